@@ -1,0 +1,263 @@
+import { type Kysely, sql } from 'kysely';
+import { v7 as uuidv7 } from 'uuid';
+import type { ApiKey, Issuer, Scope } from '../shared/apiKeys.ts';
+import type { Failure, Outcome } from './outcome.ts';
+import { prepared } from './prepared.ts';
+import type { Schema } from './schema.ts';
+import { inTransaction, type Tenant } from './tenant.ts';
+
+/** A key's columns as the API shows them. The state is the database's judgement, by its own clock. */
+const columns = [
+  'id',
+  'organization_id as organizationId',
+  'name',
+  'hint',
+  sql<Scope[]>`scopes`.as('scopes'),
+  sql<ApiKey['state']>`case when revoked_at is not null then 'revoked' when expires_at <= now() then 'expired'
+    else 'active' end`.as('state'),
+  sql<Issuer>`json_build_object('type', created_by_type, 'id', created_by_id, 'name', created_by_name)`.as('createdBy'),
+  'created_at as createdAt',
+  'expires_at as expiresAt',
+  'last_used_at as lastUsedAt',
+  'revoked_at as revokedAt',
+] as const;
+
+/** What a key is, which never changes. Whether it is valid, only the transaction that it opens decides. */
+export interface KeyIdentity {
+  organizationId: string;
+  keyId: string;
+  scopes: Scope[];
+}
+
+/** Whose key has one of these digests; `undefined` where nobody's has. */
+export async function identifyKey(db: Kysely<Schema>, digests: Buffer[]): Promise<KeyIdentity | undefined> {
+  const { rows } = await sql<KeyIdentity>`
+    select organization_id as "organizationId", api_key_id as "keyId", scopes
+      from introzy_identify(${digests})`.execute(db);
+  return rows[0];
+}
+
+const selectApiKey = prepared<{ organizationId: string; id: string }, ApiKey>((db, parameter) =>
+  db
+    .selectFrom('api_keys')
+    .select(columns)
+    .where('organization_id', '=', parameter('organizationId'))
+    .where('id', '=', parameter('id'))
+    .compile(),
+);
+
+/** One key of the organization. */
+export async function getApiKey(
+  db: Tenant,
+  { organizationId, id }: { organizationId: string; id: string },
+): Promise<Outcome<ApiKey>> {
+  const [apiKey] = await selectApiKey(db, { organizationId, id });
+  return apiKey ?? (await explainAbsence(db, id));
+}
+
+/** Up to `limit` + 1 keys, newest first, from the one with the id `from` on. */
+export async function listApiKeys(
+  db: Tenant,
+  { organizationId, limit, from }: { organizationId: string; limit: number; from?: string | undefined },
+): Promise<ApiKey[]> {
+  return await db
+    .selectFrom('api_keys')
+    .select(columns)
+    .where('organization_id', '=', organizationId)
+    .$if(from !== undefined, (query) => query.where('id', '<=', from as string))
+    .orderBy('id', 'desc')
+    .limit(limit + 1)
+    .execute();
+}
+
+/** A secret as it is kept. */
+export interface NewSecret {
+  digest: Buffer;
+  secretId: string;
+  hint: string;
+  expiresInDays: number;
+}
+
+/** Who issues: a person, by email address, or one of the organization's keys. */
+export type IssuedBy = { type: 'person'; email: string } | { type: 'key'; keyId: string };
+
+export interface NewApiKey {
+  organizationId: string;
+  name: string;
+  scopes: Scope[];
+  issuedBy: IssuedBy;
+  secret: NewSecret;
+}
+
+/** Makes a key and its first secret. */
+export async function insertApiKey(
+  db: Tenant,
+  { organizationId, name, scopes, issuedBy, secret }: NewApiKey,
+): Promise<ApiKey> {
+  return await inTransaction(db, async (trx) => {
+    const apiKey = await trx
+      .insertInto('api_keys')
+      .values((eb) => ({
+        organization_id: organizationId,
+        id: uuidv7(),
+        name,
+        scopes,
+        hint: secret.hint,
+        created_by_type: issuedBy.type,
+        created_by_id: issuedBy.type === 'key' ? issuedBy.keyId : issuedBy.email,
+        created_by_name:
+          issuedBy.type === 'person'
+            ? issuedBy.email
+            : eb
+                .selectFrom('api_keys')
+                .select('name')
+                .where('organization_id', '=', organizationId)
+                .where('id', '=', issuedBy.keyId)
+                .$asScalar()
+                .$notNull(),
+        expires_at: daysFromNow(secret.expiresInDays),
+      }))
+      .returning(columns)
+      .executeTakeFirstOrThrow();
+    await insertSecret(trx, { organizationId, id: apiKey.id, secret });
+    return apiKey;
+  });
+}
+
+/** Gives a key another name. */
+export async function renameApiKey(
+  db: Tenant,
+  { organizationId, id, name }: { organizationId: string; id: string; name: string },
+): Promise<Outcome<ApiKey>> {
+  const apiKey = await db
+    .updateTable('api_keys')
+    .set({ name })
+    .where('organization_id', '=', organizationId)
+    .where('id', '=', id)
+    .returning(columns)
+    .executeTakeFirst();
+  return apiKey ?? (await explainAbsence(db, id));
+}
+
+/** Revokes a key, for good. Revoking it again changes nothing. */
+export async function revokeApiKey(
+  db: Tenant,
+  { organizationId, id }: { organizationId: string; id: string },
+): Promise<Outcome<ApiKey>> {
+  const apiKey = await db
+    .updateTable('api_keys')
+    .set({ revoked_at: sql<Date>`coalesce(revoked_at, now())` })
+    .where('organization_id', '=', organizationId)
+    .where('id', '=', id)
+    .returning(columns)
+    .executeTakeFirst();
+  return apiKey ?? (await explainAbsence(db, id));
+}
+
+export interface Rotation {
+  organizationId: string;
+  id: string;
+  /** The scopes of whoever will hold the new secret; a key with more is not theirs to rotate. */
+  scopes: readonly Scope[];
+  graceHours: number;
+  secret: NewSecret;
+}
+
+/**
+ * Gives a key a new secret and a fresh expiry. Every older secret ends after the grace, or when it would have ended
+ * anyway: grace 0 cuts off all of them. The key's row is locked first, so that of two rotations at once the second one
+ * sees the first one's secret as an older one.
+ */
+export async function rotateApiKey(
+  db: Tenant,
+  { organizationId, id, scopes, graceHours, secret }: Rotation,
+): Promise<Outcome<ApiKey>> {
+  return await inTransaction(db, async (trx) => {
+    const key = await trx
+      .selectFrom('api_keys')
+      .select(['scopes', 'revoked_at'])
+      .where('organization_id', '=', organizationId)
+      .where('id', '=', id)
+      .forUpdate()
+      .executeTakeFirst();
+    if (!key) return await explainAbsence(trx, id);
+    if (key.revoked_at) return { failure: 'revoked' };
+    const missing = key.scopes.filter((scope) => !scopes.includes(scope as Scope));
+    if (missing.length > 0) return { failure: 'scopes', scopes: missing };
+
+    await trx
+      .updateTable('api_key_secrets')
+      .set({ expires_at: sql<Date>`least(expires_at, now() + make_interval(hours => ${graceHours}))` })
+      .where('organization_id', '=', organizationId)
+      .where('api_key_id', '=', id)
+      .execute();
+    await insertSecret(trx, { organizationId, id, secret });
+    return await trx
+      .updateTable('api_keys')
+      .set({ hint: secret.hint, expires_at: daysFromNow(secret.expiresInDays) })
+      .where('organization_id', '=', organizationId)
+      .where('id', '=', id)
+      .returning(columns)
+      .executeTakeFirstOrThrow();
+  });
+}
+
+/** Keeps a secret under the digest of another server secret. Says nothing of validity, so it cannot undo a revocation. */
+export async function redigestSecret(
+  db: Tenant,
+  { organizationId, digests, digest, secretId }: { organizationId: string; digests: Buffer[]; digest: Buffer; secretId: string },
+): Promise<void> {
+  await db
+    .updateTable('api_key_secrets')
+    .set({ digest, secret_id: secretId })
+    .where('organization_id', '=', organizationId)
+    .where('digest', 'in', digests)
+    .where('secret_id', '<>', secretId)
+    .execute();
+}
+
+/** A key's last use, as the time that has passed since: clocks may differ. */
+export interface KeyUse {
+  keyId: string;
+  millisecondsAgo: number;
+}
+
+/** Records last uses of keys of one organization. An older use than the one recorded changes nothing. */
+export async function recordKeyUses(
+  db: Tenant,
+  { organizationId, uses }: { organizationId: string; uses: KeyUse[] },
+): Promise<void> {
+  await sql`
+    update api_keys set last_used_at = used.at
+      from (
+        select (use->>'keyId')::uuid as id,
+          (clock_timestamp() - make_interval(secs => (use->>'millisecondsAgo')::float / 1000))::timestamptz(3) as at
+          from jsonb_array_elements(${JSON.stringify(uses)}::jsonb) use
+      ) used
+      where api_keys.organization_id = ${organizationId} and api_keys.id = used.id
+        and (last_used_at is null or last_used_at < used.at)`.execute(db);
+}
+
+async function insertSecret(
+  db: Tenant,
+  { organizationId, id, secret }: { organizationId: string; id: string; secret: NewSecret },
+) {
+  await db
+    .insertInto('api_key_secrets')
+    .values({
+      organization_id: organizationId,
+      api_key_id: id,
+      digest: secret.digest,
+      secret_id: secret.secretId,
+      expires_at: daysFromNow(secret.expiresInDays),
+    })
+    .execute();
+}
+
+const daysFromNow = (days: number) => sql<Date>`now() + make_interval(days => ${days})`;
+
+/** Another organization's key, or nobody's. */
+async function explainAbsence(db: Tenant, id: string): Promise<Failure> {
+  const { rows } = await sql<{ exists: boolean }>`select introzy_api_key_exists(${id}) as exists`.execute(db);
+  return { failure: rows[0]?.exists ? 'elsewhere' : 'absent' };
+}

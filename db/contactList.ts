@@ -1,0 +1,152 @@
+import { type RawBuilder, type SqlBool, sql } from 'kysely';
+import { MAX as LAST_ID } from 'uuid';
+import type { ContactPage } from '../shared/contacts.ts';
+import { encodedPage } from '../shared/encoded.ts';
+import { comparable, encodeCursor } from '../shared/text.ts';
+import { prepared } from './prepared.ts';
+import type { Tenant } from './tenant.ts';
+
+export interface ContactListQuery {
+  organizationId: string;
+  limit: number;
+  /** The id that the page begins with. */
+  cursor?: string | undefined;
+  /** Words that name, email or company contain, each of them. */
+  search?: string | undefined;
+  tag?: string | undefined;
+  email?: string | undefined;
+  updatedSince?: Date | undefined;
+  includeDeleted: boolean;
+}
+
+/**
+ * A page of contacts, newest first: the order of the primary key.
+ *
+ * How to find the newest matches cheaply depends on how many match, and for text no statistics tell. So the newest
+ * contacts are tried first, and more of them while a page is near at that rate; else the index finds every match.
+ */
+export async function listContacts(db: Tenant, query: ContactListQuery): Promise<ContactPage> {
+  const patterns = toPatterns(query.search ?? '');
+  const { organizationId, limit, cursor = LAST_ID, includeDeleted } = query;
+  const isFiltered = patterns.length > 0 || query.tag !== undefined || query.updatedSince !== undefined;
+
+  if (query.email !== undefined) return toPage(await readFound(db, query, foundByEmail(query, patterns)));
+  if (!isFiltered) return toPage((await readNewest(db, { organizationId, limit, cursor, includeDeleted }))[0]);
+  for (const window of WINDOWS) {
+    const page = await readFound(db, query, foundAmongNewest(query, { patterns, window }));
+    if (page.found > limit || page.scanned < window) return toPage(page);
+    if (page.found * (WINDOWS[1] / WINDOWS[0]) <= limit) break;
+  }
+  return toPage(await readFound(db, query, foundByIndex(query, patterns)));
+}
+
+/** How many of the newest contacts are tried, and then, where a page is near, tried again. */
+const WINDOWS = [500, 10_000] as const;
+
+interface PageRow {
+  /** A JSON array. PostgreSQL writes it in less time than it takes to decode the rows here. */
+  items: string;
+  /** The contact that the next page begins with. */
+  next: string | null;
+}
+
+const toPage = (row: PageRow | undefined): ContactPage =>
+  encodedPage(row?.items ?? '[]', row?.next ? encodeCursor(row.next) : null);
+
+const columns = sql`id, organization_id as "organizationId", name, email, phone, company, title, location,
+  linkedin_url as "linkedinUrl", notes, tags, custom_fields as "customFields",
+  introzy_iso(created_at) as "createdAt", introzy_iso(updated_at) as "updatedAt", introzy_iso(deleted_at) as "deletedAt",
+  version`;
+
+/** The row of a page, from `limit` + 1 contacts in `page`. */
+const pageRow = (limit: number) => sql`
+  coalesce((select json_agg(item) from (table page limit ${limit}) item), '[]')::text as items,
+  (select id from page offset ${limit}) as next`;
+
+interface Newest {
+  organizationId: string;
+  limit: number;
+  cursor: string;
+  includeDeleted: boolean;
+}
+
+const readNewest = prepared<Newest, PageRow>((db, parameter) =>
+  sql<PageRow>`
+    with page as materialized (
+      select ${columns} from contacts
+        where organization_id = ${parameter('organizationId')} and id <= ${parameter('cursor')}
+          and (deleted_at is null or ${parameter('includeDeleted')})
+        order by id desc limit ${parameter('limit')}::int + 1
+    )
+    select ${pageRow(parameter('limit'))}`.compile(db),
+);
+
+/** Reads the contacts that `found` names: a CTE of that name with up to `limit` + 1 ids in order, and one `scanned`. */
+async function readFound(
+  db: Tenant,
+  { organizationId, limit }: ContactListQuery,
+  found: RawBuilder<unknown>,
+): Promise<PageRow & { found: number; scanned: number }> {
+  const { rows } = await sql<PageRow & { found: number; scanned: number }>`
+    with ${found}, page as materialized (
+      select contact.* from found cross join lateral (
+        select ${columns} from contacts where organization_id = ${organizationId} and contacts.id = found.id offset 0
+      ) contact
+    )
+    select ${pageRow(limit)}, (select count(*)::int from found) as found, (select count(*)::int from scanned) as scanned`
+    .execute(db);
+  return rows[0] as PageRow & { found: number; scanned: number };
+}
+
+const nothingScanned = sql`scanned as (select where false)`;
+
+/** Among the `window` newest contacts. */
+const foundAmongNewest = (query: ContactListQuery, { patterns, window }: { patterns: string[]; window: number }) => sql`
+  scanned as materialized (
+    select id, search, tags, updated_at from contacts
+      where organization_id = ${query.organizationId} and id <= ${query.cursor ?? LAST_ID}
+        and (deleted_at is null or ${query.includeDeleted})
+      order by id desc limit ${window}
+  ),
+  found as materialized (
+    select id from scanned where ${matches(query, patterns)} order by id desc limit ${query.limit + 1}
+  )`;
+
+/** By the indexes, in a function that may use them: see the migration. */
+const foundByIndex = (query: ContactListQuery, patterns: string[]) => sql`
+  ${nothingScanned}, found as materialized (
+    select id from introzy_matching_contacts(${patterns}::text[], ${query.tag ?? null}, ${query.updatedSince ?? null},
+      ${query.includeDeleted}, ${query.cursor ?? LAST_ID}, ${query.limit + 1}) id
+  )`;
+
+/** Of one email: at most one contact, and deleted ones. There is an index of each. */
+const foundByEmail = (query: ContactListQuery, patterns: string[]) => {
+  const email = sql`email_key = ${comparable(query.email ?? '')}`;
+  return sql`
+    ${nothingScanned}, found as materialized (
+      select id from contacts
+        where organization_id = ${query.organizationId} and id <= ${query.cursor ?? LAST_ID}
+          and ((${email} and deleted_at is null) or (${email} and deleted_at is not null and ${query.includeDeleted}))
+          and ${matches(query, patterns)}
+        order by id desc limit ${query.limit + 1}
+    )`;
+};
+
+function matches({ tag, updatedSince }: ContactListQuery, patterns: string[]): RawBuilder<SqlBool> {
+  const conditions = patterns.map((pattern) => sql`search like ${pattern}`);
+  if (tag !== undefined) conditions.push(sql`tags @> array[${tag}::text]`);
+  if (updatedSince !== undefined) conditions.push(sql`updated_at >= ${updatedSince}`);
+  return conditions.length === 0 ? sql`true` : sql`${sql.join(conditions, sql` and `)}`;
+}
+
+/**
+ * A LIKE pattern for each word of a search. Trigrams find three letters anywhere; one or two they find only at the
+ * beginning of a word, where a blank stands before them.
+ */
+function toPatterns(search: string): string[] {
+  const words = new Set(comparable(search).split(/\s+/).filter(Boolean));
+  return [...words].map((word) => {
+    const escaped = word.replace(/[\\%_]/g, '\\$&');
+    return [...word].length < 3 ? `% ${escaped}%` : `%${escaped}%`;
+  });
+}

@@ -1,0 +1,127 @@
+import { type Insertable, type RawBuilder, type SqlBool, sql } from 'kysely';
+import { v7 as uuidv7 } from 'uuid';
+import type { ContactInput } from '../shared/contacts.ts';
+import { bumpIf, toColumns } from './contacts.ts';
+import type { Schema } from './schema.ts';
+import { inTransaction, type Tenant } from './tenant.ts';
+
+export interface UpsertRow {
+  /** The row's place in the request. */
+  index: number;
+  input: ContactInput;
+}
+
+export interface Upserted {
+  index: number;
+  outcome: 'created' | 'updated' | 'unchanged';
+  id: string;
+  version: number;
+}
+
+type Columns = Insertable<Schema['contacts']>;
+interface Pending {
+  index: number;
+  columns: Columns;
+}
+
+/**
+ * Adds contacts, or writes the given fields where a contact of the same email is there already: all of the rows or, on
+ * an error, none. A row without an email matches nothing. Of two rows with one email, the later writes upon the earlier.
+ */
+export async function upsertContacts(
+  db: Tenant,
+  { organizationId, rows }: { organizationId: string; rows: UpsertRow[] },
+): Promise<Upserted[]> {
+  const pending = rows.map(({ index, input }): Pending => {
+    const columns = { ...toColumns(input), organization_id: organizationId, id: uuidv7() } as Columns;
+    return { index, columns };
+  });
+  const batches = toBatches(pending);
+  const run = async (trx: Tenant) => {
+    const done: Upserted[] = [];
+    for (const batch of batches) done.push(...(await upsertBatch(trx, organizationId, batch)));
+    return done;
+  };
+  return batches.length > 1 ? await inTransaction(db, run) : await run(db);
+}
+
+/** Rows that one statement can write: of the same columns, and each email at most once. */
+function toBatches(pending: Pending[]): Pending[][] {
+  const batches = new Map<string, Pending[]>();
+  const seen = new Map<string, number>();
+  for (const row of pending) {
+    const email = row.columns.email_key;
+    const occurrence = typeof email === 'string' ? (seen.get(email) ?? 0) : 0;
+    if (typeof email === 'string') seen.set(email, occurrence + 1);
+    const key = `${String(occurrence).padStart(3, '0')} ${Object.keys(row.columns).sort().join()}`;
+    batches.set(key, [...(batches.get(key) ?? []), row]);
+  }
+  return [...batches].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, batch]) => batch);
+}
+
+async function upsertBatch(db: Tenant, organizationId: string, batch: Pending[]): Promise<Upserted[]> {
+  const done: Upserted[] = [];
+  let pending = batch;
+  while (pending.length > 0) {
+    const written = await insertOrUpdate(db, pending);
+    const rest = pending.filter(({ columns }) => !written.some((row) => isSame(row, columns)));
+    // What an upsert left alone is there already and equal; unless it was deleted since, and then goes in again.
+    const found = rest.length === 0 ? [] : await findByEmails(db, organizationId, rest);
+    for (const { index, columns } of pending) {
+      const row = written.find((candidate) => isSame(candidate, columns));
+      const equal = found.find((candidate) => isSame(candidate, columns));
+      if (row) {
+        done.push({ index, outcome: row.created ? 'created' : 'updated', id: row.id, version: row.version });
+      } else if (equal) {
+        done.push({ index, outcome: 'unchanged', id: equal.id, version: equal.version });
+      }
+    }
+    pending = rest.filter(({ columns }) => !found.some((row) => isSame(row, columns)));
+  }
+  return done;
+}
+
+interface FoundRow {
+  id: string;
+  version: number;
+  email_key: string | null;
+}
+
+const isSame = (row: FoundRow, columns: Columns) =>
+  row.email_key === null ? row.id === columns.id : row.email_key === columns.email_key;
+
+/** In the order of the emails, so that two calls lock their rows in the same order. */
+async function insertOrUpdate(db: Tenant, batch: Pending[]): Promise<(FoundRow & { created: boolean })[]> {
+  const rows = batch.map(({ columns }) => columns).sort((a, b) => (String(a.email_key) < String(b.email_key) ? -1 : 1));
+  const written = Object.keys(rows[0] ?? {}).filter((column) => column !== 'organization_id' && column !== 'id');
+  const distinct = written.map((column) => sql`${sql.ref(`contacts.${column}`)} is distinct from ${excluded(column)}`);
+  const changed: RawBuilder<SqlBool> = sql`(${sql.join(distinct, sql` or `)})`;
+  return await db
+    .insertInto('contacts')
+    .values(rows)
+    .onConflict((conflict) =>
+      conflict
+        .columns(['organization_id', 'email_key'])
+        .where('deleted_at', 'is', null)
+        .doUpdateSet({
+          ...Object.fromEntries(written.map((column) => [column, excluded(column)])),
+          ...bumpIf(changed),
+        })
+        .where(changed),
+    )
+    // A row that this statement inserted has no deleting transaction; one that it updated has.
+    .returning(['id', 'version', 'email_key', sql<boolean>`xmax = 0`.as('created')])
+    .execute();
+}
+
+const excluded = (column: string) => sql.ref(`excluded.${column}`);
+
+async function findByEmails(db: Tenant, organizationId: string, rows: Pending[]): Promise<FoundRow[]> {
+  return await db
+    .selectFrom('contacts')
+    .select(['id', 'version', 'email_key'])
+    .where('organization_id', '=', organizationId)
+    .where('email_key', '=', sql<string>`any (${rows.map(({ columns }) => columns.email_key)}::text[])`)
+    .where('deleted_at', 'is', null)
+    .execute();
+}

@@ -1,0 +1,198 @@
+import { type Insertable, type RawBuilder, type SqlBool, sql, type Updateable } from 'kysely';
+import { v7 as uuidv7 } from 'uuid';
+import type { Contact, ContactInput, ContactUpdate } from '../shared/contacts.ts';
+import { comparable } from '../shared/text.ts';
+import { isUniqueViolation } from './errors.ts';
+import type { Failure, Outcome } from './outcome.ts';
+import { prepared } from './prepared.ts';
+import type { Schema } from './schema.ts';
+import type { Tenant } from './tenant.ts';
+
+/** A contact's columns as the API shows them. */
+export const contactColumns = [
+  'id',
+  'organization_id as organizationId',
+  'name',
+  'email',
+  'phone',
+  'company',
+  'title',
+  'location',
+  'linkedin_url as linkedinUrl',
+  'notes',
+  'tags',
+  'custom_fields as customFields',
+  'created_at as createdAt',
+  'updated_at as updatedAt',
+  'deleted_at as deletedAt',
+  'version',
+] as const;
+
+interface ContactId {
+  organizationId: string;
+  id: string;
+}
+
+const selectContact = prepared<ContactId, Contact>((db, parameter) =>
+  db
+    .selectFrom('contacts')
+    .select(contactColumns)
+    .where('organization_id', '=', parameter('organizationId'))
+    .where('id', '=', parameter('id'))
+    .where('deleted_at', 'is', null)
+    .compile(),
+);
+
+/** One contact that is not deleted. */
+export async function getContact(db: Tenant, { organizationId, id }: ContactId): Promise<Outcome<Contact>> {
+  const [contact] = await selectContact(db, { organizationId, id });
+  return contact ?? (await explainAbsence(db, { organizationId, id }));
+}
+
+/** Adds a contact, unless its email is taken. */
+export async function insertContact(
+  db: Tenant,
+  { organizationId, input }: { organizationId: string; input: ContactInput },
+): Promise<Outcome<Contact>> {
+  const columns = toColumns(input) as Insertable<Schema['contacts']>;
+  return await unlessEmailTaken(db, { organizationId, emailKey: columns.email_key ?? undefined }, () =>
+    db
+      .insertInto('contacts')
+      .values({ ...columns, organization_id: organizationId, id: uuidv7() })
+      .returning(contactColumns)
+      .executeTakeFirstOrThrow(),
+  );
+}
+
+export interface ContactChange extends ContactId {
+  changes: ContactUpdate;
+  expectedVersion?: number | undefined;
+}
+
+/** Writes the given fields. The version grows only where one of them differs from what was there. */
+export async function updateContact(
+  db: Tenant,
+  { organizationId, id, changes, expectedVersion }: ContactChange,
+): Promise<Outcome<Contact>> {
+  const columns = toColumns(changes);
+  const changed = isAnyDistinct(columns);
+  return await unlessEmailTaken(db, { organizationId, emailKey: columns.email_key ?? undefined }, async () => {
+    const contact = await db
+      .updateTable('contacts')
+      .set(columns)
+      .set(bumpIf(changed))
+      .where('organization_id', '=', organizationId)
+      .where('id', '=', id)
+      .where('deleted_at', 'is', null)
+      .$if(expectedVersion !== undefined, (query) => query.where('version', '=', expectedVersion as number))
+      .returning(contactColumns)
+      .executeTakeFirst();
+    return contact ?? (await explainAbsence(db, { organizationId, id }));
+  });
+}
+
+/** Marks a contact as deleted. Deleting it again changes nothing. */
+export async function deleteContact(
+  db: Tenant,
+  { organizationId, id, expectedVersion }: ContactId & { expectedVersion?: number | undefined },
+): Promise<Outcome<Contact>> {
+  const contact = await db
+    .updateTable('contacts')
+    .set({ deleted_at: sql<Date>`coalesce(deleted_at, now())`, ...bumpIf(sql`deleted_at is null`) })
+    .where('organization_id', '=', organizationId)
+    .where('id', '=', id)
+    .$if(expectedVersion !== undefined, (query) => query.where('version', '=', expectedVersion as number))
+    .returning(contactColumns)
+    .executeTakeFirst();
+  return contact ?? (await explainAbsence(db, { organizationId, id }));
+}
+
+/** Undoes a deletion, unless the email was taken meanwhile. A contact that is not deleted stays as it is. */
+export async function restoreContact(db: Tenant, { organizationId, id }: ContactId): Promise<Outcome<Contact>> {
+  const emailKey = sql<string>`(select email_key from contacts where organization_id = ${organizationId} and id = ${id})`;
+  return await unlessEmailTaken(db, { organizationId, emailKey }, async () => {
+    const contact = await db
+      .updateTable('contacts')
+      .set({ deleted_at: null, ...bumpIf(sql`deleted_at is not null`) })
+      .where('organization_id', '=', organizationId)
+      .where('id', '=', id)
+      .returning(contactColumns)
+      .executeTakeFirst();
+    return contact ?? (await explainAbsence(db, { organizationId, id }));
+  });
+}
+
+const columnOf = {
+  name: 'name',
+  email: 'email',
+  phone: 'phone',
+  company: 'company',
+  title: 'title',
+  location: 'location',
+  linkedinUrl: 'linkedin_url',
+  notes: 'notes',
+  tags: 'tags',
+  customFields: 'custom_fields',
+} as const satisfies Record<keyof ContactInput, string>;
+
+/** Columns that hold another one as it is compared. */
+const keyColumnOf = { name: 'name_key', email: 'email_key', company: 'company_key' } as const;
+
+/** The columns that write the given fields, and no others. */
+export function toColumns(fields: ContactUpdate): Updateable<Schema['contacts']> {
+  const columns: Record<string, unknown> = {};
+  for (const [field, value] of Object.entries(fields) as [keyof ContactInput, unknown][]) {
+    if (value === undefined) continue;
+    columns[columnOf[field]] = field === 'customFields' ? JSON.stringify(value) : value;
+    if (field in keyColumnOf) {
+      columns[keyColumnOf[field as keyof typeof keyColumnOf]] = value === null ? null : comparable(value as string);
+    }
+  }
+  return columns;
+}
+
+/** What a change adds to a contact's row where `changed` holds, and leaves alone elsewhere. */
+export const bumpIf = (changed: RawBuilder<SqlBool>) => ({
+  version: sql<number>`contacts.version + case when ${changed} then 1 else 0 end`,
+  updated_at: sql<Date>`case when ${changed} then now() else contacts.updated_at end`,
+});
+
+/** True where the row differs from any of `columns`. */
+function isAnyDistinct(columns: Updateable<Schema['contacts']>): RawBuilder<SqlBool> {
+  const distinct = Object.entries(columns).map(([column, value]) => sql`${sql.ref(column)} is distinct from ${value}`);
+  return distinct.length === 0 ? sql`false` : sql`(${sql.join(distinct, sql` or `)})`;
+}
+
+/** Runs `write`; where another contact has the email, answers with that contact's id. */
+async function unlessEmailTaken(
+  db: Tenant,
+  { organizationId, emailKey }: { organizationId: string; emailKey: string | RawBuilder<string> | undefined },
+  write: () => Promise<Outcome<Contact>>,
+): Promise<Outcome<Contact>> {
+  for (;;) {
+    try {
+      return await write();
+    } catch (error) {
+      if (!isUniqueViolation(error, 'contacts_email') || emailKey === undefined) throw error;
+      const holder = await db
+        .selectFrom('contacts')
+        .select('id')
+        .where('organization_id', '=', organizationId)
+        .where('email_key', '=', emailKey)
+        .where('deleted_at', 'is', null)
+        .executeTakeFirst();
+      // Without a holder the email is free again: then the write may succeed.
+      if (holder) return { failure: 'emailTaken', existingId: holder.id };
+    }
+  }
+}
+
+/** Why no contact of this id could be read or changed: deleted, at another version, another organization's, or nobody's. */
+async function explainAbsence(db: Tenant, { organizationId, id }: ContactId): Promise<Failure> {
+  const { rows } = await sql<{ version: number | null; isDeleted: boolean | null; exists: boolean }>`
+    select version, deleted_at is not null as "isDeleted", introzy_contact_exists(${id}) as exists
+      from (values (0)) one left join contacts on organization_id = ${organizationId} and id = ${id}`.execute(db);
+  const { version = null, isDeleted, exists } = rows[0] ?? {};
+  if (version === null) return { failure: exists ? 'elsewhere' : 'absent' };
+  return isDeleted ? { failure: 'absent' } : { failure: 'version', currentVersion: version };
+}

@@ -1,0 +1,59 @@
+import type { KeyRefusal } from '../shared/errors.ts';
+
+/** The database cannot be reached, or does not answer in time: the caller may try again. */
+export class DatabaseUnavailable extends Error {
+  override readonly name = 'DatabaseUnavailable';
+}
+
+/** The key was refused inside the transaction that it was to open; nothing of that transaction was done. */
+export class KeyRefused extends Error {
+  override readonly name = 'KeyRefused';
+  readonly refusal: KeyRefusal;
+
+  constructor(refusal: KeyRefusal) {
+    super(`The API key is ${refusal}`);
+    this.refusal = refusal;
+  }
+}
+
+/** SQLSTATEs (PostgreSQL, appendix A) after which the same request may succeed later. */
+const TRANSIENT = new Set([
+  '25006', // read_only_sql_transaction: connected to a standby during a failover
+  '26000', // invalid_sql_statement_name: a pooler switched the session below us
+  '40001', // serialization_failure
+  '40P01', // deadlock_detected
+  '53000', // insufficient_resources
+  '53100', // disk_full
+  '53200', // out_of_memory
+  '53300', // too_many_connections
+  '55P03', // lock_not_available: lock_timeout
+  '57014', // query_canceled: statement_timeout
+  '57P01', // admin_shutdown
+  '57P02', // crash_shutdown
+  '57P03', // cannot_connect_now
+  '57P05', // idle_session_timeout
+  '58000', // system_error
+]);
+
+/** What `introzy_admit` raises; the message is the refusal. */
+const KEY_REFUSED = 'IZ401';
+
+/** Names a driver's error: ours where it means something to callers, else as it came. */
+export function translateError(error: unknown): unknown {
+  const code = sqlState(error);
+  if (code === KEY_REFUSED) return new KeyRefused((error as Error).message as KeyRefusal);
+  if (code !== undefined && (TRANSIENT.has(code) || code.startsWith('08'))) {
+    return new DatabaseUnavailable((error as Error).message, { cause: error });
+  }
+  return error;
+}
+
+/** True where `error` is a violation (SQLSTATE 23505) of the named unique constraint or index. */
+export function isUniqueViolation(error: unknown, constraint: string): boolean {
+  return sqlState(error) === '23505' && (error as { constraint?: string }).constraint === constraint;
+}
+
+function sqlState(error: unknown): string | undefined {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  return typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code) ? code : undefined;
+}

@@ -1,0 +1,108 @@
+import {
+  type CompiledQuery,
+  type DatabaseConnection,
+  type Dialect,
+  type DialectAdapter,
+  type Driver,
+  PostgresAdapter,
+  PostgresIntrospector,
+  PostgresQueryCompiler,
+  type QueryResult,
+} from 'kysely';
+
+/** A statement and its parameters; a Kysely `CompiledQuery` is one. */
+export interface Statement {
+  readonly sql: string;
+  readonly parameters: readonly unknown[];
+}
+
+/**
+ * A database connection. The statements of one `send` travel together and are one transaction: all of them take effect
+ * or none does. Inside `BEGIN` … `COMMIT` they belong to that transaction instead.
+ */
+export interface Link {
+  send(statements: readonly Statement[]): Promise<QueryResult<unknown>[]>;
+}
+
+/** Where connections come from: PostgreSQL's pool, or the one of the embedded database. */
+export interface Links {
+  acquire(): Promise<Link>;
+  release(link: Link): void;
+  close(): Promise<void>;
+}
+
+/** Asked for before the first statement of each transaction, in the same flight; its answer goes to `onEnter`. */
+export interface Entry {
+  readonly statement: Statement;
+  onEnter(answer: QueryResult<unknown>): void;
+}
+
+/** Kysely over `links`. With an `entry`, each transaction (a lone statement is one) begins with it. */
+export function linkDialect(links: Links, entry?: Entry): Dialect {
+  return {
+    createAdapter: () => adapter,
+    createDriver: () => linkDriver(links, entry),
+    createIntrospector: (db) => new PostgresIntrospector(db),
+    createQueryCompiler: () => queryCompiler,
+  };
+}
+
+const queryCompiler = new PostgresQueryCompiler();
+const postgres = new PostgresAdapter();
+/** Kysely's own migration lock is a session's advisory lock, which a transaction pooler loses: see migrate.ts. */
+const adapter: DialectAdapter = {
+  supportsCreateIfNotExists: true,
+  supportsReturning: postgres.supportsReturning,
+  supportsTransactionalDdl: postgres.supportsTransactionalDdl,
+  acquireMigrationLock: async () => {},
+  releaseMigrationLock: async () => {},
+};
+
+interface LinkConnection extends DatabaseConnection {
+  readonly link: Link;
+  open: boolean;
+}
+
+function linkDriver(links: Links, entry: Entry | undefined): Driver {
+  const command = (connection: DatabaseConnection, sql: string) =>
+    (connection as LinkConnection).link.send([{ sql, parameters: [] }]);
+
+  return {
+    init: async () => {},
+    acquireConnection: async () => {
+      const link = await links.acquire();
+      const connection: LinkConnection = {
+        link,
+        open: false,
+        async executeQuery<R>(query: CompiledQuery) {
+          const enter = entry && !connection.open;
+          const answers = await link.send(enter ? [entry.statement, query] : [query]);
+          if (enter) entry.onEnter(answers[0] as QueryResult<unknown>);
+          return answers.at(-1) as QueryResult<R>;
+        },
+        // biome-ignore lint/correctness/useYield: there is nothing to yield
+        async *streamQuery(): AsyncIterableIterator<QueryResult<never>> {
+          throw new Error('Streaming is not offered: read by keyset pages instead');
+        },
+      };
+      return connection;
+    },
+    async beginTransaction(connection) {
+      const { link } = connection as LinkConnection;
+      const begin: Statement = { sql: 'begin', parameters: [] };
+      const answers = await link.send(entry ? [begin, entry.statement] : [begin]);
+      if (entry) entry.onEnter(answers[1] as QueryResult<unknown>);
+      (connection as LinkConnection).open = true;
+    },
+    async commitTransaction(connection) {
+      await command(connection, 'commit');
+      (connection as LinkConnection).open = false;
+    },
+    async rollbackTransaction(connection) {
+      await command(connection, 'rollback');
+      (connection as LinkConnection).open = false;
+    },
+    releaseConnection: async (connection) => links.release((connection as LinkConnection).link),
+    destroy: () => (entry ? Promise.resolve() : links.close()),
+  };
+}

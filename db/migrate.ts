@@ -1,0 +1,44 @@
+import { type Kysely, sql } from 'kysely';
+import { type Migration, Migrator } from 'kysely/migration';
+import * as initial from './migrations/0001_initial.ts';
+import type { Schema } from './schema.ts';
+
+/** Append-only: a migration that was released is never edited. Named here one by one, so that a bundle has them too. */
+const migrations: Record<string, Migration> = {
+  '0001_initial': initial,
+};
+
+/** How long an instance waits for another one that is migrating, and a migration for a table in use; milliseconds. */
+const WAIT_FOR_PEERS = 60_000;
+const WAIT_FOR_TABLES = 5_000;
+
+/**
+ * Brings the database to the newest schema: once, however many processes start together, and all of it or nothing.
+ * Answers with the names of the migrations that this call ran.
+ */
+export async function migrate(db: Kysely<Schema>): Promise<string[]> {
+  await createLockTable(db);
+  return db.transaction().execute(async (trx) => {
+    await setLockTimeout(trx, WAIT_FOR_PEERS);
+    await sql`lock table introzy_migration_lock in exclusive mode`.execute(trx);
+    await setLockTimeout(trx, WAIT_FOR_TABLES);
+    const migrator = new Migrator({ db: trx, provider: { getMigrations: async () => migrations } });
+    const { error, results = [] } = await migrator.migrateToLatest();
+    if (error) throw error;
+    return results.map(({ migrationName }) => migrationName);
+  });
+}
+
+const setLockTimeout = (trx: Kysely<Schema>, milliseconds: number) =>
+  sql`select set_config('lock_timeout', ${String(milliseconds)}, true)`.execute(trx);
+
+async function createLockTable(db: Kysely<Schema>) {
+  try {
+    await sql`create table if not exists introzy_migration_lock ()`.execute(db);
+  } catch (error) {
+    // `if not exists` does not guard against a peer that creates it at the same moment: then it is there now.
+    const { rows } = await sql<{ found: boolean }>`
+      select to_regclass('introzy_migration_lock') is not null as found`.execute(db);
+    if (!rows[0]?.found) throw error;
+  }
+}

@@ -1,0 +1,217 @@
+import { type Kysely, sql } from 'kysely';
+
+/**
+ * Organizations, their keys and their contacts.
+ *
+ * Two roles that nobody logs in as: a tenant's transaction runs as `introzy_app`, which owns nothing and bypasses
+ * nothing; `introzy_lookup` owns the few functions that look across a policy, and may read no more than they need.
+ */
+export async function up(db: Kysely<unknown>): Promise<void> {
+  for (const part of [extensions, roles, tables, indexes, policies, functions, lookups]) {
+    for (const statement of part) await sql.raw(statement).execute(db);
+  }
+}
+
+const extensions = ['create extension if not exists pg_trgm', 'create extension if not exists btree_gin'];
+
+// Roles belong to the server, not to the database: another database may have made them, even at this moment.
+const roles = [
+  ...['introzy_app', 'introzy_lookup'].map(
+    (role) => `do $$ begin
+      if not exists (select from pg_roles where rolname = '${role}') then
+        create role ${role} nologin;
+      end if;
+    exception when duplicate_object or unique_violation then null;
+    end $$`,
+  ),
+  `do $$ begin
+    grant introzy_app, introzy_lookup to current_user;
+  exception when insufficient_privilege then
+    raise exception using errcode = '42501',
+      message = format('%s may not act as the roles introzy_app and introzy_lookup, which another user made', current_user),
+      hint = format('As a superuser: grant introzy_app, introzy_lookup to %I with admin option', current_user);
+  end $$`,
+];
+
+const tables = [
+  `create table organizations (
+    id uuid primary key,
+    name text not null unique check (char_length(name) between 1 and 100),
+    owner_email text not null,
+    created_at timestamptz(3) not null default now()
+  )`,
+  `create table api_keys (
+    organization_id uuid not null references organizations on delete cascade,
+    id uuid not null,
+    name text not null check (char_length(name) between 1 and 100),
+    hint text not null,
+    scopes text[] not null,
+    created_by_type text not null check (created_by_type in ('person', 'key')),
+    created_by_id text not null,
+    created_by_name text not null,
+    created_at timestamptz(3) not null default now(),
+    expires_at timestamptz(3) not null,
+    revoked_at timestamptz(3),
+    last_used_at timestamptz(3),
+    primary key (organization_id, id)
+  )`,
+  `create table api_key_secrets (
+    organization_id uuid not null,
+    api_key_id uuid not null,
+    digest bytea not null constraint api_key_secrets_digest unique check (octet_length(digest) = 32),
+    secret_id text not null,
+    created_at timestamptz(3) not null default now(),
+    expires_at timestamptz(3) not null,
+    primary key (organization_id, api_key_id, digest),
+    foreign key (organization_id, api_key_id) references api_keys on delete cascade
+  )`,
+  `create table contacts (
+    organization_id uuid not null references organizations on delete cascade,
+    id uuid not null,
+    name text not null,
+    email text,
+    phone text,
+    company text,
+    title text,
+    location text,
+    linkedin_url text,
+    notes text,
+    tags text[] not null default '{}',
+    custom_fields jsonb not null default '{}' check (jsonb_typeof(custom_fields) = 'object'),
+    name_key text not null,
+    email_key text,
+    company_key text,
+    search text generated always as
+      (' ' || name_key || ' ' || coalesce(email_key, '') || ' ' || coalesce(company_key, '')) stored,
+    created_at timestamptz(3) not null default now(),
+    updated_at timestamptz(3) not null default now(),
+    deleted_at timestamptz(3),
+    version integer not null default 1,
+    primary key (organization_id, id)
+  )`,
+];
+
+const indexes = [
+  // By id alone: whether an id that this organization does not have is another one's (403) or nobody's (404).
+  'create index api_keys_id on api_keys (id)',
+  'create index contacts_id on contacts (id)',
+  'create unique index contacts_email on contacts (organization_id, email_key) where deleted_at is null',
+  'create index contacts_email_deleted on contacts (organization_id, email_key) where deleted_at is not null',
+  'create index contacts_updated_at on contacts (organization_id, updated_at)',
+  // A long pending list would be read through by each search.
+  `create index contacts_search on contacts using gin (organization_id, search gin_trgm_ops, tags)
+    with (gin_pending_list_limit = 256)`,
+];
+
+const tenantTables = ['api_keys', 'api_key_secrets', 'contacts'];
+
+const policies = [
+  `create function introzy_organization_id() returns uuid language sql stable parallel safe
+    return nullif(current_setting('introzy.organization_id', true), '')::uuid`,
+  ...tenantTables.flatMap((table) => [
+    `alter table ${table} enable row level security`,
+    `alter table ${table} force row level security`,
+    `create policy tenant on ${table} using (organization_id = introzy_organization_id())
+      with check (organization_id = introzy_organization_id())`,
+    `create policy lookup on ${table} for select to introzy_lookup using (true)`,
+  ]),
+  // Not forced: the operator, who owns the table, finds organizations by name.
+  'alter table organizations enable row level security',
+  'create policy tenant on organizations for select to introzy_app using (id = introzy_organization_id())',
+  'grant select on organizations to introzy_app',
+  'grant select, insert, update on api_keys, contacts to introzy_app',
+  'grant select, insert, update, delete on api_key_secrets to introzy_app',
+  'grant select (organization_id, id, scopes) on api_keys to introzy_lookup',
+  'grant select (organization_id, api_key_id, digest) on api_key_secrets to introzy_lookup',
+  'grant select (organization_id, id, search, tags, updated_at, deleted_at) on contacts to introzy_lookup',
+];
+
+const functions = [
+  // As JavaScript writes a date. to_json would leave out zeros, and the zone would be the session's.
+  `create function introzy_iso(p_at timestamptz) returns text language sql stable parallel safe
+    return to_char(p_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`,
+  // Both set the transaction's own values only: nothing is left behind in a pooled session.
+  `create function introzy_enter(p_organization_id uuid, p_statement_timeout int, p_lock_timeout int)
+  returns void language plpgsql as $$
+  begin
+    perform set_config('introzy.organization_id', p_organization_id::text, true),
+            set_config('role', 'introzy_app', true),
+            set_config('TimeZone', 'UTC', true),
+            set_config('statement_timeout', p_statement_timeout::text, true),
+            set_config('lock_timeout', p_lock_timeout::text, true);
+  end $$`,
+  // A refusal is raised, so that nothing that follows in the same transaction happens. One plan serves all keys: a
+  // plan for each call would cost three times the look-up.
+  `create function introzy_admit(
+    p_organization_id uuid, p_digests bytea[], p_statement_timeout int, p_lock_timeout int)
+  returns text language plpgsql set plan_cache_mode = force_generic_plan as $$
+  declare
+    v_key record;
+  begin
+    perform set_config('introzy.organization_id', p_organization_id::text, true),
+            set_config('role', 'introzy_app', true),
+            set_config('TimeZone', 'UTC', true),
+            set_config('statement_timeout', p_statement_timeout::text, true),
+            set_config('lock_timeout', p_lock_timeout::text, true);
+    select s.secret_id, k.revoked_at, s.expires_at into v_key
+      from api_key_secrets s
+      join api_keys k on k.organization_id = s.organization_id and k.id = s.api_key_id
+      where s.organization_id = p_organization_id and s.digest = any (p_digests);
+    if not found then
+      raise exception using errcode = 'IZ401', message = 'unknown';
+    elsif v_key.revoked_at is not null then
+      raise exception using errcode = 'IZ401', message = 'revoked';
+    elsif v_key.expires_at <= now() then
+      raise exception using errcode = 'IZ401', message = 'expired';
+    end if;
+    return v_key.secret_id;
+  end $$`,
+];
+
+const lookups = [
+  // Which key a digest belongs to, valid or not: what a request needs to know before it can name an organization.
+  `create function introzy_identify(p_digests bytea[])
+  returns table (organization_id uuid, api_key_id uuid, scopes text[]) language sql stable security definer
+  begin atomic
+    select k.organization_id, k.id, k.scopes
+      from api_key_secrets s
+      join api_keys k on k.organization_id = s.organization_id and k.id = s.api_key_id
+      where s.digest = any (p_digests);
+  end`,
+  `create function introzy_api_key_exists(p_id uuid) returns boolean language sql stable security definer
+    return exists (select from api_keys where id = p_id)`,
+  `create function introzy_contact_exists(p_id uuid) returns boolean language sql stable security definer
+    return exists (select from contacts where id = p_id)`,
+  // The newest contacts of the transaction's organization that match, found by an index. Under row-level security
+  // PostgreSQL may use an index only for operators that it knows not to leak, and neither LIKE nor @> is one; this
+  // function gives out ids alone, and whoever asked reads the rows under the policy. EXECUTE plans for these very
+  // values; OFFSET 0 keeps the planner from walking the primary key in the hope of an early match.
+  `create function introzy_matching_contacts(
+    p_patterns text[], p_tag text, p_updated_since timestamptz, p_include_deleted boolean, p_from uuid, p_limit int)
+  returns setof uuid language plpgsql stable security definer set search_path = public, pg_temp as $$
+  begin
+    return query execute
+      'select id from (select id from contacts where organization_id = introzy_organization_id()'
+      || coalesce((select string_agg(format(' and search like $1[%s]', n), '') from generate_subscripts(p_patterns, 1) n), '')
+      || case when p_tag is null then '' else ' and tags @> array[$2]' end
+      || case when p_updated_since is null then '' else ' and updated_at >= $3' end
+      || case when p_include_deleted then '' else ' and deleted_at is null' end
+      || case when p_from is null then '' else ' and id <= $4' end
+      || ' offset 0) matches order by id desc limit $5'
+      using p_patterns, p_tag, p_updated_since, p_from, p_limit;
+  end $$`,
+  'grant create on schema public to introzy_lookup',
+  ...[
+    'introzy_identify(bytea[])',
+    'introzy_api_key_exists(uuid)',
+    'introzy_contact_exists(uuid)',
+    'introzy_matching_contacts(text[], text, timestamptz, boolean, uuid, int)',
+  ].flatMap((signature) => [
+    `revoke execute on function ${signature} from public`,
+    `grant execute on function ${signature} to introzy_app`,
+    `alter function ${signature} owner to introzy_lookup`,
+  ]),
+  'revoke create on schema public from introzy_lookup',
+  // A member would come under the policies that let introzy_lookup read every row.
+  'revoke introzy_lookup from current_user',
+];

@@ -1,0 +1,32 @@
+import { Kysely } from 'kysely';
+import { openEmbedded } from './embedded.ts';
+import { type Links, linkDialect } from './link.ts';
+import { openPostgres, type PostgresOptions } from './postgres.ts';
+import type { Schema } from './schema.ts';
+
+/** Milliseconds a transaction's statements may take, and wait for a lock, on the database's side. */
+export interface Timeouts {
+  statement: number;
+  lock: number;
+}
+
+/** Where the data is, and how long it may take to answer. */
+export type DatabaseConfig = { timeouts: Timeouts } & (
+  | { kind: 'postgres'; options: PostgresOptions }
+  | { kind: 'embedded'; directory: string | undefined }
+);
+
+/** An open database. `root` is the connection's own role: migrations and the operator's look-ups, never a tenant's. */
+export interface Database {
+  readonly root: Kysely<Schema>;
+  readonly links: Links;
+  readonly timeouts: Timeouts;
+  close(): Promise<void>;
+}
+
+/** Opens the database that `config` names. Close it to let the process end. */
+export async function openDatabase(config: DatabaseConfig): Promise<Database> {
+  const links = config.kind === 'postgres' ? openPostgres(config.options) : await openEmbedded(config.directory);
+  const root = new Kysely<Schema>({ dialect: linkDialect(links) });
+  return { root, links, timeouts: config.timeouts, close: () => links.close() };
+}

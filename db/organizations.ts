@@ -1,0 +1,38 @@
+import type { Kysely } from 'kysely';
+import { v7 as uuidv7, validate as isUuid } from 'uuid';
+import type { Schema } from './schema.ts';
+
+export interface Organization {
+  id: string;
+  name: string;
+  ownerEmail: string;
+}
+
+const columns = ['id', 'name', 'owner_email as ownerEmail'] as const;
+
+/** Makes an organization; `undefined` where its name is taken. */
+export async function insertOrganization(
+  db: Kysely<Schema>,
+  { name, ownerEmail }: { name: string; ownerEmail: string },
+): Promise<Organization | undefined> {
+  return await db
+    .insertInto('organizations')
+    .values({ id: uuidv7(), name, owner_email: ownerEmail })
+    .onConflict((conflict) => conflict.column('name').doNothing())
+    .returning(columns)
+    .executeTakeFirst();
+}
+
+/** Finds an organization by its id or its name. */
+export async function findOrganization(db: Kysely<Schema>, idOrName: string): Promise<Organization | undefined> {
+  return await db
+    .selectFrom('organizations')
+    .select(columns)
+    .where(isUuid(idOrName) ? 'id' : 'name', '=', idOrName)
+    .executeTakeFirst();
+}
+
+/** Every organization, oldest first. */
+export async function listOrganizations(db: Kysely<Schema>): Promise<Organization[]> {
+  return await db.selectFrom('organizations').select(columns).orderBy('id').execute();
+}

@@ -1,0 +1,219 @@
+import type { QueryResult } from 'kysely';
+import pg from 'pg';
+import { DatabaseUnavailable, translateError } from './errors.ts';
+import type { Link, Links, Statement } from './link.ts';
+
+export interface PostgresOptions {
+  url: string;
+  /** Connections at most. */
+  poolSize: number;
+  /** Milliseconds from asking for a connection until its last answer; past it the connection is destroyed. */
+  deadline: number;
+  /** Prepare each distinct statement once a connection. Off behind a transaction pooler without support for it. */
+  prepare: boolean;
+}
+
+/** Distinct statements that a connection keeps prepared; past it they are sent unnamed. */
+const PREPARED_LIMIT = 256;
+
+/** Opens a pool on PostgreSQL. Nothing connects before the first statement. */
+export function openPostgres({ url, poolSize, deadline, prepare }: PostgresOptions): Links {
+  const pool = new pg.Pool({
+    connectionString: url,
+    max: poolSize,
+    connectionTimeoutMillis: deadline,
+    idleTimeoutMillis: 30_000,
+    keepAlive: true,
+    application_name: 'introzy',
+  });
+  // Without listeners, the end of a connection, idle or in use, would end the process. Whoever waits on it is told.
+  pool.on('error', () => {});
+  pool.on('connect', (client) => client.on('error', () => {}));
+
+  return {
+    async acquire() {
+      const until = performance.now() + deadline;
+      const client = await pool.connect().catch((error: Error) => {
+        throw toUnavailable(error);
+      });
+      return createLink(client, { until, prepare });
+    },
+    release: (link) => (link as PostgresLink).release(),
+    close: () => pool.end(),
+  };
+}
+
+interface PostgresLink extends Link {
+  release(): void;
+}
+
+function createLink(client: pg.PoolClient, { until, prepare }: { until: number; prepare: boolean }): PostgresLink {
+  let broken = false;
+  return {
+    async send(statements) {
+      const flight = createFlight(statements, prepare ? preparedOf(client) : undefined);
+      return new Promise((resolve, reject) => {
+        const fail = (error: Error) => {
+          clearTimeout(timer);
+          reject(error instanceof pg.DatabaseError ? translateError(error) : toUnavailable(error));
+        };
+        // pg's own query_timeout gives the connection back with the old answer still to come.
+        const timer = setTimeout(
+          () => {
+            broken = true;
+            socketOf(client).destroy();
+            fail(new Error('no answer in time'));
+          },
+          Math.max(until - performance.now(), 0),
+        );
+        const done = (answers: QueryResult<unknown>[]) => {
+          clearTimeout(timer);
+          resolve(answers);
+        };
+        client.query(flight(done, fail));
+      });
+    },
+    release: () => client.release(broken),
+  };
+}
+
+interface Prepared {
+  name: string;
+  columns: Column[];
+}
+type Column = { name: string; parse: (text: string) => unknown };
+type PreparedStatements = { bySql: Map<string, Prepared>; count: number };
+
+const preparedByClient = new WeakMap<pg.PoolClient, PreparedStatements>();
+function preparedOf(client: pg.PoolClient): PreparedStatements {
+  let prepared = preparedByClient.get(client);
+  if (!prepared) preparedByClient.set(client, (prepared = { bySql: new Map(), count: 0 }));
+  return prepared;
+}
+
+/** What node-postgres calls on the query at the head of a connection; its types name `submit` alone. */
+interface Flight extends pg.Submittable {
+  handleRowDescription(message: { fields: { name: string; dataTypeID: number }[] }): void;
+  handleDataRow(message: { fields: (string | null)[] }): void;
+  handleCommandComplete(message: { text: string }): void;
+  handleEmptyQuery(): void;
+  handleError(error: Error): void;
+  handleReadyForQuery(): void;
+}
+type Done = (answers: QueryResult<unknown>[]) => void;
+type Fail = (error: Error) => void;
+
+/**
+ * A node-postgres "submittable" (as pg-cursor is one) that sends several statements with a single Sync: one round trip,
+ * and one implicit transaction (PostgreSQL, "Extended Query", pipelining). A statement is parsed and described once a
+ * connection; its columns cannot change afterwards ("cached plan must not change result type").
+ */
+function createFlight(statements: readonly Statement[], prepared: PreparedStatements | undefined) {
+  const wires = statements.map(({ parameters }) => parameters.map(toWire));
+  const plans = statements.map(({ sql }) => prepared?.bySql.get(sql));
+  const described: (Column[] | undefined)[] = plans.map((plan) => plan?.columns);
+  const names = plans.map((plan) => plan?.name ?? nextName(prepared));
+  const answers: QueryResult<unknown>[] = [];
+  let rows: unknown[] = [];
+  let failed = false;
+
+  return (done: Done, fail: Fail): Flight => ({
+    submit(connection) {
+      connection.stream.cork();
+      statements.forEach(({ sql }, index) => {
+        const name = names[index] as string;
+        if (!plans[index]) connection.parse({ name, text: sql, types: [] }, true);
+        connection.bind({ portal: '', statement: name, values: wires[index] as never }, true);
+        if (!plans[index]) connection.describe({ type: 'P', name: '' }, true);
+        connection.execute({ portal: '', rows: '' }, true);
+      });
+      connection.sync();
+      connection.stream.uncork();
+    },
+    handleRowDescription({ fields }) {
+      described[answers.length] = fields.map(({ name, dataTypeID }) => ({ name, parse: parserOf(dataTypeID) }));
+    },
+    handleDataRow({ fields }) {
+      const columns = described[answers.length] as Column[];
+      const row: Record<string, unknown> = {};
+      for (let i = 0; i < columns.length; i++) {
+        const { name, parse } = columns[i] as Column;
+        const text = fields[i] as string | null;
+        row[name] = text === null ? null : parse(text);
+      }
+      rows.push(row);
+    },
+    handleCommandComplete({ text }) {
+      const count = /^(?:INSERT|UPDATE|DELETE|MERGE) .*?(\d+)$/.exec(text)?.[1];
+      answers.push(count === undefined ? { rows } : { rows, numAffectedRows: BigInt(count) });
+      rows = [];
+    },
+    handleEmptyQuery() {
+      answers.push({ rows: [] });
+    },
+    handleError(error) {
+      failed = true;
+      fail(error);
+    },
+    handleReadyForQuery() {
+      if (failed) return;
+      statements.forEach(({ sql }, index) => {
+        if (!plans[index] && names[index] !== '') {
+          prepared?.bySql.set(sql, { name: names[index] as string, columns: described[index] ?? [] });
+        }
+      });
+      done(answers);
+    },
+  });
+}
+
+/** A name that this connection never used: after a failed flight nobody knows which names the server took. */
+function nextName(prepared: PreparedStatements | undefined): string {
+  if (!prepared || prepared.bySql.size >= PREPARED_LIMIT) return '';
+  prepared.count += 1;
+  return `introzy${prepared.count}`;
+}
+
+/** Whatever is not the server's own word is the connection's end. */
+function toUnavailable(error: Error) {
+  return new DatabaseUnavailable(`The database cannot be reached: ${error.message}`, { cause: error });
+}
+
+function socketOf(client: pg.PoolClient) {
+  return (client as unknown as { connection: pg.Connection }).connection.stream;
+}
+
+/** A parameter as PostgreSQL reads it in text form; bytes go as they are. */
+function toWire(value: unknown): string | Buffer | null {
+  if (value === null || value === undefined) return null;
+  if (typeof value === 'string' || Buffer.isBuffer(value)) return value;
+  if (value instanceof Date) return value.toISOString();
+  if (Array.isArray(value)) return `{${value.map(toElement).join(',')}}`;
+  return typeof value === 'object' ? JSON.stringify(value) : String(value);
+}
+
+function toElement(value: unknown): string {
+  const wire = Buffer.isBuffer(value) ? `\\x${value.toString('hex')}` : toWire(value);
+  return wire === null ? 'NULL' : `"${String(wire).replace(/[\\"]/g, '\\$&')}"`;
+}
+
+function parserOf(type: number): (text: string) => unknown {
+  const parse = pg.types.getTypeParser(type) as (text: string) => unknown;
+  if (type === pg.types.builtins.TIMESTAMPTZ) return (text) => parseTimestamp(text) ?? parse(text);
+  if (type === TEXT_ARRAY) return (text) => parsePlainArray(text) ?? parse(text);
+  return parse;
+}
+
+const TEXT_ARRAY = 1009;
+
+/** `2026-11-24 19:21:15.123+00`, which V8 reads natively once it is ISO 8601: several times faster than pg's parser. */
+function parseTimestamp(text: string): Date | undefined {
+  if (!text.endsWith('+00') || text.charCodeAt(10) !== 0x20) return undefined;
+  return new Date(`${text.slice(0, 10)}T${text.slice(11, -3)}Z`);
+}
+
+/** An array literal of which no element is quoted. */
+function parsePlainArray(text: string): string[] | undefined {
+  if (text === '{}') return [];
+  return text.includes('"') || text.includes('NULL') ? undefined : text.slice(1, -1).split(',');
+}

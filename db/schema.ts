@@ -1,0 +1,74 @@
+import type { ColumnType, Generated, GeneratedAlways } from 'kysely';
+
+/** A column that the database fills once, at insertion, unless told otherwise. */
+type Stamp = ColumnType<Date, Date | undefined, Date>;
+/** JSON goes in as text, so that no driver guesses between a JSON array and a PostgreSQL one. */
+type JsonObject = ColumnType<Record<string, unknown>, string | undefined, string>;
+
+interface OrganizationsTable {
+  id: string;
+  name: string;
+  owner_email: string;
+  created_at: Stamp;
+}
+
+interface ApiKeysTable {
+  organization_id: string;
+  id: string;
+  name: string;
+  /** The first 8 hexadecimal characters of the newest secret. */
+  hint: string;
+  scopes: string[];
+  created_by_type: 'person' | 'key';
+  created_by_id: string;
+  created_by_name: string;
+  created_at: Stamp;
+  expires_at: Date;
+  revoked_at: Date | null;
+  last_used_at: Date | null;
+}
+
+/** The secrets of a key: the newest one, and rotated-out ones until their grace ends. */
+interface ApiKeySecretsTable {
+  organization_id: string;
+  api_key_id: string;
+  /** HMAC-SHA-256 of the whole key, 32 bytes. */
+  digest: Buffer;
+  /** Which server secret made the digest. */
+  secret_id: string;
+  created_at: Stamp;
+  expires_at: Date;
+}
+
+interface ContactsTable {
+  organization_id: string;
+  id: string;
+  name: string;
+  email: string | null;
+  phone: string | null;
+  company: string | null;
+  title: string | null;
+  location: string | null;
+  linkedin_url: string | null;
+  notes: string | null;
+  tags: Generated<string[]>;
+  custom_fields: JsonObject;
+  /** `name`, `email` and `company` as they are compared: trimmed, NFC, lower-case. */
+  name_key: string;
+  email_key: string | null;
+  company_key: string | null;
+  /** The three keys in one text, which the trigram index covers. */
+  search: GeneratedAlways<string>;
+  created_at: Stamp;
+  updated_at: Stamp;
+  deleted_at: Date | null;
+  version: Generated<number>;
+}
+
+/** The tables, as Kysely sees them. */
+export interface Schema {
+  organizations: OrganizationsTable;
+  api_keys: ApiKeysTable;
+  api_key_secrets: ApiKeySecretsTable;
+  contacts: ContactsTable;
+}

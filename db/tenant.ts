@@ -1,0 +1,54 @@
+import { CompiledQuery, Kysely, type Transaction } from 'kysely';
+import { type Entry, linkDialect } from './link.ts';
+import type { Database } from './open.ts';
+import type { Schema } from './schema.ts';
+
+/**
+ * Kysely inside one organization: each transaction (a lone statement is one) first takes the role `introzy_app` and
+ * names the organization to row-level security, for that transaction alone.
+ */
+export type Tenant = Kysely<Schema>;
+
+/** What a key presents: its digest under each server secret, and the organization that it was issued by. */
+export interface KeyEntry {
+  organizationId: string;
+  digests: Buffer[];
+  /** Called with the id of the server secret that the database knows the key by. */
+  onAdmitted(secretId: string): void;
+}
+
+/**
+ * A tenant by its key: the database checks the key, on its own clock, in the transaction and the round trip of the data.
+ * A refused key aborts the transaction with `KeyRefused`.
+ */
+export function asKey(db: Database, { organizationId, digests, onAdmitted }: KeyEntry): Tenant {
+  const { statement, lock } = db.timeouts;
+  return enter(db, {
+    statement: { sql: ADMIT, parameters: [organizationId, digests, statement, lock] },
+    onEnter: ({ rows }) => onAdmitted((rows[0] as { secret_id: string }).secret_id),
+  });
+}
+
+/** A tenant by the operator's word: for the command line, and for what the service records on its own account. */
+export function asOperator(db: Database, organizationId: string): Tenant {
+  const { statement, lock } = db.timeouts;
+  return enter(db, { statement: { sql: ENTER, parameters: [organizationId, statement, lock] }, onEnter: () => {} });
+}
+
+/** Turns the rest of `trx` into the operator's work on an organization. */
+export async function enterAsOperator(trx: Transaction<Schema>, db: Database, organizationId: string): Promise<void> {
+  const { statement, lock } = db.timeouts;
+  await trx.executeQuery(CompiledQuery.raw(ENTER, [organizationId, statement, lock]));
+}
+
+/** Runs `work` in a transaction: the one that `db` is, or one of its own. */
+export async function inTransaction<T>(db: Tenant, work: (trx: Tenant) => Promise<T>): Promise<T> {
+  return db.isTransaction ? await work(db) : await db.transaction().execute(work);
+}
+
+const ADMIT = 'select introzy_admit($1, $2, $3, $4) as secret_id';
+const ENTER = 'select introzy_enter($1, $2, $3)';
+
+function enter(db: Database, entry: Entry): Tenant {
+  return new Kysely<Schema>({ dialect: linkDialect(db.links, entry) });
+}

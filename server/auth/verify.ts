@@ -1,0 +1,78 @@
+import { sql } from 'kysely';
+import { identifyKey, type KeyIdentity, redigestSecret } from '../../db/apiKeys.ts';
+import { asKey, asOperator, type Tenant } from '../../db/tenant.ts';
+import { isKey } from '../../shared/apiKeys.ts';
+import type { KeyRefusal } from '../../shared/errors.ts';
+import type { Deps } from '../deps.ts';
+import { digestsOf } from './keySecret.ts';
+
+/** What an `Authorization` header presents: a key of the right form, or why there is none. */
+export type Credential = { ok: true; key: string } | { ok: false; refusal: KeyRefusal };
+
+/**
+ * Reads the value of an `Authorization` header (RFC 6750, section 2.1; the scheme is case-insensitive, RFC 9110). Another
+ * scheme presents no key; anything else that is not one is refused as an unknown key would be.
+ */
+export function readBearer(header: string | undefined): Credential {
+  const value = header?.trim() ?? '';
+  const [, scheme = '', token = ''] = /^(\S*) *(.*)$/.exec(value) ?? [];
+  if (scheme.toLowerCase() !== 'bearer') {
+    return { ok: false, refusal: value === '' || token !== '' ? 'missing' : 'unknown' };
+  }
+  if (token === '') return { ok: false, refusal: 'missing' };
+  return isKey(token) ? { ok: true, key: token } : { ok: false, refusal: 'unknown' };
+}
+
+/** Whose key it is, and the way to that organization's data, which checks the key each time. */
+export interface Principal {
+  identity: KeyIdentity;
+  tenant: Tenant;
+  /** True once the database has admitted the key, in a transaction of this call's. */
+  readonly isAdmitted: () => boolean;
+}
+
+/**
+ * Who presents a key. That does not say that the key is valid: what a key is never changes and may be remembered, whether
+ * it is valid is asked in each transaction that `tenant` opens.
+ */
+export async function identify(
+  deps: Deps,
+  credential: Credential,
+): Promise<{ ok: true; principal: Principal } | { ok: false; refusal: KeyRefusal }> {
+  if (!credential.ok) return credential;
+  const digests = digestsOf(credential.key, deps.keySecrets);
+  const memo = (digests[0] as Buffer).toString('latin1');
+  let identity = deps.identities.get(memo);
+  if (!identity) {
+    identity = await identifyKey(deps.db.root, digests);
+    if (!identity) return { ok: false, refusal: 'unknown' };
+    deps.identities.set(memo, identity);
+  }
+
+  const { organizationId } = identity;
+  let isAdmitted = false;
+  const onAdmitted = (secretId: string) => {
+    if (isAdmitted) return;
+    isAdmitted = true;
+    deps.lastUse.note(identity);
+    if (secretId !== deps.keySecrets[0].id) redigest(deps, organizationId, digests);
+  };
+  const tenant = asKey(deps.db, { organizationId, digests, onAdmitted });
+  return { ok: true, principal: { identity, tenant, isAdmitted: () => isAdmitted } };
+}
+
+/** Has the database check the key, for a call that has not read or written anything. */
+export async function admit(tenant: Tenant): Promise<void> {
+  await sql`select`.execute(tenant);
+}
+
+/** Moves a key that is in use to the newest server secret, off the request's path: the next use tries again. */
+function redigest(deps: Deps, organizationId: string, digests: Buffer[]) {
+  const [digest] = digests as [Buffer];
+  redigestSecret(asOperator(deps.db, organizationId), {
+    organizationId,
+    digests,
+    digest,
+    secretId: deps.keySecrets[0].id,
+  }).catch((error: unknown) => deps.log.warn({ err: error, organizationId }, 'a key is not re-digested yet'));
+}

@@ -1,0 +1,47 @@
+import { isDeeperThan, JSON_DEPTH } from '../shared/json.ts';
+import { badRequest, fault } from './faults.ts';
+
+/** Bytes of a request's body at most. */
+export const BODY_LIMIT = 1_048_576;
+
+/** Throws unless the content type, where there is one, is JSON in UTF-8: the one that no HTML form can send. */
+export function requireJson(headers: Headers) {
+  const [type, ...parameters] = (headers.get('content-type') ?? '').toLowerCase().split(';');
+  const charset = parameters.map((parameter) => parameter.trim()).find((parameter) => parameter.startsWith('charset='));
+  const isUtf8 = charset === undefined || /^charset="?utf-?8"?$/.test(charset);
+  if (type?.trim() !== 'application/json' || !isUtf8) throw fault('UNSUPPORTED_MEDIA_TYPE');
+}
+
+/** Reads a body as text, of `BODY_LIMIT` bytes at most. Throws where it is larger, or not UTF-8. */
+export async function readText(request: Request): Promise<string> {
+  if (Number(request.headers.get('content-length') ?? 0) > BODY_LIMIT) throw fault('PAYLOAD_TOO_LARGE');
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of request.body ?? []) {
+    size += chunk.length;
+    if (size > BODY_LIMIT) throw fault('PAYLOAD_TOO_LARGE');
+    chunks.push(chunk);
+  }
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(Buffer.concat(chunks));
+  } catch {
+    throw badRequest('The body is not UTF-8');
+  }
+}
+
+/** A body's JSON; `undefined` where there is no body. */
+export async function readJson(request: Request): Promise<unknown> {
+  const hasType = request.headers.has('content-type');
+  if (hasType) requireJson(request.headers);
+  const text = await readText(request);
+  if (text === '') return undefined;
+  if (!hasType) throw fault('UNSUPPORTED_MEDIA_TYPE');
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    throw badRequest('The body is not valid JSON');
+  }
+  if (isDeeperThan(value, JSON_DEPTH)) throw badRequest(`The body nests deeper than ${JSON_DEPTH}`);
+  return value;
+}

@@ -1,0 +1,42 @@
+import { LRUCache } from 'lru-cache';
+import type { Logger } from 'pino';
+import { type RateLimiterAbstract, RateLimiterMemory } from 'rate-limiter-flexible';
+import type { KeyIdentity } from '../db/apiKeys.ts';
+import type { Database } from '../db/open.ts';
+import type { KeySecrets } from './auth/keySecret.ts';
+import { createLastUse, type LastUse } from './auth/lastUse.ts';
+
+/** What the service is made of, handed to everything that needs some of it. */
+export interface Deps {
+  db: Database;
+  log: Logger;
+  keySecrets: KeySecrets;
+  /** Calls a minute a key. Any store of rate-limiter-flexible will do; the one in memory counts for one instance. */
+  rateLimiter: RateLimiterAbstract;
+  lastUse: LastUse;
+  /** What keys are (whose, with which scopes), which never changes. Whether one is valid is asked of the database. */
+  identities: LRUCache<string, KeyIdentity>;
+  /** The service is about to end: it answers what is open, and takes on no more. */
+  isDraining: boolean;
+}
+
+interface Choices {
+  db: Database;
+  log: Logger;
+  keySecrets: KeySecrets;
+  rateLimit: number;
+  rateLimiter?: RateLimiterAbstract;
+}
+
+/** Puts the service's parts together. */
+export function createDeps({ db, log, keySecrets, rateLimit, rateLimiter }: Choices): Deps {
+  return {
+    db,
+    log,
+    keySecrets,
+    rateLimiter: rateLimiter ?? new RateLimiterMemory({ points: rateLimit, duration: 60 }),
+    lastUse: createLastUse({ db, log }),
+    identities: new LRUCache({ max: 100_000 }),
+    isDraining: false,
+  };
+}

@@ -1,0 +1,90 @@
+import { callTRPCProcedure, getTRPCErrorFromUnknown, type TRPCError } from '@trpc/server';
+import { readJson } from '../body.ts';
+import type { Context } from '../context.ts';
+import { badRequest } from '../faults.ts';
+import { appRouter } from '../router.ts';
+import { toAnswer, toErrorAnswer } from './envelope.ts';
+import type { Route } from './routes.ts';
+
+export interface RestCall {
+  route: Route;
+  request: Request;
+  /** The path's `{id}`. */
+  id: string | undefined;
+  query: Record<string, string[]>;
+  context: Context;
+  onError(error: TRPCError): void;
+}
+
+/** Answers a REST request by calling its procedure, which also decides when the body is read: for valid keys only. */
+export async function answerRest({ route, request, id, query, context, onError }: RestCall): Promise<Response> {
+  let input: Promise<unknown> | undefined;
+  try {
+    const result = await callTRPCProcedure({
+      router: appRouter,
+      path: route.procedure,
+      type: route.method === 'GET' ? 'query' : 'mutation',
+      ctx: context,
+      getRawInput: () => (input ??= readInput({ route, request, id, query })),
+      signal: request.signal,
+      batchIndex: 0,
+    });
+    return toAnswer(result, route);
+  } catch (cause) {
+    const error = getTRPCErrorFromUnknown(cause);
+    onError(error);
+    return toErrorAnswer(error);
+  }
+}
+
+async function readInput({ route, request, id, query }: Pick<RestCall, 'route' | 'request' | 'id' | 'query'>) {
+  const hasBody = route.method === 'POST' || route.method === 'PATCH';
+  let body = (hasBody ? await readJson(request) : undefined) ?? {};
+  if (Array.isArray(body) && route.arrayField) body = { [route.arrayField]: body };
+  if (typeof body !== 'object' || Array.isArray(body)) throw badRequest('The body must be a JSON object');
+  const input: Record<string, unknown> = { ...readQuery(query), ...body };
+  if (id !== undefined) {
+    if ('id' in input && input.id !== id) throw badRequest('Differs from the id in the path', ['id']);
+    input.id = id;
+  }
+  const expectedVersion = route.hasVersion ? readIfMatch(request.headers.get('if-match')) : undefined;
+  if (expectedVersion !== undefined) {
+    if ('expectedVersion' in input && input.expectedVersion !== expectedVersion) {
+      throw badRequest('Differs from If-Match', ['expectedVersion']);
+    }
+    input.expectedVersion = expectedVersion;
+  }
+  return Object.keys(input).length === 0 ? undefined : input;
+}
+
+/** The parameters that are not text. What is not of their form goes on as text, for the procedure to refuse. */
+const parsers: Record<string, (text: string) => unknown> = {
+  limit: (text) => (/^-?\d{1,15}$/.test(text) ? Number(text) : text),
+  expectedVersion: (text) => (/^\d{1,15}$/.test(text) ? Number(text) : text),
+  includeDeleted: (text) => (text === 'true' ? true : text === 'false' ? false : text),
+};
+
+function readQuery(query: Record<string, string[]>): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(query).map(([name, values]) => {
+      const [value = ''] = values;
+      return [name, values.length > 1 ? values : (parsers[name]?.(value) ?? value)];
+    }),
+  );
+}
+
+/**
+ * The version in an `If-Match` (RFC 9110, section 13.1.1); `undefined` for none, or for `*`. An entity tag that is none of
+ * ours matches no version, and a list of tags is not offered.
+ */
+function readIfMatch(header: string | null): number | undefined {
+  const value = header?.trim();
+  if (value === undefined || value === '*') return undefined;
+  const version = /^"?(\d{1,9})"?$/.exec(value)?.[1];
+  if (version !== undefined) return Number(version);
+  if (/^(W\/)?"[^"]*"$/.test(value)) return NO_VERSION;
+  throw badRequest('Not one entity tag, such as "3"', ['If-Match']);
+}
+
+/** Versions begin with 1. */
+const NO_VERSION = 0;

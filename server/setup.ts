@@ -1,0 +1,67 @@
+import { type IssuedBy, insertApiKey } from '../db/apiKeys.ts';
+import { upsertContacts } from '../db/contactUpsert.ts';
+import type { Database } from '../db/open.ts';
+import { insertOrganization, type Organization } from '../db/organizations.ts';
+import { asOperator, enterAsOperator, type Tenant } from '../db/tenant.ts';
+import { EXPIRY_DAYS, type IssuedKey, SCOPES, type Scope } from '../shared/apiKeys.ts';
+import type { ContactInput } from '../shared/contacts.ts';
+import { type KeySecrets, mintKey } from './auth/keySecret.ts';
+
+interface NewKey {
+  organizationId: string;
+  name: string;
+  scopes?: Scope[];
+  expiresInDays?: number;
+  issuedBy: IssuedBy;
+}
+
+/** Issues a key on the operator's word. */
+export async function issueKey(db: Tenant, keySecrets: KeySecrets, newKey: NewKey): Promise<IssuedKey> {
+  const { key, ...kept } = mintKey(keySecrets);
+  const { scopes = [...SCOPES], expiresInDays = EXPIRY_DAYS.default } = newKey;
+  const apiKey = await insertApiKey(db, { ...newKey, scopes, secret: { ...kept, expiresInDays } });
+  return { key, apiKey };
+}
+
+/** Makes an organization, its owner and a first key with all scopes; `undefined` where the name is taken. */
+export async function setUpOrganization(
+  db: Database,
+  keySecrets: KeySecrets,
+  { name, email }: { name: string; email: string },
+): Promise<{ organization: Organization; issued: IssuedKey } | undefined> {
+  return await db.root.transaction().execute(async (trx) => {
+    const organization = await insertOrganization(trx, { name, ownerEmail: email });
+    if (!organization) return undefined;
+    await enterAsOperator(trx, db, organization.id);
+    const issuedBy = { type: 'person', email } as const;
+    const issued = await issueKey(trx, keySecrets, { organizationId: organization.id, name: 'First key', issuedBy });
+    return { organization, issued };
+  });
+}
+
+/** A few contacts to try things with. */
+export async function addSampleContacts(db: Database, organizationId: string): Promise<void> {
+  const rows = samples.map((input, index) => ({ index, input }));
+  await upsertContacts(asOperator(db, organizationId), { organizationId, rows });
+}
+
+const samples: ContactInput[] = [
+  {
+    name: 'Ada Lovelace',
+    email: 'ada@example.com',
+    company: 'Analytical Engines',
+    title: 'Programmer',
+    location: 'London',
+    tags: ['friend', 'mathematics'],
+  },
+  { name: 'Grace Hopper', email: 'grace@example.com', company: 'US Navy', title: 'Rear Admiral', tags: ['compilers'] },
+  { name: 'Katherine Johnson', email: 'katherine@example.com', company: 'NASA', title: 'Mathematician', tags: ['mathematics'] },
+  { name: 'Hedy Lamarr', email: 'hedy@example.com', title: 'Inventor', location: 'Vienna', phone: '+43 1 5550100' },
+  {
+    name: 'Alan Turing',
+    email: 'alan@example.com',
+    company: 'Bletchley Park',
+    notes: 'Met at the chess club.',
+    customFields: { introducedBy: 'Joan Clarke' },
+  },
+];

@@ -1,0 +1,75 @@
+import { z } from 'zod';
+import { Id, line, organizationId, PageRequest, pageOf } from './text.ts';
+
+/** `introzy_`, 56 random hexadecimal characters (224 bits), then the CRC-32 of those 56 as 8 more. */
+export const KEY_PREFIX = 'introzy_';
+const KEY_PATTERN = new RegExp(`^${KEY_PREFIX}[0-9a-f]{64}$`);
+/** Anything that looks like a key or the start of one, wherever it stands: for redaction. */
+export const KEY_ANYWHERE = new RegExp(`${KEY_PREFIX}[0-9A-Za-z]+`, 'g');
+
+/** True where `text` has the form of a key. Whether it is one, only a stored digest decides: not the checksum. */
+export const isKey = (text: string) => KEY_PATTERN.test(text);
+/** The part of a key that may be shown: its first 8 hexadecimal characters. */
+export const hintOf = (key: string) => key.slice(KEY_PREFIX.length, KEY_PREFIX.length + 8);
+
+export const SCOPES = ['contacts:read', 'contacts:write', 'keys:manage'] as const;
+export const Scope = z.enum(SCOPES);
+export type Scope = z.infer<typeof Scope>;
+export const DEFAULT_SCOPES: Scope[] = ['contacts:read', 'contacts:write'];
+
+/** Days until a key expires, and hours that a rotated-out secret goes on working. */
+export const EXPIRY_DAYS = { least: 30, default: 90, most: 365 } as const;
+export const GRACE_HOURS = { default: 24, most: 168 } as const;
+
+const days = z.int().min(EXPIRY_DAYS.least).max(EXPIRY_DAYS.most).default(EXPIRY_DAYS.default);
+const scopes = z
+  .array(Scope)
+  .min(1)
+  .transform((given) => SCOPES.filter((scope) => given.includes(scope)));
+
+export const ApiKeyName = line(100);
+export const ApiKeyState = z.enum(['active', 'expired', 'revoked']);
+
+/** Who issued a key: a person, by email address, or another key. */
+export const Issuer = z.object({ type: z.enum(['person', 'key']), id: z.string(), name: z.string() });
+export type Issuer = z.infer<typeof Issuer>;
+
+/** A key as its organization sees it. The secret is not part of it. */
+export const ApiKey = z.object({
+  id: z.uuid(),
+  organizationId: z.uuid(),
+  name: z.string(),
+  /** The first 8 hexadecimal characters of the newest secret. */
+  hint: z.string(),
+  scopes: z.array(Scope),
+  state: ApiKeyState,
+  createdBy: Issuer,
+  createdAt: z.date(),
+  expiresAt: z.date(),
+  lastUsedAt: z.date().nullable(),
+  revokedAt: z.date().nullable(),
+});
+export type ApiKey = z.infer<typeof ApiKey>;
+export const ApiKeyPage = pageOf(ApiKey);
+export type ApiKeyPage = z.infer<typeof ApiKeyPage>;
+
+/** The one answer that holds a key itself. It is shown once; only its HMAC is kept. */
+export const IssuedKey = z.object({ key: z.string(), apiKey: ApiKey });
+export type IssuedKey = z.infer<typeof IssuedKey>;
+
+export const CurrentKeyRequest = z.strictObject({ organizationId }).optional();
+export const ApiKeyListRequest = PageRequest.prefault({});
+export const ApiKeyRequest = z.strictObject({ organizationId, id: Id });
+export const ApiKeyIssueRequest = z.strictObject({
+  organizationId,
+  name: ApiKeyName,
+  expiresInDays: days,
+  scopes: scopes.default(DEFAULT_SCOPES),
+});
+export const ApiKeyRenameRequest = z.strictObject({ organizationId, id: Id, name: ApiKeyName });
+export const ApiKeyRotateRequest = z.strictObject({
+  organizationId,
+  id: Id,
+  expiresInDays: days,
+  graceHours: z.int().min(0).max(GRACE_HOURS.most).default(GRACE_HOURS.default),
+});

@@ -1,0 +1,97 @@
+import { z } from 'zod';
+import { encodedItems } from './encoded.ts';
+import { Issue } from './errors.ts';
+import { JsonObject } from './json.ts';
+import { Id, isStorable, line, organizationId, PageRequest, pageOf, STORABLE, text } from './text.ts';
+
+/** A contact as its organization sees it. */
+export const Contact = z.object({
+  id: z.uuid(),
+  organizationId: z.uuid(),
+  name: z.string(),
+  email: z.string().nullable(),
+  phone: z.string().nullable(),
+  company: z.string().nullable(),
+  title: z.string().nullable(),
+  location: z.string().nullable(),
+  linkedinUrl: z.string().nullable(),
+  notes: z.string().nullable(),
+  tags: z.array(z.string()),
+  customFields: z.record(z.string(), z.unknown()),
+  createdAt: z.date(),
+  updatedAt: z.date(),
+  /** `null` but for a deleted contact, which only `includeDeleted` lists. */
+  deletedAt: z.date().nullable(),
+  version: z.int(),
+});
+export type Contact = z.infer<typeof Contact>;
+export const ContactPage = pageOf(Contact);
+export type ContactPage = z.infer<typeof ContactPage>;
+/** A page as the database wrote it, of these very fields: to look at its items here would be to decode them. */
+export const EncodedContactPage = z.custom<ContactPage>((page) => encodedItems(page) !== undefined);
+
+/** An email address as written; only its rough form is checked, as no pattern tells what a mail server takes. */
+const email = text(320).refine((written) => /^[^\s@]+@[^\s@]+$/u.test(written.trim()), 'Not an email address');
+const linkedinUrl = z.url({ protocol: /^https?$/, error: 'Not an http(s) address' }).max(2048).refine(isStorable, STORABLE);
+
+const name = line(500);
+const optional = {
+  email: email.nullable(),
+  phone: text(100).nullable(),
+  company: text(500).nullable(),
+  title: text(500).nullable(),
+  location: text(500).nullable(),
+  linkedinUrl: linkedinUrl.nullable(),
+  notes: text(50_000).nullable(),
+  tags: z
+    .array(line(100))
+    .max(100)
+    .transform((tags) => [...new Set(tags)]),
+  customFields: JsonObject,
+};
+
+/** What may be written of a contact; only `name` is required. */
+export const ContactInput = z.strictObject({ name, ...optional }).partial().required({ name: true });
+export type ContactInput = z.infer<typeof ContactInput>;
+
+export const ContactRequest = z.strictObject({ organizationId, id: Id });
+export const ContactCreateRequest = ContactInput.extend({ organizationId });
+/** `expectedVersion` makes the change conditional: any other version answers 412. A field left out stays as it is. */
+export const ContactUpdateRequest = ContactInput.partial().extend({
+  organizationId,
+  id: Id,
+  expectedVersion: z.int().min(0).optional(),
+});
+export type ContactUpdate = { [K in keyof ContactInput]?: ContactInput[K] | undefined };
+export const ContactDeleteRequest = ContactRequest.extend({ expectedVersion: z.int().min(0).optional() });
+
+/** An instant, as a `Date` or in ISO 8601 with an offset; years 1 to 9999. */
+const instant = z
+  .union([z.date(), z.iso.datetime({ offset: true }).transform((iso) => new Date(iso))], {
+    error: 'Not a date and time in ISO 8601, such as 2026-11-24T09:30:00Z',
+  })
+  .refine((date) => date.getUTCFullYear() >= 1 && date.getUTCFullYear() <= 9999, 'The year must be 1 to 9999');
+
+/** Which contacts to list: those that meet every condition given. */
+export const ContactListRequest = PageRequest.extend({
+  /** Words to be found in name, email or company, each of them; one or two letters are found at a word's beginning. */
+  search: text(200).optional(),
+  tag: line(100).optional(),
+  email: text(320).optional(),
+  updatedSince: instant.optional(),
+  includeDeleted: z.boolean().default(false),
+}).prefault({});
+
+/** Rows are judged one by one, so that a bad one fails alone: see `ContactInput`. */
+export const ContactUpsertRequest = z.strictObject({
+  organizationId,
+  contacts: z.array(z.custom<z.input<typeof ContactInput>>(() => true)).min(1).max(100),
+});
+
+/** What became of a row; `index` is its place in the request. */
+export const UpsertResult = z.discriminatedUnion('outcome', [
+  z.object({ index: z.int(), outcome: z.enum(['created', 'updated', 'unchanged']), id: z.uuid(), version: z.int() }),
+  z.object({ index: z.int(), outcome: z.literal('failed'), error: z.string(), issues: z.array(Issue) }),
+]);
+export type UpsertResult = z.infer<typeof UpsertResult>;
+export const UpsertResults = z.object({ results: z.array(UpsertResult) });

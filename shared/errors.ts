@@ -1,0 +1,50 @@
+import { z } from 'zod';
+
+/** Why a key was refused; `unknown` covers malformed ones too. */
+export type KeyRefusal = 'missing' | 'unknown' | 'revoked' | 'expired';
+
+/** What the caller reads. Only who holds the whole key learns that it was revoked or has expired. */
+export const REFUSAL_REASONS: Record<KeyRefusal, string> = {
+  missing: 'Missing API key',
+  unknown: 'Invalid API key',
+  revoked: 'API key has been revoked',
+  expired: 'API key has expired',
+};
+
+/** tRPC's code → HTTP status and the sentence that says it, for every code this API answers with. */
+export const ERRORS = {
+  BAD_REQUEST: { status: 400, message: 'Invalid request' },
+  PARSE_ERROR: { status: 400, message: 'Invalid request' },
+  UNAUTHORIZED: { status: 401, message: 'API key authentication failed' },
+  FORBIDDEN: { status: 403, message: 'You do not have permission to access this resource' },
+  NOT_FOUND: { status: 404, message: 'Not found' },
+  METHOD_NOT_SUPPORTED: { status: 405, message: 'Method not allowed' },
+  CONFLICT: { status: 409, message: 'Conflict with the current state' },
+  PRECONDITION_FAILED: { status: 412, message: 'The contact is not at the expected version' },
+  PAYLOAD_TOO_LARGE: { status: 413, message: 'The request body is larger than 1 MiB' },
+  UNSUPPORTED_MEDIA_TYPE: { status: 415, message: 'Send JSON in UTF-8, with Content-Type: application/json' },
+  TOO_MANY_REQUESTS: { status: 429, message: 'Rate limit exceeded' },
+  INTERNAL_SERVER_ERROR: { status: 500, message: 'Internal server error' },
+  SERVICE_UNAVAILABLE: { status: 503, message: 'Service temporarily unavailable' },
+} as const;
+export type ErrorCode = keyof typeof ERRORS;
+
+export const Issue = z.object({ path: z.array(z.union([z.string(), z.number()])), message: z.string() });
+export type Issue = z.infer<typeof Issue>;
+
+/** What a caller can act on, beside the sentence. Absent where there is nothing to add. */
+export const ErrorDetails = z.object({
+  reason: z.string().optional(),
+  issues: z.array(Issue).optional(),
+  existingId: z.uuid().optional(),
+  currentVersion: z.int().optional(),
+});
+export type ErrorDetails = z.infer<typeof ErrorDetails>;
+
+/** The REST answer to a request that failed. */
+export const ErrorEnvelope = z.object({
+  success: z.literal(false),
+  error: z.string(),
+  details: ErrorDetails.optional(),
+});
+export type ErrorEnvelope = z.infer<typeof ErrorEnvelope>;

@@ -1,0 +1,51 @@
+import { z } from 'zod';
+import { isStorable, STORABLE } from './text.ts';
+
+/** How deep JSON may nest anywhere in a request. */
+export const JSON_DEPTH = 64;
+const CUSTOM_FIELDS_SIZE = 65_536;
+
+/** How deep `value` nests, or more than `limit`. Iterative: JSON of a mebibyte can nest half a million deep. */
+export function isDeeperThan(value: unknown, limit: number): boolean {
+  let level: unknown[] = [value];
+  for (let depth = 0; level.length > 0; depth++) {
+    if (depth > limit) return true;
+    level = level.flatMap((item) => (typeof item === 'object' && item !== null ? Object.values(item) : []));
+  }
+  return false;
+}
+
+const isPlain = (value: object) => {
+  const prototype = Object.getPrototypeOf(value);
+  return prototype === Object.prototype || prototype === null;
+};
+
+/** What is wrong with `value` as JSON to keep, if anything. */
+function findFlaw(value: unknown): string | undefined {
+  if (value === null || typeof value === 'boolean') return undefined;
+  if (typeof value === 'number') return Number.isFinite(value) ? undefined : 'Numbers must be finite';
+  if (typeof value === 'string') return isStorable(value) ? undefined : STORABLE;
+  if (typeof value !== 'object') return 'Not JSON';
+  if (Array.isArray(value)) return firstFlaw(value);
+  if (!isPlain(value)) return 'Not JSON';
+  if (Object.hasOwn(value, '__proto__')) return 'Must not have a key __proto__';
+  return firstFlaw(Object.keys(value)) ?? firstFlaw(Object.values(value));
+}
+
+function firstFlaw(values: unknown[]): string | undefined {
+  for (const value of values) {
+    const flaw = findFlaw(value);
+    if (flaw !== undefined) return flaw;
+  }
+  return undefined;
+}
+
+/** A JSON object of at most 64 KiB. */
+export const JsonObject = z.custom<Record<string, unknown>>().superRefine((value: unknown, context) => {
+  const fail = (message: string) => context.addIssue({ code: 'custom', message });
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return fail('Must be a JSON object');
+  if (isDeeperThan(value, JSON_DEPTH)) return fail(`Must not nest deeper than ${JSON_DEPTH}`);
+  const flaw = findFlaw(value);
+  if (flaw !== undefined) return fail(flaw);
+  if (JSON.stringify(value).length > CUSTOM_FIELDS_SIZE) fail(`Must be at most ${CUSTOM_FIELDS_SIZE} characters of JSON`);
+});

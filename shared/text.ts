@@ -1,0 +1,69 @@
+import { z } from 'zod';
+
+/** Characters as a person counts them: code points, as PostgreSQL's char_length does, not UTF-16 units. */
+const characters = (text: string) => [...text].length;
+
+/** Text that PostgreSQL can keep: no NUL, and no half of a surrogate pair (neither has a place in its UTF-8). */
+export const isStorable = (text: string) => !text.includes('\0') && text.isWellFormed();
+export const STORABLE = 'Must not contain NUL or lone surrogates';
+
+/** Trimmed text of 1 to `most` characters. */
+export const line = (most: number) => {
+  const range = `Must be 1 to ${most} characters`;
+  return z
+    .string()
+    .refine(isStorable, STORABLE)
+    .trim()
+    .min(1, range)
+    .refine((text) => characters(text) <= most, range);
+};
+
+/** Text as written, of at most `most` characters. */
+export const text = (most: number) =>
+  z
+    .string()
+    .refine(isStorable, STORABLE)
+    .refine((written) => characters(written) <= most, `Must be at most ${most} characters`);
+
+/** How text is compared: trimmed, NFC, lower-case. */
+export const comparable = (written: string) => written.trim().normalize('NFC').toLowerCase();
+
+/** An id as a caller gives it. */
+export const Id = z.guid({ error: 'Not a UUID' }).toLowerCase();
+/** The organization that the caller means. Optional: it is the key's own; another one is refused. */
+export const organizationId = Id.optional();
+
+/** An opaque cursor: the id of the row that the page begins with, base64url. */
+export const Cursor = z
+  .string()
+  .max(64)
+  .transform((cursor, context) => {
+    const hex = Array.from(decodeBase64Url(cursor), (byte) => byte.toString(16).padStart(2, '0')).join('');
+    const id = hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
+    if (hex.length === 32 && z.uuid().safeParse(id).success) return id;
+    context.addIssue({ code: 'custom', message: 'Not a cursor of this list' });
+    return z.NEVER;
+  });
+
+/** The cursor of the page that begins with the row of this id (a UUID). */
+export const encodeCursor = (id: string) =>
+  btoa(String.fromCharCode(...(id.replaceAll('-', '').match(/../g) ?? []).map((byte) => Number.parseInt(byte, 16))))
+    .replaceAll('+', '-')
+    .replaceAll('/', '_')
+    .replace(/=+$/, '');
+
+function decodeBase64Url(encoded: string): number[] {
+  if (!/^[\w-]*$/.test(encoded) || encoded.length % 4 === 1) return [];
+  return [...atob(encoded.replaceAll('-', '+').replaceAll('_', '/'))].map((byte) => byte.charCodeAt(0));
+}
+
+/** How a list is asked for, page by page. */
+export const PageRequest = z.strictObject({
+  organizationId,
+  limit: z.int().min(1).max(200).default(50),
+  cursor: Cursor.optional(),
+});
+
+/** A page of a list, newest first. */
+export const pageOf = <T extends z.ZodType>(item: T) =>
+  z.object({ items: z.array(item), nextCursor: z.string().nullable() });

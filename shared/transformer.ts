@@ -1,0 +1,57 @@
+import superjson, { type SuperJSONResult } from 'superjson';
+import { encodedItems, parseEncoded } from './encoded.ts';
+import { isDeeperThan, JSON_DEPTH } from './json.ts';
+
+/**
+ * superjson, on both sides. What the service answers with is JSON but for its dates, and superjson's general walk costs
+ * more than the query behind it; so such values are encoded here, to the same wire format. All else goes to superjson.
+ */
+export const transformer = {
+  serialize(value: unknown): SuperJSONResult {
+    const encoded = encodedItems(value);
+    if (encoded !== undefined) return serializeEncoded(value as { nextCursor: string | null }, encoded);
+    const dates: Dates = {};
+    if (typeof value !== 'object' || value === null || !collectDates(value, '', dates)) return superjson.serialize(value);
+    // JSON.stringify writes a Date as its ISO 8601 form, which is superjson's too.
+    const json = value as SuperJSONResult['json'];
+    return Object.keys(dates).length === 0 ? { json } : { json, meta: { values: dates, v: 1 } };
+  },
+  /**
+   * References that superjson would restore are left as the copies that they also are: shared or circular, they would
+   * let a short request stand for an endless value.
+   */
+  deserialize<T>(value: SuperJSONResult): T {
+    if (isDeeperThan(value, JSON_DEPTH)) throw new RangeError(`JSON nests deeper than ${JSON_DEPTH}`);
+    const { json, meta } = value;
+    return superjson.deserialize<T>(meta?.values ? { json, meta: { values: meta.values, v: meta.v ?? 0 } } : { json });
+  },
+};
+
+function serializeEncoded({ nextCursor }: { nextCursor: string | null }, text: string): SuperJSONResult {
+  const { items, dates } = parseEncoded(text);
+  const json = { items, nextCursor } as unknown as SuperJSONResult['json'];
+  return items.length === 0 ? { json } : { json, meta: { values: dates, v: 1 } };
+}
+
+type Dates = Record<string, ['Date']>;
+
+/** Notes the path of every valid date within `value`. False where there is anything that is neither JSON nor a date. */
+function collectDates(value: object, path: string, dates: Dates): boolean {
+  if (!Array.isArray(value) && Object.getPrototypeOf(value) !== Object.prototype) return false;
+  for (const key in value) {
+    const item = (value as Record<string, unknown>)[key];
+    if (typeof item === 'object' && item !== null) {
+      const itemPath = path + key.replace(/[\\.]/g, '\\$&');
+      if (!(item instanceof Date)) {
+        if (!collectDates(item, `${itemPath}.`, dates)) return false;
+      } else if (Number.isNaN(item.getTime())) return false;
+      else dates[itemPath] = ['Date'];
+    } else if (!isJsonPrimitive(item)) return false;
+  }
+  return true;
+}
+
+function isJsonPrimitive(value: unknown): boolean {
+  if (typeof value === 'number') return Number.isFinite(value) && !Object.is(value, -0);
+  return typeof value === 'string' || typeof value === 'boolean' || value === null;
+}
