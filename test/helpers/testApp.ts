@@ -1,0 +1,147 @@
+import { randomUUID } from 'node:crypto';
+import { createTRPCClient, httpBatchLink } from '@trpc/client';
+import { pino } from 'pino';
+import { afterAll, expect, inject } from 'vitest';
+import { migrate } from '../../db/migrate.ts';
+import { openDatabase } from '../../db/open.ts';
+import { asOperator } from '../../db/tenant.ts';
+import { createApp } from '../../server/app.ts';
+import { generateKeySecret, type KeySecrets, parseKeySecrets } from '../../server/auth/keySecret.ts';
+import { createDeps, type Deps } from '../../server/deps.ts';
+import type { AppRouter } from '../../server/router.ts';
+import { issueKey, setUpOrganization } from '../../server/setup.ts';
+import type { IssuedKey, Scope } from '../../shared/apiKeys.ts';
+import { transformer } from '../../shared/transformer.ts';
+import { createDatabase } from './database.ts';
+
+const TIMEOUTS = { statement: 1_500, lock: 1_000 };
+
+/** A database at the newest schema; on PostgreSQL one of its own, dropped in the end. */
+export async function openTestDatabase() {
+  const provided = inject('database');
+  if (provided.kind === 'embedded') {
+    const db = await openDatabase({ kind: 'embedded', directory: undefined, timeouts: TIMEOUTS });
+    await migrate(db.root);
+    return { db, url: undefined, adminUrl: undefined, close: () => db.close() };
+  }
+  const { url, adminUrl, drop } = await createDatabase(provided);
+  const db = await openDatabase({
+    kind: 'postgres',
+    timeouts: TIMEOUTS,
+    options: { url, poolSize: 10, deadline: 1_800, prepare: true },
+  });
+  await migrate(db.root);
+  return {
+    db,
+    url,
+    adminUrl,
+    async close() {
+      await db.close();
+      await drop();
+    },
+  };
+}
+
+/** Tests of one file share a database, as organizations share the service's. */
+let shared: ReturnType<typeof openTestDatabase> | undefined;
+afterAll(async () => (await shared)?.close());
+
+export interface TestOrganization {
+  id: string;
+  name: string;
+  /** A key with all scopes. */
+  key: string;
+  keyId: string;
+}
+
+interface TestAppOptions {
+  /** Share nothing with the file's other tests. */
+  isAlone?: boolean;
+  rateLimit?: number;
+  keySecrets?: KeySecrets;
+  deps?: Partial<Deps>;
+}
+
+export const testSecrets = (count = 1) =>
+  parseKeySecrets(Array.from({ length: count }, () => generateKeySecret()).join(','));
+
+/** The service with two organizations, `one` and `other`; called as a fetch handler, without a socket. */
+export async function testApp(options: TestAppOptions = {}) {
+  const { db, url, adminUrl, close } = await (options.isAlone ? openTestDatabase() : (shared ??= openTestDatabase()));
+  const keySecrets = options.keySecrets ?? testSecrets();
+  const logs: string[] = [];
+  const log = pino({}, { write: (line: string) => void logs.push(line) });
+  const rateLimit = options.rateLimit ?? 1_000_000;
+  const deps = Object.assign(createDeps({ db, log, keySecrets, rateLimit }), options.deps);
+  const app = createApp(deps);
+  const keys = new Set<string>();
+
+  const organization = async (name: string): Promise<TestOrganization> => {
+    const made = await setUpOrganization(db, keySecrets, { name: `${name} ${randomUUID()}`, email: `${name}@example.com` });
+    if (!made) throw new Error('The organization exists');
+    keys.add(made.issued.key);
+    return { id: made.organization.id, name: made.organization.name, key: made.issued.key, keyId: made.issued.apiKey.id };
+  };
+
+  return {
+    app,
+    db,
+    deps,
+    /** Of the database; `undefined` for the embedded one. */
+    url,
+    adminUrl,
+    keySecrets,
+    logs,
+    one: await organization('one'),
+    other: await organization('other'),
+
+    /** Issues a key on the operator's word. */
+    async issue(organizationId: string, { name = 'a key', scopes }: { name?: string; scopes?: Scope[] } = {}) {
+      const issuedBy = { type: 'person', email: 'owner@example.com' } as const;
+      const newKey = { organizationId, name, issuedBy, ...(scopes && { scopes }) };
+      const issued: IssuedKey = await issueKey(asOperator(db, organizationId), keySecrets, newKey);
+      keys.add(issued.key);
+      return issued;
+    },
+
+    /** Calls REST with a key; the answer's body is its JSON. */
+    async api(key: string | undefined, method: string, path: string, body?: unknown, headers: Record<string, string> = {}) {
+      const response = await app.request(path, {
+        method,
+        headers: {
+          ...(key !== undefined && { authorization: `Bearer ${key}` }),
+          ...(body !== undefined && { 'content-type': 'application/json' }),
+          ...headers,
+        },
+        ...(body !== undefined && { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+      });
+      const text = await response.text();
+      // biome-ignore lint/suspicious/noExplicitAny: an answer of any route
+      const json: any = text === '' ? undefined : JSON.parse(text);
+      return { status: response.status, headers: response.headers, body: json, text };
+    },
+
+    /** The tRPC client with a key, which sends each call in a request of its own unless told. */
+    trpc(key: string | undefined, maxItems = 1) {
+      return createTRPCClient<AppRouter>({
+        links: [
+          httpBatchLink({
+            url: 'http://introzy.test/trpc',
+            transformer,
+            maxItems,
+            headers: key === undefined ? {} : { authorization: `Bearer ${key}` },
+            fetch: (input, init) => Promise.resolve(app.request(input as string, init as RequestInit)),
+          }),
+        ],
+      });
+    },
+
+    async [Symbol.asyncDispose]() {
+      await deps.lastUse.flush();
+      for (const key of keys) expect(logs.join(''), 'a key in the log').not.toContain(key);
+      if (options.isAlone) await close();
+    },
+  };
+}
+
+export type TestApp = Awaited<ReturnType<typeof testApp>>;

@@ -1,0 +1,22 @@
+import { expect, test } from 'vitest';
+import { testApp } from './helpers/testApp.ts';
+test('smoke', async () => {
+  await using app = await testApp();
+  const made = await app.api(app.one.key, 'POST', '/api/contacts', { name: 'Ada', email: 'a@b.c' });
+  expect(made.status).toBe(201);
+  const list = await app.api(app.one.key, 'GET', '/api/contacts');
+  expect(list.body.data).toEqual([made.body.data]);
+  const t = app.trpc(app.one.key);
+  const page = await t.contacts.list.query({ search: 'ad' });
+  expect(page.items[0]?.createdAt).toBeInstanceOf(Date);
+  const up = await t.contacts.upsertMany.mutate({ contacts: [{ name: 'Ada', email: 'A@b.c' }, { name: 'Ada 2', email: 'a@b.c' }, { name: 'Bob', email: 'bob@b.c' }, {name:'NoMail'}, {name: ''}] });
+  console.log(JSON.stringify(up));
+  const again = await t.contacts.upsertMany.mutate({ contacts: [{ name: 'Ada 2', email: 'a@b.c' }, { name: 'Bob', email: 'bob@b.c' }] });
+  console.log(JSON.stringify(again));
+  const rot = await t.keys.rotate.mutate({ id: app.one.keyId, graceHours: 0 });
+  await expect(t.keys.current.query()).rejects.toThrow('API key authentication failed');
+  expect((await app.trpc(rot.key).keys.current.query()).state).toBe('active');
+  await app.trpc(rot.key).keys.revoke.mutate({ id: app.one.keyId });
+  const after = await app.api(rot.key, 'GET', '/api/contacts');
+  expect(after.body.details.reason).toBe('API key has been revoked');
+});

@@ -1,0 +1,29 @@
+import { resolve } from 'node:path';
+import { defineConfig, type TestProjectInlineConfiguration } from 'vitest/config';
+
+const root = resolve(import.meta.dirname, '..');
+
+const project = (name: string, globalSetup?: string): TestProjectInlineConfiguration => ({
+  root,
+  test: {
+    name,
+    include: ['test/*.test.ts'],
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+    pool: 'forks',
+    ...(globalSetup && { globalSetup: resolve(import.meta.dirname, 'helpers', globalSetup) }),
+  },
+});
+
+/** The same suite on each database; on yours too, where TEST_DATABASE_URL names one. */
+export default defineConfig({
+  root,
+  test: {
+    reporters: ['default', resolve(import.meta.dirname, 'helpers/countReporter.ts')],
+    projects: [
+      project('embedded', 'embeddedSetup.ts'),
+      project('postgres', 'postgresSetup.ts'),
+      ...(process.env.TEST_DATABASE_URL ? [project('external', 'externalSetup.ts')] : []),
+    ],
+  },
+});
