@@ -205,7 +205,12 @@ export async function rotateApiKey(
 /** Keeps a secret under the digest of another server secret. Says nothing of validity, so it cannot undo a revocation. */
 export async function redigestSecret(
   db: Tenant,
-  { organizationId, digests, digest, secretId }: { organizationId: string; digests: Buffer[]; digest: Buffer; secretId: string },
+  {
+    organizationId,
+    digests,
+    digest,
+    secretId,
+  }: { organizationId: string; digests: Buffer[]; digest: Buffer; secretId: string },
 ): Promise<void> {
   await db
     .updateTable('api_key_secrets')

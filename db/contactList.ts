@@ -93,8 +93,9 @@ async function readFound(
         select ${columns} from contacts where organization_id = ${organizationId} and contacts.id = found.id offset 0
       ) contact
     )
-    select ${pageRow(limit)}, (select count(*)::int from found) as found, (select count(*)::int from scanned) as scanned`
-    .execute(db);
+    select ${pageRow(limit)}, (select count(*)::int from found) as found, (select count(*)::int from scanned) as scanned`.execute(
+    db,
+  );
   return rows[0] as PageRow & { found: number; scanned: number };
 }
 

@@ -9,6 +9,8 @@ export interface UpsertRow {
   /** The row's place in the request. */
   index: number;
   input: ContactInput;
+  /** The name only stands in for one: a contact that is there already keeps its own. */
+  isNameGuess?: boolean;
 }
 
 export interface Upserted {
@@ -18,28 +20,38 @@ export interface Upserted {
   version: number;
 }
 
+export interface Upsert {
+  organizationId: string;
+  rows: UpsertRow[];
+  /** Add to what a contact has: `null` changes nothing, tags and custom fields are added. */
+  merge?: boolean;
+}
+
 type Columns = Insertable<Schema['contacts']>;
 interface Pending {
   index: number;
   columns: Columns;
+  isNameGuess: boolean;
 }
 
 /**
  * Adds contacts, or writes the given fields where a contact of the same email is there already: all of the rows or, on
  * an error, none. A row without an email matches nothing. Of two rows with one email, the later writes upon the earlier.
  */
-export async function upsertContacts(
-  db: Tenant,
-  { organizationId, rows }: { organizationId: string; rows: UpsertRow[] },
-): Promise<Upserted[]> {
-  const pending = rows.map(({ index, input }): Pending => {
-    const columns = { ...toColumns(input), organization_id: organizationId, id: uuidv7() } as Columns;
-    return { index, columns };
+export async function upsertContacts(db: Tenant, { organizationId, rows, merge = false }: Upsert): Promise<Upserted[]> {
+  const pending = rows.map(({ index, input, isNameGuess = false }): Pending => {
+    const columns = {
+      ...(merge && blank),
+      ...toColumns(input),
+      organization_id: organizationId,
+      id: uuidv7(),
+    } as Columns;
+    return { index, columns, isNameGuess };
   });
   const batches = toBatches(pending);
   const run = async (trx: Tenant) => {
     const done: Upserted[] = [];
-    for (const batch of batches) done.push(...(await upsertBatch(trx, organizationId, batch)));
+    for (const batch of batches) done.push(...(await upsertBatch(trx, { organizationId, batch, merge })));
     return done;
   };
   return batches.length > 1 ? await inTransaction(db, run) : await run(db);
@@ -53,17 +65,20 @@ function toBatches(pending: Pending[]): Pending[][] {
     const email = row.columns.email_key;
     const occurrence = typeof email === 'string' ? (seen.get(email) ?? 0) : 0;
     if (typeof email === 'string') seen.set(email, occurrence + 1);
-    const key = `${String(occurrence).padStart(3, '0')} ${Object.keys(row.columns).sort().join()}`;
+    const key = `${String(occurrence).padStart(3, '0')} ${row.isNameGuess} ${Object.keys(row.columns).sort().join()}`;
     batches.set(key, [...(batches.get(key) ?? []), row]);
   }
   return [...batches].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, batch]) => batch);
 }
 
-async function upsertBatch(db: Tenant, organizationId: string, batch: Pending[]): Promise<Upserted[]> {
+async function upsertBatch(
+  db: Tenant,
+  { organizationId, batch, merge }: { organizationId: string; batch: Pending[]; merge: boolean },
+): Promise<Upserted[]> {
   const done: Upserted[] = [];
   let pending = batch;
   while (pending.length > 0) {
-    const written = await insertOrUpdate(db, pending);
+    const written = await insertOrUpdate(db, pending, merge);
     const rest = pending.filter(({ columns }) => !written.some((row) => isSame(row, columns)));
     // What an upsert left alone is there already and equal; unless it was deleted since, and then goes in again.
     const found = rest.length === 0 ? [] : await findByEmails(db, organizationId, rest);
@@ -91,10 +106,16 @@ const isSame = (row: FoundRow, columns: Columns) =>
   row.email_key === null ? row.id === columns.id : row.email_key === columns.email_key;
 
 /** In the order of the emails, so that two calls lock their rows in the same order. */
-async function insertOrUpdate(db: Tenant, batch: Pending[]): Promise<(FoundRow & { created: boolean })[]> {
+async function insertOrUpdate(
+  db: Tenant,
+  batch: Pending[],
+  merge: boolean,
+): Promise<(FoundRow & { created: boolean })[]> {
   const rows = batch.map(({ columns }) => columns).sort((a, b) => (String(a.email_key) < String(b.email_key) ? -1 : 1));
-  const written = Object.keys(rows[0] ?? {}).filter((column) => column !== 'organization_id' && column !== 'id');
-  const distinct = written.map((column) => sql`${sql.ref(`contacts.${column}`)} is distinct from ${excluded(column)}`);
+  const kept = ['organization_id', 'id', ...(batch[0]?.isNameGuess ? ['name', 'name_key'] : [])];
+  const written = Object.keys(rows[0] ?? {}).filter((column) => !kept.includes(column));
+  const newValue = merge ? mergedValue : excluded;
+  const distinct = written.map((column) => sql`${sql.ref(`contacts.${column}`)} is distinct from ${newValue(column)}`);
   const changed: RawBuilder<SqlBool> = sql`(${sql.join(distinct, sql` or `)})`;
   return await db
     .insertInto('contacts')
@@ -104,7 +125,7 @@ async function insertOrUpdate(db: Tenant, batch: Pending[]): Promise<(FoundRow &
         .columns(['organization_id', 'email_key'])
         .where('deleted_at', 'is', null)
         .doUpdateSet({
-          ...Object.fromEntries(written.map((column) => [column, excluded(column)])),
+          ...Object.fromEntries(written.map((column) => [column, newValue(column)])),
           ...bumpIf(changed),
         })
         .where(changed),
@@ -114,7 +135,26 @@ async function insertOrUpdate(db: Tenant, batch: Pending[]): Promise<(FoundRow &
     .execute();
 }
 
-const excluded = (column: string) => sql.ref(`excluded.${column}`);
+const excluded = (column: string): RawBuilder<unknown> => sql.ref(`excluded.${column}`);
+const mergedValue = (column: string) =>
+  merged[column] ?? sql`coalesce(${excluded(column)}, ${sql.ref(`contacts.${column}`)})`;
+const merged: Record<string, RawBuilder<unknown>> = {
+  tags: sql`contacts.tags || array(select tag from unnest(excluded.tags) tag where tag <> all (contacts.tags))`,
+  custom_fields: sql`contacts.custom_fields || excluded.custom_fields`,
+};
+
+/** With every field in it, all rows are of the same columns: one statement writes them, whichever fields each gives. */
+const blank = toColumns({
+  email: null,
+  phone: null,
+  company: null,
+  title: null,
+  location: null,
+  linkedinUrl: null,
+  notes: null,
+  tags: [],
+  customFields: {},
+});
 
 async function findByEmails(db: Tenant, organizationId: string, rows: Pending[]): Promise<FoundRow[]> {
   return await db

@@ -84,7 +84,7 @@ export async function updateContact(
       .where('organization_id', '=', organizationId)
       .where('id', '=', id)
       .where('deleted_at', 'is', null)
-      .$if(expectedVersion !== undefined, (query) => query.where('version', '=', expectedVersion as number))
+      .$if(expectedVersion !== undefined, (query) => query.where(isAtVersion(expectedVersion as number)))
       .returning(contactColumns)
       .executeTakeFirst();
     return contact ?? (await explainAbsence(db, { organizationId, id }));
@@ -101,7 +101,7 @@ export async function deleteContact(
     .set({ deleted_at: sql<Date>`coalesce(deleted_at, now())`, ...bumpIf(sql`deleted_at is null`) })
     .where('organization_id', '=', organizationId)
     .where('id', '=', id)
-    .$if(expectedVersion !== undefined, (query) => query.where('version', '=', expectedVersion as number))
+    .$if(expectedVersion !== undefined, (query) => query.where(isAtVersion(expectedVersion as number)))
     .returning(contactColumns)
     .executeTakeFirst();
   return contact ?? (await explainAbsence(db, { organizationId, id }));
@@ -156,6 +156,9 @@ export const bumpIf = (changed: RawBuilder<SqlBool>) => ({
   version: sql<number>`contacts.version + case when ${changed} then 1 else 0 end`,
   updated_at: sql<Date>`case when ${changed} then now() else contacts.updated_at end`,
 });
+
+/** Compared as a bigint: a caller's number may be larger than any version can be. */
+const isAtVersion = (version: number) => sql<SqlBool>`version = ${version}::bigint`;
 
 /** True where the row differs from any of `columns`. */
 function isAnyDistinct(columns: Updateable<Schema['contacts']>): RawBuilder<SqlBool> {

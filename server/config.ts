@@ -53,7 +53,9 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env): Config
   return {
     port: data.PORT,
     host: data.HOST,
-    publicUrl: (data.PUBLIC_URL ?? `http://${data.HOST.includes(':') ? `[${data.HOST}]` : data.HOST}:${data.PORT}`).replace(/\/$/, ''),
+    publicUrl: (
+      data.PUBLIC_URL ?? `http://${data.HOST.includes(':') ? `[${data.HOST}]` : data.HOST}:${data.PORT}`
+    ).replace(/\/$/, ''),
     databaseUrl: data.DATABASE_URL,
     dataDirectory: data.DATA_DIR,
     prepareStatements: data.DATABASE_PREPARE === 'true',

@@ -26,3 +26,18 @@ export const createContext = (deps: Deps, requestId: string, authorization: stri
   credential: readBearer(authorization),
   seen: {},
 });
+
+/** The headers of every answer to a request, as far as it has come. */
+export function commonHeaders({ requestId, seen: { rate } }: Context): Record<string, string> {
+  const headers: Record<string, string> = {
+    'Cache-Control': 'no-store',
+    'X-Content-Type-Options': 'nosniff',
+    'X-Request-Id': requestId,
+  };
+  if (rate) {
+    // draft-ietf-httpapi-ratelimit-headers: q calls in w seconds; r are left, for t seconds.
+    headers['RateLimit-Policy'] = `"default";q=${rate.limit};w=60`;
+    headers.RateLimit = `"default";r=${rate.remaining};t=${rate.reset}`;
+  }
+  return headers;
+}

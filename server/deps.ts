@@ -16,6 +16,8 @@ export interface Deps {
   lastUse: LastUse;
   /** What keys are (whose, with which scopes), which never changes. Whether one is valid is asked of the database. */
   identities: LRUCache<string, KeyIdentity>;
+  /** The keys that are being moved to the newest server secret. */
+  redigesting: Set<string>;
   /** The service is about to end: it answers what is open, and takes on no more. */
   isDraining: boolean;
 }
@@ -37,6 +39,7 @@ export function createDeps({ db, log, keySecrets, rateLimit, rateLimiter }: Choi
     rateLimiter: rateLimiter ?? new RateLimiterMemory({ points: rateLimit, duration: 60 }),
     lastUse: createLastUse({ db, log }),
     identities: new LRUCache({ max: 100_000 }),
+    redigesting: new Set(),
     isDraining: false,
   };
 }

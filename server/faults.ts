@@ -2,7 +2,14 @@ import { TRPCError } from '@trpc/server';
 import { ZodError } from 'zod';
 import { DatabaseUnavailable, KeyRefused } from '../db/errors.ts';
 import type { Failure, Outcome } from '../db/outcome.ts';
-import { type ErrorCode, type ErrorDetails, ERRORS, type Issue, type KeyRefusal, REFUSAL_REASONS } from '../shared/errors.ts';
+import {
+  ERRORS,
+  type ErrorCode,
+  type ErrorDetails,
+  type Issue,
+  type KeyRefusal,
+  REFUSAL_REASONS,
+} from '../shared/errors.ts';
 
 /** What a fault adds to its code: a sentence of its own, what the caller can act on, headers. */
 interface FaultParts {

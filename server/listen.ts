@@ -1,6 +1,6 @@
+import { randomUUID } from 'node:crypto';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
-import { randomUUID } from 'node:crypto';
 import { createAdaptorServer } from '@hono/node-server';
 import type { createApp } from './app.ts';
 import type { Config } from './config.ts';
@@ -18,7 +18,10 @@ export interface Listener {
 }
 
 /** Serves `app` over HTTP. */
-export async function listen(app: ReturnType<typeof createApp>, { host, port }: Pick<Config, 'host' | 'port'>): Promise<Listener> {
+export async function listen(
+  app: ReturnType<typeof createApp>,
+  { host, port }: Pick<Config, 'host' | 'port'>,
+): Promise<Listener> {
   const server = createAdaptorServer({
     fetch: app.fetch,
     createServer,

@@ -55,7 +55,13 @@ const samples: ContactInput[] = [
     tags: ['friend', 'mathematics'],
   },
   { name: 'Grace Hopper', email: 'grace@example.com', company: 'US Navy', title: 'Rear Admiral', tags: ['compilers'] },
-  { name: 'Katherine Johnson', email: 'katherine@example.com', company: 'NASA', title: 'Mathematician', tags: ['mathematics'] },
+  {
+    name: 'Katherine Johnson',
+    email: 'katherine@example.com',
+    company: 'NASA',
+    title: 'Mathematician',
+    tags: ['mathematics'],
+  },
   { name: 'Hedy Lamarr', email: 'hedy@example.com', title: 'Inventor', location: 'Vienna', phone: '+43 1 5550100' },
   {
     name: 'Alan Turing',

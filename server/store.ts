@@ -55,6 +55,8 @@ async function migrateAndExplain(db: Database): Promise<string[]> {
     return await migrate(db.root);
   } catch (error) {
     const { message, hint } = error as Error & { hint?: string };
-    throw new ConfigError(`The database could not be prepared: ${message}.${hint ? ` ${hint}.` : ''}`, { cause: error });
+    throw new ConfigError(`The database could not be prepared: ${message}.${hint ? ` ${hint}.` : ''}`, {
+      cause: error,
+    });
   }
 }

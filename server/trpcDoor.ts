@@ -2,7 +2,7 @@ import { getTRPCErrorFromUnknown, getTRPCErrorShape, type TRPCError } from '@trp
 import { fetchRequestHandler } from '@trpc/server/adapters/fetch';
 import { transformer } from '../shared/transformer.ts';
 import { readText, requireJson } from './body.ts';
-import type { Context } from './context.ts';
+import { type Context, commonHeaders } from './context.ts';
 import { describeError, fault } from './faults.ts';
 import { appRouter } from './router.ts';
 
@@ -24,7 +24,7 @@ export async function answerTrpc(
       createContext: () => context,
       maxBatchSize: BATCH_LIMIT,
       onError: ({ error }) => onError(error),
-      responseMeta: ({ errors }) => ({ headers: new Headers(headersOf(errors)) }),
+      responseMeta: ({ errors }) => ({ headers: new Headers({ ...commonHeaders(context), ...headersOf(errors) }) }),
     });
   } catch (cause) {
     const error = getTRPCErrorFromUnknown(cause);
@@ -39,7 +39,7 @@ export async function answerTrpc(
     });
     return Response.json(
       { error: transformer.serialize(shape) },
-      { status: describeError(error).status, headers: headersOf([error]) },
+      { status: describeError(error).status, headers: { ...commonHeaders(context), ...headersOf([error]) } },
     );
   }
 }

@@ -31,12 +31,15 @@ export type ContactPage = z.infer<typeof ContactPage>;
 export const EncodedContactPage = z.custom<ContactPage>((page) => encodedItems(page) !== undefined);
 
 /** An email address as written; only its rough form is checked, as no pattern tells what a mail server takes. */
-const email = text(320).refine((written) => /^[^\s@]+@[^\s@]+$/u.test(written.trim()), 'Not an email address');
-const linkedinUrl = z.url({ protocol: /^https?$/, error: 'Not an http(s) address' }).max(2048).refine(isStorable, STORABLE);
+export const EmailAddress = text(320).refine((written) => /^[^\s@]+@[^\s@]+$/u.test(written.trim()), 'Not an email address');
+const linkedinUrl = z
+  .url({ protocol: /^https?$/, error: 'Not an http(s) address' })
+  .max(2048)
+  .refine(isStorable, STORABLE);
 
 const name = line(500);
 const optional = {
-  email: email.nullable(),
+  email: EmailAddress.nullable(),
   phone: text(100).nullable(),
   company: text(500).nullable(),
   title: text(500).nullable(),
@@ -51,7 +54,10 @@ const optional = {
 };
 
 /** What may be written of a contact; only `name` is required. */
-export const ContactInput = z.strictObject({ name, ...optional }).partial().required({ name: true });
+export const ContactInput = z
+  .strictObject({ name, ...optional })
+  .partial()
+  .required({ name: true });
 export type ContactInput = z.infer<typeof ContactInput>;
 
 export const ContactRequest = z.strictObject({ organizationId, id: Id });
@@ -85,7 +91,10 @@ export const ContactListRequest = PageRequest.extend({
 /** Rows are judged one by one, so that a bad one fails alone: see `ContactInput`. */
 export const ContactUpsertRequest = z.strictObject({
   organizationId,
-  contacts: z.array(z.custom<z.input<typeof ContactInput>>(() => true)).min(1).max(100),
+  contacts: z
+    .array(z.custom<z.input<typeof ContactInput>>(() => true))
+    .min(1)
+    .max(100),
 });
 
 /** What became of a row; `index` is its place in the request. */

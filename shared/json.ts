@@ -47,5 +47,6 @@ export const JsonObject = z.custom<Record<string, unknown>>().superRefine((value
   if (isDeeperThan(value, JSON_DEPTH)) return fail(`Must not nest deeper than ${JSON_DEPTH}`);
   const flaw = findFlaw(value);
   if (flaw !== undefined) return fail(flaw);
-  if (JSON.stringify(value).length > CUSTOM_FIELDS_SIZE) fail(`Must be at most ${CUSTOM_FIELDS_SIZE} characters of JSON`);
+  if (JSON.stringify(value).length > CUSTOM_FIELDS_SIZE)
+    fail(`Must be at most ${CUSTOM_FIELDS_SIZE} characters of JSON`);
 });

@@ -11,7 +11,8 @@ export const transformer = {
     const encoded = encodedItems(value);
     if (encoded !== undefined) return serializeEncoded(value as { nextCursor: string | null }, encoded);
     const dates: Dates = {};
-    if (typeof value !== 'object' || value === null || !collectDates(value, '', dates)) return superjson.serialize(value);
+    if (typeof value !== 'object' || value === null || !collectDates(value, '', dates))
+      return superjson.serialize(value);
     // JSON.stringify writes a Date as its ISO 8601 form, which is superjson's too.
     const json = value as SuperJSONResult['json'];
     return Object.keys(dates).length === 0 ? { json } : { json, meta: { values: dates, v: 1 } };

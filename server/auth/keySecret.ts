@@ -47,7 +47,9 @@ export function parseKeySecrets(text: string): KeySecrets {
     }
     const bytes = Buffer.from(secret, 'base64url');
     if (bytes.length < SECRET_BYTES) {
-      throw new Error(`the secret of ${where} ("${id}") has ${bytes.length} bytes, and must have ${SECRET_BYTES} or more`);
+      throw new Error(
+        `the secret of ${where} ("${id}") has ${bytes.length} bytes, and must have ${SECRET_BYTES} or more`,
+      );
     }
     return { id, secret: createSecretKey(bytes) };
   });

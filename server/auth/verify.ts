@@ -66,13 +66,17 @@ export async function admit(tenant: Tenant): Promise<void> {
   await sql`select`.execute(tenant);
 }
 
-/** Moves a key that is in use to the newest server secret, off the request's path: the next use tries again. */
+/**
+ * Moves a key that is in use to the newest server secret, off the request's path: the next use tries again. One at a
+ * time, so that the uses meanwhile do not queue on the secret's row, each with a connection.
+ */
 function redigest(deps: Deps, organizationId: string, digests: Buffer[]) {
   const [digest] = digests as [Buffer];
-  redigestSecret(asOperator(deps.db, organizationId), {
-    organizationId,
-    digests,
-    digest,
-    secretId: deps.keySecrets[0].id,
-  }).catch((error: unknown) => deps.log.warn({ err: error, organizationId }, 'a key is not re-digested yet'));
+  const memo = digest.toString('latin1');
+  if (deps.redigesting.has(memo)) return;
+  deps.redigesting.add(memo);
+  const secretId = deps.keySecrets[0].id;
+  redigestSecret(asOperator(deps.db, organizationId), { organizationId, digests, digest, secretId })
+    .catch((error: unknown) => deps.log.warn({ err: error, organizationId }, 'a key is not re-digested yet'))
+    .finally(() => deps.redigesting.delete(memo));
 }

@@ -1,16 +1,21 @@
 import type { TRPCError } from '@trpc/server';
 import { encodedItems } from '../../shared/encoded.ts';
 import type { ErrorEnvelope } from '../../shared/errors.ts';
+import { type Context, commonHeaders } from '../context.ts';
 import { describeError } from '../faults.ts';
 import type { Route } from './routes.ts';
 
-const JSON_TYPE = { 'Content-Type': 'application/json; charset=UTF-8' };
+/** Headers go in as the answer is made: to add one to a made answer costs more than all of these. */
+const jsonHeaders = (context: Context): Record<string, string> => ({
+  'Content-Type': 'application/json; charset=UTF-8',
+  ...commonHeaders(context),
+});
 
-/** The answer to a call of a route that went well. */
-export function toAnswer(result: unknown, route: Route): Response {
+/** The answer to a request that went well. */
+export function toAnswer(result: unknown, context: Context, route: Partial<Route> = {}): Response {
   const { location, hasVersion } = route;
   const status = route.status ?? 200;
-  const headers: Record<string, string> = { ...JSON_TYPE };
+  const headers = jsonHeaders(context);
   if (isPage(result)) {
     const items = encodedItems(result) ?? JSON.stringify(result.items);
     const next = JSON.stringify(result.nextCursor);
@@ -23,10 +28,10 @@ export function toAnswer(result: unknown, route: Route): Response {
 }
 
 /** The answer to a request that failed. */
-export function toErrorAnswer(error: TRPCError): Response {
+export function toErrorAnswer(error: TRPCError, context: Context): Response {
   const { status, message, details, headers } = describeError(error);
   const envelope: ErrorEnvelope = { success: false, error: message, ...(details && { details }) };
-  return new Response(JSON.stringify(envelope), { status, headers: { ...JSON_TYPE, ...headers } });
+  return new Response(JSON.stringify(envelope), { status, headers: { ...jsonHeaders(context), ...headers } });
 }
 
 const isPage = (result: unknown): result is { items: unknown[]; nextCursor: string | null } =>

@@ -11,13 +11,12 @@ export interface RestCall {
   request: Request;
   /** The path's `{id}`. */
   id: string | undefined;
-  query: Record<string, string[]>;
   context: Context;
   onError(error: TRPCError): void;
 }
 
 /** Answers a REST request by calling its procedure, which also decides when the body is read: for valid keys only. */
-export async function answerRest({ route, request, id, query, context, onError }: RestCall): Promise<Response> {
+export async function answerRest({ route, request, id, context, onError }: RestCall): Promise<Response> {
   let input: Promise<unknown> | undefined;
   try {
     const result = await callTRPCProcedure({
@@ -25,24 +24,24 @@ export async function answerRest({ route, request, id, query, context, onError }
       path: route.procedure,
       type: route.method === 'GET' ? 'query' : 'mutation',
       ctx: context,
-      getRawInput: () => (input ??= readInput({ route, request, id, query })),
+      getRawInput: () => (input ??= readInput({ route, request, id })),
       signal: request.signal,
       batchIndex: 0,
     });
-    return toAnswer(result, route);
+    return toAnswer(result, context, route);
   } catch (cause) {
     const error = getTRPCErrorFromUnknown(cause);
     onError(error);
-    return toErrorAnswer(error);
+    return toErrorAnswer(error, context);
   }
 }
 
-async function readInput({ route, request, id, query }: Pick<RestCall, 'route' | 'request' | 'id' | 'query'>) {
+async function readInput({ route, request, id }: Pick<RestCall, 'route' | 'request' | 'id'>) {
   const hasBody = route.method === 'POST' || route.method === 'PATCH';
   let body = (hasBody ? await readJson(request) : undefined) ?? {};
   if (Array.isArray(body) && route.arrayField) body = { [route.arrayField]: body };
   if (typeof body !== 'object' || Array.isArray(body)) throw badRequest('The body must be a JSON object');
-  const input: Record<string, unknown> = { ...readQuery(query), ...body };
+  const input: Record<string, unknown> = { ...readQuery(request.url), ...body };
   if (id !== undefined) {
     if ('id' in input && input.id !== id) throw badRequest('Differs from the id in the path', ['id']);
     input.id = id;
@@ -54,7 +53,7 @@ async function readInput({ route, request, id, query }: Pick<RestCall, 'route' |
     }
     input.expectedVersion = expectedVersion;
   }
-  return Object.keys(input).length === 0 ? undefined : input;
+  return input;
 }
 
 /** The parameters that are not text. What is not of their form goes on as text, for the procedure to refuse. */
@@ -64,13 +63,17 @@ const parsers: Record<string, (text: string) => unknown> = {
   includeDeleted: (text) => (text === 'true' ? true : text === 'false' ? false : text),
 };
 
-function readQuery(query: Record<string, string[]>): Record<string, unknown> {
-  return Object.fromEntries(
-    Object.entries(query).map(([name, values]) => {
-      const [value = ''] = values;
-      return [name, values.length > 1 ? values : (parsers[name]?.(value) ?? value)];
-    }),
-  );
+function readQuery(url: string): Record<string, unknown> {
+  const start = url.indexOf('?');
+  if (start === -1) return {};
+  const query: Record<string, unknown> = {};
+  const parameters = new URLSearchParams(url.slice(start));
+  for (const name of new Set(parameters.keys())) {
+    const values = parameters.getAll(name);
+    const [value = ''] = values;
+    query[name] = values.length > 1 ? values : (parsers[name]?.(value) ?? value);
+  }
+  return query;
 }
 
 /**
@@ -80,7 +83,7 @@ function readQuery(query: Record<string, string[]>): Record<string, unknown> {
 function readIfMatch(header: string | null): number | undefined {
   const value = header?.trim();
   if (value === undefined || value === '*') return undefined;
-  const version = /^"?(\d{1,9})"?$/.exec(value)?.[1];
+  const version = /^("?)(\d{1,9})\1$/.exec(value)?.[2];
   if (version !== undefined) return Number(version);
   if (/^(W\/)?"[^"]*"$/.test(value)) return NO_VERSION;
   throw badRequest('Not one entity tag, such as "3"', ['If-Match']);

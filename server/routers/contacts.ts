@@ -39,8 +39,9 @@ export const contactsRouter = router({
   update: scopedProcedure('contacts:write')
     .input(ContactUpdateRequest)
     .output(Contact)
-    .mutation(async ({ ctx: { tenant, organizationId }, input: { organizationId: _, id, expectedVersion, ...changes } }) =>
-      settle(await updateContact(tenant, { organizationId, id, expectedVersion, changes }), 'contact'),
+    .mutation(
+      async ({ ctx: { tenant, organizationId }, input: { organizationId: _, id, expectedVersion, ...changes } }) =>
+        settle(await updateContact(tenant, { organizationId, id, expectedVersion, changes }), 'contact'),
     ),
 
   delete: scopedProcedure('contacts:write')

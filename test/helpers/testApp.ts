@@ -77,10 +77,18 @@ export async function testApp(options: TestAppOptions = {}) {
   const keys = new Set<string>();
 
   const organization = async (name: string): Promise<TestOrganization> => {
-    const made = await setUpOrganization(db, keySecrets, { name: `${name} ${randomUUID()}`, email: `${name}@example.com` });
+    const made = await setUpOrganization(db, keySecrets, {
+      name: `${name} ${randomUUID()}`,
+      email: `${name}@example.com`,
+    });
     if (!made) throw new Error('The organization exists');
     keys.add(made.issued.key);
-    return { id: made.organization.id, name: made.organization.name, key: made.issued.key, keyId: made.issued.apiKey.id };
+    return {
+      id: made.organization.id,
+      name: made.organization.name,
+      key: made.issued.key,
+      keyId: made.issued.apiKey.id,
+    };
   };
 
   return {
@@ -105,7 +113,13 @@ export async function testApp(options: TestAppOptions = {}) {
     },
 
     /** Calls REST with a key; the answer's body is its JSON. */
-    async api(key: string | undefined, method: string, path: string, body?: unknown, headers: Record<string, string> = {}) {
+    async api(
+      key: string | undefined,
+      method: string,
+      path: string,
+      body?: unknown,
+      headers: Record<string, string> = {},
+    ) {
       const response = await app.request(path, {
         method,
         headers: {

@@ -1,0 +1,90 @@
+import {
+  createTRPCClient,
+  httpBatchLink,
+  httpLink,
+  isTRPCClientError,
+  splitLink,
+  type TRPCClient,
+  type TRPCClientError,
+} from '@trpc/client';
+import type { inferRouterInputs, inferRouterOutputs } from '@trpc/server';
+import type { AppRouter } from '../server/router.ts';
+import { isKey, KEY_PREFIX } from '../shared/apiKeys.ts';
+import { transformer } from '../shared/transformer.ts';
+import { retryLink } from './retry.ts';
+import { fetchAnswer } from './transport.ts';
+
+export type IntrozyClient = TRPCClient<AppRouter>;
+/** What each procedure takes, and what it answers with: `RouterOutputs['contacts']['get']`. */
+export type RouterInputs = inferRouterInputs<AppRouter>;
+export type RouterOutputs = inferRouterOutputs<AppRouter>;
+export type Contact = RouterOutputs['contacts']['get'];
+export type ApiKey = RouterOutputs['keys']['get'];
+/** What a call rejects with. `data` is missing where no answer came: the service is out of reach, the call aborted. */
+export type IntrozyError = TRPCClientError<AppRouter>;
+
+/** Whether `error` came from a call of an Introzy client: then `error.data` has its code, reason and details. */
+export const isIntrozyError = (error: unknown): error is IntrozyError => isTRPCClientError<AppRouter>(error);
+
+export interface IntrozyClientOptions {
+  /** The service's base address; INTROZY_URL, or else the one that `npm start` serves. */
+  url?: string | undefined;
+  /** The API key; INTROZY_API_KEY where none is given. */
+  key?: string | undefined;
+  /** Instead of the global `fetch`: for a proxy, say, or a test. */
+  fetch?: typeof fetch | undefined;
+}
+
+/** Calls in one batch at most; the service takes no more. */
+const BATCH_LIMIT = 20;
+/** Characters of a query's address at most: proxies commonly take 8 KiB of request line. */
+const URL_LIMIT = 8_000;
+/** Characters of a mutation's input at most, to share a request: 20 times it, at 3 bytes each, is within 1 MiB. */
+const SHARED_LIMIT = 16_000;
+
+/**
+ * A client of the Introzy API, typed by its procedures. Calls made in the same tick share a request. Throws at once where
+ * there is no key, or what was given is not one; the key stays out of whatever is printed.
+ */
+export function createIntrozyClient(options: IntrozyClientOptions = {}): IntrozyClient {
+  const url = readUrl(options.url ?? environment('INTROZY_URL') ?? 'http://127.0.0.1:3000');
+  const key = readKey(options.key ?? environment('INTROZY_API_KEY'));
+  const requests = {
+    url,
+    transformer,
+    headers: () => ({ authorization: `Bearer ${key}` }),
+    fetch: fetchAnswer(url, options.fetch),
+  };
+  return createTRPCClient<AppRouter>({
+    links: [
+      retryLink,
+      splitLink({
+        condition: ({ type, input }) => type === 'mutation' && (JSON.stringify(input)?.length ?? 0) > SHARED_LIMIT,
+        true: httpLink(requests),
+        false: httpBatchLink({ ...requests, maxItems: BATCH_LIMIT, maxURLLength: URL_LIMIT }),
+      }),
+    ],
+  });
+}
+
+/** The address of the procedures. What was given is not repeated: it may be the key, in the wrong place. */
+function readUrl(given: string): string {
+  const url = URL.parse(given);
+  const isBase = url && /^https?:$/.test(url.protocol) && url.href === url.origin + url.pathname;
+  if (!isBase) throw new Error('`url` (or INTROZY_URL) must be a base address such as http://127.0.0.1:3000');
+  return url.href.replace(/\/*$/, '/trpc');
+}
+
+function readKey(given: string | undefined): string {
+  if (given === undefined) throw new Error('No API key: set INTROZY_API_KEY, or give createIntrozyClient a `key`');
+  if (isKey(given)) return given;
+  throw new Error(
+    `Not an API key: INTROZY_API_KEY, or the \`key\` given, must be ${KEY_PREFIX} and 64 lower-case hexadecimal characters`,
+  );
+}
+
+/** A variable of the environment, where there is one: a browser has none. The client reads it nowhere else. */
+function environment(name: string): string | undefined {
+  const { process } = globalThis as { process?: { env?: Record<string, string | undefined> } };
+  return process?.env?.[name] || undefined;
+}

@@ -1,0 +1,28 @@
+import type { z } from 'zod';
+import { EXPIRY_DAYS, GRACE_HOURS, SCOPES } from '../../shared/apiKeys.ts';
+import { CommandError } from './commandError.ts';
+
+/** What each input must be, by its name in the schemas. */
+const RULES: Record<string, string> = {
+  organization: '--organization must be a name of 1 to 100 characters.',
+  email: '--email must be an email address.',
+  name: '--name must be 1 to 100 characters.',
+  expiresInDays: `--days must be a whole number, ${EXPIRY_DAYS.least} to ${EXPIRY_DAYS.most}.`,
+  graceHours: `--grace-hours must be a whole number, 0 to ${GRACE_HOURS.most}.`,
+  scopes: `--scopes must be one or more of ${SCOPES.join(', ')}, separated by commas.`,
+  id: 'The id must be the UUID of an API key: "keys list" shows them.',
+};
+
+/** Reads what was given; throws a `CommandError` for the first thing that is wrong. It repeats nothing: it may be a key. */
+export function readInput<T extends z.ZodType>(schema: T, given: Record<string, unknown>): z.output<T> {
+  const { success, data, error } = schema.safeParse(given);
+  if (success) return data;
+  const { path = [], message } = error.issues[0] ?? {};
+  throw new CommandError(RULES[String(path[0])] ?? `${path.join('.')}: ${message}`);
+}
+
+/** A whole number as an option has it; `NaN`, which no schema takes, for anything else. */
+export const toNumber = (option: string | boolean | undefined) => {
+  if (option === undefined) return undefined;
+  return typeof option === 'string' && /^\d+$/.test(option) ? Number(option) : Number.NaN;
+};

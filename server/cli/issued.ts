@@ -1,0 +1,18 @@
+import type { IssuedKey } from '../../shared/apiKeys.ts';
+import type { Config } from '../config.ts';
+import { minuteOf, printable } from './text.ts';
+
+/** A key that was just made, and how to try it. */
+export function describeIssued({ key, apiKey }: IssuedKey, { publicUrl }: Config): string {
+  const path = apiKey.scopes.includes('contacts:read') ? 'contacts' : 'keys/current';
+  return [
+    `API key:  ${key}`,
+    '          Shown only this once: keep it now.',
+    `Name:     ${printable(apiKey.name)} (id ${apiKey.id})`,
+    `Scopes:   ${apiKey.scopes.join(', ')}`,
+    `Expires:  ${minuteOf(apiKey.expiresAt)} UTC`,
+    '',
+    'Try it, while the service runs:',
+    `  curl -H 'Authorization: Bearer ${key}' ${publicUrl}/api/${path}`,
+  ].join('\n');
+}

@@ -1,0 +1,164 @@
+import { Command } from 'commander';
+import { listApiKeys, revokeApiKey, rotateApiKey } from '../../db/apiKeys.ts';
+import type { Failure, Outcome } from '../../db/outcome.ts';
+import { asOperator } from '../../db/tenant.ts';
+import {
+  type ApiKey,
+  ApiKeyIssueRequest,
+  ApiKeyRequest,
+  ApiKeyRotateRequest,
+  EXPIRY_DAYS,
+  GRACE_HOURS,
+  KEY_PREFIX,
+  SCOPES,
+} from '../../shared/apiKeys.ts';
+import { mintKey } from '../auth/keySecret.ts';
+import { issueKey } from '../setup.ts';
+import { addAction, ORGANIZATION } from './command.ts';
+import { CommandError, INTROZY } from './commandError.ts';
+import { readInput, toNumber } from './input.ts';
+import { describeIssued } from './issued.ts';
+import { chooseOrganization } from './organization.ts';
+import { minuteOf, printable, table } from './text.ts';
+
+const DAYS = [
+  '--days <n>',
+  `days until it expires, ${EXPIRY_DAYS.least} to ${EXPIRY_DAYS.most} (default ${EXPIRY_DAYS.default})`,
+] as const;
+
+/** `introzy keys …` */
+export function keysCommand(): Command {
+  return new Command('keys')
+    .description("issue, list, rotate and revoke an organization's API keys")
+    .addCommand(issueCommand())
+    .addCommand(listCommand())
+    .addCommand(rotateCommand())
+    .addCommand(revokeCommand());
+}
+
+function issueCommand() {
+  const command = new Command('issue')
+    .description('issue a key, and show it this once')
+    .option(...ORGANIZATION)
+    .requiredOption('--name <name>', 'what the key is for, 1 to 100 characters')
+    .option(...DAYS)
+    .option('--scopes <list>', `of ${SCOPES.join(', ')}, separated by commas (default contacts:read,contacts:write)`)
+    .addHelpText('after', '\nJSON: {"key","apiKey":{…}}');
+  return addAction(command, ({ options }) => {
+    const { name, expiresInDays, scopes } = readInput(ApiKeyIssueRequest, {
+      name: options.name,
+      expiresInDays: toNumber(options.days),
+      scopes: options.scopes
+        ?.toString()
+        .split(',')
+        .map((scope) => scope.trim()),
+    });
+    return async ({ store, config }) => {
+      const { id: organizationId, ownerEmail } = await chooseOrganization(store, options.organization);
+      const newKey = {
+        organizationId,
+        name,
+        expiresInDays,
+        scopes,
+        issuedBy: { type: 'person', email: ownerEmail } as const,
+      };
+      const issued = await issueKey(asOperator(store.db, organizationId), store.keySecrets, newKey);
+      return { json: issued, text: describeIssued(issued, config) };
+    };
+  });
+}
+
+function listCommand() {
+  const command = new Command('list')
+    .description('list the keys, newest first')
+    .option(...ORGANIZATION)
+    .addHelpText('after', '\nJSON: {"items":[{…}]}');
+  return addAction(command, ({ options }) => async ({ store }) => {
+    const { id: organizationId, name } = await chooseOrganization(store, options.organization);
+    const items: ApiKey[] = [];
+    const limit = 200;
+    for (let from: string | undefined, isMore = true; isMore; ) {
+      const page = await listApiKeys(asOperator(store.db, organizationId), { organizationId, limit, from });
+      items.push(...page.slice(0, limit));
+      from = page[limit]?.id;
+      isMore = from !== undefined;
+    }
+    if (items.length === 0) return { json: { items }, text: `${printable(name)} has no API keys.` };
+    return {
+      json: { items },
+      text: table(['ID', 'NAME', 'KEY', 'STATE', 'SCOPES', 'EXPIRES (UTC)', 'LAST USED (UTC)'], items.map(toRow)),
+    };
+  });
+}
+
+const toRow = ({ id, name, hint, state, scopes, expiresAt, lastUsedAt }: ApiKey) => [
+  id,
+  name,
+  `${KEY_PREFIX}${hint}…`,
+  state,
+  scopes.join(','),
+  minuteOf(expiresAt),
+  lastUsedAt ? minuteOf(lastUsedAt) : 'never',
+];
+
+function rotateCommand() {
+  const command = new Command('rotate')
+    .description('give a key a new secret and a fresh expiry, and show it this once')
+    .argument('<id>', 'the id of the key, as "keys list" shows it')
+    .option(...ORGANIZATION)
+    .option(
+      '--grace-hours <n>',
+      `hours that the old secret goes on working, 0 to ${GRACE_HOURS.most}; 0 cuts it off now (default ${GRACE_HOURS.default})`,
+    )
+    .option(...DAYS)
+    .addHelpText('after', '\nJSON: {"key","apiKey":{…}}');
+  return addAction(command, ({ args: [id], options }) => {
+    const request = { id, expiresInDays: toNumber(options.days), graceHours: toNumber(options.graceHours) };
+    const { expiresInDays, graceHours, ...key } = readInput(ApiKeyRotateRequest, request);
+    return async ({ store, config }) => {
+      const { id: organizationId } = await chooseOrganization(store, options.organization);
+      const minted = mintKey(store.keySecrets);
+      const secret = { ...minted, expiresInDays };
+      const rotation = { id: key.id, organizationId, scopes: SCOPES, graceHours, secret };
+      const apiKey = settle(await rotateApiKey(asOperator(store.db, organizationId), rotation));
+      const issued = { key: minted.key, apiKey };
+      const old =
+        graceHours === 0 ? 'The old secret no longer works.' : `The old secret works for ${graceHours} more hours.`;
+      return { json: issued, text: `${describeIssued(issued, config)}\n\n${old}` };
+    };
+  });
+}
+
+function revokeCommand() {
+  const command = new Command('revoke')
+    .description('revoke a key, at once and for good')
+    .argument('<id>', 'the id of the key, as "keys list" shows it')
+    .option(...ORGANIZATION)
+    .addHelpText('after', '\nJSON: {"apiKey":{…}}');
+  return addAction(command, ({ args: [id], options }) => {
+    const request = readInput(ApiKeyRequest, { id });
+    return async ({ store }) => {
+      const { id: organizationId } = await chooseOrganization(store, options.organization);
+      const apiKey = settle(
+        await revokeApiKey(asOperator(store.db, organizationId), { organizationId, id: request.id }),
+      );
+      return { json: { apiKey }, text: `Revoked: ${printable(apiKey.name)} (id ${apiKey.id})` };
+    };
+  });
+}
+
+function settle(outcome: Outcome<ApiKey>): ApiKey {
+  if (!('failure' in outcome)) return outcome;
+  throw new CommandError(explain(outcome));
+}
+
+function explain({ failure }: Failure): string {
+  switch (failure) {
+    case 'elsewhere':
+      return 'The key of this id is another organization’s. Name that one with --organization.';
+    case 'revoked':
+      return `A revoked key cannot be rotated. Issue a new one: ${INTROZY} keys issue --name NAME`;
+    default:
+      return `The organization has no key of this id. See its keys: ${INTROZY} keys list`;
+  }
+}

@@ -1,0 +1,38 @@
+import { Command } from 'commander';
+import { z } from 'zod';
+import { EmailAddress } from '../../shared/contacts.ts';
+import { line } from '../../shared/text.ts';
+import { setUpOrganization } from '../setup.ts';
+import { addAction } from './command.ts';
+import { CommandError, INTROZY } from './commandError.ts';
+import { readInput } from './input.ts';
+import { describeIssued } from './issued.ts';
+import { printable } from './text.ts';
+
+const Setup = z.object({ organization: line(100), email: z.string().trim().pipe(EmailAddress) });
+
+/** `introzy setup` */
+export function setupCommand(): Command {
+  const command = new Command('setup')
+    .description('migrate the database, and make an organization, its owner and a first key with all scopes')
+    .requiredOption('--organization <name>', 'what the new organization is called')
+    .requiredOption('--email <address>', "the owner's email address")
+    .addHelpText('after', '\nRun it again to make another organization. JSON: {"organizationId","email","key"}');
+  return addAction(command, ({ options }) => {
+    const { organization: name, email } = readInput(Setup, options);
+    return async ({ store, config }) => {
+      const made = await setUpOrganization(store.db, store.keySecrets, { name, email });
+      if (!made) {
+        throw new CommandError(
+          `There is an organization of this name already. Choose another name, or issue a key of it: ${INTROZY} keys issue --organization NAME --name NAME`,
+        );
+      }
+      const { organization, issued } = made;
+      const heading = `Organization ${printable(name)} (id ${organization.id}), owner ${printable(email)}`;
+      return {
+        json: { organizationId: organization.id, email, key: issued.key },
+        text: `${heading}\n\n${describeIssued(issued, config)}`,
+      };
+    };
+  });
+}

@@ -1,0 +1,30 @@
+import { pino } from 'pino';
+import { openDatabase } from '../../db/open.ts';
+import { parseKeySecrets } from '../../server/auth/keySecret.ts';
+import { admit, identify } from '../../server/auth/verify.ts';
+import { createDeps } from '../../server/deps.ts';
+
+/** Prints how many checks of a key a second the service does in process, on the PostgreSQL of the first argument. */
+const [, , url = '', seconds = '', concurrency = '', secrets = '', key = ''] = process.argv;
+const db = await openDatabase({
+  kind: 'postgres',
+  timeouts: { statement: 1_500, lock: 1_000 },
+  options: { url, poolSize: 10, deadline: 1_800, prepare: true },
+});
+const deps = createDeps({ db, log: pino({ level: 'silent' }), keySecrets: parseKeySecrets(secrets), rateLimit: 1 });
+
+const start = performance.now();
+const until = start + Number(seconds) * 1000;
+let checks = 0;
+await Promise.all(
+  Array.from({ length: Number(concurrency) }, async () => {
+    while (performance.now() < until) {
+      const identified = await identify(deps, { ok: true, key });
+      if (!identified.ok) throw new Error(identified.refusal);
+      await admit(identified.principal.tenant);
+      checks += 1;
+    }
+  }),
+);
+console.log((checks / (performance.now() - start)) * 1000);
+await db.close();

@@ -1,0 +1,64 @@
+import { pino } from 'pino';
+import { openDatabase } from '../../db/open.ts';
+import { createApp } from '../../server/app.ts';
+import type { KeySecrets } from '../../server/auth/keySecret.ts';
+import { createDeps } from '../../server/deps.ts';
+import { REQUEST_LIMITS } from '../../server/store.ts';
+import type { TestApp } from './testApp.ts';
+
+type App = ReturnType<typeof createApp>;
+
+/** Calls REST on an instance, without a socket. */
+export async function callApi(app: App, key: string, [method, path, body]: [string, string, unknown?]) {
+  const response = await app.request(path, {
+    method,
+    headers: { authorization: `Bearer ${key}`, ...(body !== undefined && { 'content-type': 'application/json' }) },
+    ...(body !== undefined && { body: JSON.stringify(body) }),
+  });
+  // biome-ignore lint/suspicious/noExplicitAny: an answer of any route
+  const json: any = await response.json();
+  return { status: response.status, headers: response.headers, body: json };
+}
+
+/** An instance of the service on PostgreSQL, within the limits that it runs with, and with a pool of its own. */
+export async function startInstance({ url, keySecrets }: { url: string; keySecrets: KeySecrets }) {
+  const { statement, lock, deadline } = REQUEST_LIMITS;
+  const options = { url, poolSize: 10, deadline, prepare: true };
+  const db = await openDatabase({ kind: 'postgres', timeouts: { statement, lock }, options });
+  return createInstance({ db, keySecrets, close: () => db.close() });
+}
+
+/** Another instance on the database of `app`; the embedded database it shares with it. */
+export async function startPeer(app: TestApp, keySecrets: KeySecrets = app.keySecrets) {
+  if (app.url !== undefined) return await startInstance({ url: app.url, keySecrets });
+  return createInstance({ db: app.db, keySecrets, close: async () => {} });
+}
+
+export type Instance = ReturnType<typeof createInstance>;
+
+function createInstance({ db, keySecrets, close }: Pick<TestApp, 'db' | 'keySecrets'> & { close(): Promise<void> }) {
+  const logs: string[] = [];
+  const log = pino({}, { write: (line: string) => void logs.push(line) });
+  const deps = createDeps({ db, log, keySecrets, rateLimit: 1_000_000 });
+  const app = createApp(deps);
+  return {
+    app,
+    db,
+    deps,
+    logs,
+    call: (key: string, ...request: [string, string, unknown?]) => callApi(app, key, request),
+    async [Symbol.asyncDispose]() {
+      await deps.lastUse.flush();
+      await close();
+    },
+  };
+}
+
+/** Asks until `holds`, for ten seconds at most. */
+export async function until(holds: () => Promise<boolean> | boolean, what: string) {
+  const end = performance.now() + 10_000;
+  while (!(await holds())) {
+    if (performance.now() > end) throw new Error(`Not within ten seconds: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
