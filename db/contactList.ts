@@ -44,7 +44,7 @@ export async function listContacts(db: Tenant, query: ContactListQuery): Promise
 const WINDOWS = [500, 10_000] as const;
 
 interface PageRow {
-  /** A JSON array. PostgreSQL writes it in less time than it takes to decode the rows here. */
+  /** A JSON array. */
   items: string;
   /** The contact that the next page begins with. */
   next: string | null;
@@ -53,14 +53,9 @@ interface PageRow {
 const toPage = (row: PageRow | undefined): ContactPage =>
   encodedPage(row?.items ?? '[]', row?.next ? encodeCursor(row.next) : null);
 
-const columns = sql`id, organization_id as "organizationId", name, email, phone, company, title, location,
-  linkedin_url as "linkedinUrl", notes, tags, custom_fields as "customFields",
-  introzy_iso(created_at) as "createdAt", introzy_iso(updated_at) as "updatedAt", introzy_iso(deleted_at) as "deletedAt",
-  version`;
-
-/** The row of a page, from `limit` + 1 contacts in `page`. */
+/** The row of a page, from the `limit` + 1 contacts of `page`, which is in order. */
 const pageRow = (limit: number) => sql`
-  coalesce((select json_agg(item) from (table page limit ${limit}) item), '[]')::text as items,
+  '[' || coalesce((select string_agg(document, ',') from (table page limit ${limit}) item), '') || ']' as items,
   (select id from page offset ${limit}) as next`;
 
 interface Newest {
@@ -73,7 +68,7 @@ interface Newest {
 const readNewest = prepared<Newest, PageRow>((db, parameter) =>
   sql<PageRow>`
     with page as materialized (
-      select ${columns} from contacts
+      select id, document from contacts
         where organization_id = ${parameter('organizationId')} and id <= ${parameter('cursor')}
           and (deleted_at is null or ${parameter('includeDeleted')})
         order by id desc limit ${parameter('limit')}::int + 1
@@ -90,7 +85,7 @@ async function readFound(
   const { rows } = await sql<PageRow & { found: number; scanned: number }>`
     with ${found}, page as materialized (
       select contact.* from found cross join lateral (
-        select ${columns} from contacts where organization_id = ${organizationId} and contacts.id = found.id offset 0
+        select id, document from contacts where organization_id = ${organizationId} and contacts.id = found.id offset 0
       ) contact
     )
     select ${pageRow(limit)}, (select count(*)::int from found) as found, (select count(*)::int from scanned) as scanned`.execute(

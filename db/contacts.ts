@@ -1,6 +1,7 @@
 import { type Insertable, type RawBuilder, type SqlBool, sql, type Updateable } from 'kysely';
 import { v7 as uuidv7 } from 'uuid';
 import type { Contact, ContactInput, ContactUpdate } from '../shared/contacts.ts';
+import { decodeContact } from '../shared/encoded.ts';
 import { comparable } from '../shared/text.ts';
 import { isUniqueViolation } from './errors.ts';
 import type { Failure, Outcome } from './outcome.ts';
@@ -8,35 +9,15 @@ import { prepared } from './prepared.ts';
 import type { Schema } from './schema.ts';
 import type { Tenant } from './tenant.ts';
 
-/** A contact's columns as the API shows them. */
-export const contactColumns = [
-  'id',
-  'organization_id as organizationId',
-  'name',
-  'email',
-  'phone',
-  'company',
-  'title',
-  'location',
-  'linkedin_url as linkedinUrl',
-  'notes',
-  'tags',
-  'custom_fields as customFields',
-  'created_at as createdAt',
-  'updated_at as updatedAt',
-  'deleted_at as deletedAt',
-  'version',
-] as const;
-
 interface ContactId {
   organizationId: string;
   id: string;
 }
 
-const selectContact = prepared<ContactId, Contact>((db, parameter) =>
+const selectContact = prepared<ContactId, { document: string }>((db, parameter) =>
   db
     .selectFrom('contacts')
-    .select(contactColumns)
+    .select('document')
     .where('organization_id', '=', parameter('organizationId'))
     .where('id', '=', parameter('id'))
     .where('deleted_at', 'is', null)
@@ -45,8 +26,8 @@ const selectContact = prepared<ContactId, Contact>((db, parameter) =>
 
 /** One contact that is not deleted. */
 export async function getContact(db: Tenant, { organizationId, id }: ContactId): Promise<Outcome<Contact>> {
-  const [contact] = await selectContact(db, { organizationId, id });
-  return contact ?? (await explainAbsence(db, { organizationId, id }));
+  const [row] = await selectContact(db, { organizationId, id });
+  return row ? decodeContact(row.document) : await explainAbsence(db, { organizationId, id });
 }
 
 /** Adds a contact, unless its email is taken. */
@@ -55,13 +36,14 @@ export async function insertContact(
   { organizationId, input }: { organizationId: string; input: ContactInput },
 ): Promise<Outcome<Contact>> {
   const columns = toColumns(input) as Insertable<Schema['contacts']>;
-  return await unlessEmailTaken(db, { organizationId, emailKey: columns.email_key ?? undefined }, () =>
-    db
+  return await unlessEmailTaken(db, { organizationId, emailKey: columns.email_key ?? undefined }, async () => {
+    const row = await db
       .insertInto('contacts')
       .values({ ...columns, organization_id: organizationId, id: uuidv7() })
-      .returning(contactColumns)
-      .executeTakeFirstOrThrow(),
-  );
+      .returning('document')
+      .executeTakeFirstOrThrow();
+    return decodeContact(row.document);
+  });
 }
 
 export interface ContactChange extends ContactId {
@@ -77,7 +59,7 @@ export async function updateContact(
   const columns = toColumns(changes);
   const changed = isAnyDistinct(columns);
   return await unlessEmailTaken(db, { organizationId, emailKey: columns.email_key ?? undefined }, async () => {
-    const contact = await db
+    const row = await db
       .updateTable('contacts')
       .set(columns)
       .set(bumpIf(changed))
@@ -85,9 +67,9 @@ export async function updateContact(
       .where('id', '=', id)
       .where('deleted_at', 'is', null)
       .$if(expectedVersion !== undefined, (query) => query.where(isAtVersion(expectedVersion as number)))
-      .returning(contactColumns)
+      .returning('document')
       .executeTakeFirst();
-    return contact ?? (await explainAbsence(db, { organizationId, id }));
+    return row ? decodeContact(row.document) : await explainAbsence(db, { organizationId, id });
   });
 }
 
@@ -96,29 +78,29 @@ export async function deleteContact(
   db: Tenant,
   { organizationId, id, expectedVersion }: ContactId & { expectedVersion?: number | undefined },
 ): Promise<Outcome<Contact>> {
-  const contact = await db
+  const row = await db
     .updateTable('contacts')
     .set({ deleted_at: sql<Date>`coalesce(deleted_at, now())`, ...bumpIf(sql`deleted_at is null`) })
     .where('organization_id', '=', organizationId)
     .where('id', '=', id)
     .$if(expectedVersion !== undefined, (query) => query.where(isAtVersion(expectedVersion as number)))
-    .returning(contactColumns)
+    .returning('document')
     .executeTakeFirst();
-  return contact ?? (await explainAbsence(db, { organizationId, id }));
+  return row ? decodeContact(row.document) : await explainAbsence(db, { organizationId, id });
 }
 
 /** Undoes a deletion, unless the email was taken meanwhile. A contact that is not deleted stays as it is. */
 export async function restoreContact(db: Tenant, { organizationId, id }: ContactId): Promise<Outcome<Contact>> {
   const emailKey = sql<string>`(select email_key from contacts where organization_id = ${organizationId} and id = ${id})`;
   return await unlessEmailTaken(db, { organizationId, emailKey }, async () => {
-    const contact = await db
+    const row = await db
       .updateTable('contacts')
       .set({ deleted_at: null, ...bumpIf(sql`deleted_at is not null`) })
       .where('organization_id', '=', organizationId)
       .where('id', '=', id)
-      .returning(contactColumns)
+      .returning('document')
       .executeTakeFirst();
-    return contact ?? (await explainAbsence(db, { organizationId, id }));
+    return row ? decodeContact(row.document) : await explainAbsence(db, { organizationId, id });
   });
 }
 

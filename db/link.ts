@@ -90,7 +90,11 @@ function linkDriver(links: Links, entry: Entry | undefined): Driver {
     async beginTransaction(connection) {
       const { link } = connection as LinkConnection;
       const begin: Statement = { sql: 'begin', parameters: [] };
-      const answers = await link.send(entry ? [begin, entry.statement] : [begin]);
+      const answers = await link.send(entry ? [begin, entry.statement] : [begin]).catch(async (error: unknown) => {
+        // Kysely ends only what has begun, and a refused key would leave the connection in a failed transaction.
+        await command(connection, 'rollback').catch(() => {});
+        throw error;
+      });
       if (entry) entry.onEnter(answers[1] as QueryResult<unknown>);
       (connection as LinkConnection).open = true;
     },

@@ -63,6 +63,8 @@ interface ContactsTable {
   updated_at: Stamp;
   deleted_at: Date | null;
   version: Generated<number>;
+  /** The contact as the API shows it, in JSON: see shared/encoded.ts. */
+  document: GeneratedAlways<string>;
 }
 
 /** The tables, as Kysely sees them. */

@@ -9,7 +9,7 @@ import type { Deps } from './deps.ts';
 import { badRequest, describeError, fault, translateFault } from './faults.ts';
 import { toAnswer, toErrorAnswer } from './rest/envelope.ts';
 import { answerRest } from './rest/handler.ts';
-import { type Route, routes } from './rest/routes.ts';
+import { routes } from './rest/routes.ts';
 import { answerTrpc, TRPC_PATH } from './trpcDoor.ts';
 
 type Env = { Bindings: Partial<HttpBindings>; Variables: { context: Context } };
@@ -55,7 +55,7 @@ export function createApp(deps: Deps) {
     });
   }
   for (const [path, some] of Map.groupBy(routes, ({ path }) => path)) {
-    app.all(toHonoPath(path), (c) => toErrorAnswer(notAllowed(some), c.get('context')));
+    app.all(toHonoPath(path), (c) => toErrorAnswer(notAllowed(some.map(({ method }) => method)), c.get('context')));
   }
   app.all(`${TRPC_PATH}/*`, (c) => {
     const context = c.get('context');
@@ -67,15 +67,15 @@ export function createApp(deps: Deps) {
     await sql`select 1`.execute(deps.db.root);
     return toAnswer({ status: 'ready' }, c.get('context'));
   });
+  app.on('ALL', ['/livez', '/readyz'], (c) => toErrorAnswer(notAllowed(['GET']), c.get('context')));
   return app;
 }
 
 const toHonoPath = (path: string) => path.replaceAll('{id}', ':id');
 
-function notAllowed(some: Route[]) {
-  const methods = some.map(({ method }) => method);
-  if (methods.includes('GET')) methods.push('HEAD' as never);
-  return fault('METHOD_NOT_SUPPORTED', { headers: { Allow: methods.join(', ') } });
+function notAllowed(methods: string[]) {
+  const allowed = methods.includes('GET') ? [...methods, 'HEAD'] : methods;
+  return fault('METHOD_NOT_SUPPORTED', { headers: { Allow: allowed.join(', ') } });
 }
 
 const TWO_HEADERS = 'Authorization and Host may be sent once';

@@ -1,8 +1,8 @@
 import { getTRPCErrorFromUnknown, initTRPC } from '@trpc/server';
 import { RateLimiterRes } from 'rate-limiter-flexible';
-import { validate as isUuid } from 'uuid';
 import type { KeyIdentity } from '../db/apiKeys.ts';
 import type { Scope } from '../shared/apiKeys.ts';
+import { Id } from '../shared/text.ts';
 import { transformer } from '../shared/transformer.ts';
 import { admit, identify, type Principal } from './auth/verify.ts';
 import type { Context } from './context.ts';
@@ -91,8 +91,9 @@ export function requireScopes(identity: KeyIdentity, scopes: readonly Scope[]) {
 
 /** Throws where the input names another organization than the key's own. */
 function refuseForeign(organizationId: string, input: unknown) {
-  const named = typeof input === 'object' && input !== null && 'organizationId' in input ? input.organizationId : undefined;
-  if (typeof named === 'string' && isUuid(named) && named.toLowerCase() !== organizationId) throw fault('FORBIDDEN');
+  if (typeof input !== 'object' || input === null || !('organizationId' in input)) return;
+  const named = Id.safeParse(input.organizationId);
+  if (named.success && named.data !== organizationId) throw fault('FORBIDDEN');
 }
 
 /** Counts one call of a key, and throws where it is one too many; a batch makes as many calls as it has. */

@@ -1,22 +1,20 @@
-/** The fields of a page's items that are dates, where they are not null. */
-const DATE_FIELDS = ['createdAt', 'updatedAt', 'deletedAt'] as const;
+import type { Contact } from './contacts.ts';
 
-type DateField = (typeof DATE_FIELDS)[number];
-/** An item as JSON has it: its dates are text. */
-type Encoded<T> = { [K in keyof T]: K extends DateField ? string | null : T[K] };
+/** The fields of a contact that are dates, where they are not null. */
+const DATE_FIELDS = ['createdAt', 'updatedAt', 'deletedAt'] as const;
 
 const texts = new WeakMap<object, string>();
 
 /**
- * A page whose items the database has already written, as the text of a JSON array. It reads as any page does, and its
+ * A page of contacts as the database keeps them written, the text of a JSON array. It reads as any page does, and its
  * items are decoded once somebody looks; a door that answers in JSON passes the text on instead.
  */
-export function encodedPage<T>(text: string, nextCursor: string | null): { items: T[]; nextCursor: string | null } {
-  let items: T[] | undefined;
-  const page = { nextCursor } as { items: T[]; nextCursor: string | null };
+export function encodedPage(text: string, nextCursor: string | null): { items: Contact[]; nextCursor: string | null } {
+  let items: Contact[] | undefined;
+  const page = { nextCursor } as { items: Contact[]; nextCursor: string | null };
   // Not enumerable: tRPC looks at each enumerable property of a result, for promises, and would have it decoded.
   Object.defineProperty(page, 'items', {
-    get: () => (items ??= (JSON.parse(text) as Encoded<T>[]).map(decodeDates<T>)),
+    get: () => (items ??= (JSON.parse(text) as Record<string, unknown>[]).map(decodeDates)),
   });
   texts.set(page, text);
   return page;
@@ -36,8 +34,10 @@ export function parseEncoded(items: string): { items: object[]; dates: Record<st
   return { items: parsed, dates };
 }
 
-function decodeDates<T>(item: Encoded<T>): T {
-  const decoded = { ...item } as Record<string, unknown>;
-  for (const field of DATE_FIELDS) if (typeof decoded[field] === 'string') decoded[field] = new Date(decoded[field]);
-  return decoded as T;
+/** A contact, from its text. */
+export const decodeContact = (text: string): Contact => decodeDates(JSON.parse(text) as Record<string, unknown>);
+
+function decodeDates(item: Record<string, unknown>): Contact {
+  const dates = DATE_FIELDS.map((field) => [field, typeof item[field] === 'string' ? new Date(item[field]) : null]);
+  return { ...item, ...Object.fromEntries(dates) } as Contact;
 }

@@ -205,3 +205,18 @@ test('A revoked key is dated and listed as revoked though its time is over as we
   expect((await app.trpc(app.one.key).keys.get.query({ id: apiKey.id })).state).toBe('revoked');
   expect(await reasonOf(app, key)).toBe('API key has been revoked');
 });
+
+test('A refused key leaves no connection behind in the transaction that it could not open', async () => {
+  await using app = await testApp();
+  const { key, apiKey } = await app.issue(app.one.id);
+  await app.trpc(app.one.key).keys.revoke.mutate({ id: apiKey.id });
+  const emails = [{ name: 'a', email: 'a@x.org' }, { name: 'b' }, { name: 'c', email: 'A@x.org' }];
+  // More than the pool has connections.
+  for (let call = 0; call < 12; call++) {
+    expect((await app.api(key, 'POST', '/api/keys', { name: 'x' })).status).toBe(401);
+    expect((await app.api(key, 'POST', `/api/keys/${apiKey.id}/rotate`)).status).toBe(401);
+    expect((await app.api(key, 'POST', '/api/contacts/batch', emails)).status).toBe(401);
+  }
+  const answers = await Promise.all(Array.from({ length: 12 }, () => app.api(app.one.key, 'GET', '/api/contacts')));
+  expect(answers.map(({ status, body }) => [status, body.data])).toEqual(answers.map(() => [200, []]));
+});

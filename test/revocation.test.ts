@@ -1,8 +1,9 @@
-import { expect, test } from 'vitest';
+import { expect, inject, test } from 'vitest';
 import { startPeer } from './helpers/instance.ts';
 import { type TestApp, testApp } from './helpers/testApp.ts';
 
-const KEYS = 1_000;
+/** The embedded database has one connection, and so no races worth a thousand. */
+const KEYS = inject('database').kind === 'embedded' ? 50 : 1_000;
 /** Keys that are used and revoked at a time. */
 const LANES = 8;
 
@@ -20,7 +21,7 @@ async function issueKeys(app: TestApp): Promise<{ key: string; id: string }[]> {
   return issued;
 }
 
-test('1,000 keys are revoked under load from three instances, and none is accepted once its revocation is answered', async () => {
+test(`${KEYS} keys are revoked under load from three instances, and none is accepted once that is answered`, async () => {
   await using app = await testApp();
   await using second = await startPeer(app);
   await using third = await startPeer(app);
@@ -67,4 +68,4 @@ test('1,000 keys are revoked under load from three instances, and none is accept
   expect(revokedAt.size).toBe(KEYS);
   expect(seen.accepted).toBeGreaterThan(2 * KEYS);
   expect(seen.refused).toBeGreaterThan(2 * KEYS);
-});
+}, 120_000);

@@ -7,7 +7,7 @@ import { type Kysely, sql } from 'kysely';
  * nothing; `introzy_lookup` owns the few functions that look across a policy, and may read no more than they need.
  */
 export async function up(db: Kysely<unknown>): Promise<void> {
-  for (const part of [extensions, roles, tables, indexes, policies, functions, lookups]) {
+  for (const part of [extensions, roles, documents, tables, indexes, policies, functions, lookups]) {
     for (const statement of part) await sql.raw(statement).execute(db);
   }
 }
@@ -30,6 +30,33 @@ const roles = [
     raise exception using errcode = '42501',
       message = format('%s may not act as the roles introzy_app and introzy_lookup, which another user made', current_user),
       hint = format('As a superuser: grant introzy_app, introzy_lookup to %I with admin option', current_user);
+  end $$`,
+];
+
+// A contact as the API shows it, made when it is written: it is read many times, and to write it as JSON at each reading
+// would cost the database more than to find it. What these functions do depends on no setting, whatever PostgreSQL must
+// assume of dates and of JSON in general.
+const documents = [
+  // As JavaScript writes a date.
+  `create function introzy_iso(p_at timestamptz) returns text language plpgsql immutable parallel safe as $$
+  begin
+    return to_char(p_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"');
+  end $$`,
+  `create function introzy_contact_document(
+    p_id uuid, p_organization_id uuid, p_name text, p_email text, p_phone text, p_company text, p_title text,
+    p_location text, p_linkedin_url text, p_notes text, p_tags text[], p_custom_fields jsonb,
+    p_created_at timestamptz, p_updated_at timestamptz, p_deleted_at timestamptz, p_version int)
+  returns text language plpgsql immutable parallel safe as $$
+  begin
+    return (
+      select row_to_json(contact)::text from (
+        select p_id as "id", p_organization_id as "organizationId", p_name as "name", p_email as "email",
+          p_phone as "phone", p_company as "company", p_title as "title", p_location as "location",
+          p_linkedin_url as "linkedinUrl", p_notes as "notes", p_tags as "tags", p_custom_fields as "customFields",
+          introzy_iso(p_created_at) as "createdAt", introzy_iso(p_updated_at) as "updatedAt",
+          introzy_iso(p_deleted_at) as "deletedAt", p_version as "version"
+      ) contact
+    );
   end $$`,
 ];
 
@@ -87,6 +114,9 @@ const tables = [
     updated_at timestamptz(3) not null default now(),
     deleted_at timestamptz(3),
     version integer not null default 1,
+    document text generated always as (introzy_contact_document(
+      id, organization_id, name, email, phone, company, title, location, linkedin_url, notes, tags, custom_fields,
+      created_at, updated_at, deleted_at, version)) stored,
     primary key (organization_id, id)
   )`,
 ];
@@ -138,9 +168,6 @@ const selectKey = (condition: string) => `select s.secret_id, k.revoked_at, s.ex
       where s.organization_id = p_organization_id and ${condition}`;
 
 const functions = [
-  // As JavaScript writes a date. to_json would leave out zeros, and the zone would be the session's.
-  `create function introzy_iso(p_at timestamptz) returns text language sql stable parallel safe
-    return to_char(p_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`,
   // Both set the transaction's own values only: nothing is left behind in a pooled session.
   `create function introzy_enter(p_organization_id uuid, p_statement_timeout int, p_lock_timeout int)
   returns void language plpgsql as $$

@@ -47,7 +47,7 @@ function importCommand() {
     const file = await openCsvFile(path, options.encoding?.toString());
     const failures = await createFailuresFile(path, file.columns.headers.slice(file.columns.added));
     const progress = createProgressLine(process.stderr);
-    const onProgress = (counts: ImportCounts) => progress.show(describeProgress(counts, file.readShare()));
+    const onProgress = (counts: ImportCounts) => progress.show(() => describeProgress(counts, file.readShare()));
     try {
       const tenant = asOperator(store.db, organizationId);
       const counts = await importContacts(tenant, { organizationId, file, failures, onProgress });

@@ -1,6 +1,7 @@
 /** A line that is written over; nothing where no person looks on. */
 export interface ProgressLine {
-  show(text: string): void;
+  /** Shows what `describe` says, if it is time to. */
+  show(describe: () => string): void;
   clear(): void;
 }
 
@@ -13,10 +14,10 @@ export function createProgressLine(stream: NodeJS.WriteStream): ProgressLine {
   if (!stream.isTTY) return { show: () => {}, clear: () => {} };
   let shownAt = Number.NEGATIVE_INFINITY;
   return {
-    show(text) {
+    show(describe) {
       if (performance.now() - shownAt < EVERY) return;
       shownAt = performance.now();
-      stream.write(CLEAR_LINE + text);
+      stream.write(CLEAR_LINE + describe());
     },
     clear: () => void stream.write(CLEAR_LINE),
   };
