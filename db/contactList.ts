@@ -1,7 +1,7 @@
 import { type RawBuilder, type SqlBool, sql } from 'kysely';
 import { MAX as LAST_ID } from 'uuid';
 import type { ContactPage } from '../shared/contacts.ts';
-import { encodedPage } from '../shared/encoded.ts';
+import { decodeContact, encodedPage } from '../shared/encoded.ts';
 import { comparable, encodeCursor } from '../shared/text.ts';
 import { prepared } from './prepared.ts';
 import type { Tenant } from './tenant.ts';
@@ -30,33 +30,39 @@ export async function listContacts(db: Tenant, query: ContactListQuery): Promise
   const { organizationId, limit, cursor = LAST_ID, includeDeleted } = query;
   const isFiltered = patterns.length > 0 || query.tag !== undefined || query.updatedSince !== undefined;
 
-  if (query.email !== undefined) return toPage(await readFound(db, query, foundByEmail(query, patterns)));
-  if (!isFiltered) return toPage((await readNewest(db, { organizationId, limit, cursor, includeDeleted }))[0]);
-  for (const window of WINDOWS) {
-    const page = await readFound(db, query, foundAmongNewest(query, { patterns, window }));
-    if (page.found > limit || page.scanned < window) return toPage(page);
-    if (page.found * (WINDOWS[1] / WINDOWS[0]) <= limit) break;
+  if (query.email !== undefined)
+    return toPage(await readFound(db, organizationId, foundByEmail(query, patterns)), limit);
+  if (!isFiltered) {
+    const [page] = await readNewest(db, { organizationId, limit, cursor, includeDeleted });
+    return toPage(page as PageRow, limit);
   }
-  return toPage(await readFound(db, query, foundByIndex(query, patterns)));
+  for (const window of WINDOWS) {
+    const page = await readFound(db, organizationId, foundAmongNewest(query, { patterns, window }));
+    if (page.count > limit || page.scanned < window) return toPage(page, limit);
+    if (page.count * (WINDOWS[1] / WINDOWS[0]) <= limit) break;
+  }
+  return toPage(await readFound(db, organizationId, foundByIndex(query, patterns)), limit);
 }
 
 /** How many of the newest contacts are tried, and then, where a page is near, tried again. */
 const WINDOWS = [500, 10_000] as const;
 
+/** The documents of up to `limit` + 1 contacts, as one text. No document holds a line break: JSON escapes it. */
 interface PageRow {
-  /** A JSON array. */
-  items: string;
-  /** The contact that the next page begins with. */
-  next: string | null;
+  documents: string | null;
+  count: number;
 }
+const SEPARATOR = ',\n';
+const pageRow = sql`string_agg(document, ${sql.lit(SEPARATOR)}) as documents, count(*)::int as count`;
 
-const toPage = (row: PageRow | undefined): ContactPage =>
-  encodedPage(row?.items ?? '[]', row?.next ? encodeCursor(row.next) : null);
-
-/** The row of a page, from the `limit` + 1 contacts of `page`, which is in order. */
-const pageRow = (limit: number) => sql`
-  '[' || coalesce((select string_agg(document, ',') from (table page limit ${limit}) item), '') || ']' as items,
-  (select id from page offset ${limit}) as next`;
+/** The page that begins with these; the contact beyond its limit is where the next one begins. */
+function toPage({ documents, count }: PageRow, limit: number): ContactPage {
+  const text = documents ?? '';
+  if (count <= limit) return encodedPage(`[${text}]`, null);
+  const end = text.lastIndexOf(SEPARATOR);
+  const { id } = decodeContact(text.slice(end + SEPARATOR.length));
+  return encodedPage(`[${text.slice(0, end)}]`, encodeCursor(id));
+}
 
 interface Newest {
   organizationId: string;
@@ -67,31 +73,27 @@ interface Newest {
 
 const readNewest = prepared<Newest, PageRow>((db, parameter) =>
   sql<PageRow>`
-    with page as materialized (
-      select id, document from contacts
+    select ${pageRow} from (
+      select document from contacts
         where organization_id = ${parameter('organizationId')} and id <= ${parameter('cursor')}
           and (deleted_at is null or ${parameter('includeDeleted')})
         order by id desc limit ${parameter('limit')}::int + 1
-    )
-    select ${pageRow(parameter('limit'))}`.compile(db),
+    ) page`.compile(db),
 );
 
 /** Reads the contacts that `found` names: a CTE of that name with up to `limit` + 1 ids in order, and one `scanned`. */
 async function readFound(
   db: Tenant,
-  { organizationId, limit }: ContactListQuery,
+  organizationId: string,
   found: RawBuilder<unknown>,
-): Promise<PageRow & { found: number; scanned: number }> {
-  const { rows } = await sql<PageRow & { found: number; scanned: number }>`
-    with ${found}, page as materialized (
-      select contact.* from found cross join lateral (
-        select id, document from contacts where organization_id = ${organizationId} and contacts.id = found.id offset 0
-      ) contact
-    )
-    select ${pageRow(limit)}, (select count(*)::int from found) as found, (select count(*)::int from scanned) as scanned`.execute(
-    db,
-  );
-  return rows[0] as PageRow & { found: number; scanned: number };
+): Promise<PageRow & { scanned: number }> {
+  const { rows } = await sql<PageRow & { scanned: number }>`
+    with ${found}
+    select ${pageRow}, (select count(*)::int from scanned) as scanned
+      from found cross join lateral (
+        select document from contacts where organization_id = ${organizationId} and contacts.id = found.id offset 0
+      ) page`.execute(db);
+  return rows[0] as PageRow & { scanned: number };
 }
 
 const nothingScanned = sql`scanned as (select where false)`;

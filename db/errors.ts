@@ -38,9 +38,13 @@ const TRANSIENT = new Set([
 /** What `introzy_admit` raises; the message is the refusal. */
 const KEY_REFUSED = 'IZ401';
 
+/** What drivers add to an error that repeats the values of a row or a statement: they belong in no log. */
+const WITH_VALUES = ['detail', 'params'];
+
 /** Names a driver's error: ours where it means something to callers, else as it came. */
 export function translateError(error: unknown): unknown {
   const code = sqlState(error);
+  for (const name of WITH_VALUES) if (error instanceof Error && name in error) Reflect.deleteProperty(error, name);
   if (code === KEY_REFUSED) return new KeyRefused((error as Error).message as KeyRefusal);
   if (code !== undefined && (TRANSIENT.has(code) || code.startsWith('08'))) {
     return new DatabaseUnavailable((error as Error).message, { cause: error });

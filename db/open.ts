@@ -5,7 +5,7 @@ import { openPostgres, type PostgresOptions } from './postgres.ts';
 import type { Schema } from './schema.ts';
 
 /** Milliseconds a transaction's statements may take, and wait for a lock, on the database's side. */
-export interface Timeouts {
+interface Timeouts {
   statement: number;
   lock: number;
 }

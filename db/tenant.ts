@@ -35,6 +35,15 @@ export function asOperator(db: Database, organizationId: string): Tenant {
   return enter(db, { statement: { sql: ENTER, parameters: [organizationId, statement, lock] }, onEnter: () => {} });
 }
 
+/**
+ * The connection's own role within a request's timeouts: for what is asked before an organization is known. Without them a
+ * statement that waits for a lock would wait on after its connection is given up, and its backend with it.
+ */
+export function asNobody(db: Database): Kysely<Schema> {
+  const { statement, lock } = db.timeouts;
+  return enter(db, { statement: { sql: BOUND, parameters: [String(statement), String(lock)] }, onEnter: () => {} });
+}
+
 /** Turns the rest of `trx` into the operator's work on an organization. */
 export async function enterAsOperator(trx: Transaction<Schema>, db: Database, organizationId: string): Promise<void> {
   const { statement, lock } = db.timeouts;
@@ -48,6 +57,7 @@ export async function inTransaction<T>(db: Tenant, work: (trx: Tenant) => Promis
 
 const ADMIT = 'select introzy_admit($1, $2, $3, $4) as secret_id';
 const ENTER = 'select introzy_enter($1, $2, $3)';
+const BOUND = "select set_config('statement_timeout', $1, true), set_config('lock_timeout', $2, true)";
 
 function enter(db: Database, entry: Entry): Tenant {
   return new Kysely<Schema>({ dialect: linkDialect(db.links, entry) });

@@ -3,7 +3,7 @@ import type { HttpBindings } from '@hono/node-server';
 import { getTRPCErrorFromUnknown, type TRPCError } from '@trpc/server';
 import { Hono } from 'hono';
 import { sql } from 'kysely';
-import { KEY_ANYWHERE, KEY_PREFIX } from '../shared/apiKeys.ts';
+import { redactKeys } from '../shared/apiKeys.ts';
 import { type Context, createContext } from './context.ts';
 import type { Deps } from './deps.ts';
 import { badRequest, describeError, fault, translateFault } from './faults.ts';
@@ -28,7 +28,7 @@ export function createApp(deps: Deps) {
     deps.log.info({
       requestId: context.requestId,
       method: c.req.method,
-      path: redact(c.req.path),
+      path: redactKeys(c.req.path),
       status: c.res.status,
       duration: Math.round((performance.now() - startedAt) * 1000) / 1000,
       keyId: identity?.keyId,
@@ -45,7 +45,9 @@ export function createApp(deps: Deps) {
     onError(context)(error);
     return toErrorAnswer(error, context);
   });
-  app.notFound((c) => toErrorAnswer(fault('NOT_FOUND', { message: 'There is nothing at this address' }), c.get('context')));
+  app.notFound((c) =>
+    toErrorAnswer(fault('NOT_FOUND', { message: 'There is nothing at this address' }), c.get('context')),
+  );
 
   for (const route of routes) {
     app.on(route.method, toHonoPath(route.path), (c) => {
@@ -83,9 +85,8 @@ const ONCE = /^(?:authorization|host)$/i;
 
 /** True where a header that may be sent once came twice; only the connection's own list, names and values, still tells. */
 function hasTwo(rawHeaders: string[]): boolean {
-  const names = rawHeaders.filter((text, index) => index % 2 === 0 && ONCE.test(text)).map((name) => name.toLowerCase());
+  const names = rawHeaders
+    .filter((text, index) => index % 2 === 0 && ONCE.test(text))
+    .map((name) => name.toLowerCase());
   return new Set(names).size < names.length;
 }
-
-/** A path as it may be logged: keys do not belong in one, but people put them there. */
-const redact = (path: string) => (path.includes(KEY_PREFIX) ? path.replace(KEY_ANYWHERE, `${KEY_PREFIX}…`) : path);

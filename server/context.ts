@@ -11,7 +11,7 @@ export interface Context {
   seen: { identity?: KeyIdentity; rate?: RateState };
 }
 
-export interface RateState {
+interface RateState {
   /** Calls a minute. */
   limit: number;
   remaining: number;

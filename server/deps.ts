@@ -1,10 +1,10 @@
 import { LRUCache } from 'lru-cache';
 import type { Logger } from 'pino';
 import { type RateLimiterAbstract, RateLimiterMemory } from 'rate-limiter-flexible';
-import type { KeyIdentity } from '../db/apiKeys.ts';
 import type { Database } from '../db/open.ts';
 import type { KeySecrets } from './auth/keySecret.ts';
 import { createLastUse, type LastUse } from './auth/lastUse.ts';
+import type { RememberedKey } from './auth/verify.ts';
 
 /** What the service is made of, handed to everything that needs some of it. */
 export interface Deps {
@@ -14,8 +14,8 @@ export interface Deps {
   /** Calls a minute a key. Any store of rate-limiter-flexible will do; the one in memory counts for one instance. */
   rateLimiter: RateLimiterAbstract;
   lastUse: LastUse;
-  /** What keys are (whose, with which scopes), which never changes. Whether one is valid is asked of the database. */
-  identities: LRUCache<string, KeyIdentity>;
+  /** What keys are, which never changes. Whether one is valid is asked of the database. */
+  keys: LRUCache<string, RememberedKey>;
   /** The keys that are being moved to the newest server secret. */
   redigesting: Set<string>;
   /** The service is about to end: it answers what is open, and takes on no more. */
@@ -38,7 +38,7 @@ export function createDeps({ db, log, keySecrets, rateLimit, rateLimiter }: Choi
     keySecrets,
     rateLimiter: rateLimiter ?? new RateLimiterMemory({ points: rateLimit, duration: 60 }),
     lastUse: createLastUse({ db, log }),
-    identities: new LRUCache({ max: 100_000 }),
+    keys: new LRUCache({ max: 100_000 }),
     redigesting: new Set(),
     isDraining: false,
   };

@@ -2,6 +2,7 @@ import { TRPCError } from '@trpc/server';
 import { ZodError } from 'zod';
 import { DatabaseUnavailable, KeyRefused } from '../db/errors.ts';
 import type { Failure, Outcome } from '../db/outcome.ts';
+import { redactKeys } from '../shared/apiKeys.ts';
 import {
   ERRORS,
   type ErrorCode,
@@ -50,7 +51,7 @@ export const insufficientScope = (scopes: readonly string[]) =>
 
 /** 400 for one reason. */
 export const badRequest = (message: string, path: (string | number)[] = []) =>
-  fault('BAD_REQUEST', { details: { issues: [{ path, message }] } });
+  fault('BAD_REQUEST', { details: { issues: [{ path, message: redactKeys(message) }] } });
 
 /** What was asked for; throws where it could not be had. `what` names it. */
 export function settle<T extends object>(outcome: Outcome<T>, what: 'contact' | 'API key'): T {
@@ -118,14 +119,14 @@ function partsOf(error: TRPCError, code: ErrorCode): FaultParts {
   if (!(error.cause instanceof ZodError)) {
     // tRPC's own words, about a batch or its JSON; a parser's would quote the body.
     const message = error.cause instanceof SyntaxError ? 'Not valid JSON' : error.message;
-    return { details: { issues: [{ path: [], message }] } };
+    return { details: { issues: [{ path: [], message: redactKeys(message) }] } };
   }
   return { details: { issues: issuesOf(error.cause) } };
 }
 
-/** Where and what, of each thing that zod found wrong. */
+/** Where and what, of each thing that zod found wrong. Its messages quote the names of unknown fields. */
 export const issuesOf = ({ issues }: ZodError): Issue[] =>
   issues.map(({ path, message }) => ({
-    path: path.map((key) => (typeof key === 'number' ? key : String(key))),
-    message,
+    path: path.map((key) => (typeof key === 'number' ? key : redactKeys(String(key)))),
+    message: redactKeys(message),
   }));

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { createServer, type Server } from 'node:http';
+import { createServer } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
-import { createAdaptorServer } from '@hono/node-server';
+import { getRequestListener, RequestError } from '@hono/node-server';
+import { ERRORS } from '../shared/errors.ts';
 import type { createApp } from './app.ts';
 import type { Config } from './config.ts';
 
@@ -10,10 +11,12 @@ const TIMEOUTS = { headersTimeout: 10_000, requestTimeout: 30_000, keepAliveTime
 const MAX_CONNECTIONS = 10_000;
 /** Milliseconds that the listener stays open after the drain begins, for a balancer to see /readyz turn. */
 const NOTICE = 1_000;
+/** Milliseconds that open requests may take from then on; what the service has to record after them comes on top. */
+const GRACE = 6_000;
 
 export interface Listener {
   port: number;
-  /** Stops taking connections, and ends once every open request is answered. */
+  /** Stops taking connections, and ends once every open request is answered, or has had its time. */
   drain(): Promise<void>;
 }
 
@@ -22,12 +25,10 @@ export async function listen(
   app: ReturnType<typeof createApp>,
   { host, port }: Pick<Config, 'host' | 'port'>,
 ): Promise<Listener> {
-  const server = createAdaptorServer({
-    fetch: app.fetch,
-    createServer,
-    // How often Node looks for connections that are over their time; half a minute unless told.
-    serverOptions: { ...TIMEOUTS, connectionsCheckingInterval: 1_000 },
-  }) as Server;
+  // How often Node looks for connections that are over their time; half a minute unless told. A missing Host is answered
+  // below, as Node's own answer has no body.
+  const options = { ...TIMEOUTS, connectionsCheckingInterval: 1_000, requireHostHeader: false };
+  const server = createServer(options, getRequestListener(app.fetch, { errorHandler: answerRequestError }));
   server.maxConnections = MAX_CONNECTIONS;
   server.on('clientError', answerClientError);
   let isDraining = false;
@@ -44,12 +45,30 @@ export async function listen(
     async drain() {
       isDraining = true;
       await new Promise((resolve) => setTimeout(resolve, NOTICE));
-      await new Promise((resolve) => {
-        server.close(resolve);
-        server.closeIdleConnections();
-      });
+      const closed = new Promise((resolve) => server.close(resolve));
+      // A connection whose request was open when the drain began stays open after its answer: for minutes.
+      const sweep = setInterval(() => server.closeIdleConnections(), 50);
+      const cut = setTimeout(() => server.closeAllConnections(), GRACE);
+      await closed;
+      clearInterval(sweep);
+      clearTimeout(cut);
     },
   };
+}
+
+/** What an answer carries that the app has no part in. */
+const ownHeaders = () => ({
+  'Content-Type': 'application/json; charset=UTF-8',
+  'Cache-Control': 'no-store',
+  'X-Request-Id': randomUUID(),
+});
+
+/** Answers a request whose Host or target is none: it never reaches the app. */
+function answerRequestError(error: unknown): Response {
+  const isCallers = error instanceof RequestError;
+  const { status, message } = ERRORS[isCallers ? 'BAD_REQUEST' : 'INTERNAL_SERVER_ERROR'];
+  const details = isCallers ? { issues: [{ path: ['Host'], message: error.message }] } : undefined;
+  return Response.json({ success: false, error: message, details }, { status, headers: ownHeaders() });
 }
 
 const CLIENT_ERRORS: Record<string, [status: string, message: string]> = {
@@ -65,10 +84,8 @@ function answerClientError(error: Error & { code?: string }, socket: Socket) {
   socket.end(
     [
       `HTTP/1.1 ${status}`,
-      'Content-Type: application/json; charset=UTF-8',
+      ...Object.entries(ownHeaders()).map((header) => header.join(': ')),
       `Content-Length: ${Buffer.byteLength(body)}`,
-      'Cache-Control: no-store',
-      `X-Request-Id: ${randomUUID()}`,
       'Connection: close',
       '',
       body,

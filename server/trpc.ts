@@ -1,7 +1,7 @@
 import { getTRPCErrorFromUnknown, initTRPC } from '@trpc/server';
 import { RateLimiterRes } from 'rate-limiter-flexible';
 import type { KeyIdentity } from '../db/apiKeys.ts';
-import type { Scope } from '../shared/apiKeys.ts';
+import { redactKeys, type Scope } from '../shared/apiKeys.ts';
 import { Id } from '../shared/text.ts';
 import { transformer } from '../shared/transformer.ts';
 import { admit, identify, type Principal } from './auth/verify.ts';
@@ -27,7 +27,14 @@ const t = initTRPC.context<Context>().create({
   errorFormatter({ shape, error, path, ctx }) {
     const { code, status, message, details } = describeError(error);
     const { reason } = details ?? {};
-    const data = { code, httpStatus: status, path, requestId: ctx?.requestId, reason, details };
+    const data = {
+      code,
+      httpStatus: status,
+      path: path && redactKeys(path),
+      requestId: ctx?.requestId,
+      reason,
+      details,
+    };
     // What is undefined would go out as superjson's undefined, for every client to carry.
     return { ...shape, message, data: JSON.parse(JSON.stringify(data)) as typeof data };
   },

@@ -7,6 +7,10 @@ const KEY_PATTERN = new RegExp(`^${KEY_PREFIX}[0-9a-f]{64}$`);
 /** Anything that looks like a key or the start of one, wherever it stands: for redaction. */
 export const KEY_ANYWHERE = new RegExp(`${KEY_PREFIX}[0-9A-Za-z]+`, 'g');
 
+/** `text` without keys in it: people put them where they do not belong, whole or with a spoilt prefix. */
+export const redactKeys = (text: string) =>
+  text.replace(KEY_ANYWHERE, `${KEY_PREFIX}…`).replace(/[0-9a-f]{24,}/gi, '…');
+
 /** True where `text` has the form of a key. Whether it is one, only a stored digest decides: not the checksum. */
 export const isKey = (text: string) => KEY_PATTERN.test(text);
 /** The part of a key that may be shown: its first 8 hexadecimal characters. */
@@ -15,7 +19,7 @@ export const hintOf = (key: string) => key.slice(KEY_PREFIX.length, KEY_PREFIX.l
 export const SCOPES = ['contacts:read', 'contacts:write', 'keys:manage'] as const;
 export const Scope = z.enum(SCOPES);
 export type Scope = z.infer<typeof Scope>;
-export const DEFAULT_SCOPES: Scope[] = ['contacts:read', 'contacts:write'];
+const DEFAULT_SCOPES: Scope[] = ['contacts:read', 'contacts:write'];
 
 /** Days until a key expires, and hours that a rotated-out secret goes on working. */
 export const EXPIRY_DAYS = { least: 30, default: 90, most: 365 } as const;
@@ -28,7 +32,7 @@ const scopes = z
   .transform((given) => SCOPES.filter((scope) => given.includes(scope)));
 
 export const ApiKeyName = line(100);
-export const ApiKeyState = z.enum(['active', 'expired', 'revoked']);
+const ApiKeyState = z.enum(['active', 'expired', 'revoked']);
 
 /** Who issued a key: a person, by email address, or another key. */
 export const Issuer = z.object({ type: z.enum(['person', 'key']), id: z.string(), name: z.string() });

@@ -31,7 +31,10 @@ export type ContactPage = z.infer<typeof ContactPage>;
 export const EncodedContactPage = z.custom<ContactPage>((page) => encodedItems(page) !== undefined);
 
 /** An email address as written; only its rough form is checked, as no pattern tells what a mail server takes. */
-export const EmailAddress = text(320).refine((written) => /^[^\s@]+@[^\s@]+$/u.test(written.trim()), 'Not an email address');
+export const EmailAddress = text(320).refine(
+  (written) => /^[^\s@]+@[^\s@]+$/u.test(written.trim()),
+  'Not an email address',
+);
 const linkedinUrl = z
   .url({ protocol: /^https?$/, error: 'Not an http(s) address' })
   .max(2048)

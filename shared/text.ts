@@ -34,7 +34,7 @@ export const Id = z.guid({ error: 'Not a UUID' }).toLowerCase();
 export const organizationId = Id.optional();
 
 /** An opaque cursor: the id of the row that the page begins with, base64url. */
-export const Cursor = z
+const Cursor = z
   .string()
   .max(64)
   .transform((cursor, context) => {

@@ -24,6 +24,7 @@ export const transformer = {
   deserialize<T>(value: SuperJSONResult): T {
     if (isDeeperThan(value, JSON_DEPTH)) throw new RangeError(`JSON nests deeper than ${JSON_DEPTH}`);
     const { json, meta } = value;
+    if (!isHarmless(meta?.values)) throw new TypeError(`No types but ${[...TYPES].join(', ')} are taken`);
     return superjson.deserialize<T>(meta?.values ? { json, meta: { values: meta.values, v: meta.v ?? 0 } } : { json });
   },
 };
@@ -32,6 +33,17 @@ function serializeEncoded({ nextCursor }: { nextCursor: string | null }, text: s
   const { items, dates } = parseEncoded(text);
   const json = { items, nextCursor } as unknown as SuperJSONResult['json'];
   return items.length === 0 ? { json } : { json, meta: { values: dates, v: 1 } };
+}
+
+/** What input may hold beside JSON. Of superjson's other types, one makes an array of any length out of its length alone. */
+const TYPES = new Set<unknown>(['Date', 'undefined', 'number']);
+
+/** True where superjson's notes, a tree of `[type, notes of what is inside]`, name no other types. */
+function isHarmless(notes: unknown): boolean {
+  if (notes === undefined || notes === null) return true;
+  if (typeof notes !== 'object') return false;
+  if (!Array.isArray(notes)) return Object.values(notes).every(isHarmless);
+  return TYPES.has(notes[0]) && isHarmless(notes[1]);
 }
 
 type Dates = Record<string, ['Date']>;

@@ -220,3 +220,12 @@ test('A refused key leaves no connection behind in the transaction that it could
   const answers = await Promise.all(Array.from({ length: 12 }, () => app.api(app.one.key, 'GET', '/api/contacts')));
   expect(answers.map(({ status, body }) => [status, body.data])).toEqual(answers.map(() => [200, []]));
 });
+
+test('A key is got by its id; nobody’s is 404, another organization’s 403', async () => {
+  await using app = await testApp();
+  const { keys } = app.trpc(app.one.key);
+  expect(await keys.get.query({ id: app.one.keyId.toUpperCase() })).toMatchObject({ id: app.one.keyId });
+  await expect(keys.get.query({ id: NOBODY })).rejects.toMatchObject(refused(404));
+  await expect(keys.get.query({ id: app.other.keyId })).rejects.toMatchObject(refused(403));
+  await expect(keys.get.query({ id: 'First key' })).rejects.toMatchObject(refused(400));
+});

@@ -9,7 +9,6 @@ import { testApp } from './helpers/testApp.ts';
 
 const DAY = 86_400_000;
 const refused = (httpStatus: number, more = {}) => ({ data: { httpStatus, ...more } });
-const NOBODY = '01890000-0000-7000-8000-000000000000';
 
 test('A key is introzy_, 56 random hexadecimal characters and the CRC-32 of those', async () => {
   await using app = await testApp();
@@ -240,13 +239,4 @@ test('Keys are listed newest first, in pages, revoked ones among them', async ()
   for (const input of [{ limit: 0 }, { limit: 201 }, { limit: 1.5 }, { cursor: 'garbage' }]) {
     await expect(keys.list.query(input), JSON.stringify(input)).rejects.toMatchObject(refused(400));
   }
-});
-
-test('A key is got by its id; nobody’s is 404, another organization’s 403', async () => {
-  await using app = await testApp();
-  const { keys } = app.trpc(app.one.key);
-  expect(await keys.get.query({ id: app.one.keyId.toUpperCase() })).toMatchObject({ id: app.one.keyId });
-  await expect(keys.get.query({ id: NOBODY })).rejects.toMatchObject(refused(404));
-  await expect(keys.get.query({ id: app.other.keyId })).rejects.toMatchObject(refused(403));
-  await expect(keys.get.query({ id: 'First key' })).rejects.toMatchObject(refused(400));
 });

@@ -73,7 +73,17 @@ test('A cursor is opaque: it shows no id, and what is none is refused', async ()
   const ids = await addContacts(app, 2);
   const { nextCursor } = await app.trpc(app.one.key).contacts.list.query({ limit: 1 });
   expect(nextCursor).toMatch(/^[\w-]+$/);
-  const garbage = ['', 'x', ids[1]!, `${nextCursor}=`, `${nextCursor}A`, 'A'.repeat(64), 'A'.repeat(10_000), '🙂', '%00'];
+  const garbage = [
+    '',
+    'x',
+    ids[1]!,
+    `${nextCursor}=`,
+    `${nextCursor}A`,
+    'A'.repeat(64),
+    'A'.repeat(10_000),
+    '🙂',
+    '%00',
+  ];
   // 16 bytes, but those of no UUID.
   garbage.push(Buffer.alloc(16, 0xab).toString('base64url'), 'null', '../..', "' or 1=1");
   for (const cursor of garbage) {
@@ -140,7 +150,14 @@ test('updatedSince is a Date over tRPC and ISO 8601 over REST', async () => {
   expect(await found('9999-12-31T23:59:59.999Z')).toEqual([]);
   expect((await contacts.list.query({ updatedSince: updatedAt })).items.map(({ name }) => name)).toEqual(['New']);
   expect((await contacts.list.query({ updatedSince: iso })).items).toHaveLength(1);
-  for (const since of ['', 'yesterday', '2026-01-01', '2026-13-01T00:00:00Z', '1767225600000', '0000-01-01T00:00:00Z']) {
+  for (const since of [
+    '',
+    'yesterday',
+    '2026-01-01',
+    '2026-13-01T00:00:00Z',
+    '1767225600000',
+    '0000-01-01T00:00:00Z',
+  ]) {
     expect(await found(since), since).toBe(400);
   }
   for (const year of [-1, 10_000, 275_760]) {

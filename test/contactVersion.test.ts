@@ -1,6 +1,8 @@
 import { expect, test } from 'vitest';
 import { testApp } from './helpers/testApp.ts';
 
+const NOBODY = '01890000-0000-7000-8000-000000000000';
+const refused = (httpStatus: number) => ({ data: { httpStatus } });
 const stale = (currentVersion: number) => ({
   data: { httpStatus: 412, code: 'PRECONDITION_FAILED', details: { currentVersion } },
 });
@@ -92,4 +94,21 @@ test('A version is asked of a contact that is there: 404 and 403 come first', as
   await expect(contacts.update.mutate({ id: theirs.id, name: 'x', expectedVersion: 9 })).rejects.toMatchObject({
     data: { httpStatus: 403 },
   });
+});
+
+test('A contact that is nobody’s is 404, another organization’s 403, to every procedure', async () => {
+  await using app = await testApp();
+  const { contacts } = app.trpc(app.one.key);
+  const theirs = await app.trpc(app.other.key).contacts.create.mutate({ name: 'Theirs' });
+  for (const [id, status] of [
+    [NOBODY, 404],
+    [theirs.id, 403],
+    ['7', 400],
+  ] as const) {
+    await expect(contacts.get.query({ id })).rejects.toMatchObject(refused(status));
+    await expect(contacts.update.mutate({ id, name: 'x' })).rejects.toMatchObject(refused(status));
+    await expect(contacts.delete.mutate({ id })).rejects.toMatchObject(refused(status));
+    await expect(contacts.restore.mutate({ id })).rejects.toMatchObject(refused(status));
+  }
+  expect(await app.trpc(app.other.key).contacts.get.query({ id: theirs.id })).toEqual(theirs);
 });

@@ -7,6 +7,8 @@ import { createApp } from '../server/app.ts';
 import { BODY_LIMIT } from '../server/body.ts';
 import { type TestApp, testApp } from './helpers/testApp.ts';
 
+const NOBODY = '01890000-0000-7000-8000-000000000000';
+
 /** The app upon a database that fails with `error`, as soon as it is asked for a connection or with each statement. */
 function failingApp({ deps }: TestApp, error: Error, where: 'acquire' | 'send') {
   const fail = () => Promise.reject(error);
@@ -24,7 +26,7 @@ const CALLS = [
   ['GET', '/api/contacts?search=ada'],
   ['POST', '/api/contacts'],
   ['GET', '/api/keys/current'],
-  ['DELETE', '/api/keys/01890000-0000-7000-8000-000000000000'],
+  ['DELETE', `/api/keys/${NOBODY}`],
 ] as const;
 
 test('500 says nothing of its cause, which the log has under the request’s id', async () => {
@@ -130,7 +132,7 @@ test('415 for what is not JSON in UTF-8', async () => {
   ]) {
     for (const [method, path] of [
       ['POST', '/api/contacts'],
-      ['PATCH', '/api/contacts/01890000-0000-7000-8000-000000000000'],
+      ['PATCH', `/api/contacts/${NOBODY}`],
     ] as const) {
       const answer = await app.api(app.one.key, method, path, '{"name":"Ada"}', { 'content-type': type });
       expect([answer.status, answer.body], type).toEqual([
@@ -202,4 +204,22 @@ test('Over its rate, a revoked key is still told that it is revoked, and an unkn
   for (let call = 0; call < 4; call++) {
     expect((await app.api(`introzy_${'0'.repeat(64)}`, 'GET', '/api/contacts')).status).toBe(401);
   }
+});
+
+test('HEAD is GET without its body', async () => {
+  await using app = await testApp();
+  const { id } = await app.trpc(app.one.key).contacts.create.mutate({ name: 'Ada' });
+  for (const path of [
+    '/api/contacts',
+    `/api/contacts/${id}`,
+    `/api/contacts/${NOBODY}`,
+    '/api/keys/current',
+    '/livez',
+  ]) {
+    const [get, head] = [await app.api(app.one.key, 'GET', path), await app.api(app.one.key, 'HEAD', path)];
+    expect([head.status, head.text, head.headers.get('etag')], path).toEqual([get.status, '', get.headers.get('etag')]);
+    expect(head.headers.get('x-request-id')).toBeTruthy();
+    expect(head.headers.get('cache-control')).toBe('no-store');
+  }
+  expect((await app.api(undefined, 'HEAD', '/api/contacts')).status).toBe(401);
 });

@@ -101,7 +101,12 @@ async function failures(app: TestApp) {
       403,
       { reason: 'The API key lacks the scope contacts:write' },
     ],
-    [await post(app.one.key, 'contacts.create', { name: 'x', organizationId: app.other.id }), 'FORBIDDEN', 403, undefined],
+    [
+      await post(app.one.key, 'contacts.create', { name: 'x', organizationId: app.other.id }),
+      'FORBIDDEN',
+      403,
+      undefined,
+    ],
     [
       await post(app.one.key, 'contacts.create', { name: '' }),
       'BAD_REQUEST',
@@ -150,7 +155,7 @@ test('415 for whatever is not JSON, so that no HTML form can make a call', async
   await using app = await testApp();
   const form = new FormData();
   form.set('name', 'Ada');
-  const bodies: [string | undefined, BodyInit][] = [
+  const bodies: [string | undefined, string | FormData | Uint8Array<ArrayBuffer>][] = [
     ['application/x-www-form-urlencoded', 'name=Ada'],
     ['application/octet-stream', '{"json":{"name":"Ada"}}'],
     ['text/plain', '{"json":{"name":"Ada"}}'],
@@ -224,7 +229,14 @@ test('Who asks for a stream gets plain JSON under the status of the answer', asy
 test('404 for a procedure that there is not', async () => {
   await using app = await testApp();
   const names = ['nothing', 'keys', 'keys.nothing', 'contacts.list.more', 'contacts/list', 'Contacts.list', ''];
-  names.push('__proto__', 'constructor', 'toString', 'keys.__proto__', 'keys.constructor', 'keys.current,contacts.list');
+  names.push(
+    '__proto__',
+    'constructor',
+    'toString',
+    'keys.__proto__',
+    'keys.constructor',
+    'keys.current,contacts.list',
+  );
   for (const name of names) {
     for (const [method, body] of [['GET'], ['POST', { json: {} }]] as const) {
       const answer = await app.api(app.one.key, method, `/trpc/${name}`, body);

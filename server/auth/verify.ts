@@ -1,6 +1,7 @@
+import { hash } from 'node:crypto';
 import { sql } from 'kysely';
 import { identifyKey, type KeyIdentity, redigestSecret } from '../../db/apiKeys.ts';
-import { asKey, asOperator, type Tenant } from '../../db/tenant.ts';
+import { asKey, asNobody, asOperator, type Tenant } from '../../db/tenant.ts';
 import { isKey } from '../../shared/apiKeys.ts';
 import type { KeyRefusal } from '../../shared/errors.ts';
 import type { Deps } from '../deps.ts';
@@ -23,6 +24,12 @@ export function readBearer(header: string | undefined): Credential {
   return isKey(token) ? { ok: true, key: token } : { ok: false, refusal: 'unknown' };
 }
 
+/** What is known of a key once it was seen: whose it is, with which scopes, and what the database may know it by. */
+export interface RememberedKey {
+  identity: KeyIdentity;
+  digests: Buffer[];
+}
+
 /** Whose key it is, and the way to that organization's data, which checks the key each time. */
 export interface Principal {
   identity: KeyIdentity;
@@ -40,14 +47,8 @@ export async function identify(
   credential: Credential,
 ): Promise<{ ok: true; principal: Principal } | { ok: false; refusal: KeyRefusal }> {
   if (!credential.ok) return credential;
-  const digests = digestsOf(credential.key, deps.keySecrets);
-  const memo = (digests[0] as Buffer).toString('latin1');
-  let identity = deps.identities.get(memo);
-  if (!identity) {
-    identity = await identifyKey(deps.db.root, digests);
-    if (!identity) return { ok: false, refusal: 'unknown' };
-    deps.identities.set(memo, identity);
-  }
+  const { identity, digests } = (await recall(deps, credential.key)) ?? {};
+  if (!identity || !digests) return { ok: false, refusal: 'unknown' };
 
   const { organizationId } = identity;
   let isAdmitted = false;
@@ -59,6 +60,18 @@ export async function identify(
   };
   const tenant = asKey(deps.db, { organizationId, digests, onAdmitted });
   return { ok: true, principal: { identity, tenant, isAdmitted: () => isAdmitted } };
+}
+
+/** What a key is, from memory where it was seen before. Remembered by its SHA-256, as the key itself is not to be kept. */
+async function recall(deps: Deps, key: string): Promise<RememberedKey | undefined> {
+  const memo = hash('sha256', key, 'base64');
+  const remembered = deps.keys.get(memo);
+  if (remembered) return remembered;
+  const digests = digestsOf(key, deps.keySecrets);
+  const identity = await identifyKey(asNobody(deps.db), digests);
+  if (!identity) return undefined;
+  deps.keys.set(memo, { identity, digests });
+  return { identity, digests };
 }
 
 /** Has the database check the key, for a call that has not read or written anything. */

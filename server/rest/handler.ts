@@ -1,8 +1,8 @@
-import { callTRPCProcedure, getTRPCErrorFromUnknown, type TRPCError } from '@trpc/server';
+import { getTRPCErrorFromUnknown, type TRPCError } from '@trpc/server';
 import { readJson } from '../body.ts';
 import type { Context } from '../context.ts';
 import { badRequest } from '../faults.ts';
-import { appRouter } from '../router.ts';
+import { callProcedure } from './callProcedure.ts';
 import { toAnswer, toErrorAnswer } from './envelope.ts';
 import type { Route } from './routes.ts';
 
@@ -19,14 +19,11 @@ export interface RestCall {
 export async function answerRest({ route, request, id, context, onError }: RestCall): Promise<Response> {
   let input: Promise<unknown> | undefined;
   try {
-    const result = await callTRPCProcedure({
-      router: appRouter,
+    const result = await callProcedure({
       path: route.procedure,
       type: route.method === 'GET' ? 'query' : 'mutation',
       ctx: context,
       getRawInput: () => (input ??= readInput({ route, request, id })),
-      signal: request.signal,
-      batchIndex: 0,
     });
     return toAnswer(result, context, route);
   } catch (cause) {
@@ -57,11 +54,11 @@ async function readInput({ route, request, id }: Pick<RestCall, 'route' | 'reque
 }
 
 /** The parameters that are not text. What is not of their form goes on as text, for the procedure to refuse. */
-const parsers: Record<string, (text: string) => unknown> = {
-  limit: (text) => (/^-?\d{1,15}$/.test(text) ? Number(text) : text),
-  expectedVersion: (text) => (/^\d{1,15}$/.test(text) ? Number(text) : text),
-  includeDeleted: (text) => (text === 'true' ? true : text === 'false' ? false : text),
-};
+const parsers = new Map<string, (text: string) => unknown>([
+  ['limit', (text) => (/^-?\d{1,15}$/.test(text) ? Number(text) : text)],
+  ['expectedVersion', (text) => (/^\d{1,15}$/.test(text) ? Number(text) : text)],
+  ['includeDeleted', (text) => (text === 'true' ? true : text === 'false' ? false : text)],
+]);
 
 function readQuery(url: string): Record<string, unknown> {
   const start = url.indexOf('?');
@@ -71,7 +68,7 @@ function readQuery(url: string): Record<string, unknown> {
   for (const name of new Set(parameters.keys())) {
     const values = parameters.getAll(name);
     const [value = ''] = values;
-    query[name] = values.length > 1 ? values : (parsers[name]?.(value) ?? value);
+    query[name] = values.length > 1 ? values : (parsers.get(name)?.(value) ?? value);
   }
   return query;
 }

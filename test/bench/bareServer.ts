@@ -11,10 +11,12 @@ const LIST = `select id, organization_id as "organizationId", name, email, phone
   updated_at as "updatedAt", deleted_at as "deletedAt", version
   from contacts where organization_id = $1 and id <= $2 and (deleted_at is null or $3) order by id desc limit $4`;
 const LAST_ID = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
-const KEY = 'select organization_id, api_key_id, secret_id, created_at, expires_at from api_key_secrets where digest = $1';
+const KEY =
+  'select organization_id, api_key_id, secret_id, created_at, expires_at from api_key_secrets where digest = $1';
 
 const handlers: Record<string, () => Promise<unknown>> = {
-  '/list': async () => (await pool.query({ name: 'list', text: LIST, values: [organizationId, LAST_ID, false, 50] })).rows,
+  '/list': async () =>
+    (await pool.query({ name: 'list', text: LIST, values: [organizationId, LAST_ID, false, 50] })).rows,
   '/key': async () => (await pool.query({ name: 'key', text: KEY, values: [key] })).rows[0],
 };
 

@@ -32,7 +32,10 @@ const run = promisify(execFile);
 
 /** Starts a program of ours, and waits for its first line that `pattern` matches. */
 async function start(args: string[], pattern: RegExp, environment: NodeJS.ProcessEnv = {}): Promise<string> {
-  const child = spawn(process.execPath, args, { env: { ...process.env, ...environment }, stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn(process.execPath, args, {
+    env: { ...process.env, ...environment },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
   children.push(child);
   for await (const line of createInterface({ input: child.stdout })) {
     const found = pattern.exec(line)?.[1];
@@ -44,14 +47,25 @@ async function start(args: string[], pattern: RegExp, environment: NodeJS.Proces
   throw new Error(`${args[0]} ended before it was ready`);
 }
 
-const print = (title: string, results: Record<string, { rate: number; ratio: number }>, targets: Record<string, string> = {}) => {
+const print = (
+  title: string,
+  results: Record<string, { rate: number; ratio: number }>,
+  targets: Record<string, string> = {},
+) => {
   console.log(`\n${title}`);
   for (const [name, { rate, ratio }] of Object.entries(results)) {
-    console.log(`  ${name.padEnd(44)} ${rate.toFixed(0).padStart(7)}/s   ratio ${ratio.toFixed(2).padStart(6)}   ${targets[name] ?? ''}`);
+    console.log(
+      `  ${name.padEnd(44)} ${rate.toFixed(0).padStart(7)}/s   ratio ${ratio.toFixed(2).padStart(6)}   ${targets[name] ?? ''}`,
+    );
   }
 };
 
-const server = await startPostgres({ shared_buffers: '1GB', fsync: 'off', full_page_writes: 'off', max_wal_size: '8GB' });
+const server = await startPostgres({
+  shared_buffers: '1GB',
+  fsync: 'off',
+  full_page_writes: 'off',
+  max_wal_size: '8GB',
+});
 try {
   const secrets = generateKeySecret();
   const keySecrets = parseKeySecrets(secrets);
@@ -60,7 +74,10 @@ try {
     timeouts: { statement: 600_000, lock: 600_000 },
     options: { url: server.ownerUrl, poolSize: 2, deadline: 600_000, prepare: true },
   });
-  await runAs(server.adminUrl, ['grant create on database postgres to introzy_owner', 'alter schema public owner to introzy_owner']);
+  await runAs(server.adminUrl, [
+    'grant create on database postgres to introzy_owner',
+    'alter schema public owner to introzy_owner',
+  ]);
   await migrate(db.root);
   const size = { contacts, keys: 10_000, organizations: 1_000 };
   console.log(`loading ${contacts} contacts and ${size.keys} keys; load comes from ${loadTool}`);
@@ -68,7 +85,10 @@ try {
   await db.close();
 
   const [digest] = digestsOf(key, keySecrets) as [Buffer];
-  const barePort = await start([join(here, 'bareServer.ts'), server.adminUrl, organizationId, digest.toString('hex')], /^(\d+)$/);
+  const barePort = await start(
+    [join(here, 'bareServer.ts'), server.adminUrl, organizationId, digest.toString('hex')],
+    /^(\d+)$/,
+  );
   const port = await freePort();
   await start([join(here, '../../server/main.ts')], /"msg":"(the service listens)"/, {
     DATABASE_URL: server.ownerUrl,
@@ -101,7 +121,10 @@ try {
   if (isWanted('current')) {
     print(
       'One key',
-      await compare({ 'bare select by digest': askBare('/key'), 'keys.current over REST': ask('/api/keys/current') }, rounds),
+      await compare(
+        { 'bare select by digest': askBare('/key'), 'keys.current over REST': ask('/api/keys/current') },
+        rounds,
+      ),
       { 'keys.current over REST': '(at least 0.7)' },
     );
     await printPgbench(organizationId, digest);
@@ -110,7 +133,8 @@ try {
     const middle = await runAs(server.adminUrl, [
       `select id from contacts where organization_id = '${organizationId}' order by id desc offset ${contacts / 2} limit 1`,
     ]);
-    const cursor = encodeCursor((middle[0]?.rows[0] as { id: string }).id);
+    const [row] = (middle[0]?.rows ?? []) as { id: string }[];
+    const cursor = encodeCursor(row?.id ?? '');
     const results = await compare(
       {
         'page 1': ask('/api/contacts'),
@@ -129,8 +153,7 @@ try {
     const results = await compare(
       {
         'better-auth verifyApiKey': () => rate([join(folder, 'verify.mjs'), server.adminUrl, String(seconds), '10']),
-        'the key check': () =>
-          rate([join(here, 'keyCheck.ts'), server.ownerUrl, String(seconds), '10', secrets, key]),
+        'the key check': () => rate([join(here, 'keyCheck.ts'), server.ownerUrl, String(seconds), '10', secrets, key]),
       },
       rounds,
     );
@@ -144,12 +167,18 @@ try {
       script,
       `select organization_id, api_key_id, secret_id, created_at, expires_at from api_key_secrets where digest = decode('${keyDigest.toString('hex')}', 'hex') and organization_id = '${organization}';\n`,
     );
-    const result = spawnSync('pgbench', ['-n', '-M', 'prepared', '-c', '10', '-T', String(seconds), '-f', script, server.adminUrl], {
-      encoding: 'utf8',
-    });
+    const result = spawnSync(
+      'pgbench',
+      ['-n', '-M', 'prepared', '-c', '10', '-T', String(seconds), '-f', script, server.adminUrl],
+      {
+        encoding: 'utf8',
+      },
+    );
     await rm(directory, { recursive: true });
     const tps = /tps = ([\d.]+)/.exec(result.stdout ?? '')?.[1];
-    console.log(`  ${"pgbench's prepared select of one row".padEnd(44)} ${tps ? `${Number(tps).toFixed(0).padStart(7)}/s` : 'is not installed'}`);
+    console.log(
+      `  ${"pgbench's prepared select of one row".padEnd(44)} ${tps ? `${Number(tps).toFixed(0).padStart(7)}/s` : 'is not installed'}`,
+    );
   }
 } finally {
   await Promise.all(

@@ -13,11 +13,30 @@ const CONNECTIONS = 32;
 export async function measure(url: string, seconds: number, headers: Record<string, string> = {}): Promise<number> {
   const flags = Object.entries(headers).flatMap(([name, value]) => ['-H', `${name}: ${value}`]);
   if (hasWrk) {
-    const { stdout } = await run('wrk', ['-t1', `-c${CONNECTIONS}`, `-d${seconds}s`, '--timeout', '10s', ...flags, url]);
+    const { stdout } = await run('wrk', [
+      '-t1',
+      `-c${CONNECTIONS}`,
+      `-d${seconds}s`,
+      '--timeout',
+      '10s',
+      ...flags,
+      url,
+    ]);
     if (/Non-2xx|Socket errors/.test(stdout)) throw new Error(`${url}: ${stdout}`);
     return Number(/Requests\/sec:\s+([\d.]+)/.exec(stdout)?.[1]);
   }
-  const args = [autocannon, '--json', '--workers', '1', '-c', String(CONNECTIONS), '-d', String(seconds), ...flags, url];
+  const args = [
+    autocannon,
+    '--json',
+    '--workers',
+    '1',
+    '-c',
+    String(CONNECTIONS),
+    '-d',
+    String(seconds),
+    ...flags,
+    url,
+  ];
   const { stdout } = await run(process.execPath, args, { maxBuffer: 1 << 26 });
   const result = JSON.parse(stdout) as { non2xx: number; errors: number; requests: { average: number } };
   if (result.non2xx + result.errors > 0) throw new Error(`${url}: ${result.non2xx} not 2xx, ${result.errors} errors`);
@@ -47,5 +66,7 @@ export async function compare(
 function median(numbers: number[]): number {
   const sorted = numbers.toSorted((a, b) => a - b);
   const middle = Math.floor(sorted.length / 2);
-  return sorted.length % 2 === 1 ? (sorted[middle] as number) : ((sorted[middle - 1] as number) + (sorted[middle] as number)) / 2;
+  return sorted.length % 2 === 1
+    ? (sorted[middle] as number)
+    : ((sorted[middle - 1] as number) + (sorted[middle] as number)) / 2;
 }

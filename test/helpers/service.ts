@@ -1,0 +1,113 @@
+import { spawn } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { inject } from 'vitest';
+import { generateKeySecret } from '../../server/auth/keySecret.ts';
+import { createDatabase } from './database.ts';
+
+const root = resolve(import.meta.dirname, '../..');
+/** Milliseconds: a process starts in one or two seconds, and machines are busy. */
+const PATIENCE = 45_000;
+
+type Environment = Record<string, string>;
+
+/** Runs `node server/main.ts`; what it wrote and how it ended. */
+export function runService(environment: Environment) {
+  const { PATH = '', HOME = '' } = process.env;
+  const child = spawn(process.execPath, ['server/main.ts'], { cwd: root, env: { PATH, HOME, ...environment } });
+  let stdout = '';
+  let stderr = '';
+  child.stdout.on('data', (chunk) => (stdout += chunk));
+  child.stderr.on('data', (chunk) => (stderr += chunk));
+  const exit = new Promise<{ code: number | null; signal: string | null; stdout: string; stderr: string }>((end) => {
+    child.on('close', (code, signal) => end({ code, signal, stdout, stderr }));
+  });
+  return {
+    pid: child.pid as number,
+    child,
+    exit,
+    output: () => stdout,
+    async [Symbol.asyncDispose]() {
+      child.kill('SIGKILL');
+      await exit;
+    },
+  };
+}
+
+/** A service that listens; throws where it does not come so far. */
+export async function startService(environment: Environment) {
+  const service = runService({ PORT: '0', ...environment });
+  const end = performance.now() + PATIENCE;
+  let listening: { address: string; migrated: string[] } | undefined;
+  let hasEnded = false;
+  service.exit.then(() => (hasEnded = true));
+  while (!listening) {
+    if (hasEnded || performance.now() > end) {
+      await service[Symbol.asyncDispose]();
+      throw new Error(`The service does not start: ${JSON.stringify(await service.exit)}`);
+    }
+    await new Promise((wait) => setTimeout(wait, 20));
+    const line = service.output().match(/^\{.*"msg":"the service listens".*\}$/m)?.[0];
+    if (line) listening = JSON.parse(line);
+  }
+  const { address, migrated } = listening;
+  return {
+    ...service,
+    address,
+    migrated,
+    async call(key: string, method: string, path: string, body?: unknown) {
+      const response = await fetch(`${address}${path}`, {
+        method,
+        headers: { authorization: `Bearer ${key}`, ...(body !== undefined && { 'content-type': 'application/json' }) },
+        ...(body !== undefined && { body: JSON.stringify(body) }),
+      });
+      // biome-ignore lint/suspicious/noExplicitAny: an answer of any route
+      return { status: response.status, body: (await response.json()) as any };
+    },
+  };
+}
+
+/** Where a service may keep its data: a directory or a database of its own, which goes in the end. */
+export async function makePlace() {
+  const database = inject('database');
+  const directory = await mkdtemp(join(tmpdir(), 'introzy-service-'));
+  const dataDirectory = join(directory, 'data');
+  const remove = () => rm(directory, { recursive: true, force: true });
+  if (database.kind === 'embedded') {
+    const environment: Environment = { DATA_DIR: dataDirectory };
+    return { environment, dataDirectory, adminUrl: '', [Symbol.asyncDispose]: remove };
+  }
+  const { url, adminUrl, drop } = await createDatabase(database);
+  const environment: Environment = { DATABASE_URL: url, INTROZY_KEY_SECRETS: generateKeySecret() };
+  return {
+    environment,
+    dataDirectory,
+    adminUrl,
+    async [Symbol.asyncDispose]() {
+      await drop();
+      await remove();
+    },
+  };
+}
+
+/** A raw connection: sends text as it is, and collects what comes back until the other side ends. */
+export function openSocket(address: string) {
+  const { hostname, port } = new URL(address);
+  const socket = connect(Number(port), hostname);
+  let received = '';
+  socket.on('data', (chunk) => (received += chunk));
+  // A reset ends the connection as well; what counts is what was received before.
+  socket.on('error', () => {});
+  const closed = new Promise<string>((end) => socket.on('close', () => end(received)));
+  return { socket, received: () => received, closed, send: (text: string) => socket.write(text) };
+}
+
+/** The status, the headers and the JSON of the first answer in what a raw connection received. */
+export function parseAnswer(received: string) {
+  const [head = '', body = ''] = received.split('\r\n\r\n');
+  const [statusLine = '', ...lines] = head.split('\r\n');
+  const headers = new Headers(lines.map((line) => line.split(/: (.*)/s).slice(0, 2) as [string, string]));
+  return { status: Number(statusLine.split(' ')[1]), headers, body: body.match(/\{.*\}/s)?.[0] ?? '' };
+}

@@ -1,0 +1,31 @@
+import type { Kysely } from 'kysely';
+import { sql } from 'kysely';
+import type { Schema } from '../../db/schema.ts';
+import { runAs } from './database.ts';
+import type { TestApp } from './testApp.ts';
+
+const TABLES = ['organizations', 'api_keys', 'api_key_secrets', 'contacts'] as const;
+
+/** A row as PostgreSQL writes it as JSON. */
+export type Row = Record<string, unknown> & { organization_id: string };
+
+/** Every row there is, past every policy. */
+export async function readTables(app: TestApp): Promise<Record<(typeof TABLES)[number], Row[]>> {
+  const tables: Record<string, Row[]> = {};
+  for (const table of TABLES) {
+    const rows = await runAsAdmin(app, `select to_jsonb(t) as row from ${table} t order by to_jsonb(t)::text`);
+    tables[table] = rows.map(({ row }) => row as Row);
+  }
+  return tables as Record<(typeof TABLES)[number], Row[]>;
+}
+
+/** Runs a statement as whoever is above the policies: a superuser of PostgreSQL, or the embedded database's only user. */
+export async function runAsAdmin({ db, adminUrl }: TestApp, statement: string): Promise<Record<string, unknown>[]> {
+  if (adminUrl !== undefined) return (await runAs(adminUrl, [statement]))[0]?.rows ?? [];
+  return await runAsRoot(db.root, statement);
+}
+
+/** Runs a statement as the connection's own role. */
+export async function runAsRoot(db: Kysely<Schema>, statement: string): Promise<Record<string, unknown>[]> {
+  return (await sql.raw<Record<string, unknown>>(statement).execute(db)).rows;
+}

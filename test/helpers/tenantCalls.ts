@@ -1,0 +1,149 @@
+import { readdirSync } from 'node:fs';
+import { resolve } from 'node:path';
+import * as apiKeys from '../../db/apiKeys.ts';
+import { type ContactListQuery, listContacts } from '../../db/contactList.ts';
+import * as contacts from '../../db/contacts.ts';
+import { type UpsertRow, upsertContacts } from '../../db/contactUpsert.ts';
+import type { Tenant } from '../../db/tenant.ts';
+import { mintKey } from '../../server/auth/keySecret.ts';
+import { SCOPES } from '../../shared/apiKeys.ts';
+import type { TestApp } from './testApp.ts';
+import type { Victim } from './victim.ts';
+
+/** What a call tries to reach, and as whom it names itself. */
+export interface Attempt {
+  app: TestApp;
+  organizationId: string;
+  victim: Victim;
+}
+
+type TenantCall = (db: Tenant, attempt: Attempt) => Promise<unknown>;
+
+const newSecret = ({ keySecrets }: TestApp) => {
+  const { key: _, ...kept } = mintKey(keySecrets);
+  return { ...kept, expiresInDays: 30 };
+};
+
+const insertKey =
+  (issuedBy: (victim: Victim) => apiKeys.IssuedBy): TenantCall =>
+  (db, { app, organizationId, victim }) =>
+    apiKeys.insertApiKey(db, {
+      organizationId,
+      name: 'slipped in',
+      scopes: [...SCOPES],
+      issuedBy: issuedBy(victim),
+      secret: newSecret(app),
+    });
+
+const list =
+  (query: (victim: Victim) => Partial<ContactListQuery>): TenantCall =>
+  (db, { organizationId, victim }) =>
+    listContacts(db, { organizationId, limit: 1, includeDeleted: true, ...query(victim) }).then(({ items }) => items);
+
+const upsert =
+  (rowsOf: (email: string) => UpsertRow['input'][], merge = false): TenantCall =>
+  (db, { organizationId, victim }) => {
+    const rows = [...rowsOf(victim.email), ...rowsOf(victim.sharedEmail)].map((input, index) => ({ index, input }));
+    return upsertContacts(db, { organizationId, rows, merge });
+  };
+
+/** Attempts on another organization by each function of db/ that takes a tenant. */
+export const TENANT_CALLS: Record<string, TenantCall[]> = {
+  getApiKey: [(db, { organizationId, victim }) => apiKeys.getApiKey(db, { organizationId, id: victim.keyId })],
+  listApiKeys: [
+    (db, { organizationId }) => apiKeys.listApiKeys(db, { organizationId, limit: 200 }),
+    (db, { organizationId, victim }) => apiKeys.listApiKeys(db, { organizationId, limit: 1, from: victim.keyId }),
+  ],
+  insertApiKey: [
+    insertKey(() => ({ type: 'person', email: 'intruder@example.com' })),
+    insertKey(({ keyId }) => ({ type: 'key', keyId })),
+  ],
+  renameApiKey: [
+    (db, { organizationId, victim }) => apiKeys.renameApiKey(db, { organizationId, id: victim.keyId, name: 'taken' }),
+  ],
+  revokeApiKey: [(db, { organizationId, victim }) => apiKeys.revokeApiKey(db, { organizationId, id: victim.keyId })],
+  rotateApiKey: [
+    (db, { app, organizationId, victim }) =>
+      apiKeys.rotateApiKey(db, {
+        organizationId,
+        id: victim.keyId,
+        scopes: SCOPES,
+        graceHours: 0,
+        secret: newSecret(app),
+      }),
+  ],
+  redigestSecret: [
+    (db, { organizationId, victim }) =>
+      apiKeys.redigestSecret(db, {
+        organizationId,
+        digests: [victim.digest],
+        digest: Buffer.alloc(32, 7),
+        secretId: 'another',
+      }),
+  ],
+  recordKeyUses: [
+    (db, { organizationId, victim }) =>
+      apiKeys.recordKeyUses(db, { organizationId, uses: [{ keyId: victim.keyId, millisecondsAgo: 0 }] }),
+  ],
+  getContact: [(db, { organizationId, victim }) => contacts.getContact(db, { organizationId, id: victim.contactId })],
+  insertContact: [
+    (db, { organizationId }) => contacts.insertContact(db, { organizationId, input: { name: 'slipped in' } }),
+    (db, { organizationId, victim }) =>
+      contacts.insertContact(db, { organizationId, input: { name: 'again', email: victim.email } }),
+    (db, { organizationId, victim }) =>
+      contacts.insertContact(db, { organizationId, input: { name: 'again', email: victim.sharedEmail } }),
+  ],
+  updateContact: [
+    (db, { organizationId, victim }) =>
+      contacts.updateContact(db, { organizationId, id: victim.contactId, changes: { notes: 'taken' } }),
+    (db, { organizationId, victim }) =>
+      contacts.updateContact(db, { organizationId, id: victim.contactId, changes: {}, expectedVersion: 1 }),
+  ],
+  deleteContact: [
+    (db, { organizationId, victim }) => contacts.deleteContact(db, { organizationId, id: victim.contactId }),
+  ],
+  restoreContact: [
+    (db, { organizationId, victim }) => contacts.restoreContact(db, { organizationId, id: victim.deletedContactId }),
+  ],
+  listContacts: [
+    list(() => ({})),
+    list(() => ({ limit: 200 })),
+    list(({ contactId }) => ({ cursor: contactId })),
+    list(({ email }) => ({ email })),
+    list(({ sharedEmail }) => ({ email: sharedEmail, limit: 2 })),
+    list(({ word }) => ({ search: word })),
+    list(({ word }) => ({ search: word, limit: 200 })),
+    list(({ word }) => ({ tag: word })),
+    list(({ word }) => ({ tag: word, limit: 200, includeDeleted: false })),
+    list(() => ({ updatedSince: new Date(0), limit: 200 })),
+    list(({ word, contactId }) => ({ search: word, tag: word, cursor: contactId, limit: 200 })),
+  ],
+  upsertContacts: [
+    upsert(() => [{ name: 'slipped in' }]),
+    upsert((email) => [{ name: 'taken', email }]),
+    upsert((email) => [{ name: 'taken', email, tags: ['taken'] }], true),
+    upsert((email) => [
+      { name: 'taken', email },
+      { name: 'taken again', email, notes: 'taken' },
+    ]),
+  ],
+};
+
+/** Functions of db/ that take no tenant: those that open the database, or ask it before an organization is known. */
+const OTHERS = [
+  ...['asKey', 'asNobody', 'asOperator', 'enterAsOperator', 'inTransaction', 'linkDialect', 'migrate', 'prepared'],
+  ...['openDatabase', 'openEmbedded', 'openPostgres', 'isUniqueViolation', 'translateError'],
+  ...['DatabaseUnavailable', 'KeyRefused', 'identifyKey', 'bumpIf', 'toColumns'],
+  ...['insertOrganization', 'findOrganization', 'listOrganizations'],
+];
+
+/** The names of the functions that db/ has and that no list here knows of. */
+export async function findUnlisted(): Promise<string[]> {
+  const folder = resolve(import.meta.dirname, '../../db');
+  const files = readdirSync(folder).filter((name) => name.endsWith('.ts'));
+  const modules = await Promise.all(files.map((name) => import(resolve(folder, name)) as Promise<object>));
+  const functions = modules.flatMap((module) =>
+    Object.entries(module).filter(([, value]) => typeof value === 'function'),
+  );
+  return functions.map(([name]) => name).filter((name) => !(name in TENANT_CALLS) && !OTHERS.includes(name));
+}

@@ -1,0 +1,145 @@
+import { randomUUID } from 'node:crypto';
+import { upsertContacts } from '../../db/contactUpsert.ts';
+import { asOperator, type Tenant } from '../../db/tenant.ts';
+import { digestsOf } from '../../server/auth/keySecret.ts';
+import { columnsOf } from './probe.ts';
+import { runAsAdmin } from './tables.ts';
+import { TENANT_CALLS } from './tenantCalls.ts';
+import type { TestApp } from './testApp.ts';
+
+/** What another organization has, to be reached for. */
+export interface Victim {
+  organizationId: string;
+  keyId: string;
+  digest: Buffer;
+  contactId: string;
+  email: string;
+  /** Another contact, and its email, which a contact of the intruder's has too; the deleted one had it. */
+  sharedContactId: string;
+  sharedEmail: string;
+  deletedContactId: string;
+  /** In each of its rows, and nowhere else. */
+  word: string;
+}
+
+const token = () => `w${randomUUID().replaceAll('-', '')}`;
+
+/** More contacts than a list tries before it asks its indexes, for every path of a query to be taken. */
+export async function fillOne({ db, one: { id } }: TestApp) {
+  const rows = Array.from({ length: 520 }, (_, index) => ({ index, input: { name: `Own ${index}` } }));
+  await upsertContacts(asOperator(db, id), { organizationId: id, rows });
+}
+
+/** Gives `other` something new to steal; with twins, `one` has a key and contacts of the same ids. */
+async function makeVictim(app: TestApp, hasTwins: boolean): Promise<{ victim: Victim; before: string }> {
+  const { one, other } = app;
+  const [word, email, sharedEmail] = [token(), `${token()}@example.com`, `${token()}@example.com`];
+  const { contacts } = app.trpc(other.key);
+  const fields = { name: word, tags: [word], notes: word };
+  const deleted = await contacts.create.mutate({ ...fields, email: sharedEmail });
+  await contacts.delete.mutate({ id: deleted.id });
+  const shared = await contacts.create.mutate({ ...fields, email: sharedEmail });
+  await app.trpc(one.key).contacts.create.mutate({ name: 'Own', email: sharedEmail });
+  const contact = await contacts.create.mutate({ ...fields, email });
+  const { key, apiKey } = await app.issue(other.id, { name: word });
+  const victim = {
+    organizationId: other.id,
+    keyId: apiKey.id,
+    digest: digestsOf(key, app.keySecrets)[0] as Buffer,
+    contactId: contact.id,
+    email,
+    sharedContactId: shared.id,
+    sharedEmail,
+    deletedContactId: deleted.id,
+    word,
+  };
+  if (hasTwins) await addTwins(app, victim);
+  return { victim, before: await readVictim(app, victim) };
+}
+
+/** Ids are an organization's own: nothing but chance keeps two from having the same. */
+async function addTwins(app: TestApp, { keyId, contactId, deletedContactId, word }: Victim) {
+  for (const [table, idColumn, ids] of [
+    ['api_keys', 'id', [keyId]],
+    ['api_key_secrets', 'api_key_id', [keyId]],
+    ['contacts', 'id', [contactId, deletedContactId]],
+  ] as const) {
+    const columns = await columnsOf(app, table);
+    const values = columns.map((name) => (name === 'digest' ? `sha256(t.digest)` : `twin.${name}`));
+    const json = `replace(replace(to_jsonb(t)::text, '${app.other.id}', '${app.one.id}'), '${word}', 'twin')::jsonb`;
+    const some = ids.map((id) => `'${id}'`).join();
+    await runAsAdmin(
+      app,
+      `insert into ${table} (${columns}) select ${values} from ${table} t, jsonb_populate_record(null::${table}, ${json}) twin
+        where t.organization_id = '${app.other.id}' and t.${idColumn} in (${some})`,
+    );
+  }
+}
+
+/** All that the victim has, and all that names it anywhere. */
+async function readVictim(app: TestApp, { organizationId, word }: Victim): Promise<string> {
+  await app.deps.lastUse.flush();
+  const tables = ['organizations', 'api_keys', 'api_key_secrets', 'contacts'];
+  const rows = tables.map((table) => `select t::text as row from ${table} t`).join(' union all ');
+  const isAbout = `strpos(row, '${organizationId}') > 0 or strpos(row, '${word}') > 0`;
+  return JSON.stringify(await runAsAdmin(app, `select row from (${rows}) rows where ${isAbout} order by row`));
+}
+
+/** What an attempt on another organization came to. */
+export interface Result {
+  what: string;
+  /** It answered with something of the victim's, or changed it, or added to it. */
+  isBreach: boolean;
+  /** The SQLSTATE that it failed with. */
+  code: string | undefined;
+}
+
+/** Makes every attempt of a function, under each of the names that the caller may give. */
+export async function tryCalls(
+  app: TestApp,
+  name: string,
+  { tenant, organizationIds, hasTwins = false }: { tenant: Tenant; organizationIds: string[]; hasTwins?: boolean },
+): Promise<Result[]> {
+  const results: Result[] = [];
+  let intact: { victim: Victim; before: string } | undefined;
+  for (const organizationId of organizationIds) {
+    for (const [index, attempt] of (TENANT_CALLS[name] ?? []).entries()) {
+      intact ??= await makeVictim(app, hasTwins);
+      const { victim, before } = intact;
+      const outcome = await attempt(tenant, { app, organizationId, victim }).then(
+        (answer) => ({ told: JSON.stringify(answer ?? null), code: undefined }),
+        // Of an error its message: its detail may repeat what the attempt itself said.
+        (error: Error & { code?: string }) => ({ told: error.message, code: error.code ?? error.message }),
+      );
+      const { word, keyId, contactId, deletedContactId, sharedContactId } = victim;
+      const unknown = [keyId, contactId, deletedContactId, sharedContactId, 'currentVersion'];
+      const theirs = [app.other.id, word, ...(hasTwins ? [] : unknown)];
+      const isLeak = theirs.some((text) => outcome.told.includes(text));
+      const isBreach = isLeak || (await readVictim(app, victim)) !== before;
+      if (isBreach) intact = undefined;
+      const caller = organizationId === app.one.id ? 'one' : 'other';
+      results.push({ what: `${name} ${index} as ${caller}`, isBreach, code: outcome.code });
+    }
+  }
+  return results;
+}
+
+/** Switches row-level security on or off, for everybody. */
+export async function setPolicies(app: TestApp, state: 'on' | 'off') {
+  const verbs = state === 'on' ? ['enable', 'force'] : ['disable', 'no force'];
+  for (const table of ['api_keys', 'api_key_secrets', 'contacts', 'organizations']) {
+    // The policies of organizations were never forced.
+    const some = table === 'organizations' ? verbs.slice(0, 1) : verbs;
+    for (const verb of some) await runAsAdmin(app, `alter table ${table} ${verb} row level security`);
+  }
+}
+
+/** Takes the organization out of the one function that searches past the policies. */
+export async function breakSearch(app: TestApp) {
+  const signature = 'introzy_matching_contacts(text[], text, timestamptz, boolean, uuid, int)';
+  const [row] = await runAsAdmin(app, `select pg_get_functiondef('${signature}'::regprocedure) as source`);
+  const source = String(row?.source);
+  const broken = source.replace('organization_id = introzy_organization_id()', 'true');
+  if (broken === source) throw new Error('The function has another form now');
+  await runAsAdmin(app, broken);
+}

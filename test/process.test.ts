@@ -1,0 +1,126 @@
+import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { readFile, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { describe, expect, inject, test } from 'vitest';
+import { runAs } from './helpers/database.ts';
+import { makePlace, runService, startService } from './helpers/service.ts';
+
+const SECRET = 'c2VjcmV0IG9mIHRoZSBzZXJ2aWNlLCBub3QgbG9uZw';
+const PATIENCE = { timeout: 180_000 };
+
+/** Starts a service that is to refuse to; what it says to that. */
+async function refusal(environment: Record<string, string>) {
+  await using service = runService({ PORT: '0', ...environment });
+  const { code, stdout, stderr } = await service.exit;
+  expect(code).toBe(1);
+  expect(stdout).toBe('');
+  // A sentence, and no stack.
+  expect(stderr).toMatch(/^introzy cannot start\. [A-Z/].*/);
+  expect(stderr).not.toMatch(/\n\s+at /);
+  return stderr;
+}
+
+/** Whatever the database: once is enough. */
+const describeOnce = inject('database').kind === 'embedded' ? describe : () => {};
+describeOnce('A wrong setting stops the start with a sentence that says what to do', () => {
+  const DATABASE_URL = 'postgres://nobody:password-of-nobody@127.0.0.1:1/none';
+  const long = `${SECRET}${SECRET}`;
+  test.each<[string, Record<string, string>, RegExp]>([
+    ['no secrets for PostgreSQL', { DATABASE_URL }, /INTROZY_KEY_SECRETS is not set.*\n.*node -p/],
+    [
+      'a short secret',
+      { DATABASE_URL, INTROZY_KEY_SECRETS: `k1:${SECRET}` },
+      /\("k1"\) has 31 bytes.* 32 .*\n.*node -p/,
+    ],
+    ['no id', { DATABASE_URL, INTROZY_KEY_SECRETS: long }, /entry 1 is not of the form id:secret.*\n.*node -p/],
+    ['not base64url', { DATABASE_URL, INTROZY_KEY_SECRETS: `k1:${long}!` }, /entry 1 is not of the form.*\n.*node -p/],
+    ['a wrong second one', { DATABASE_URL, INTROZY_KEY_SECRETS: `k1:${long},${long}` }, /entry 2 is not of the form/],
+    ['an id given twice', { DATABASE_URL, INTROZY_KEY_SECRETS: `k1:${long},k1:${long}` }, /"k1" is given twice/],
+    ['a short secret, embedded', { DATA_DIR: '/nowhere', INTROZY_KEY_SECRETS: `k1:${SECRET}` }, /has 31 bytes/],
+    ['a port that is none', { PORT: 'http' }, /PORT is not valid/],
+    ['another kind of database', { DATABASE_URL: `mysql://root:${long}@localhost/x` }, /DATABASE_URL is not valid/],
+    ['no database there', { DATABASE_URL, INTROZY_KEY_SECRETS: `k1:${long}` }, /could not be prepared.*ECONNREFUSED/],
+  ])('%s', PATIENCE, async (_, environment, sentence) => {
+    const said = await refusal(environment);
+    expect(said).toMatch(sentence);
+    for (const secret of [SECRET, 'password-of-nobody']) expect(said).not.toContain(secret);
+  });
+});
+
+if (inject('database').kind === 'embedded') {
+  test('The first start prints a curl line that works as pasted, and keeps its secrets private', PATIENCE, async () => {
+    await using place = await makePlace();
+    await using service = await startService(place.environment);
+    const [, line = ''] = service.output().match(/^\s*(curl .*)$/m) ?? [];
+    expect(line).toContain(service.address);
+    const answer = await paste(line);
+    expect(answer.success).toBe(true);
+    expect(answer.data.length).toBeGreaterThan(3);
+
+    const file = await stat(join(place.dataDirectory, 'key-secrets'));
+    expect((file.mode & 0o777).toString(8)).toBe('600');
+    expect(((await stat(place.dataDirectory)).mode & 0o077).toString(8)).toBe('0');
+    const secret = (await readFile(join(place.dataDirectory, 'key-secrets'), 'utf8')).trim();
+    expect(service.output()).not.toContain(secret.split(':')[1]);
+  });
+
+  test('A second process leaves the data alone; a killed one leaves it to the next', PATIENCE, async () => {
+    await using place = await makePlace();
+    await using first = await startService(place.environment);
+    const [key = ''] = first.output().match(/introzy_[0-9a-f]{64}/) ?? [];
+    const made = await first.call(key, 'POST', '/api/contacts', { name: 'Kept' });
+    expect(made.status).toBe(201);
+
+    const said = await refusal(place.environment);
+    expect(said).toContain(`process ${first.pid} `);
+    expect(said).toContain(place.dataDirectory);
+    expect((await first.call(key, 'GET', `/api/contacts/${made.body.data.id}`)).body).toEqual(made.body);
+
+    await first[Symbol.asyncDispose]();
+    await using second = await startService(place.environment);
+    expect(second.output()).not.toContain('introzy_');
+    expect(second.migrated).toEqual([]);
+    expect((await second.call(key, 'GET', `/api/contacts/${made.body.data.id}`)).body).toEqual(made.body);
+    expect((await second.call(key, 'POST', '/api/contacts', { name: 'Another' })).status).toBe(201);
+
+    await second[Symbol.asyncDispose]();
+    await rm(join(place.dataDirectory, 'key-secrets'));
+    expect(await refusal(place.environment)).toMatch(/key-secrets is missing.*Put it back, or set INTROZY_KEY_SECRETS/);
+    expect(existsSync(join(place.dataDirectory, 'key-secrets'))).toBe(false);
+  });
+} else {
+  test(
+    'Five processes that start at once on a new database migrate it once, and all of them serve',
+    PATIENCE,
+    async () => {
+      await using place = await makePlace();
+      const starts = await Promise.allSettled(Array.from({ length: 5 }, () => startService(place.environment)));
+      const services = starts.flatMap((start) => (start.status === 'fulfilled' ? [start.value] : []));
+      try {
+        expect(starts.map(({ status }) => status)).toEqual(Array(5).fill('fulfilled'));
+        expect(services.flatMap(({ migrated }) => migrated)).toEqual(['0001_initial']);
+        const [answer] = await runAs(place.adminUrl, ['select name from kysely_migration']);
+        expect(answer?.rows).toEqual([{ name: '0001_initial' }]);
+        for (const { address } of services) expect((await fetch(`${address}/readyz`)).status).toBe(200);
+        // They know of each other's migration the next time, too.
+        await using sixth = await startService(place.environment);
+        expect(sixth.migrated).toEqual([]);
+      } finally {
+        await Promise.all(services.map((service) => service[Symbol.asyncDispose]()));
+      }
+    },
+  );
+}
+
+/** Runs a line in a shell, as who pastes it does. Where there is no curl, reads it as curl would. */
+async function paste(line: string): Promise<{ success: boolean; data: unknown[] }> {
+  if (existsSync('/usr/bin/curl')) {
+    const { stdout } = await promisify(execFile)('/bin/sh', ['-c', line]);
+    return JSON.parse(stdout);
+  }
+  const [, header = '', url = ''] = /^curl -H '([^']*)' (\S+)$/.exec(line) ?? [];
+  const response = await fetch(url, { headers: [header.split(/: (.*)/s).slice(0, 2) as [string, string]] });
+  return JSON.parse(await response.text());
+}

@@ -1,0 +1,124 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import type { Server } from 'node:http';
+import { expect, test } from 'vitest';
+import { listen } from '../server/listen.ts';
+import { openSocket, parseAnswer } from './helpers/service.ts';
+import { type TestApp, testApp } from './helpers/testApp.ts';
+
+const MEBIBYTE = 1_048_576;
+
+/** The app behind a real listener. */
+async function listenApp() {
+  const app = await testApp();
+  const listener = await listen(app.app, { host: '127.0.0.1', port: 0 });
+  const address = `http://127.0.0.1:${listener.port}`;
+  return {
+    ...app,
+    address,
+    /** Sends text, and parses what comes back until the connection ends. */
+    async exchange(text: string) {
+      const { send, closed } = openSocket(address);
+      send(text);
+      return parseAnswer(await closed);
+    },
+    async [Symbol.asyncDispose]() {
+      await listener.drain();
+      await app[Symbol.asyncDispose]();
+    },
+  };
+}
+
+const post = ({ one }: Pick<TestApp, 'one'>, headers: string) =>
+  `POST /api/contacts HTTP/1.1\r\nHost: introzy.test\r\nConnection: close\r\nAuthorization: Bearer ${one.key}\r\n` +
+  `Content-Type: application/json\r\n${headers}\r\n\r\n`;
+
+const envelope = (error: string) => JSON.stringify({ success: false, error });
+
+test('Headers that are too large are a 431, and noise is a 400, in the form of every error', async () => {
+  await using app = await listenApp();
+  const large = await app.exchange(
+    `GET /livez HTTP/1.1\r\nHost: introzy.test\r\nX-Large: ${'x'.repeat(70_000)}\r\n\r\n`,
+  );
+  const many = await app.exchange(`GET /livez HTTP/1.1\r\nHost: introzy.test\r\n${'X-Many: 1\r\n'.repeat(9_000)}\r\n`);
+  for (const answer of [large, many]) {
+    expect(answer.status).toBe(431);
+    expect(answer.body).toBe(envelope('The request headers are too large'));
+    expect(answer.headers.get('content-type')).toBe('application/json; charset=UTF-8');
+    expect(answer.headers.get('cache-control')).toBe('no-store');
+    expect(answer.headers.get('x-request-id')).toMatch(/^[\w-]{36}$/);
+  }
+  for (const noise of ['\x16\x03\x01 no HTTP\r\n\r\n', 'GET /livez HTTP/1.1\r\nHost: a\r\nContent-Length: x\r\n\r\n']) {
+    const answer = await app.exchange(noise);
+    expect([answer.status, answer.body]).toEqual([400, envelope('Not an HTTP request')]);
+  }
+  expect((await fetch(`${app.address}/livez`)).status).toBe(200);
+});
+
+test('A body over 1 MiB is a 413, whether its length is told or not, and nothing of it is kept', async () => {
+  await using app = await listenApp();
+  const body = JSON.stringify({ name: 'x'.repeat(MEBIBYTE) });
+  const chunk = `${body.length.toString(16)}\r\n${body}\r\n`;
+  const sent = [
+    post(app, `Content-Length: ${body.length}`) + body,
+    // Whose body never comes: the length alone decides.
+    post(app, `Content-Length: ${body.length}`),
+    `${post(app, 'Transfer-Encoding: chunked')}${chunk}0\r\n\r\n`,
+    // Whose end never comes.
+    post(app, 'Transfer-Encoding: chunked') + chunk,
+  ];
+  for (const text of sent) {
+    const answer = await app.exchange(text);
+    expect([answer.status, answer.body]).toEqual([413, envelope('The request body is larger than 1 MiB')]);
+  }
+  // Of exactly a mebibyte, it is read: and then it is the name that is too long.
+  const fits = JSON.stringify({ name: 'x'.repeat(MEBIBYTE - '{"name":""}'.length) });
+  const answer = await app.exchange(post(app, `Content-Length: ${fits.length}`) + fits);
+  expect([answer.status, JSON.parse(answer.body).details.issues[0].path]).toEqual([400, ['name']]);
+  expect((await app.api(app.one.key, 'GET', '/api/contacts')).body.data).toEqual([]);
+});
+
+test('Two Authorization or two Host headers are a 400, in whatever case, and nothing is done', async () => {
+  await using app = await listenApp();
+  const body = '{"name":"Ada"}';
+  const length = `Content-Length: ${body.length}`;
+  for (const header of [`authorization: Bearer ${app.other.key}`, `AUTHORIZATION: Bearer ${app.one.key}`, 'host: b']) {
+    const answer = await app.exchange(post(app, `${length}\r\n${header}`) + body);
+    expect(answer.status).toBe(400);
+    expect(JSON.parse(answer.body)).toMatchObject({ success: false, error: 'Invalid request' });
+  }
+  expect((await app.api(app.one.key, 'GET', '/api/contacts')).body.data).toEqual([]);
+  // One of each is well.
+  expect((await app.exchange(post(app, length) + body)).status).toBe(201);
+});
+
+test('A request without a Host, or with one that is none, is a 400 in the form of every error', async () => {
+  await using app = await listenApp();
+  for (const host of ['', 'Host: a b\r\n', 'Host: a/b\r\n', 'Host: \r\n']) {
+    const answer = await app.exchange(`GET /livez HTTP/1.1\r\nConnection: close\r\n${host}\r\n`);
+    expect(answer.status).toBe(400);
+    expect(JSON.parse(answer.body)).toMatchObject({ success: false, error: 'Invalid request' });
+    expect(answer.headers.get('x-request-id')).toMatch(/^[\w-]{36}$/);
+  }
+});
+
+test('Headers that do not come in time are a 408, and the connection ends', { timeout: 60_000 }, async () => {
+  await using app = await listenApp();
+  const begun = performance.now();
+  const answer = await app.exchange('GET /livez HTTP/1.1\r\nHost: introzy.test\r\nX-Slow: ');
+  const seconds = (performance.now() - begun) / 1000;
+  expect([answer.status, answer.body]).toEqual([408, envelope('The request did not arrive in time')]);
+  expect(seconds).toBeGreaterThan(5);
+  expect(seconds).toBeLessThan(30);
+});
+
+test('The listener bounds its connections, and the time of a request', async () => {
+  await using app = await listenApp();
+  let server: Server | undefined;
+  const note = (message: unknown) => void ({ server } = message as { server: Server });
+  subscribe('http.server.request.start', note);
+  await fetch(`${app.address}/livez`);
+  unsubscribe('http.server.request.start', note);
+  expect(server?.maxConnections).toBeGreaterThan(100);
+  expect(server?.maxConnections).toBeLessThanOrEqual(10_000);
+  expect(server).toMatchObject({ headersTimeout: 10_000, requestTimeout: 30_000 });
+});
