@@ -49,14 +49,15 @@ export function createApp(deps: Deps) {
     toErrorAnswer(fault('NOT_FOUND', { message: 'There is nothing at this address' }), c.get('context')),
   );
 
-  for (const route of routes) {
-    app.on(route.method, toHonoPath(route.path), (c) => {
-      const context = c.get('context');
-      const id = c.req.param('id');
-      return answerRest({ route, request: c.req.raw, id, context, onError: onError(context) });
-    });
-  }
   for (const [path, some] of Map.groupBy(routes, ({ path }) => path)) {
+    for (const route of some) {
+      app.on(route.method, toHonoPath(path), (c) => {
+        const context = c.get('context');
+        const id = c.req.param('id');
+        return answerRest({ route, request: c.req.raw, id, context, onError: onError(context) });
+      });
+    }
+    // Before the paths that follow, of which one may match this one as an id.
     app.all(toHonoPath(path), (c) => toErrorAnswer(notAllowed(some.map(({ method }) => method)), c.get('context')));
   }
   app.all(`${TRPC_PATH}/*`, (c) => {

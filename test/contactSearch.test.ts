@@ -143,6 +143,9 @@ test('A search finds what a plain filter finds, whether matches are many, few or
     expect(found, search).toBeGreaterThanOrEqual(least);
     if (least === 0) expect(found, search).toBe(0);
   }
+  // As many as the page holds in the newest 500, and more past the newest 10,000.
+  const { ids, isEnd } = await walk({ search: 'clustered' }, { limit: 20, pages: 1 });
+  expect([ids.length, isEnd]).toEqual([20, false]);
 });
 
 test('Each of several words is found, in any order, in whichever field', async () => {

@@ -82,6 +82,15 @@ test('If-Match lets a change through at its version only', async () => {
   expect([removed.status, removed.body.data.version]).toEqual([200, 6]);
 });
 
+test('If-Match means a change or a deletion, and nothing to other requests', async () => {
+  await using app = await testApp();
+  const made = await app.api(app.one.key, 'POST', '/api/contacts', { name: 'Ada' }, { 'if-match': '"9"' });
+  expect(made.status).toBe(201);
+  const path = `/api/contacts/${made.body.data.id}`;
+  expect((await app.api(app.one.key, 'GET', path, undefined, { 'if-match': '"9"' })).status).toBe(200);
+  expect((await app.api(app.one.key, 'POST', `${path}/restore`, undefined, { 'if-match': '"9"' })).status).toBe(200);
+});
+
 test('A version is asked of a contact that is there: 404 and 403 come first', async () => {
   await using app = await testApp();
   const theirs = await app.trpc(app.other.key).contacts.create.mutate({ name: 'Theirs' });

@@ -291,9 +291,11 @@ test('the file of failed rows, mended, can be imported', async () => {
   expect(failures).toBe(
     'import_line,import_failure,Name,Email,Rank\n2,email: Not an email address,Ada,ada.example.com,"1, or\n2"\n',
   );
+  expect((await importText(app, failures)).failures, 'imported as it is').toBe(failures);
   const again = await importText(app, failures.replace('ada.example', 'ada@example'));
   expect(again).toEqual({ created: 1, updated: 0, unchanged: 0, failed: 0, failures: undefined });
-  expect(await contactsOf(app)).toMatchObject([{ name: 'Ada', customFields: { Rank: '1, or\n2' } }, { name: 'Bob' }]);
+  const customFields = (await contactsOf(app)).map((contact: { customFields: unknown }) => contact.customFields);
+  expect(customFields).toEqual([{ Rank: '1, or\n2' }, { Rank: '3' }]);
 });
 
 test.each([

@@ -26,7 +26,7 @@ async function readiness({ address }: Service) {
   return parseAnswer(await closed).status;
 }
 
-test(
+test.concurrent(
   'On SIGTERM the service turns away, finishes what is open, records last uses and ends well',
   PATIENCE,
   async () => {
@@ -78,20 +78,24 @@ test(
   },
 );
 
-test('A request that never ends does not keep the service from ending well, within 10 seconds', PATIENCE, async () => {
-  await using place = await makePlace();
-  await using service = await startService(place.environment);
-  const key = await firstKey(service, place.environment);
-  const stuck = openSocket(service.address);
-  stuck.send(
-    `POST /api/contacts HTTP/1.1\r\nHost: introzy.test\r\nAuthorization: Bearer ${key}\r\n` +
-      `Content-Type: application/json\r\nContent-Length: 100\r\n\r\n{`,
-  );
-  expect((await service.call(key, 'GET', '/api/contacts')).status).toBe(200);
-  const begun = performance.now();
-  service.child.kill('SIGTERM');
-  const { code, stdout } = await service.exit;
-  expect(code).toBe(0);
-  expect(stdout).toContain('the service has ended');
-  expect(performance.now() - begun).toBeLessThan(10_000);
-});
+test.concurrent(
+  'A request that never ends does not keep the service from ending well, within 10 seconds',
+  PATIENCE,
+  async () => {
+    await using place = await makePlace();
+    await using service = await startService(place.environment);
+    const key = await firstKey(service, place.environment);
+    const stuck = openSocket(service.address);
+    stuck.send(
+      `POST /api/contacts HTTP/1.1\r\nHost: introzy.test\r\nAuthorization: Bearer ${key}\r\n` +
+        `Content-Type: application/json\r\nContent-Length: 100\r\n\r\n{`,
+    );
+    expect((await service.call(key, 'GET', '/api/contacts')).status).toBe(200);
+    const begun = performance.now();
+    service.child.kill('SIGTERM');
+    const { code, stdout } = await service.exit;
+    expect(code).toBe(0);
+    expect(stdout).toContain('the service has ended');
+    expect(performance.now() - begun).toBeLessThan(10_000);
+  },
+);

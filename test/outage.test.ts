@@ -1,4 +1,4 @@
-import { expect, inject, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { mintKey } from '../server/auth/keySecret.ts';
 import { tally } from './helpers/atOnce.ts';
 import { until } from './helpers/instance.ts';
@@ -48,14 +48,12 @@ function startLoad({ app, key }: OutageApp) {
     }
   };
   const workers = Array.from({ length: 32 }, (_, turn) => worker(turn));
-  return {
-    answers,
-    async stop() {
-      isStopped = true;
-      await Promise.all(workers);
-      return answers;
-    },
+  const stop = async () => {
+    isStopped = true;
+    await Promise.all(workers);
+    return answers;
   };
+  return { stop, [Symbol.asyncDispose]: async () => void (await stop()) };
 }
 
 const statuses = (answers: Answer[]) => tally(answers.map(({ status }) => status));
@@ -74,63 +72,61 @@ function expectAway(answers: Answer[]) {
   expect(statuses(alive)).toEqual({ 200: alive.length });
 }
 
-if (inject('database').kind !== 'embedded') {
-  test('While the database is away every answer is a 503, in time, and after it is back the service goes on', async () => {
-    await using app = await startOutageApp();
-    const unseen = (await app.call(app.key, 'POST', '/api/keys', { name: 'not used yet' })).body.data.key;
-    const load = startLoad(app);
-    await pause(500);
-    const killed = performance.now();
-    await app.kill();
-    const away = performance.now();
-    await pause(2_000);
-    for (const key of [unseen, mintKey(testSecrets()).key]) {
-      const { status, headers } = await app.call(key, 'GET', '/api/contacts');
-      expect([status, headers.get('www-authenticate')], 'a key that nobody can tell of').toEqual([503, null]);
-    }
-    const restarted = performance.now();
-    await app.restart();
-    const back = performance.now();
-    await until(async () => (await app.call(app.key, 'GET', '/api/contacts')).status === 200, 'service');
-    const served = performance.now();
-    await pause(500);
-    const answers = await load.stop();
+test('While the database is away every answer is a 503, in time, and after it is back the service goes on', async () => {
+  await using app = await startOutageApp();
+  const unseen = (await app.call(app.key, 'POST', '/api/keys', { name: 'not used yet' })).body.data.key;
+  await using load = startLoad(app);
+  await pause(500);
+  const killed = performance.now();
+  await app.kill();
+  const away = performance.now();
+  await pause(2_000);
+  for (const key of [unseen, mintKey(testSecrets()).key]) {
+    const { status, headers } = await app.call(key, 'GET', '/api/contacts');
+    expect([status, headers.get('www-authenticate')], 'a key that nobody can tell of').toEqual([503, null]);
+  }
+  const restarted = performance.now();
+  await app.restart();
+  const back = performance.now();
+  await until(async () => (await app.call(app.key, 'GET', '/api/contacts')).status === 200, 'service');
+  const served = performance.now();
+  await pause(500);
+  const answers = await load.stop();
 
-    expect(served - back).toBeLessThan(LONGEST);
-    expect(Math.max(...answers.map(({ duration }) => duration))).toBeLessThan(LONGEST);
-    // Nobody was told that the key, the request or the service were at fault; nor did anybody wait.
-    expect(answers.filter(({ status }) => ![200, 201, 503].includes(status))).toEqual([]);
-    const before = answers.filter(({ begun, duration }) => begun + duration < killed);
-    expect(before.length).toBeGreaterThan(50);
-    expect(before.filter(({ status }) => status >= 300)).toEqual([]);
-    expectAway(answers.filter(({ begun, duration }) => begun > away && begun + duration < restarted));
-    const during = answers.filter(({ begun }) => begun > killed && begun < restarted);
-    expect(median(during.map(({ duration }) => duration))).toBeLessThan(TYPICAL);
-    const after = answers.filter(({ begun }) => begun > served);
-    expect(after.length).toBeGreaterThan(50);
-    expect(after.filter(({ status }) => status >= 300)).toEqual([]);
-  });
+  expect(served - back).toBeLessThan(LONGEST);
+  expect(Math.max(...answers.map(({ duration }) => duration))).toBeLessThan(LONGEST);
+  // Nobody was told that the key, the request or the service were at fault; nor did anybody wait.
+  expect(answers.filter(({ status }) => ![200, 201, 503].includes(status))).toEqual([]);
+  const before = answers.filter(({ begun, duration }) => begun + duration < killed);
+  expect(before.length).toBeGreaterThan(50);
+  expect(before.filter(({ status }) => status >= 300)).toEqual([]);
+  expectAway(answers.filter(({ begun, duration }) => begun > away && begun + duration < restarted));
+  const during = answers.filter(({ begun }) => begun > killed && begun < restarted);
+  expect(median(during.map(({ duration }) => duration))).toBeLessThan(TYPICAL);
+  const after = answers.filter(({ begun }) => begun > served);
+  expect(after.length).toBeGreaterThan(50);
+  expect(after.filter(({ status }) => status >= 300)).toEqual([]);
+});
 
-  test('A database that does not answer at all, as behind a dead network, is a 503 in time for every request', async () => {
-    await using app = await startOutageApp();
-    const load = startLoad(app);
-    await pause(500);
-    const thaw = app.freeze();
-    const frozen = performance.now();
-    await pause(4_500);
-    const thawed = performance.now();
-    thaw();
-    await until(async () => (await app.call(app.key, 'GET', '/api/contacts')).status === 200, 'service');
-    const served = performance.now();
-    const answers = await load.stop();
+test('A database that does not answer at all, as behind a dead network, is a 503 in time for every request', async () => {
+  await using app = await startOutageApp();
+  await using load = startLoad(app);
+  await pause(500);
+  const thaw = app.freeze();
+  const frozen = performance.now();
+  await pause(4_500);
+  const thawed = performance.now();
+  thaw();
+  await until(async () => (await app.call(app.key, 'GET', '/api/contacts')).status === 200, 'service');
+  const served = performance.now();
+  const answers = await load.stop();
 
-    expect(served - thawed).toBeLessThan(LONGEST);
-    expect(Math.max(...answers.map(({ duration }) => duration))).toBeLessThan(LONGEST);
-    expect(answers.filter(({ status }) => ![200, 201, 503].includes(status))).toEqual([]);
-    expectAway(answers.filter(({ begun, duration }) => begun > frozen && begun + duration < thawed));
-    const during = answers.filter(
-      ({ begun, path }) => path !== '/livez' && begun > frozen && begun < thawed - LONGEST / 2,
-    );
-    expect(median(during.map(({ duration }) => duration))).toBeLessThan(1.25 * TYPICAL);
-  });
-}
+  expect(served - thawed).toBeLessThan(LONGEST);
+  expect(Math.max(...answers.map(({ duration }) => duration))).toBeLessThan(LONGEST);
+  expect(answers.filter(({ status }) => ![200, 201, 503].includes(status))).toEqual([]);
+  expectAway(answers.filter(({ begun, duration }) => begun > frozen && begun + duration < thawed));
+  const during = answers.filter(
+    ({ begun, path }) => path !== '/livez' && begun > frozen && begun < thawed - LONGEST / 2,
+  );
+  expect(median(during.map(({ duration }) => duration))).toBeLessThan(1.25 * TYPICAL);
+});

@@ -13,7 +13,10 @@ const PATIENCE = { timeout: 180_000 };
 /** Starts a service that is to refuse to; what it says to that. */
 async function refusal(environment: Record<string, string>) {
   await using service = runService({ PORT: '0', ...environment });
+  // One that starts after all would never end.
+  const tooLate = setTimeout(() => service.child.kill('SIGKILL'), 30_000);
   const { code, stdout, stderr } = await service.exit;
+  clearTimeout(tooLate);
   expect(code).toBe(1);
   expect(stdout).toBe('');
   // A sentence, and no stack.

@@ -34,7 +34,7 @@ const post = ({ one }: Pick<TestApp, 'one'>, headers: string) =>
 
 const envelope = (error: string) => JSON.stringify({ success: false, error });
 
-test('Headers that are too large are a 431, and noise is a 400, in the form of every error', async () => {
+test.concurrent('Headers that are too large are a 431, and noise is a 400, in the form of every error', async () => {
   await using app = await listenApp();
   const large = await app.exchange(
     `GET /livez HTTP/1.1\r\nHost: introzy.test\r\nX-Large: ${'x'.repeat(70_000)}\r\n\r\n`,
@@ -54,7 +54,7 @@ test('Headers that are too large are a 431, and noise is a 400, in the form of e
   expect((await fetch(`${app.address}/livez`)).status).toBe(200);
 });
 
-test('A body over 1 MiB is a 413, whether its length is told or not, and nothing of it is kept', async () => {
+test.concurrent('A body over 1 MiB is a 413, whether its length is told or not, and nothing of it is kept', async () => {
   await using app = await listenApp();
   const body = JSON.stringify({ name: 'x'.repeat(MEBIBYTE) });
   const chunk = `${body.length.toString(16)}\r\n${body}\r\n`;
@@ -77,7 +77,7 @@ test('A body over 1 MiB is a 413, whether its length is told or not, and nothing
   expect((await app.api(app.one.key, 'GET', '/api/contacts')).body.data).toEqual([]);
 });
 
-test('Two Authorization or two Host headers are a 400, in whatever case, and nothing is done', async () => {
+test.concurrent('Two Authorization or two Host headers are a 400, in whatever case, and nothing is done', async () => {
   await using app = await listenApp();
   const body = '{"name":"Ada"}';
   const length = `Content-Length: ${body.length}`;
@@ -91,7 +91,7 @@ test('Two Authorization or two Host headers are a 400, in whatever case, and not
   expect((await app.exchange(post(app, length) + body)).status).toBe(201);
 });
 
-test('A request without a Host, or with one that is none, is a 400 in the form of every error', async () => {
+test.concurrent('A request without a Host, or with one that is none, is a 400 in the form of every error', async () => {
   await using app = await listenApp();
   for (const host of ['', 'Host: a b\r\n', 'Host: a/b\r\n', 'Host: \r\n']) {
     const answer = await app.exchange(`GET /livez HTTP/1.1\r\nConnection: close\r\n${host}\r\n`);
@@ -101,7 +101,9 @@ test('A request without a Host, or with one that is none, is a 400 in the form o
   }
 });
 
-test('Headers that do not come in time are a 408, and the connection ends', { timeout: 60_000 }, async () => {
+test.concurrent('Headers that do not come in time are a 408, and the connection ends', {
+  timeout: 60_000,
+}, async () => {
   await using app = await listenApp();
   const begun = performance.now();
   const answer = await app.exchange('GET /livez HTTP/1.1\r\nHost: introzy.test\r\nX-Slow: ');
@@ -111,7 +113,7 @@ test('Headers that do not come in time are a 408, and the connection ends', { ti
   expect(seconds).toBeLessThan(30);
 });
 
-test('The listener bounds its connections, and the time of a request', async () => {
+test.concurrent('The listener bounds its connections, and the time of a request', async () => {
   await using app = await listenApp();
   let server: Server | undefined;
   const note = (message: unknown) => void ({ server } = message as { server: Server });

@@ -3,15 +3,19 @@ import { defineConfig, type TestProjectInlineConfiguration } from 'vitest/config
 
 const root = resolve(import.meta.dirname, '..');
 
-const project = (name: string, globalSetup?: string): TestProjectInlineConfiguration => ({
+/** Tests of PostgreSQL's own failures: killed, stopped, locked. */
+const POSTGRES_ONLY = ['test/outage.test.ts', 'test/stall.test.ts'];
+
+const project = (name: string, globalSetup: string, exclude: string[] = []): TestProjectInlineConfiguration => ({
   root,
   test: {
     name,
     include: ['test/*.test.ts'],
+    exclude,
     testTimeout: 60_000,
     hookTimeout: 60_000,
     pool: 'forks',
-    ...(globalSetup && { globalSetup: resolve(import.meta.dirname, 'helpers', globalSetup) }),
+    globalSetup: resolve(import.meta.dirname, 'helpers', globalSetup),
   },
 });
 
@@ -21,7 +25,7 @@ export default defineConfig({
   test: {
     reporters: ['default', resolve(import.meta.dirname, 'helpers/countReporter.ts')],
     projects: [
-      project('embedded', 'embeddedSetup.ts'),
+      project('embedded', 'embeddedSetup.ts', POSTGRES_ONLY),
       project('postgres', 'postgresSetup.ts'),
       ...(process.env.TEST_DATABASE_URL ? [project('external', 'externalSetup.ts')] : []),
     ],

@@ -3,7 +3,7 @@ import { asOperator } from '../db/tenant.ts';
 import { findUnlisted, TENANT_CALLS } from './helpers/tenantCalls.ts';
 import { type TestApp, testApp } from './helpers/testApp.ts';
 import { unscoped } from './helpers/unscoped.ts';
-import { breakSearch, fillOne, type Result, setPolicies, tryCalls } from './helpers/victim.ts';
+import { breakSearch, type Result, setPolicies, tryCalls, wallsApp } from './helpers/victim.ts';
 
 // In a file of its own, and so in a process of its own: prepared queries stay as they were compiled first.
 
@@ -23,8 +23,7 @@ test('Every function of db/ that takes a tenant is tried', async () => {
 });
 
 test('With the scoping off, row-level security alone denies, whatever organization a call names', async () => {
-  await using app = await testApp({ isAlone: true });
-  await fillOne(app);
+  await using app = await wallsApp();
   for (const name of names) {
     for (const { what, isBreach, code } of await tryUnscoped(app, name)) {
       expect(isBreach, what).toBe(false);
@@ -47,8 +46,7 @@ test('Inserting for another organization is what a policy refuses', async () => 
 });
 
 test('With both walls off each function gets through, so that it is they that deny', async () => {
-  await using app = await testApp({ isAlone: true });
-  await fillOne(app);
+  await using app = await wallsApp();
   await breakSearch(app);
   await setPolicies(app, 'off');
   for (const name of names) {

@@ -1,15 +1,13 @@
 import { expect, test } from 'vitest';
 import { asOperator } from '../db/tenant.ts';
 import { TENANT_CALLS } from './helpers/tenantCalls.ts';
-import { testApp } from './helpers/testApp.ts';
-import { breakSearch, fillOne, setPolicies, tryCalls } from './helpers/victim.ts';
+import { breakSearch, setPolicies, tryCalls, wallsApp } from './helpers/victim.ts';
 
 const names = Object.keys(TENANT_CALLS);
 
 /** A database whose queries have no wall but the scoping: the search past the policies names the organization too. */
 async function scopedApp() {
-  const app = await testApp({ isAlone: true });
-  await fillOne(app);
+  const app = await wallsApp();
   await setPolicies(app, 'off');
   await breakSearch(app);
   return app;

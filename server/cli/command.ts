@@ -9,12 +9,12 @@ export interface Given {
 }
 
 /** What a command has to say, to programs and to people. */
-export interface Answer {
+interface Answer {
   json: unknown;
   text: string;
 }
 
-export interface Session {
+interface Session {
   store: Store;
   config: Config;
 }

@@ -43,7 +43,7 @@ async function readInput({ route, request, id }: Pick<RestCall, 'route' | 'reque
     if ('id' in input && input.id !== id) throw badRequest('Differs from the id in the path', ['id']);
     input.id = id;
   }
-  const expectedVersion = route.hasVersion ? readIfMatch(request.headers.get('if-match')) : undefined;
+  const expectedVersion = route.isConditional ? readIfMatch(request.headers.get('if-match')) : undefined;
   if (expectedVersion !== undefined) {
     if ('expectedVersion' in input && input.expectedVersion !== expectedVersion) {
       throw badRequest('Differs from If-Match', ['expectedVersion']);

@@ -9,11 +9,16 @@ export interface Route {
   location?: (id: string) => string;
   /** The field that a body which is an array stands for. */
   arrayField?: string;
-  /** A contact's version comes in as `If-Match` and goes out as `ETag`. */
+  /** The answer's version goes out as `ETag`. */
   hasVersion?: true;
+  /** `If-Match` names the version that is expected. */
+  isConditional?: true;
 }
 
-/** Every REST route. Query parameters, the body's fields and the path's id together are the procedure's input. */
+/**
+ * Every REST route. Query parameters, the body's fields and the path's id together are the procedure's input. A path that
+ * an `{id}` would match too stands before it.
+ */
 export const routes: readonly Route[] = [
   { method: 'GET', path: '/api/keys/current', procedure: 'keys.current' },
   { method: 'GET', path: '/api/keys', procedure: 'keys.list' },
@@ -33,7 +38,7 @@ export const routes: readonly Route[] = [
   },
   { method: 'POST', path: '/api/contacts/batch', procedure: 'contacts.upsertMany', arrayField: 'contacts' },
   { method: 'GET', path: '/api/contacts/{id}', procedure: 'contacts.get', hasVersion: true },
-  { method: 'PATCH', path: '/api/contacts/{id}', procedure: 'contacts.update', hasVersion: true },
-  { method: 'DELETE', path: '/api/contacts/{id}', procedure: 'contacts.delete', hasVersion: true },
+  { method: 'PATCH', path: '/api/contacts/{id}', procedure: 'contacts.update', hasVersion: true, isConditional: true },
+  { method: 'DELETE', path: '/api/contacts/{id}', procedure: 'contacts.delete', hasVersion: true, isConditional: true },
   { method: 'POST', path: '/api/contacts/{id}/restore', procedure: 'contacts.restore', hasVersion: true },
 ];

@@ -34,8 +34,6 @@ export async function startPeer(app: TestApp, keySecrets: KeySecrets = app.keySe
   return createInstance({ db: app.db, keySecrets, close: async () => {} });
 }
 
-export type Instance = ReturnType<typeof createInstance>;
-
 function createInstance({ db, keySecrets, close }: Pick<TestApp, 'db' | 'keySecrets'> & { close(): Promise<void> }) {
   const logs: string[] = [];
   const log = pino({}, { write: (line: string) => void logs.push(line) });

@@ -23,6 +23,7 @@ export async function startOutageApp() {
     return [postmaster, ...childrenOf(postmaster)];
   };
 
+  let isAway = false;
   return {
     ...instance,
     adminUrl: database.adminUrl,
@@ -31,6 +32,7 @@ export async function startOutageApp() {
     /** Kills PostgreSQL, with all of its processes, as a failing machine does. */
     async kill() {
       const family = readFamily();
+      isAway = true;
       for (const pid of family) signal(pid, 'SIGKILL');
       await until(() => !family.some(isAlive), 'the end of PostgreSQL');
     },
@@ -42,9 +44,14 @@ export async function startOutageApp() {
         for (const member of family) signal(member, 'SIGCONT');
       };
     },
-    restart: () => server.cluster.start(),
+    async restart() {
+      await server.cluster.start();
+      isAway = false;
+    },
     async [Symbol.asyncDispose]() {
       await instance[Symbol.asyncDispose]();
+      // To stop it is to wait for the end of its process, which must then be there.
+      if (isAway) await server.cluster.start();
       await server.stop();
     },
   };

@@ -104,6 +104,7 @@ export const TENANT_CALLS: Record<string, TenantCall[]> = {
   ],
   restoreContact: [
     (db, { organizationId, victim }) => contacts.restoreContact(db, { organizationId, id: victim.deletedContactId }),
+    (db, { organizationId, victim }) => contacts.restoreContact(db, { organizationId, id: victim.deletedSharedId }),
   ],
   listContacts: [
     list(() => ({})),
@@ -120,6 +121,8 @@ export const TENANT_CALLS: Record<string, TenantCall[]> = {
   ],
   upsertContacts: [
     upsert(() => [{ name: 'slipped in' }]),
+    // What the intruder has of the shared email already.
+    upsert((email) => [{ name: 'Own', email }]),
     upsert((email) => [{ name: 'taken', email }]),
     upsert((email) => [{ name: 'taken', email, tags: ['taken'] }], true),
     upsert((email) => [

@@ -5,7 +5,7 @@ import { digestsOf } from '../../server/auth/keySecret.ts';
 import { columnsOf } from './probe.ts';
 import { runAsAdmin } from './tables.ts';
 import { TENANT_CALLS } from './tenantCalls.ts';
-import type { TestApp } from './testApp.ts';
+import { type TestApp, testApp } from './testApp.ts';
 
 /** What another organization has, to be reached for. */
 export interface Victim {
@@ -14,20 +14,28 @@ export interface Victim {
   digest: Buffer;
   contactId: string;
   email: string;
-  /** Another contact, and its email, which a contact of the intruder's has too; the deleted one had it. */
+  deletedContactId: string;
+  /** Another contact, and its email, which a contact of the intruder's has too, and a deleted one had. */
   sharedContactId: string;
   sharedEmail: string;
-  deletedContactId: string;
+  deletedSharedId: string;
   /** In each of its rows, and nowhere else. */
   word: string;
 }
 
 const token = () => `w${randomUUID().replaceAll('-', '')}`;
 
-/** More contacts than a list tries before it asks its indexes, for every path of a query to be taken. */
-export async function fillOne({ db, one: { id } }: TestApp) {
+/**
+ * The service with a database of its own, where `one` reaches for what is `other`'s. `one` has more contacts than a list
+ * tries before it asks its indexes, so that every path of a query is taken; `other` is the older one, whose rows come
+ * first wherever both are seen, in whatever order.
+ */
+export async function wallsApp(): Promise<TestApp> {
+  const app = await testApp({ isAlone: true });
+  const { id } = app.other;
   const rows = Array.from({ length: 520 }, (_, index) => ({ index, input: { name: `Own ${index}` } }));
-  await upsertContacts(asOperator(db, id), { organizationId: id, rows });
+  await upsertContacts(asOperator(app.db, id), { organizationId: id, rows });
+  return { ...app, one: app.other, other: app.one };
 }
 
 /** Gives `other` something new to steal; with twins, `one` has a key and contacts of the same ids. */
@@ -36,8 +44,9 @@ async function makeVictim(app: TestApp, hasTwins: boolean): Promise<{ victim: Vi
   const [word, email, sharedEmail] = [token(), `${token()}@example.com`, `${token()}@example.com`];
   const { contacts } = app.trpc(other.key);
   const fields = { name: word, tags: [word], notes: word };
-  const deleted = await contacts.create.mutate({ ...fields, email: sharedEmail });
-  await contacts.delete.mutate({ id: deleted.id });
+  const deleted = await contacts.create.mutate(fields);
+  const deletedShared = await contacts.create.mutate({ ...fields, email: sharedEmail });
+  for (const { id } of [deleted, deletedShared]) await contacts.delete.mutate({ id });
   const shared = await contacts.create.mutate({ ...fields, email: sharedEmail });
   await app.trpc(one.key).contacts.create.mutate({ name: 'Own', email: sharedEmail });
   const contact = await contacts.create.mutate({ ...fields, email });
@@ -48,9 +57,10 @@ async function makeVictim(app: TestApp, hasTwins: boolean): Promise<{ victim: Vi
     digest: digestsOf(key, app.keySecrets)[0] as Buffer,
     contactId: contact.id,
     email,
+    deletedContactId: deleted.id,
     sharedContactId: shared.id,
     sharedEmail,
-    deletedContactId: deleted.id,
+    deletedSharedId: deletedShared.id,
     word,
   };
   if (hasTwins) await addTwins(app, victim);
@@ -58,11 +68,11 @@ async function makeVictim(app: TestApp, hasTwins: boolean): Promise<{ victim: Vi
 }
 
 /** Ids are an organization's own: nothing but chance keeps two from having the same. */
-async function addTwins(app: TestApp, { keyId, contactId, deletedContactId, word }: Victim) {
+async function addTwins(app: TestApp, { keyId, contactId, deletedContactId, deletedSharedId, word }: Victim) {
   for (const [table, idColumn, ids] of [
     ['api_keys', 'id', [keyId]],
     ['api_key_secrets', 'api_key_id', [keyId]],
-    ['contacts', 'id', [contactId, deletedContactId]],
+    ['contacts', 'id', [contactId, deletedContactId, deletedSharedId]],
   ] as const) {
     const columns = await columnsOf(app, table);
     const values = columns.map((name) => (name === 'digest' ? `sha256(t.digest)` : `twin.${name}`));
@@ -111,8 +121,8 @@ export async function tryCalls(
         // Of an error its message: its detail may repeat what the attempt itself said.
         (error: Error & { code?: string }) => ({ told: error.message, code: error.code ?? error.message }),
       );
-      const { word, keyId, contactId, deletedContactId, sharedContactId } = victim;
-      const unknown = [keyId, contactId, deletedContactId, sharedContactId, 'currentVersion'];
+      const { word, keyId, contactId, deletedContactId, sharedContactId, deletedSharedId } = victim;
+      const unknown = [keyId, contactId, deletedContactId, sharedContactId, deletedSharedId, 'currentVersion'];
       const theirs = [app.other.id, word, ...(hasTwins ? [] : unknown)];
       const isLeak = theirs.some((text) => outcome.told.includes(text));
       const isBreach = isLeak || (await readVictim(app, victim)) !== before;

@@ -1,0 +1,148 @@
+import { expect } from 'vitest';
+import type { ContactInput } from '../../shared/contacts.ts';
+import { BLANK, findHolder, listModel, type ModelContact, type ModelOrganization, writeModel } from './model.ts';
+import type { Act, Target } from './operations.ts';
+import { type Actor, type Expected, findContact, pick, type Step } from './world.ts';
+
+type ActOf<N extends Act['act']> = Extract<Act, { act: N }>;
+
+const taken = ({ id }: ModelContact): Expected => ({
+  status: 409,
+  error: 'Another contact has this email',
+  details: { existingId: id },
+});
+const outdated = ({ version }: ModelContact): Expected => ({
+  status: 412,
+  error: 'The contact is not at the expected version',
+  details: { currentVersion: version },
+});
+const ABSENT: Expected = { status: 404, error: 'There is no contact with this id' };
+
+/** A contact that an organization would have with these fields; its id and dates are not known yet. */
+export const newContact = ({ id: organizationId }: ModelOrganization, fields: ContactInput) =>
+  ({ ...BLANK, ...fields, organizationId, version: 1, deletedAt: null }) as unknown as ModelContact;
+
+/** Holds a new contact against what was expected of it, and takes it into the model. */
+export function acceptNew(organization: ModelOrganization, expected: ModelContact, shown: ModelContact) {
+  const { id, createdAt } = shown;
+  expect(id).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
+  expect(organization.contacts.map((contact) => contact.id)).not.toContain(id);
+  expect(createdAt).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
+  expect(shown).toEqual({ ...expected, id, createdAt, updatedAt: createdAt });
+  organization.contacts.push(shown);
+}
+
+/** Holds a changed contact against what was expected of it, and takes it into the model. */
+export function acceptChange(organization: ModelOrganization, before: ModelContact, [expected, shown]: ModelContact[]) {
+  if (!expected || !shown) throw new Error('Nothing to accept');
+  const { updatedAt } = shown;
+  const isChanged = expected.version !== before.version;
+  const deletedAt = expected.deletedAt === NOW ? updatedAt : expected.deletedAt;
+  expect(shown).toEqual({ ...expected, deletedAt, updatedAt: isChanged ? updatedAt : before.updatedAt });
+  expect(updatedAt >= before.updatedAt, 'updatedAt goes back').toBe(true);
+  organization.contacts[organization.contacts.indexOf(before)] = shown;
+}
+
+/** Stands for the moment of the change. */
+const NOW = 'now';
+
+/** The version that a change gives as the one it expects. */
+const versionOf = (row: ModelContact | undefined, version: string) =>
+  version === 'none' ? {} : { expectedVersion: (row?.version ?? 1) + (version === 'wrong' ? 1 : 0) };
+
+const create = ({ organization }: Actor, { fields }: ActOf<'create'>): Step => ({
+  procedure: 'contacts.create',
+  scope: 'contacts:write',
+  input: { ...fields },
+  expected() {
+    const holder = findHolder(organization, fields.email);
+    if (holder) return taken(holder);
+    return { accept: (shown: ModelContact) => acceptNew(organization, newContact(organization, fields), shown) };
+  },
+});
+
+/** A change of one contact, which `change` answers with as it will be. */
+function changing(
+  actor: Actor,
+  { procedure, target, input }: { procedure: string; target: Target; input(row?: ModelContact): object },
+  change: (row: ModelContact) => ModelContact | Expected,
+): Step {
+  const { row, id, failure } = findContact(actor, target);
+  return {
+    procedure,
+    scope: 'contacts:write',
+    input: { id, ...input(row) },
+    expected() {
+      if (!row) return failure?.status === 404 ? ABSENT : (failure as Expected);
+      const changed = change(row);
+      if (!('id' in changed)) return changed;
+      return { accept: (shown: ModelContact) => acceptChange(actor.organization, row, [changed, shown]) };
+    },
+  };
+}
+
+const update = (actor: Actor, { target, fields, version }: ActOf<'update'>) =>
+  changing(
+    actor,
+    { procedure: 'contacts.update', target, input: (row) => ({ ...fields, ...versionOf(row, version) }) },
+    (row) => {
+      if (row.deletedAt !== null) return ABSENT;
+      if (version === 'wrong') return outdated(row);
+      const holder = findHolder(actor.organization, fields.email, row.id);
+      return holder ? taken(holder) : writeModel(row, fields);
+    },
+  );
+
+const remove = (actor: Actor, { target, version }: ActOf<'delete'>) =>
+  changing(actor, { procedure: 'contacts.delete', target, input: (row) => versionOf(row, version) }, (row) => {
+    if (version === 'wrong') return row.deletedAt === null ? outdated(row) : ABSENT;
+    return row.deletedAt === null ? { ...row, deletedAt: NOW, version: row.version + 1 } : row;
+  });
+
+const restore = (actor: Actor, { target }: ActOf<'restore'>) =>
+  changing(actor, { procedure: 'contacts.restore', target, input: () => ({}) }, (row) => {
+    if (row.deletedAt === null) return row;
+    const holder = findHolder(actor.organization, row.email, row.id);
+    return holder ? taken(holder) : { ...row, deletedAt: null, version: row.version + 1 };
+  });
+
+const get = (actor: Actor, { target }: ActOf<'get'>): Step => {
+  const { row, id, failure } = findContact(actor, target);
+  return {
+    procedure: 'contacts.get',
+    scope: 'contacts:read',
+    input: { id },
+    expected() {
+      if (!row || row.deletedAt !== null) return row || failure?.status === 404 ? ABSENT : (failure as Expected);
+      return { accept: (shown: ModelContact) => expect(shown).toEqual(row) };
+    },
+  };
+};
+
+/** One page of a list, and the cursors of those that are still to come. */
+export function listPage(
+  { organization }: Actor,
+  { list: { since, ...list }, limit }: ActOf<'list'>,
+  { from, next }: { from: { cursor: string; place: number } | undefined; next(cursor: string, place: number): void },
+): Step {
+  const moment = since === undefined ? undefined : pick(organization.contacts, since)?.updatedAt;
+  const filter = { ...list, ...(moment !== undefined && { updatedSince: new Date(moment) }) };
+  const place = from?.place ?? 0;
+  return {
+    procedure: 'contacts.list',
+    scope: 'contacts:read',
+    input: { ...filter, limit, ...(from && { cursor: from.cursor }) },
+    expected: () => ({
+      accept({ items, nextCursor }: { items: ModelContact[]; nextCursor: string | null }) {
+        const all = listModel(organization, filter);
+        expect(items).toEqual(all.slice(place, place + limit));
+        expect(nextCursor === null, `${all.length} contacts, ${place} before, ${limit} a page`).toBe(
+          place + limit >= all.length,
+        );
+        if (nextCursor !== null) next(nextCursor, place + limit);
+      },
+    }),
+  };
+}
+
+export const contactSteps = { create, update, delete: remove, restore, get };

@@ -1,0 +1,125 @@
+import fc from 'fast-check';
+import { SCOPES } from '../../shared/apiKeys.ts';
+import type { ContactInput } from '../../shared/contacts.ts';
+import { isStorable } from '../../shared/text.ts';
+
+const NAMES = [
+  'Ada Lovelace',
+  'ada',
+  'Bob',
+  'Zoë Ünal',
+  'Zoe\u0308 UNAL',
+  '100% _sure_ \\',
+  'Ευρυδίκη',
+  'O’Brien, "Pat"',
+];
+const EMAILS = ['ada@example.com', ' Ada@Example.COM ', 'bob@example.org', 'zoë@example.org', 'ZOE\u0308@example.org'];
+const TAGS = ['a', 'b', 'friend', 'Friend'];
+const SEARCHES = [
+  'ada',
+  'ADA love',
+  'lo',
+  'b',
+  'zoë',
+  '%',
+  '_',
+  '\\',
+  'example',
+  'example.org bob',
+  'acme',
+  ' ',
+  'nothing',
+];
+
+const storable = fc.string({ unit: 'grapheme', maxLength: 12 }).filter(isStorable);
+const name = fc.oneof(
+  { weight: 3, arbitrary: fc.constantFrom(...NAMES) },
+  storable.map((text) => text.trim()).filter((text) => text !== ''),
+);
+const orNull = <T>(value: fc.Arbitrary<T>) => fc.option(value, { freq: 3 });
+
+/** JSON whose keys mean nothing to JavaScript, as it comes back from JSON. */
+const customFields = fc
+  .dictionary(fc.constantFrom('a', 'b', 'c.d', 'é'), fc.jsonValue({ maxDepth: 1 }), {
+    maxKeys: 2,
+    noNullPrototype: true,
+  })
+  .map((fields) => JSON.parse(JSON.stringify(fields)) as Record<string, unknown>)
+  .filter((fields) => !/"(?:__proto__|constructor|prototype)":/.test(JSON.stringify(fields)));
+
+const optional = {
+  email: orNull(fc.constantFrom(...EMAILS)),
+  phone: orNull(fc.constantFrom('+44 1', '')),
+  company: orNull(fc.constantFrom('Acme', ' ACME ', 'Example')),
+  notes: orNull(storable),
+  linkedinUrl: orNull(fc.constant('https://www.linkedin.com/in/ada')),
+  tags: fc.uniqueArray(fc.constantFrom(...TAGS), { maxLength: 3 }),
+  customFields,
+};
+const newContact: fc.Arbitrary<ContactInput> = fc.record({ name, ...optional }, { requiredKeys: ['name'] });
+const changes: fc.Arbitrary<Partial<ContactInput>> = fc.record({ name, ...optional }, { requiredKeys: [] });
+/** An upsert's rows, bad ones among them. */
+const row: fc.Arbitrary<ContactInput> = fc.oneof(
+  { weight: 6, arbitrary: newContact },
+  fc.constantFrom({ name: '' }, { name: 'Bad', email: 'no address' }),
+);
+
+/** One of an organization's rows, by its place; another organization's; or nobody's. */
+const target = fc.record({
+  whose: fc.oneof(
+    { weight: 12, arbitrary: fc.constant('own' as const) },
+    fc.constantFrom('other' as const, 'nobody' as const),
+  ),
+  index: fc.nat(50),
+});
+export type Target = { whose: 'own' | 'other' | 'nobody'; index: number };
+
+const version = fc.constantFrom('none', 'none', 'right', 'wrong');
+const limit = fc.oneof(fc.integer({ min: 1, max: 4 }), fc.constant(50));
+const keyName = fc.constantFrom('Zapier', 'agent', 'ключ');
+const scopes = fc.subarray([...SCOPES], { minLength: 1 });
+const list = fc.record(
+  {
+    search: fc.constantFrom(...SEARCHES),
+    tag: fc.constantFrom(...TAGS),
+    email: fc.constantFrom(...EMAILS, 'nobody@example.com'),
+    /** The contact whose last change is the beginning. */
+    since: fc.nat(50),
+    includeDeleted: fc.boolean(),
+  },
+  { requiredKeys: [] },
+);
+
+const does = <N extends string, T extends object>(act: N, parts: { [K in keyof T]: fc.Arbitrary<T[K]> }) =>
+  fc.record({ act: fc.constant(act), ...parts } as never) as unknown as fc.Arbitrary<{ act: N } & T>;
+
+const act = fc.oneof(
+  { weight: 6, arbitrary: does('create', { fields: newContact }) },
+  { weight: 6, arbitrary: does('update', { target, fields: changes, version }) },
+  { weight: 4, arbitrary: does('upsertMany', { rows: fc.array(row, { minLength: 1, maxLength: 6 }) }) },
+  { weight: 4, arbitrary: does('list', { list, limit }) },
+  { weight: 3, arbitrary: does('delete', { target, version }) },
+  { weight: 3, arbitrary: does('restore', { target }) },
+  { weight: 2, arbitrary: does('get', { target }) },
+  { weight: 2, arbitrary: does('issueKey', { name: keyName, scopes }) },
+  { weight: 2, arbitrary: does('rotateKey', { target, graceHours: fc.constantFrom(0, 24) }) },
+  does('revokeKey', { target }),
+  does('renameKey', { target, name: keyName }),
+  does('getKey', { target }),
+  does('listKeys', { limit }),
+  does('currentKey', {}),
+  does('expireKey', { target }),
+);
+export type Act = typeof act extends fc.Arbitrary<infer T> ? T : never;
+
+/** What happens, and who does it. */
+export const operation = fc.record({
+  organization: fc.nat(2),
+  /** A key with all scopes that is valid; or any that there is, by its place. */
+  key: fc.oneof({ weight: 4, arbitrary: fc.constant(undefined) }, fc.record({ index: fc.nat(50), secret: fc.nat(5) })),
+  door: fc.nat(1),
+  /** The input names an organization: 0 one's own, else another. */
+  names: fc.oneof({ weight: 9, arbitrary: fc.constant(undefined) }, fc.nat(2)),
+  act,
+});
+export type Operation = typeof operation extends fc.Arbitrary<infer T> ? T : never;

@@ -1,0 +1,134 @@
+import { expect } from 'vitest';
+import { setUpOrganization } from '../../server/setup.ts';
+import { type IssuedKey, SCOPES, type Scope } from '../../shared/apiKeys.ts';
+import { call, type Input, readAnswer, requestsOf } from './doors.ts';
+import { judgeKey, type ModelContact, type ModelOrganization, type ModelSecret } from './model.ts';
+import type { Operation, Target } from './operations.ts';
+import type { TestApp } from './testApp.ts';
+
+/** The service beside its model: organizations, and what each ought to have. */
+export interface World {
+  app: TestApp;
+  organizations: ModelOrganization[];
+}
+
+/** Who acts: an organization, by a key that it has or had. */
+export interface Actor {
+  world: World;
+  organization: ModelOrganization;
+  key: ModelOrganization['keys'][number];
+  secret: ModelSecret;
+}
+
+/** What an answer has to be: a refusal in so many words, or one that `accept` takes into the model. */
+export type Expected =
+  | { status: number; error?: string; details?: object | undefined }
+  // biome-ignore lint/suspicious/noExplicitAny: an answer of any procedure
+  | { accept(data: any): void };
+
+/** A call to make, and what is expected of it once the key, its scope and the organization named are in order. */
+export interface Step {
+  procedure: string;
+  input: Input;
+  scope?: Scope | undefined;
+  expected(): Expected;
+}
+
+export const NOBODY = '01890000-0000-7000-8000-000000000000';
+export const FORBIDDEN = { status: 403, error: 'You do not have permission to access this resource' };
+const SAYS: Record<number, string> = { 401: 'API key authentication failed', 403: FORBIDDEN.error };
+
+/** A key as it is shown, without what is recorded off the request's path. */
+export function shownKey({ lastUsedAt, ...shown }: Record<string, unknown>) {
+  expect([null, 'string']).toContain(lastUsedAt === null ? null : typeof lastUsedAt);
+  return shown as unknown as ModelOrganization['keys'][number]['shown'];
+}
+
+/** Takes a key that was issued into the model. */
+export function addKey(organization: ModelOrganization, { key, apiKey }: { key: string; apiKey: object }) {
+  const entry = { shown: shownKey(apiKey as Record<string, unknown>), secrets: [{ key, isOver: false }] };
+  organization.keys.push(entry);
+  return entry;
+}
+
+const asShown = (issued: IssuedKey) => JSON.parse(JSON.stringify(issued)) as { key: string; apiKey: object };
+
+export async function createWorld(app: TestApp, count: number): Promise<World> {
+  const organizations: ModelOrganization[] = [];
+  for (let index = 0; index < count; index++) {
+    const named = { name: `Model ${crypto.randomUUID()}`, email: 'owner@example.com' };
+    const made = await setUpOrganization(app.db, app.keySecrets, named);
+    if (!made) throw new Error('The organization exists');
+    const organization: ModelOrganization = { id: made.organization.id, contacts: [], keys: [] };
+    addKey(organization, asShown(made.issued));
+    organizations.push(organization);
+  }
+  return { app, organizations };
+}
+
+/** A key with all scopes that works; where there is none left, the operator issues one. */
+export async function mainKey({ app }: World, organization: ModelOrganization) {
+  const isMain = ({ shown, secrets }: ModelOrganization['keys'][number]) =>
+    shown.state === 'active' && shown.scopes.length === SCOPES.length && secrets.some(({ isOver }) => !isOver);
+  const key = organization.keys.find(isMain) ?? addKey(organization, asShown(await app.issue(organization.id)));
+  return { key, secret: key.secrets.find(({ isOver }) => !isOver) as ModelSecret };
+}
+
+/** Who does an operation. */
+export async function actorOf(world: World, { organization: index, key: chosen }: Operation): Promise<Actor> {
+  const organization = world.organizations[index] as ModelOrganization;
+  if (!chosen) return { world, organization, ...(await mainKey(world, organization)) };
+  const key = pick(organization.keys, chosen.index) as Actor['key'];
+  return { world, organization, key, secret: pick(key.secrets, chosen.secret) as ModelSecret };
+}
+
+export const pick = <T>(items: T[], index: number): T | undefined => items[index % Math.max(items.length, 1)];
+
+/** The row that a target is, of the own organization; or the id, and the answer, where it is none of its own. */
+export function find<T>(
+  { world, organization }: Actor,
+  { whose, index }: Target,
+  { list, idOf }: { list(organization: ModelOrganization): T[]; idOf(row: T): string },
+): { row?: T; id: string; failure?: Expected } {
+  const others = world.organizations.filter((each) => each !== organization).flatMap(list);
+  const row = whose === 'nobody' ? undefined : pick(whose === 'own' ? list(organization) : others, index);
+  if (!row) return { id: NOBODY, failure: { status: 404 } };
+  return whose === 'own' ? { row, id: idOf(row) } : { id: idOf(row), failure: FORBIDDEN };
+}
+
+export const findContact = (actor: Actor, target: Target) =>
+  find(actor, target, { list: ({ contacts }) => contacts, idOf: ({ id }: ModelContact) => id });
+export const findKey = (actor: Actor, target: Target) =>
+  find(actor, target, { list: ({ keys }) => keys, idOf: ({ shown }) => shown.id });
+
+/** Makes a call through a door, and holds its answer against what the model expects. */
+export async function take(actor: Actor, step: Step, { door, names }: Pick<Operation, 'door' | 'names'>) {
+  const { world, organization } = actor;
+  const place = names === undefined ? undefined : (world.organizations.indexOf(organization) + names) % 3;
+  const named = place === undefined ? undefined : world.organizations[place]?.id;
+  const input = named === undefined ? step.input : { ...step.input, organizationId: named };
+  const request = requestsOf(step.procedure, input)[door];
+  if (!request) throw new Error(`${step.procedure} has no such door`);
+
+  const refusal = judgeKey({ shown: actor.key.shown, secret: actor.secret }, step.scope);
+  const isForeign = named !== undefined && named !== organization.id;
+  const expected: Expected = refusal
+    ? { status: refusal.status, details: { reason: refusal.reason } }
+    : isForeign
+      ? FORBIDDEN
+      : step.expected();
+
+  const answer = readAnswer(request, await call(world.app, actor.secret.key, request));
+  if ('accept' in expected) {
+    expect([answer.status, answer.error], JSON.stringify(answer.details)).toEqual([
+      answer.status < 300 ? answer.status : 200,
+      undefined,
+    ]);
+    expected.accept(answer.data);
+  } else {
+    const { status, details } = expected;
+    const error = expected.error ?? SAYS[status] ?? answer.error;
+    expect(answer).toEqual({ status, error, details });
+    expect(answer.error).toBeTypeOf('string');
+  }
+}
