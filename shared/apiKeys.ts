@@ -31,7 +31,7 @@ const scopes = z
   .min(1)
   .transform((given) => SCOPES.filter((scope) => given.includes(scope)));
 
-export const ApiKeyName = line(100);
+const ApiKeyName = line(100);
 const ApiKeyState = z.enum(['active', 'expired', 'revoked']);
 
 /** Who issued a key: a person, by email address, or another key. */

@@ -16,6 +16,8 @@ const outdated = ({ version }: ModelContact): Expected => ({
   error: 'The contact is not at the expected version',
   details: { currentVersion: version },
 });
+const isAbsence = (failure: Expected | undefined) =>
+  failure !== undefined && 'status' in failure && failure.status === 404;
 const ABSENT: Expected = { status: 404, error: 'There is no contact with this id' };
 
 /** A contact that an organization would have with these fields; its id and dates are not known yet. */
@@ -73,7 +75,7 @@ function changing(
     scope: 'contacts:write',
     input: { id, ...input(row) },
     expected() {
-      if (!row) return failure?.status === 404 ? ABSENT : (failure as Expected);
+      if (!row) return isAbsence(failure) ? ABSENT : (failure as Expected);
       const changed = change(row);
       if (!('id' in changed)) return changed;
       return { accept: (shown: ModelContact) => acceptChange(actor.organization, row, [changed, shown]) };
@@ -113,7 +115,7 @@ const get = (actor: Actor, { target }: ActOf<'get'>): Step => {
     scope: 'contacts:read',
     input: { id },
     expected() {
-      if (!row || row.deletedAt !== null) return row || failure?.status === 404 ? ABSENT : (failure as Expected);
+      if (!row || row.deletedAt !== null) return row || isAbsence(failure) ? ABSENT : (failure as Expected);
       return { accept: (shown: ModelContact) => expect(shown).toEqual(row) };
     },
   };

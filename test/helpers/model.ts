@@ -3,7 +3,7 @@ import type { Contact, ContactInput } from '../../shared/contacts.ts';
 import { comparable } from '../../shared/text.ts';
 
 /** As JSON shows it: dates are text. */
-export type Shown<T> = { [K in keyof T]: T[K] extends Date ? string : T[K] extends Date | null ? string | null : T[K] };
+type Shown<T> = { [K in keyof T]: T[K] extends Date ? string : T[K] extends Date | null ? string | null : T[K] };
 export type ModelContact = Shown<Contact>;
 export type ModelKey = Omit<Shown<ApiKey>, 'lastUsedAt'>;
 
@@ -80,7 +80,7 @@ export const BLANK = {
 } satisfies Partial<Contact>;
 
 /** JSON in which the order of an object's keys does not matter. */
-export const canonical = (value: unknown): string =>
+const canonical = (value: unknown): string =>
   JSON.stringify(value, (_, item: unknown) =>
     typeof item === 'object' && item !== null && !Array.isArray(item)
       ? Object.fromEntries(Object.entries(item).sort(([a], [b]) => (a < b ? -1 : 1)))

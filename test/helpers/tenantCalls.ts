@@ -11,7 +11,7 @@ import type { TestApp } from './testApp.ts';
 import type { Victim } from './victim.ts';
 
 /** What a call tries to reach, and as whom it names itself. */
-export interface Attempt {
+interface Attempt {
   app: TestApp;
   organizationId: string;
   victim: Victim;

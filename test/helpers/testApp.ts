@@ -17,7 +17,7 @@ import { createDatabase } from './database.ts';
 const TIMEOUTS = { statement: 1_500, lock: 1_000 };
 
 /** A database at the newest schema; on PostgreSQL one of its own, dropped in the end. */
-export async function openTestDatabase() {
+async function openTestDatabase() {
   const provided = inject('database');
   if (provided.kind === 'embedded') {
     const db = await openDatabase({ kind: 'embedded', directory: undefined, timeouts: TIMEOUTS });

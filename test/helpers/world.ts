@@ -34,8 +34,8 @@ export interface Step {
   expected(): Expected;
 }
 
-export const NOBODY = '01890000-0000-7000-8000-000000000000';
-export const FORBIDDEN = { status: 403, error: 'You do not have permission to access this resource' };
+const NOBODY = '01890000-0000-7000-8000-000000000000';
+const FORBIDDEN = { status: 403, error: 'You do not have permission to access this resource' };
 const SAYS: Record<number, string> = { 401: 'API key authentication failed', 403: FORBIDDEN.error };
 
 /** A key as it is shown, without what is recorded off the request's path. */
@@ -85,7 +85,7 @@ export async function actorOf(world: World, { organization: index, key: chosen }
 export const pick = <T>(items: T[], index: number): T | undefined => items[index % Math.max(items.length, 1)];
 
 /** The row that a target is, of the own organization; or the id, and the answer, where it is none of its own. */
-export function find<T>(
+function find<T>(
   { world, organization }: Actor,
   { whose, index }: Target,
   { list, idOf }: { list(organization: ModelOrganization): T[]; idOf(row: T): string },
