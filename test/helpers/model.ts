@@ -57,7 +57,10 @@ const sameEmail = (a: string | null, b: string) => a !== null && comparable(a) =
 export const findHolder = ({ contacts }: ModelOrganization, email: string | null | undefined, but?: string) =>
   email === null || email === undefined
     ? undefined
-    : contacts.find((contact) => contact.id !== but && contact.deletedAt === null && sameEmail(contact.email, email));
+    : contacts.find(
+        (contact) =>
+          (but === undefined || contact.id !== but) && contact.deletedAt === null && sameEmail(contact.email, email),
+      );
 
 /** A contact as it is after these fields are written, but for its dates. */
 export function writeModel(contact: ModelContact, fields: Partial<ContactInput>): ModelContact {
