@@ -45,7 +45,7 @@ export async function listContacts(db: Tenant, query: ContactListQuery): Promise
 }
 
 /** How many of the newest contacts are tried, and then, where a page is near, tried again. */
-const WINDOWS = [500, 10_000] as const;
+const WINDOWS = [200, 10_000] as const;
 
 /** The documents of up to `limit` + 1 contacts, as one text. No document holds a line break: JSON escapes it. */
 interface PageRow {

@@ -80,8 +80,7 @@ function linkDriver(links: Links, entry: Entry | undefined): Driver {
           if (enter) entry.onEnter(answers[0] as QueryResult<unknown>);
           return answers.at(-1) as QueryResult<R>;
         },
-        // biome-ignore lint/correctness/useYield: there is nothing to yield
-        async *streamQuery(): AsyncIterableIterator<QueryResult<never>> {
+        streamQuery(): AsyncIterableIterator<QueryResult<never>> {
           throw new Error('Streaming is not offered: read by keyset pages instead');
         },
       };

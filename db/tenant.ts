@@ -1,4 +1,4 @@
-import { CompiledQuery, Kysely, type Transaction } from 'kysely';
+import { CompiledQuery, Kysely, type QueryResult, type Transaction } from 'kysely';
 import { type Entry, linkDialect } from './link.ts';
 import type { Database } from './open.ts';
 import type { Schema } from './schema.ts';
@@ -21,12 +21,26 @@ export interface KeyEntry {
  * A tenant by its key: the database checks the key, on its own clock, in the transaction and the round trip of the data.
  * A refused key aborts the transaction with `KeyRefused`.
  */
-export function asKey(db: Database, { organizationId, digests, onAdmitted }: KeyEntry): Tenant {
+export const asKey = (db: Database, key: KeyEntry): Tenant => enter(db, keyEntry(db, key));
+
+/** Has the database check a key, and do nothing else. Throws `KeyRefused` as any transaction of the key's would. */
+export async function admitKey(db: Database, key: KeyEntry): Promise<void> {
+  const { statement, onEnter } = keyEntry(db, key);
+  const link = await db.links.acquire();
+  try {
+    const [answer] = await link.send([statement]);
+    onEnter(answer as QueryResult<unknown>);
+  } finally {
+    db.links.release(link);
+  }
+}
+
+function keyEntry(db: Database, { organizationId, digests, onAdmitted }: KeyEntry): Entry {
   const { statement, lock } = db.timeouts;
-  return enter(db, {
+  return {
     statement: { sql: ADMIT, parameters: [organizationId, digests, statement, lock] },
     onEnter: ({ rows }) => onAdmitted((rows[0] as { secret_id: string }).secret_id),
-  });
+  };
 }
 
 /** A tenant by the operator's word: for the command line, and for what the service records on its own account. */

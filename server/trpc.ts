@@ -4,7 +4,7 @@ import type { KeyIdentity } from '../db/apiKeys.ts';
 import { redactKeys, type Scope } from '../shared/apiKeys.ts';
 import { Id } from '../shared/text.ts';
 import { transformer } from '../shared/transformer.ts';
-import { admit, identify, type Principal } from './auth/verify.ts';
+import { identify, type Principal } from './auth/verify.ts';
 import type { Context } from './context.ts';
 import { badRequest, describeError, fault, insufficientScope, translateFault, unauthorized } from './faults.ts';
 
@@ -75,15 +75,15 @@ export const scopedProcedure = (scope: Scope) => procedureFor(scope);
  * No answer leaves before the database has admitted the key. Most calls do that with their own query; the others, and those
  * that fail before it, do it at the end, so that a stranger learns nothing but the refusal.
  */
-async function onlyIfAdmitted<T>(ctx: Context, { identity, tenant, isAdmitted }: Principal, call: () => Promise<T>) {
+async function onlyIfAdmitted<T>(ctx: Context, { identity, isAdmitted, admit }: Principal, call: () => Promise<T>) {
   try {
     const result = await call();
-    if (!isAdmitted()) await admit(tenant);
+    if (!isAdmitted()) await admit();
     return result;
   } catch (error) {
     const { code } = translateFault(getTRPCErrorFromUnknown(error));
     const isSettled = code === 'UNAUTHORIZED' || code === 'SERVICE_UNAVAILABLE';
-    if (!isAdmitted() && !isSettled) await admit(tenant);
+    if (!isAdmitted() && !isSettled) await admit();
     throw error;
   } finally {
     if (isAdmitted()) ctx.seen.identity = identity;

@@ -34,28 +34,19 @@ export const Id = z.guid({ error: 'Not a UUID' }).toLowerCase();
 export const organizationId = Id.optional();
 
 /** An opaque cursor: the id of the row that the page begins with, base64url. */
-const Cursor = z
-  .string()
-  .max(64)
-  .transform((cursor, context) => {
-    const hex = Array.from(decodeBase64Url(cursor), (byte) => byte.toString(16).padStart(2, '0')).join('');
-    const id = hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
-    if (hex.length === 32 && z.uuid().safeParse(id).success) return id;
-    context.addIssue({ code: 'custom', message: 'Not a cursor of this list' });
-    return z.NEVER;
-  });
+const Cursor = z.string().transform((cursor, context) => {
+  const hex = CURSOR.test(cursor) ? Uint8Array.fromBase64(cursor, { alphabet: 'base64url' }).toHex() : '';
+  if (VERSION_7.test(hex)) return hex.replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
+  context.addIssue({ code: 'custom', message: 'Not a cursor of this list' });
+  return z.NEVER;
+});
+/** 16 bytes, of which the last character holds two bits. */
+const CURSOR = /^[\w-]{21}[AQgw]$/;
+const VERSION_7 = /^.{12}7.{3}[89ab]/;
 
 /** The cursor of the page that begins with the row of this id (a UUID). */
 export const encodeCursor = (id: string) =>
-  btoa(String.fromCharCode(...(id.replaceAll('-', '').match(/../g) ?? []).map((byte) => Number.parseInt(byte, 16))))
-    .replaceAll('+', '-')
-    .replaceAll('/', '_')
-    .replace(/=+$/, '');
-
-function decodeBase64Url(encoded: string): number[] {
-  if (!/^[\w-]*$/.test(encoded) || encoded.length % 4 === 1) return [];
-  return [...atob(encoded.replaceAll('-', '+').replaceAll('_', '/'))].map((byte) => byte.charCodeAt(0));
-}
+  Uint8Array.fromHex(id.replaceAll('-', '')).toBase64({ alphabet: 'base64url', omitPadding: true });
 
 /** How a list is asked for, page by page. */
 export const PageRequest = z.strictObject({

@@ -17,7 +17,7 @@ function contactOf(i: number): ContactInput {
     `Person ${i}`,
     i % 2 === 0 && 'Common',
     i % 30 === 7 && 'Médium',
-    // Near a page in the newest 500, none more until past the newest 10,000.
+    // Near a page in the first window, none more until past the newest 10,000.
     (i >= COUNT - 20 || i < 150) && 'Clustered',
     i === 5_000 && 'Solitaire',
     i === 77 && 'Ancient 100%_\\sure',
@@ -143,7 +143,7 @@ test('A search finds what a plain filter finds, whether matches are many, few or
     expect(found, search).toBeGreaterThanOrEqual(least);
     if (least === 0) expect(found, search).toBe(0);
   }
-  // As many as the page holds in the newest 500, and more past the newest 10,000.
+  // As many as the page holds in the first window, and more past the newest 10,000.
   const { ids, isEnd } = await walk({ search: 'clustered' }, { limit: 20, pages: 1 });
   expect([ids.length, isEnd]).toEqual([20, false]);
 });

@@ -1,7 +1,6 @@
 import { hash } from 'node:crypto';
-import { sql } from 'kysely';
 import { identifyKey, type KeyIdentity, redigestSecret } from '../../db/apiKeys.ts';
-import { asKey, asNobody, asOperator, type Tenant } from '../../db/tenant.ts';
+import { admitKey, asKey, asNobody, asOperator, type Tenant } from '../../db/tenant.ts';
 import { isKey } from '../../shared/apiKeys.ts';
 import type { KeyRefusal } from '../../shared/errors.ts';
 import type { Deps } from '../deps.ts';
@@ -35,7 +34,9 @@ export interface Principal {
   identity: KeyIdentity;
   tenant: Tenant;
   /** True once the database has admitted the key, in a transaction of this call's. */
-  readonly isAdmitted: () => boolean;
+  isAdmitted(): boolean;
+  /** Has the database check the key, for a call that has not read or written anything. */
+  admit(): Promise<void>;
 }
 
 /**
@@ -58,8 +59,14 @@ export async function identify(
     deps.lastUse.note(identity);
     if (secretId !== deps.keySecrets[0].id) redigest(deps, organizationId, digests);
   };
-  const tenant = asKey(deps.db, { organizationId, digests, onAdmitted });
-  return { ok: true, principal: { identity, tenant, isAdmitted: () => isAdmitted } };
+  const key = { organizationId, digests, onAdmitted };
+  const principal: Principal = {
+    identity,
+    tenant: asKey(deps.db, key),
+    isAdmitted: () => isAdmitted,
+    admit: () => admitKey(deps.db, key),
+  };
+  return { ok: true, principal };
 }
 
 /** What a key is, from memory where it was seen before. Remembered by its SHA-256, as the key itself is not to be kept. */
@@ -72,11 +79,6 @@ async function recall(deps: Deps, key: string): Promise<RememberedKey | undefine
   if (!identity) return undefined;
   deps.keys.set(memo, { identity, digests });
   return { identity, digests };
-}
-
-/** Has the database check the key, for a call that has not read or written anything. */
-export async function admit(tenant: Tenant): Promise<void> {
-  await sql`select`.execute(tenant);
 }
 
 /**

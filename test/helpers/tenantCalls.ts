@@ -134,7 +134,17 @@ export const TENANT_CALLS: Record<string, TenantCall[]> = {
 
 /** Functions of db/ that take no tenant: those that open the database, or ask it before an organization is known. */
 const OTHERS = [
-  ...['asKey', 'asNobody', 'asOperator', 'enterAsOperator', 'inTransaction', 'linkDialect', 'migrate', 'prepared'],
+  ...[
+    'admitKey',
+    'asKey',
+    'asNobody',
+    'asOperator',
+    'enterAsOperator',
+    'inTransaction',
+    'linkDialect',
+    'migrate',
+    'prepared',
+  ],
   ...['openDatabase', 'openEmbedded', 'openPostgres', 'isUniqueViolation', 'translateError'],
   ...['DatabaseUnavailable', 'KeyRefused', 'identifyKey', 'bumpIf', 'toColumns'],
   ...['insertOrganization', 'findOrganization', 'listOrganizations'],
