@@ -36,16 +36,18 @@ export async function listContacts(db: Tenant, query: ContactListQuery): Promise
     const [page] = await readNewest(db, { organizationId, limit, cursor, includeDeleted });
     return toPage(page as PageRow, limit);
   }
-  for (const window of WINDOWS) {
+  for (let window = FIRST_WINDOW; window <= LAST_WINDOW; ) {
     const page = await readFound(db, organizationId, foundAmongNewest(query, { patterns, window }));
     if (page.count > limit || page.scanned < window) return toPage(page, limit);
-    if (page.count * (WINDOWS[1] / WINDOWS[0]) <= limit) break;
+    // Twice as many as a page should take at the rate of this one.
+    window *= Math.ceil((2 * (limit + 1)) / page.count);
   }
   return toPage(await readFound(db, organizationId, foundByIndex(query, patterns)), limit);
 }
 
-/** How many of the newest contacts are tried, and then, where a page is near, tried again. */
-const WINDOWS = [200, 10_000] as const;
+/** How many of the newest contacts are tried at first, and at most. */
+const FIRST_WINDOW = 200;
+const LAST_WINDOW = 12_000;
 
 /** The documents of up to `limit` + 1 contacts, as one text. No document holds a line break: JSON escapes it. */
 interface PageRow {

@@ -2,7 +2,7 @@ import { expect } from 'vitest';
 import type { ContactInput } from '../../shared/contacts.ts';
 import { BLANK, findHolder, listModel, type ModelContact, type ModelOrganization, writeModel } from './model.ts';
 import type { Act, Target } from './operations.ts';
-import { type Actor, type Expected, findContact, pick, type Step } from './world.ts';
+import { type Actor, type Expected, type Failure, findContact, pick, type Step } from './world.ts';
 
 type ActOf<N extends Act['act']> = Extract<Act, { act: N }>;
 
@@ -18,7 +18,7 @@ const outdated = ({ version }: ModelContact): Expected => ({
 });
 const isAbsence = (failure: Expected | undefined) =>
   failure !== undefined && 'status' in failure && failure.status === 404;
-const ABSENT: Expected = { status: 404, error: 'There is no contact with this id' };
+const ABSENT: Failure = { status: 404, error: 'There is no contact with this id' };
 
 /** A contact that an organization would have with these fields; its id and dates are not known yet. */
 export const newContact = ({ id: organizationId }: ModelOrganization, fields: ContactInput) =>
@@ -75,7 +75,7 @@ function changing(
     scope: 'contacts:write',
     input: { id, ...input(row) },
     expected() {
-      if (!row) return isAbsence(failure) ? ABSENT : (failure as Expected);
+      if (!row) return isAbsence(failure) ? ABSENT : (failure as Failure);
       const changed = change(row);
       if (!('id' in changed)) return changed;
       return { accept: (shown: ModelContact) => acceptChange(actor.organization, row, [changed, shown]) };
@@ -115,7 +115,7 @@ const get = (actor: Actor, { target }: ActOf<'get'>): Step => {
     scope: 'contacts:read',
     input: { id },
     expected() {
-      if (!row || row.deletedAt !== null) return row || isAbsence(failure) ? ABSENT : (failure as Expected);
+      if (!row || row.deletedAt !== null) return row || isAbsence(failure) ? ABSENT : (failure as Failure);
       return { accept: (shown: ModelContact) => expect(shown).toEqual(row) };
     },
   };

@@ -2,15 +2,14 @@ import { expect } from 'vitest';
 import { hintOf } from '../../shared/apiKeys.ts';
 import { listKeys, type ModelKey } from './model.ts';
 import type { Act } from './operations.ts';
-import { type Actor, addKey, type Expected, findKey, type Step, shownKey } from './world.ts';
+import { type Actor, addKey, type Failure, findKey, type Step, shownKey } from './world.ts';
 
 type ActOf<N extends Act['act']> = Extract<Act, { act: N }>;
 
 const DAY = 86_400_000;
-const ABSENT: Expected = { status: 404, error: 'There is no API key with this id' };
-const absence = (failure: Expected | undefined): Expected =>
-  failure && 'status' in failure && failure.status === 403 ? failure : ABSENT;
-const lacks = (scopes: string[]): Expected => ({
+const ABSENT: Failure = { status: 404, error: 'There is no API key with this id' };
+const absence = (failure: Failure | undefined) => (failure?.status === 403 ? failure : ABSENT);
+const lacks = (scopes: string[]): Failure => ({
   status: 403,
   details: { reason: `The API key lacks the scope ${scopes.join(', ')}` },
 });
