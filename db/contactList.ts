@@ -46,7 +46,7 @@ export async function listContacts(db: Tenant, query: ContactListQuery): Promise
 }
 
 /** How many of the newest contacts are tried at first, and at most. */
-const FIRST_WINDOW = 200;
+const FIRST_WINDOW = 300;
 const LAST_WINDOW = 12_000;
 
 /** The documents of up to `limit` + 1 contacts, as one text. No document holds a line break: JSON escapes it. */

@@ -56,7 +56,7 @@ test('What goes out as superjson is what superjson itself would write', () => {
 });
 
 test('Values that JSON does not have go out as superjson writes them, wherever they stand', () => {
-  const taken = fc.constantFrom<unknown>(undefined, Number.NaN, -0, Number.POSITIVE_INFINITY, new Date(Number.NaN));
+  const taken = fc.constantFrom<unknown>(undefined, Number.NaN, -0, Number.POSITIVE_INFINITY);
   const refused = fc.constantFrom<unknown>(
     1n,
     /x/g,
