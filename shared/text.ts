@@ -25,8 +25,8 @@ export const text = (most: number) =>
     .refine(isStorable, STORABLE)
     .refine((written) => characters(written) <= most, `Must be at most ${most} characters`);
 
-/** How text is compared: trimmed, NFC, lower-case. */
-export const comparable = (written: string) => written.trim().normalize('NFC').toLowerCase();
+/** How text is compared: trimmed, lower-case, NFC. In this order: as small letters alone, some are one with a mark. */
+export const comparable = (written: string) => written.trim().toLowerCase().normalize('NFC');
 
 /** An id as a caller gives it. */
 export const Id = z.guid({ error: 'Not a UUID' }).toLowerCase();

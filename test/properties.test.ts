@@ -12,11 +12,20 @@ const text = fc.string({ unit: 'grapheme' });
 const hexadecimal = (length: number) =>
   fc.string({ unit: fc.constantFrom(...'0123456789abcdef'), minLength: length, maxLength: length });
 
-/** Keys of objects as bad as may be, but for those that superjson does not take. */
-const BAD_KEYS = ['a.b', 'a\\.b', 'a\\b', '.', '\\', '\\\\', '0', 'json', 'meta', 'values', 'toString', 'é'];
+/**
+ * Keys of objects as bad as may be, but for those that superjson does not take, and those that V8's JSON.parse takes for
+ * others: an escaped key, where an earlier object had the beginning of its escaped form as a key (nodejs/node#63785).
+ */
+const BAD_KEYS = ['a.b', 'a\\.b', 'a\\b', '.', '..', '\\', '0', 'json', 'meta', 'values', 'toString', 'é'];
 const objectKey = fc
   .oneof(fc.string({ minLength: 1, maxLength: 6 }), fc.constantFrom(...BAD_KEYS))
-  .filter((name) => !['__proto__', 'constructor', 'prototype'].includes(name));
+  .filter((name) => !['__proto__', 'constructor', 'prototype'].includes(name) && !/"|\\\\/.test(name));
+/** JSON whose keys are such, as it comes back from JSON. */
+const json = fc
+  .jsonValue({ maxDepth: 1 })
+  .map((some) => JSON.stringify(some))
+  .filter((some) => !some.includes('\\') && !some.includes('__proto__'))
+  .map((some) => JSON.parse(some) as unknown);
 
 /** JSON with dates among it. */
 const { value } = fc.letrec<{ value: unknown }>((tie) => ({
@@ -92,7 +101,7 @@ test('A page that came encoded goes out as superjson would write the page that i
   const item = fc.record({
     id: fc.uuid(),
     name: text,
-    customFields: fc.dictionary(objectKey, fc.jsonValue({ maxDepth: 1 }), { maxKeys: 3, noNullPrototype: true }),
+    customFields: fc.dictionary(objectKey, json, { maxKeys: 3, noNullPrototype: true }),
     createdAt: date,
     updatedAt: date,
     deletedAt: fc.option(date),
@@ -100,9 +109,8 @@ test('A page that came encoded goes out as superjson would write the page that i
   const cursor = fc.option(fc.string());
   fc.assert(
     fc.property(fc.array(item, { maxLength: 4 }), cursor, (items, nextCursor) => {
-      const json = sent(items).map((each, index) => ({ ...each, name: items[index]?.name }));
-      const page = encodedPage(JSON.stringify(json), nextCursor);
-      const plain = { items: items.map((each) => ({ ...each, customFields: sent(each.customFields) })), nextCursor };
+      const page = encodedPage(JSON.stringify(items), nextCursor);
+      const plain = { items, nextCursor };
       expect(sent(transformer.serialize(page))).toEqual(sent(superjson.serialize(plain)));
       expect(transformer.deserialize(sent(transformer.serialize(page)))).toEqual(plain);
       expect({ items: page.items, nextCursor: page.nextCursor }).toEqual(plain);
@@ -120,7 +128,8 @@ test('Text compares the same however it is written, and once compared, as itself
       expect(comparable(some.toLowerCase())).toBe(compared);
       expect(comparable(compared)).toBe(compared);
     }),
-    { numRuns: 2_000 },
+    // A caron, which is one with a j, and with a J is not.
+    { numRuns: 2_000, examples: [['J\u030c', '']] },
   );
 });
 
@@ -145,18 +154,21 @@ const readCursor = (cursor: string) => PageRequest.shape.cursor.safeParse(cursor
 
 test('A cursor is the id that it was made of, and whatever else is no cursor', () => {
   fc.assert(
-    fc.property(fc.uuid(), (id) => {
+    fc.property(fc.uuid({ version: 7 }), (id) => {
       const cursor = encodeCursor(id);
       expect(cursor).toMatch(/^[\w-]{22}$/);
       expect(readCursor(cursor).data).toBe(id);
       expect(Id.parse(id.toUpperCase())).toBe(id);
+      for (const other of [`${cursor}=`, ` ${cursor}`, cursor.slice(1), `${cursor}A`, id]) {
+        expect(readCursor(other).success, other).toBe(false);
+      }
     }),
   );
   fc.assert(
     fc.property(fc.oneof(fc.string(), text, fc.base64String(), hexadecimal(22), fc.uuid()), (noise) => {
       const { success, data } = readCursor(noise);
-      // By chance it may be the cursor of some row, but never of what is no id.
-      if (success) expect(Id.safeParse(data).success).toBe(true);
+      // By chance it may be the cursor of some row; then it is that row's only one.
+      if (success) expect(encodeCursor(data ?? '')).toBe(noise);
     }),
   );
 });

