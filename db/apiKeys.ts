@@ -259,7 +259,8 @@ async function insertSecret(
     .execute();
 }
 
-const daysFromNow = (days: number) => sql<Date>`now() + make_interval(days => ${days})`;
+/** Days of 24 hours, whatever zone the session is in. */
+const daysFromNow = (days: number) => sql<Date>`now() + make_interval(hours => ${days * 24})`;
 
 /** Another organization's key, or nobody's. */
 async function explainAbsence(db: Tenant, id: string): Promise<Failure> {

@@ -115,10 +115,10 @@ async function runModel(app: TestApp, operations: Operation[]) {
 
 test('Whatever three organizations do, the service answers and keeps what a plain model does', async () => {
   await using app = await testApp();
-  const operations = fc.array(operation, { minLength: 20, maxLength: 40 });
+  const operations = fc.array(operation, { minLength: 20, maxLength: 40, size: 'max' });
   await fc.assert(
     fc.asyncProperty(operations, async (some) => runModel(app, some)),
     // Of a failure fast-check prints the seed, and the shortest operations that it found in the time.
-    { numRuns: inject('database').kind === 'embedded' ? 8 : 30, interruptAfterTimeLimit: 40_000 },
+    { numRuns: inject('database').kind === 'embedded' ? 10 : 50, interruptAfterTimeLimit: 40_000 },
   );
 });
