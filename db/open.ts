@@ -1,4 +1,4 @@
-import { Kysely } from 'kysely';
+import { Kysely, sql } from 'kysely';
 import { openEmbedded } from './embedded.ts';
 import { type Links, linkDialect } from './link.ts';
 import { openPostgres, type PostgresOptions } from './postgres.ts';
@@ -29,4 +29,9 @@ export async function openDatabase(config: DatabaseConfig): Promise<Database> {
   const links = config.kind === 'postgres' ? openPostgres(config.options) : await openEmbedded(config.directory);
   const root = new Kysely<Schema>({ dialect: linkDialect(links) });
   return { root, links, timeouts: config.timeouts, close: () => links.close() };
+}
+
+/** Throws `DatabaseUnavailable` where the database does not answer. */
+export async function ping({ root }: Database): Promise<void> {
+  await sql`select`.execute(root);
 }

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { HttpBindings } from '@hono/node-server';
 import { getTRPCErrorFromUnknown, type TRPCError } from '@trpc/server';
 import { Hono } from 'hono';
-import { sql } from 'kysely';
+import { ping } from '../db/open.ts';
 import { redactKeys } from '../shared/apiKeys.ts';
 import { type Context, createContext } from './context.ts';
 import type { Deps } from './deps.ts';
@@ -67,7 +67,7 @@ export function createApp(deps: Deps) {
   app.get('/livez', (c) => toAnswer({ status: 'alive' }, c.get('context')));
   app.get('/readyz', async (c) => {
     if (deps.isDraining) throw fault('SERVICE_UNAVAILABLE', { headers: { 'Retry-After': '1' } });
-    await sql`select 1`.execute(deps.db.root);
+    await ping(deps.db);
     return toAnswer({ status: 'ready' }, c.get('context'));
   });
   app.on('ALL', ['/livez', '/readyz'], (c) => toErrorAnswer(notAllowed(['GET']), c.get('context')));

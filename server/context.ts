@@ -1,4 +1,4 @@
-import type { KeyIdentity } from '../db/apiKeys.ts';
+import type { KeyIdentity } from '../db/keyUse.ts';
 import { type Credential, readBearer } from './auth/verify.ts';
 import type { Deps } from './deps.ts';
 

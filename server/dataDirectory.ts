@@ -15,7 +15,6 @@ export interface DataDirectory {
 
 interface Holder {
   pid: number;
-  since: string;
 }
 
 /**
@@ -36,7 +35,7 @@ export async function takeDataDirectory(directory: string): Promise<DataDirector
       `The embedded database in ${directory} is in use by ${await describeHolder(holderFile)}. It serves one process: stop that one first, or use PostgreSQL (DATABASE_URL).`,
     );
   }
-  const holder: Holder = { pid: process.pid, since: new Date().toISOString() };
+  const holder: Holder = { pid: process.pid };
   await writeFile(holderFile, JSON.stringify(holder));
 
   const database = join(directory, 'database');
@@ -64,8 +63,8 @@ export async function takeDataDirectory(directory: string): Promise<DataDirector
 
 async function describeHolder(file: string): Promise<string> {
   try {
-    const { pid, since } = JSON.parse(await readFile(file, 'utf8')) as Holder;
-    return `process ${pid} (since ${since})`;
+    const { pid } = JSON.parse(await readFile(file, 'utf8')) as Holder;
+    return `process ${pid}`;
   } catch {
     return 'another process, which is just starting';
   }

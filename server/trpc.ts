@@ -1,6 +1,6 @@
 import { getTRPCErrorFromUnknown, initTRPC } from '@trpc/server';
 import { RateLimiterRes } from 'rate-limiter-flexible';
-import type { KeyIdentity } from '../db/apiKeys.ts';
+import type { KeyIdentity } from '../db/keyUse.ts';
 import { redactKeys, type Scope } from '../shared/apiKeys.ts';
 import { Id } from '../shared/text.ts';
 import { transformer } from '../shared/transformer.ts';

@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import { expect, inject, test } from 'vitest';
-import { recordKeyUses } from '../db/apiKeys.ts';
+import { recordKeyUses } from '../db/keyUse.ts';
 import { asOperator } from '../db/tenant.ts';
 import { createLastUse } from '../server/auth/lastUse.ts';
 import { atOnce, tally } from './helpers/atOnce.ts';

@@ -77,7 +77,7 @@ if (inject('database').kind === 'embedded') {
     expect(made.status).toBe(201);
 
     const said = await refusal(place.environment);
-    expect(said).toContain(`process ${first.pid} `);
+    expect(said).toContain(`process ${first.pid}.`);
     expect(said).toContain(place.dataDirectory);
     expect((await first.call(key, 'GET', `/api/contacts/${made.body.data.id}`)).body).toEqual(made.body);
 

@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import { type KeyUse, recordKeyUses } from '../../db/apiKeys.ts';
+import { type KeyUse, recordKeyUses } from '../../db/keyUse.ts';
 import type { Database } from '../../db/open.ts';
 import { asOperator } from '../../db/tenant.ts';
 

@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import { identifyKey, type KeyIdentity, redigestSecret } from '../../db/apiKeys.ts';
+import { identifyKey, type KeyIdentity, redigestSecret } from '../../db/keyUse.ts';
 import { admitKey, asKey, asNobody, asOperator, type Tenant } from '../../db/tenant.ts';
 import { isKey } from '../../shared/apiKeys.ts';
 import type { KeyRefusal } from '../../shared/errors.ts';

@@ -4,6 +4,7 @@ import * as apiKeys from '../../db/apiKeys.ts';
 import { type ContactListQuery, listContacts } from '../../db/contactList.ts';
 import * as contacts from '../../db/contacts.ts';
 import { type UpsertRow, upsertContacts } from '../../db/contactUpsert.ts';
+import * as keyUse from '../../db/keyUse.ts';
 import type { Tenant } from '../../db/tenant.ts';
 import { mintKey } from '../../server/auth/keySecret.ts';
 import { SCOPES } from '../../shared/apiKeys.ts';
@@ -74,7 +75,7 @@ export const TENANT_CALLS: Record<string, TenantCall[]> = {
   ],
   redigestSecret: [
     (db, { organizationId, victim }) =>
-      apiKeys.redigestSecret(db, {
+      keyUse.redigestSecret(db, {
         organizationId,
         digests: [victim.digest],
         digest: Buffer.alloc(32, 7),
@@ -83,7 +84,7 @@ export const TENANT_CALLS: Record<string, TenantCall[]> = {
   ],
   recordKeyUses: [
     (db, { organizationId, victim }) =>
-      apiKeys.recordKeyUses(db, { organizationId, uses: [{ keyId: victim.keyId, millisecondsAgo: 0 }] }),
+      keyUse.recordKeyUses(db, { organizationId, uses: [{ keyId: victim.keyId, millisecondsAgo: 0 }] }),
   ],
   getContact: [(db, { organizationId, victim }) => contacts.getContact(db, { organizationId, id: victim.contactId })],
   insertContact: [
