@@ -144,6 +144,7 @@ const OTHERS = [
     'inTransaction',
     'linkDialect',
     'migrate',
+    'ping',
     'prepared',
   ],
   ...['openDatabase', 'openEmbedded', 'openPostgres', 'isUniqueViolation', 'translateError'],
