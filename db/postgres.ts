@@ -13,7 +13,7 @@ export interface PostgresOptions {
   prepare: boolean;
 }
 
-/** Distinct statements that a connection keeps prepared; past it they are sent unnamed. */
+/** Distinct statements that a connection keeps prepared; past it the one that was not used for longest makes room. */
 const PREPARED_LIMIT = 256;
 
 /** Opens a pool on PostgreSQL. Nothing connects before the first statement. */
@@ -110,7 +110,7 @@ type Fail = (error: Error) => void;
  */
 function createFlight(statements: readonly Statement[], prepared: PreparedStatements | undefined) {
   const wires = statements.map(({ parameters }) => parameters.map(toWire));
-  const plans = statements.map(({ sql }) => prepared?.bySql.get(sql));
+  const plans = statements.map(({ sql }) => prepared && recall(prepared, sql));
   const described: (Column[] | undefined)[] = plans.map((plan) => plan?.columns);
   const names = plans.map((plan) => plan?.name ?? nextName(prepared));
   const answers: QueryResult<unknown>[] = [];
@@ -122,7 +122,11 @@ function createFlight(statements: readonly Statement[], prepared: PreparedStatem
       connection.stream.cork();
       statements.forEach(({ sql }, index) => {
         const name = names[index] as string;
-        if (!plans[index]) connection.parse({ name, text: sql, types: [] }, true);
+        if (!plans[index]) {
+          const old = prepared && makeRoom(prepared);
+          if (old !== undefined) connection.close({ type: 'S', name: old }, true);
+          connection.parse({ name, text: sql, types: [] }, true);
+        }
         connection.bind({ portal: '', statement: name, values: wires[index] as never }, true);
         if (!plans[index]) connection.describe({ type: 'P', name: '' }, true);
         connection.execute({ portal: '', rows: '' }, true);
@@ -167,9 +171,28 @@ function createFlight(statements: readonly Statement[], prepared: PreparedStatem
   });
 }
 
+/** Finds a prepared statement, and notes its use: the map's order is that of use. */
+function recall({ bySql }: PreparedStatements, sql: string): Prepared | undefined {
+  const known = bySql.get(sql);
+  if (known && bySql.size > PREPARED_LIMIT / 2) {
+    bySql.delete(sql);
+    bySql.set(sql, known);
+  }
+  return known;
+}
+
+/** Forgets the statement that was not used for longest, where there are enough; its name, for the server to forget too. */
+function makeRoom({ bySql }: PreparedStatements): string | undefined {
+  const oldest = bySql.entries().next().value;
+  if (bySql.size < PREPARED_LIMIT || !oldest) return undefined;
+  const [sql, { name }] = oldest;
+  bySql.delete(sql);
+  return name;
+}
+
 /** A name that this connection never used: after a failed flight nobody knows which names the server took. */
 function nextName(prepared: PreparedStatements | undefined): string {
-  if (!prepared || prepared.bySql.size >= PREPARED_LIMIT) return '';
+  if (!prepared) return '';
   prepared.count += 1;
   return `introzy${prepared.count}`;
 }

@@ -4,7 +4,7 @@ import { defineConfig, type TestProjectInlineConfiguration } from 'vitest/config
 const root = resolve(import.meta.dirname, '..');
 
 /** Tests of PostgreSQL's own failures: killed, stopped, locked. */
-const POSTGRES_ONLY = ['test/outage.test.ts', 'test/stall.test.ts'];
+const POSTGRES_ONLY = ['test/outage.test.ts', 'test/stall.test.ts', 'test/prepared.test.ts'];
 
 const project = (name: string, globalSetup: string, exclude: string[] = []): TestProjectInlineConfiguration => ({
   root,
