@@ -230,7 +230,7 @@ describe('errors', () => {
     try {
       const { status, stderr } = await cli.run(['keys', 'list']);
       expect(status).toBe(1);
-      expect(stderr).toMatch(new RegExp(`^error: The embedded database .* is in use by process ${process.pid} `));
+      expect(stderr).toMatch(new RegExp(`^error: The embedded database .* is in use by process ${process.pid}\\. `));
     } finally {
       directory.release();
     }
