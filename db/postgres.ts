@@ -16,12 +16,15 @@ export interface PostgresOptions {
 /** Distinct statements that a connection keeps prepared; past it the one that was not used for longest makes room. */
 const PREPARED_LIMIT = 256;
 
+/** Milliseconds to wait for a connection at most, whatever the deadline: a server may take it and say nothing. */
+const CONNECT_TIMEOUT = 10_000;
+
 /** Opens a pool on PostgreSQL. Nothing connects before the first statement. */
 export function openPostgres({ url, poolSize, deadline, prepare }: PostgresOptions): Links {
   const pool = new pg.Pool({
     connectionString: url,
     max: poolSize,
-    connectionTimeoutMillis: deadline,
+    connectionTimeoutMillis: Math.min(deadline, CONNECT_TIMEOUT),
     idleTimeoutMillis: 30_000,
     keepAlive: true,
     application_name: 'introzy',

@@ -4,6 +4,7 @@ import { getTRPCErrorFromUnknown, type TRPCError } from '@trpc/server';
 import { Hono } from 'hono';
 import { ping } from '../db/open.ts';
 import { redactKeys } from '../shared/apiKeys.ts';
+import { isSentTwice, SENT_TWICE } from './auth/bearer.ts';
 import { type Context, createContext } from './context.ts';
 import type { Deps } from './deps.ts';
 import { badRequest, describeError, fault, translateFault } from './faults.ts';
@@ -20,9 +21,9 @@ export function createApp(deps: Deps) {
 
   app.use(async (c, next) => {
     const startedAt = performance.now();
-    const context = createContext(deps, randomUUID(), c.req.header('authorization'));
+    const context = createContext(deps, randomUUID(), c.req.raw.headers);
     c.set('context', context);
-    if (hasTwo(c.env?.incoming?.rawHeaders ?? [])) c.res = toErrorAnswer(badRequest(TWO_HEADERS), context);
+    if (isSentTwice(c.env?.incoming?.rawHeaders ?? [])) c.res = toErrorAnswer(badRequest(SENT_TWICE), context);
     else await next();
     const { identity } = context.seen;
     deps.log.info({
@@ -79,15 +80,4 @@ const toHonoPath = (path: string) => path.replaceAll('{id}', ':id');
 function notAllowed(methods: string[]) {
   const allowed = methods.includes('GET') ? [...methods, 'HEAD'] : methods;
   return fault('METHOD_NOT_SUPPORTED', { headers: { Allow: allowed.join(', ') } });
-}
-
-const TWO_HEADERS = 'Authorization and Host may be sent once';
-const ONCE = /^(?:authorization|host)$/i;
-
-/** True where a header that may be sent once came twice; only the connection's own list, names and values, still tells. */
-function hasTwo(rawHeaders: string[]): boolean {
-  const names = rawHeaders
-    .filter((text, index) => index % 2 === 0 && ONCE.test(text))
-    .map((name) => name.toLowerCase());
-  return new Set(names).size < names.length;
 }

@@ -1,5 +1,5 @@
 import type { KeyIdentity } from '../db/keyUse.ts';
-import { type Credential, readBearer } from './auth/verify.ts';
+import { type Credential, readBearer } from './auth/bearer.ts';
 import type { Deps } from './deps.ts';
 
 /** What one request brings, the same through every door. */
@@ -19,11 +19,11 @@ interface RateState {
   reset: number;
 }
 
-/** The context of a request with this `Authorization` header. */
-export const createContext = (deps: Deps, requestId: string, authorization: string | undefined): Context => ({
+/** The context of a request with these headers. */
+export const createContext = (deps: Deps, requestId: string, headers: Headers): Context => ({
   deps,
   requestId,
-  credential: readBearer(authorization),
+  credential: readBearer(headers),
   seen: {},
 });
 

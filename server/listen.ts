@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import { createServer } from 'node:http';
+import { createServer, STATUS_CODES } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { getRequestListener, RequestError } from '@hono/node-server';
-import { ERRORS } from '../shared/errors.ts';
+import { CONNECTION_ERRORS, ERRORS } from '../shared/errors.ts';
 import type { createApp } from './app.ts';
-import type { Config } from './config.ts';
+import { type Config, ConfigError } from './config.ts';
 
 /** Milliseconds for a request's headers, for all of it, and that an idle connection stays open. */
 const TIMEOUTS = { headersTimeout: 10_000, requestTimeout: 30_000, keepAliveTimeout: 72_000 } as const;
@@ -36,7 +36,9 @@ export async function listen(
     if (isDraining) response.setHeader('Connection', 'close');
   });
   await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
+    server.once('error', ({ code = '', message }: NodeJS.ErrnoException) =>
+      reject(new ConfigError(`It cannot listen at ${host}, port ${port}: ${LISTEN_ERRORS[code] ?? message}.`)),
+    );
     server.listen(port, host, resolve);
   });
 
@@ -56,6 +58,13 @@ export async function listen(
   };
 }
 
+const LISTEN_ERRORS: Record<string, string> = {
+  EADDRINUSE: 'another program listens there. Stop it, or set PORT to another port',
+  EACCES: 'this user may not. Set PORT to one above 1023',
+  EADDRNOTAVAIL: 'the address is not one of this machine’s. Set HOST to 127.0.0.1, or to 0.0.0.0 for all of them',
+  ENOTFOUND: 'there is no such host. Set HOST to 127.0.0.1, or to 0.0.0.0 for all addresses of this machine',
+};
+
 /** What an answer carries that the app has no part in. */
 const ownHeaders = () => ({
   'Content-Type': 'application/json; charset=UTF-8',
@@ -71,19 +80,19 @@ function answerRequestError(error: unknown): Response {
   return Response.json({ success: false, error: message, details }, { status, headers: ownHeaders() });
 }
 
-const CLIENT_ERRORS: Record<string, [status: string, message: string]> = {
-  HPE_HEADER_OVERFLOW: ['431 Request Header Fields Too Large', 'The request headers are too large'],
-  ERR_HTTP_REQUEST_TIMEOUT: ['408 Request Timeout', 'The request did not arrive in time'],
+const CLIENT_ERRORS: Record<string, keyof typeof CONNECTION_ERRORS> = {
+  HPE_HEADER_OVERFLOW: 'HEADERS_TOO_LARGE',
+  ERR_HTTP_REQUEST_TIMEOUT: 'TIMEOUT',
 };
 
 /** Answers what is no HTTP request, and therefore never reaches the app. */
 function answerClientError(error: Error & { code?: string }, socket: Socket) {
   if (error.code === 'ECONNRESET' || !socket.writable) return socket.destroy();
-  const [status, message] = CLIENT_ERRORS[error.code ?? ''] ?? ['400 Bad Request', 'Not an HTTP request'];
+  const { status, message } = CONNECTION_ERRORS[CLIENT_ERRORS[error.code ?? ''] ?? 'NOT_HTTP'];
   const body = JSON.stringify({ success: false, error: message });
   socket.end(
     [
-      `HTTP/1.1 ${status}`,
+      `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
       ...Object.entries(ownHeaders()).map((header) => header.join(': ')),
       `Content-Length: ${Buffer.byteLength(body)}`,
       'Connection: close',

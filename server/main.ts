@@ -5,7 +5,7 @@ import { createApp } from './app.ts';
 import { ConfigError, readConfig } from './config.ts';
 import { createDeps } from './deps.ts';
 import { listen } from './listen.ts';
-import { addSampleContacts, setUpOrganization } from './setup.ts';
+import { curlLine, sampleContacts, setUpOrganization } from './setup.ts';
 import { openStore, REQUEST_LIMITS, type Store } from './store.ts';
 
 /** Milliseconds in which everything ends after SIGTERM. */
@@ -16,19 +16,24 @@ async function start() {
   // Lines go out together, a second late at most: a write for each would cost more than the request's own work.
   const logTo = destination({ dest: 1, sync: false, minLength: 4_096, periodicFlush: 1_000 });
   const log = pino({ level: config.logLevel }, logTo);
-  const store = await openStore(config, REQUEST_LIMITS);
-  const deps = createDeps({ db: store.db, log, keySecrets: store.keySecrets, rateLimit: config.rateLimit });
-  const server = await listen(createApp(deps), config);
-
+  // What is open so far, to be closed in reverse: a signal may come while the database is still being migrated.
+  const opened = new AsyncDisposableStack();
   closeWithGrace({ delay: CLOSE_WITHIN, logger: log }, async ({ err, signal }) => {
     if (err) log.fatal({ err }, 'the service fails');
     log.info({ signal }, 'the service drains');
-    deps.isDraining = true;
-    await server.drain();
-    await deps.lastUse.flush();
-    await store.close();
+    await opened.disposeAsync();
     log.info('the service has ended');
     logTo.flushSync();
+  });
+
+  const store = await openStore(config, REQUEST_LIMITS);
+  opened.defer(() => store.close());
+  const deps = createDeps({ db: store.db, log, keySecrets: store.keySecrets, rateLimit: config.rateLimit });
+  opened.defer(() => deps.lastUse.flush());
+  const server = await listen(createApp(deps), config);
+  opened.defer(() => {
+    deps.isDraining = true;
+    return server.drain();
   });
 
   const address = config.publicUrl.replace(/:0$/, `:${server.port}`);
@@ -40,15 +45,14 @@ async function start() {
 async function welcome({ db, keySecrets }: Store, address: string) {
   const lines = [`Introzy listens at ${address}`];
   if ((await listOrganizations(db.root)).length === 0) {
-    const owner = { name: 'Example', email: 'owner@example.com' };
+    const owner = { name: 'Example', email: 'owner@example.com', contacts: sampleContacts };
     const made = await setUpOrganization(db, keySecrets, owner);
     if (made) {
-      await addSampleContacts(db, made.organization.id);
       lines.push(
         `Organization: ${owner.name}, owner: ${owner.email}`,
         `First API key, shown only this once: ${made.issued.key}`,
         'Try it:',
-        `  curl -H 'Authorization: Bearer ${made.issued.key}' ${address}/api/contacts`,
+        `  ${curlLine(made.issued.key, `${address}/api/contacts`)}`,
       );
     }
   }

@@ -2,7 +2,7 @@ import { type IssuedBy, insertApiKey } from '../db/apiKeys.ts';
 import { upsertContacts } from '../db/contactUpsert.ts';
 import type { Database } from '../db/open.ts';
 import { insertOrganization, type Organization } from '../db/organizations.ts';
-import { asOperator, enterAsOperator, type Tenant } from '../db/tenant.ts';
+import { enterAsOperator, type Tenant } from '../db/tenant.ts';
 import { EXPIRY_DAYS, type IssuedKey, SCOPES, type Scope } from '../shared/apiKeys.ts';
 import type { ContactInput } from '../shared/contacts.ts';
 import { type KeySecrets, mintKey } from './auth/keySecret.ts';
@@ -23,11 +23,21 @@ export async function issueKey(db: Tenant, keySecrets: KeySecrets, newKey: NewKe
   return { key, apiKey };
 }
 
-/** Makes an organization, its owner and a first key with all scopes; `undefined` where the name is taken. */
+export interface NewOrganization {
+  name: string;
+  /** Its owner's. */
+  email: string;
+  contacts?: readonly ContactInput[];
+}
+
+/**
+ * Makes an organization, its owner, a first key with all scopes and its first contacts, all of it or nothing; `undefined`
+ * where the name is taken.
+ */
 export async function setUpOrganization(
   db: Database,
   keySecrets: KeySecrets,
-  { name, email }: { name: string; email: string },
+  { name, email, contacts = [] }: NewOrganization,
 ): Promise<{ organization: Organization; issued: IssuedKey } | undefined> {
   return await db.root.transaction().execute(async (trx) => {
     const organization = await insertOrganization(trx, { name, ownerEmail: email });
@@ -35,17 +45,17 @@ export async function setUpOrganization(
     await enterAsOperator(trx, db, organization.id);
     const issuedBy = { type: 'person', email } as const;
     const issued = await issueKey(trx, keySecrets, { organizationId: organization.id, name: 'First key', issuedBy });
+    const rows = contacts.map((input, index) => ({ index, input }));
+    if (rows.length > 0) await upsertContacts(trx, { organizationId: organization.id, rows });
     return { organization, issued };
   });
 }
 
-/** A few contacts to try things with. */
-export async function addSampleContacts(db: Database, organizationId: string): Promise<void> {
-  const rows = samples.map((input, index) => ({ index, input }));
-  await upsertContacts(asOperator(db, organizationId), { organizationId, rows });
-}
+/** A line for a shell that calls the service with a key. */
+export const curlLine = (key: string, address: string) => `curl -H 'Authorization: Bearer ${key}' ${address}`;
 
-const samples: ContactInput[] = [
+/** A few contacts to try things with. */
+export const sampleContacts: readonly ContactInput[] = [
   {
     name: 'Ada Lovelace',
     email: 'ada@example.com',

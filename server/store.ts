@@ -13,8 +13,8 @@ export interface Store {
   close(): Promise<void>;
 }
 
-/** How long the database may take, in milliseconds: little for a request, long for an operator's command. */
-export const REQUEST_LIMITS = { statement: 1_500, lock: 1_000, deadline: 1_800 } as const;
+/** How long the database may take, in milliseconds: a request is answered within 2 seconds, an operator waits. */
+export const REQUEST_LIMITS = { statement: 1_300, lock: 1_000, deadline: 1_600 } as const;
 export const COMMAND_LIMITS = { statement: 300_000, lock: 30_000, deadline: 600_000 } as const;
 const POOL_SIZE = 10;
 
@@ -41,11 +41,11 @@ export async function openStore(
     const db = await openDatabase({ kind: 'embedded', timeouts, directory: directory.database });
     const close = async () => {
       await db.close();
-      directory.release();
+      await directory.release();
     };
     return { db, keySecrets: secrets, migrated: await migrateAndExplain(db), close };
   } catch (error) {
-    directory.release();
+    await directory.release();
     throw error;
   }
 }

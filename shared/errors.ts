@@ -29,6 +29,13 @@ export const ERRORS = {
 } as const;
 export type ErrorCode = keyof typeof ERRORS;
 
+/** What is wrong with a request that comes to no procedure, nor to any other door. */
+export const CONNECTION_ERRORS = {
+  NOT_HTTP: { status: 400, message: 'Not an HTTP request' },
+  TIMEOUT: { status: 408, message: 'The request did not arrive in time' },
+  HEADERS_TOO_LARGE: { status: 431, message: 'The request headers are too large' },
+} as const;
+
 export const Issue = z.object({ path: z.array(z.union([z.string(), z.number()])), message: z.string() });
 export type Issue = z.infer<typeof Issue>;
 

@@ -53,7 +53,15 @@ function startLoad({ app, key }: OutageApp) {
     await Promise.all(workers);
     return answers;
   };
-  return { stop, [Symbol.asyncDispose]: async () => void (await stop()) };
+  return {
+    stop,
+    /** Waits for as many more answers: how long they take is the machine's affair. */
+    async answers(count: number) {
+      const enough = answers.length + count;
+      await until(() => answers.length >= enough, `${count} answers`);
+    },
+    [Symbol.asyncDispose]: async () => void (await stop()),
+  };
 }
 
 const statuses = (answers: Answer[]) => tally(answers.map(({ status }) => status));
@@ -76,7 +84,7 @@ test('While the database is away every answer is a 503, in time, and after it is
   await using app = await startOutageApp();
   const unseen = (await app.call(app.key, 'POST', '/api/keys', { name: 'not used yet' })).body.data.key;
   await using load = startLoad(app);
-  await pause(500);
+  await load.answers(100);
   const killed = performance.now();
   await app.kill();
   const away = performance.now();
@@ -90,7 +98,7 @@ test('While the database is away every answer is a 503, in time, and after it is
   const back = performance.now();
   await until(async () => (await app.call(app.key, 'GET', '/api/contacts')).status === 200, 'service');
   const served = performance.now();
-  await pause(500);
+  await load.answers(100);
   const answers = await load.stop();
 
   expect(served - back).toBeLessThan(LONGEST);
@@ -111,7 +119,7 @@ test('While the database is away every answer is a 503, in time, and after it is
 test('A database that does not answer at all, as behind a dead network, is a 503 in time for every request', async () => {
   await using app = await startOutageApp();
   await using load = startLoad(app);
-  await pause(500);
+  await load.answers(100);
   const thaw = app.freeze();
   const frozen = performance.now();
   await pause(4_500);

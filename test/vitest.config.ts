@@ -3,8 +3,9 @@ import { defineConfig, type TestProjectInlineConfiguration } from 'vitest/config
 
 const root = resolve(import.meta.dirname, '..');
 
-/** Tests of PostgreSQL's own failures: killed, stopped, locked. */
-const POSTGRES_ONLY = ['test/outage.test.ts', 'test/stall.test.ts', 'test/prepared.test.ts'];
+/** Tests that signal PostgreSQL's processes, which must be ours and on this machine. */
+const SIGNALLING = ['test/outage.test.ts', 'test/stall.test.ts'];
+const POSTGRES_ONLY = [...SIGNALLING, 'test/prepared.test.ts'];
 
 const project = (name: string, globalSetup: string, exclude: string[] = []): TestProjectInlineConfiguration => ({
   root,
@@ -27,7 +28,7 @@ export default defineConfig({
     projects: [
       project('embedded', 'embeddedSetup.ts', POSTGRES_ONLY),
       project('postgres', 'postgresSetup.ts'),
-      ...(process.env.TEST_DATABASE_URL ? [project('external', 'externalSetup.ts')] : []),
+      ...(process.env.TEST_DATABASE_URL ? [project('external', 'externalSetup.ts', SIGNALLING)] : []),
     ],
   },
 });

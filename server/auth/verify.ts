@@ -1,27 +1,10 @@
 import { hash } from 'node:crypto';
 import { identifyKey, type KeyIdentity, redigestSecret } from '../../db/keyUse.ts';
 import { admitKey, asKey, asNobody, asOperator, type Tenant } from '../../db/tenant.ts';
-import { isKey } from '../../shared/apiKeys.ts';
 import type { KeyRefusal } from '../../shared/errors.ts';
 import type { Deps } from '../deps.ts';
+import type { Credential } from './bearer.ts';
 import { digestsOf } from './keySecret.ts';
-
-/** What an `Authorization` header presents: a key of the right form, or why there is none. */
-export type Credential = { ok: true; key: string } | { ok: false; refusal: KeyRefusal };
-
-/**
- * Reads the value of an `Authorization` header (RFC 6750, section 2.1; the scheme is case-insensitive, RFC 9110). Another
- * scheme presents no key; anything else that is not one is refused as an unknown key would be.
- */
-export function readBearer(header: string | undefined): Credential {
-  const value = header?.trim() ?? '';
-  const [, scheme = '', token = ''] = /^(\S*) *(.*)$/.exec(value) ?? [];
-  if (scheme.toLowerCase() !== 'bearer') {
-    return { ok: false, refusal: value === '' || token !== '' ? 'missing' : 'unknown' };
-  }
-  if (token === '') return { ok: false, refusal: 'missing' };
-  return isKey(token) ? { ok: true, key: token } : { ok: false, refusal: 'unknown' };
-}
 
 /** What is known of a key once it was seen: whose it is, with which scopes, and what the database may know it by. */
 export interface RememberedKey {

@@ -26,8 +26,8 @@ fields are added, empty cells change nothing. A row without an email address mak
 A contact without a name is called by its company, else by its email or phone.
 
 A row that is refused does not stop the others. FILE.failed.csv, beside the file, has each of these with its line and
-the reason; mend the rows there, and import that file. The exit status is 0 where the whole file was read, also
-if rows were refused.
+the reason (FILE.failed-2.csv, where that is there already); mend the rows there, and import that file. The exit status
+is 0 where the whole file was read, also if rows were refused.
 
 The file is comma-, semicolon- or tab-separated; UTF-8, UTF-16 or what --encoding names.
 JSON: {"created","updated","unchanged","failed","failuresFile"}, the last one null where nothing failed.`;

@@ -1,5 +1,6 @@
 import type { IssuedKey } from '../../shared/apiKeys.ts';
 import type { Config } from '../config.ts';
+import { curlLine } from '../setup.ts';
 import { minuteOf, printable } from './text.ts';
 
 /** A key that was just made, and how to try it. */
@@ -13,6 +14,6 @@ export function describeIssued({ key, apiKey }: IssuedKey, { publicUrl }: Config
     `Expires:  ${minuteOf(apiKey.expiresAt)} UTC`,
     '',
     'Try it, while the service runs:',
-    `  curl -H 'Authorization: Bearer ${key}' ${publicUrl}/api/${path}`,
+    `  ${curlLine(key, `${publicUrl}/api/${path}`)}`,
   ].join('\n');
 }

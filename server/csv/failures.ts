@@ -1,4 +1,4 @@
-import { open, rm } from 'node:fs/promises';
+import { type FileHandle, open, rm } from 'node:fs/promises';
 import { basename, dirname, extname, join } from 'node:path';
 import { ADDED_HEADERS } from './columns.ts';
 import { CsvFileError } from './csvFileError.ts';
@@ -19,17 +19,12 @@ export interface FailuresFile {
 }
 
 /**
- * Begins the CSV file of an import's failures, beside the imported one and in place of an earlier import's: the line
- * and reason of each, then the row itself, so that it can be mended there and that file imported.
+ * Begins the CSV file of an import's failures, beside the imported one: the line and reason of each, then the row itself,
+ * so that it can be mended there and that file imported. No file that is there already is written over.
  */
 export async function createFailuresFile(importedFile: string, headers: string[]): Promise<FailuresFile> {
-  const extension = extname(importedFile);
-  const path = join(dirname(importedFile), `${basename(importedFile, extension)}.failed.csv`);
-  const handle = await open(path, 'w', 0o600).catch((error: Error) => {
-    throw new CsvFileError(
-      `${path}, where rows that fail are put, cannot be written: ${error.message}. Copy the CSV file to a directory of yours, and import it there.`,
-    );
-  });
+  const base = join(dirname(importedFile), basename(importedFile, extname(importedFile)));
+  const { path, handle } = await openFree(base);
   let count = 0;
   return {
     path,
@@ -44,6 +39,22 @@ export async function createFailuresFile(importedFile: string, headers: string[]
       if (count === 0) await rm(path, { force: true });
     },
   };
+}
+
+/** Opens the first of `BASE.failed.csv`, `BASE.failed-2.csv` and so on that is not there yet. */
+async function openFree(base: string): Promise<{ path: string; handle: FileHandle }> {
+  for (let number = 1; ; number++) {
+    const path = `${base}.failed${number === 1 ? '' : `-${number}`}.csv`;
+    try {
+      return { path, handle: await open(path, 'wx', 0o600) };
+    } catch (error) {
+      const { code, message } = error as NodeJS.ErrnoException;
+      if (code === 'EEXIST') continue;
+      throw new CsvFileError(
+        `${path}, where rows that fail are put, cannot be written: ${message}. Copy the CSV file to a directory of yours, and import it there.`,
+      );
+    }
+  }
 }
 
 const quote = (cell: string) => (/[",;\t\r\n]|^\s|\s$/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell);

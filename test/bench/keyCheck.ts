@@ -3,13 +3,15 @@ import { openDatabase } from '../../db/open.ts';
 import { parseKeySecrets } from '../../server/auth/keySecret.ts';
 import { identify } from '../../server/auth/verify.ts';
 import { createDeps } from '../../server/deps.ts';
+import { REQUEST_LIMITS } from '../../server/store.ts';
 
 /** Prints how many checks of a key a second the service does in process, on the PostgreSQL of the first argument. */
 const [, , url = '', seconds = '', concurrency = '', secrets = '', key = ''] = process.argv;
+const { deadline, ...timeouts } = REQUEST_LIMITS;
 const db = await openDatabase({
   kind: 'postgres',
-  timeouts: { statement: 1_500, lock: 1_000 },
-  options: { url, poolSize: 10, deadline: 1_800, prepare: true },
+  timeouts,
+  options: { url, poolSize: 10, deadline, prepare: true },
 });
 const deps = createDeps({ db, log: pino({ level: 'silent' }), keySecrets: parseKeySecrets(secrets), rateLimit: 1 });
 

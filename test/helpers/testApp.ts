@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { createTRPCClient, httpBatchLink } from '@trpc/client';
 import { pino } from 'pino';
-import { afterAll, expect, inject } from 'vitest';
+import { afterAll, inject } from 'vitest';
 import { migrate } from '../../db/migrate.ts';
 import { openDatabase } from '../../db/open.ts';
 import { asOperator } from '../../db/tenant.ts';
@@ -10,11 +10,13 @@ import { generateKeySecret, type KeySecrets, parseKeySecrets } from '../../serve
 import { createDeps, type Deps } from '../../server/deps.ts';
 import type { AppRouter } from '../../server/router.ts';
 import { issueKey, setUpOrganization } from '../../server/setup.ts';
+import { REQUEST_LIMITS } from '../../server/store.ts';
 import type { IssuedKey, Scope } from '../../shared/apiKeys.ts';
 import { transformer } from '../../shared/transformer.ts';
+import { watchKeys } from './canaries.ts';
 import { createDatabase } from './database.ts';
 
-const TIMEOUTS = { statement: 1_500, lock: 1_000 };
+const { deadline, ...TIMEOUTS } = REQUEST_LIMITS;
 
 /** A database at the newest schema; on PostgreSQL one of its own, dropped in the end. */
 async function openTestDatabase() {
@@ -28,7 +30,7 @@ async function openTestDatabase() {
   const db = await openDatabase({
     kind: 'postgres',
     timeouts: TIMEOUTS,
-    options: { url, poolSize: 10, deadline: 1_800, prepare: true },
+    options: { url, poolSize: 10, deadline, prepare: true },
   });
   await migrate(db.root);
   return {
@@ -44,7 +46,12 @@ async function openTestDatabase() {
 
 /** Tests of one file share a database, as organizations share the service's. */
 let shared: ReturnType<typeof openTestDatabase> | undefined;
-afterAll(async () => (await shared)?.close());
+/** Looks for the keys of each of the file's apps, once all are done with the database. */
+const lookOver: (() => Promise<void>)[] = [];
+afterAll(async () => {
+  for (const look of lookOver) await look();
+  await (await shared)?.close();
+});
 
 export interface TestOrganization {
   id: string;
@@ -74,7 +81,7 @@ export async function testApp(options: TestAppOptions = {}) {
   const rateLimit = options.rateLimit ?? 1_000_000;
   const deps = Object.assign(createDeps({ db, log, keySecrets, rateLimit }), options.deps);
   const app = createApp(deps);
-  const keys = new Set<string>();
+  const canaries = watchKeys(app);
 
   const organization = async (name: string): Promise<TestOrganization> => {
     const made = await setUpOrganization(db, keySecrets, {
@@ -82,7 +89,7 @@ export async function testApp(options: TestAppOptions = {}) {
       email: `${name}@example.com`,
     });
     if (!made) throw new Error('The organization exists');
-    keys.add(made.issued.key);
+    canaries.add(made.issued.key);
     return {
       id: made.organization.id,
       name: made.organization.name,
@@ -91,7 +98,7 @@ export async function testApp(options: TestAppOptions = {}) {
     };
   };
 
-  return {
+  const test = {
     app,
     db,
     deps,
@@ -108,7 +115,7 @@ export async function testApp(options: TestAppOptions = {}) {
       const issuedBy = { type: 'person', email: 'owner@example.com' } as const;
       const newKey = { organizationId, name, issuedBy, ...(scopes && { scopes }) };
       const issued: IssuedKey = await issueKey(asOperator(db, organizationId), keySecrets, newKey);
-      keys.add(issued.key);
+      canaries.add(issued.key);
       return issued;
     },
 
@@ -152,10 +159,14 @@ export async function testApp(options: TestAppOptions = {}) {
 
     async [Symbol.asyncDispose]() {
       await deps.lastUse.flush();
-      for (const key of keys) expect(logs.join(''), 'a key in the log').not.toContain(key);
-      if (options.isAlone) await close();
+      canaries.expectNoneIn(logs.join(''), 'the log');
+      canaries.expectOneAnswerEach();
+      if (!options.isAlone) return void lookOver.push(() => canaries.expectNoneKept(test));
+      await canaries.expectNoneKept(test);
+      await close();
     },
   };
+  return test;
 }
 
 export type TestApp = Awaited<ReturnType<typeof testApp>>;
