@@ -5,6 +5,7 @@ import { decodeContact, encodedPage } from '../shared/encoded.ts';
 import { comparable, encodeCursor } from '../shared/text.ts';
 import { prepared } from './prepared.ts';
 import type { Tenant } from './tenant.ts';
+import { searchable } from './wordBreaks.ts';
 
 export interface ContactListQuery {
   organizationId: string;
@@ -146,7 +147,7 @@ function matches({ tag, updatedSince }: ContactListQuery, patterns: string[]): R
 function toPatterns(search: string): string[] {
   const words = new Set(comparable(search).split(/\s+/).filter(Boolean));
   return [...words].map((word) => {
-    const escaped = word.replace(/[\\%_]/g, '\\$&');
+    const escaped = searchable(word).replace(/[\\%_]/g, '\\$&');
     return [...word].length < 3 ? `% ${escaped}%` : `%${escaped}%`;
   });
 }

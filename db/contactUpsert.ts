@@ -31,7 +31,8 @@ type Columns = Insertable<Schema['contacts']>;
 interface Pending {
   index: number;
   columns: Columns;
-  isNameGuess: boolean;
+  /** The columns that the row gives. A contact that is there already keeps what it has in the others. */
+  given: ReadonlySet<string>;
 }
 
 /**
@@ -40,35 +41,30 @@ interface Pending {
  */
 export async function upsertContacts(db: Tenant, { organizationId, rows, merge = false }: Upsert): Promise<Upserted[]> {
   const pending = rows.map(({ index, input, isNameGuess = false }): Pending => {
-    const columns = {
-      ...(merge && blank),
-      ...toColumns(input),
-      organization_id: organizationId,
-      id: uuidv7(),
-    } as Columns;
-    return { index, columns, isNameGuess };
+    const written = toColumns(input);
+    const columns = { ...BLANK, ...written, organization_id: organizationId, id: uuidv7() } as Columns;
+    const given = new Set(Object.keys(merge ? { ...BLANK, ...written } : written));
+    if (isNameGuess) for (const column of ['name', 'name_key']) given.delete(column);
+    return { index, columns, given };
   });
-  const batches = toBatches(pending);
-  const run = async (trx: Tenant) => {
+  return await inTransaction(db, async (trx) => {
     const done: Upserted[] = [];
-    for (const batch of batches) done.push(...(await upsertBatch(trx, { organizationId, batch, merge })));
+    for (const batch of toBatches(pending)) done.push(...(await upsertBatch(trx, { organizationId, batch, merge })));
     return done;
-  };
-  return batches.length > 1 ? await inTransaction(db, run) : await run(db);
+  });
 }
 
-/** Rows that one statement can write: of the same columns, and each email at most once. */
+/** Rows that one statement can write: each email at most once. The first batch has them all, in an order of its own. */
 function toBatches(pending: Pending[]): Pending[][] {
-  const batches = new Map<string, Pending[]>();
   const seen = new Map<string, number>();
+  const batches: Pending[][] = [];
   for (const row of pending) {
-    const email = row.columns.email_key;
-    const occurrence = typeof email === 'string' ? (seen.get(email) ?? 0) : 0;
-    if (typeof email === 'string') seen.set(email, occurrence + 1);
-    const key = `${String(occurrence).padStart(3, '0')} ${row.isNameGuess} ${Object.keys(row.columns).sort().join()}`;
-    batches.set(key, [...(batches.get(key) ?? []), row]);
+    const { email_key: email } = row.columns;
+    const occurrence = email ? (seen.get(email) ?? 0) : 0;
+    if (email) seen.set(email, occurrence + 1);
+    (batches[occurrence] ??= []).push(row);
   }
-  return [...batches].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, batch]) => batch);
+  return batches;
 }
 
 async function upsertBatch(
@@ -112,10 +108,8 @@ async function insertOrUpdate(
   merge: boolean,
 ): Promise<(FoundRow & { created: boolean })[]> {
   const rows = batch.map(({ columns }) => columns).sort((a, b) => (String(a.email_key) < String(b.email_key) ? -1 : 1));
-  const kept = ['organization_id', 'id', ...(batch[0]?.isNameGuess ? ['name', 'name_key'] : [])];
-  const written = Object.keys(rows[0] ?? {}).filter((column) => !kept.includes(column));
-  const newValue = merge ? mergedValue : excluded;
-  const distinct = written.map((column) => sql`${sql.ref(`contacts.${column}`)} is distinct from ${newValue(column)}`);
+  const newValue = (column: string) => ifGiven(batch, column, merge ? mergedValue(column) : excluded(column));
+  const distinct = WRITTEN.map((column) => sql`${sql.ref(`contacts.${column}`)} is distinct from ${newValue(column)}`);
   const changed: RawBuilder<SqlBool> = sql`(${sql.join(distinct, sql` or `)})`;
   return await db
     .insertInto('contacts')
@@ -125,7 +119,7 @@ async function insertOrUpdate(
         .columns(['organization_id', 'email_key'])
         .where('deleted_at', 'is', null)
         .doUpdateSet({
-          ...Object.fromEntries(written.map((column) => [column, newValue(column)])),
+          ...Object.fromEntries(WRITTEN.map((column) => [column, newValue(column)])),
           ...bumpIf(changed),
         })
         .where(changed),
@@ -133,6 +127,14 @@ async function insertOrUpdate(
     // A row that this statement inserted has no deleting transaction; one that it updated has.
     .returning(['id', 'version', 'email_key', sql<boolean>`xmax = 0`.as('created')])
     .execute();
+}
+
+/** What a contact that is there gets in `column`: the value where its row gives one, and else what it has. */
+function ifGiven(batch: Pending[], column: string, value: RawBuilder<unknown>): RawBuilder<unknown> {
+  const giving = batch.filter(({ given }) => given.has(column));
+  if (giving.length === batch.length) return value;
+  const emails = giving.map(({ columns }) => columns.email_key).filter((email) => email !== null);
+  return sql`case when excluded.email_key = any (${emails}::text[]) then ${value} else ${sql.ref(`contacts.${column}`)} end`;
 }
 
 const excluded = (column: string): RawBuilder<unknown> => sql.ref(`excluded.${column}`);
@@ -144,7 +146,7 @@ const merged: Record<string, RawBuilder<unknown>> = {
 };
 
 /** With every field in it, all rows are of the same columns: one statement writes them, whichever fields each gives. */
-const blank = toColumns({
+const BLANK = toColumns({
   email: null,
   phone: null,
   company: null,
@@ -155,6 +157,7 @@ const blank = toColumns({
   tags: [],
   customFields: {},
 });
+const WRITTEN = ['name', 'name_key', ...Object.keys(BLANK)];
 
 async function findByEmails(db: Tenant, organizationId: string, rows: Pending[]): Promise<FoundRow[]> {
   return await db

@@ -86,7 +86,7 @@ export async function deleteContact(
     .$if(expectedVersion !== undefined, (query) => query.where(isAtVersion(expectedVersion as number)))
     .returning('document')
     .executeTakeFirst();
-  return row ? decodeContact(row.document) : await explainAbsence(db, { organizationId, id });
+  return row ? decodeContact(row.document) : await explainAbsence(db, { organizationId, id, includeDeleted: true });
 }
 
 /** Undoes a deletion, unless the email was taken meanwhile. A contact that is not deleted stays as it is. */
@@ -173,11 +173,14 @@ async function unlessEmailTaken(
 }
 
 /** Why no contact of this id could be read or changed: deleted, at another version, another organization's, or nobody's. */
-async function explainAbsence(db: Tenant, { organizationId, id }: ContactId): Promise<Failure> {
+async function explainAbsence(
+  db: Tenant,
+  { organizationId, id, includeDeleted = false }: ContactId & { includeDeleted?: boolean },
+): Promise<Failure> {
   const { rows } = await sql<{ version: number | null; isDeleted: boolean | null; exists: boolean }>`
     select version, deleted_at is not null as "isDeleted", introzy_contact_exists(${id}) as exists
       from (values (0)) one left join contacts on organization_id = ${organizationId} and id = ${id}`.execute(db);
   const { version = null, isDeleted, exists } = rows[0] ?? {};
   if (version === null) return { failure: exists ? 'elsewhere' : 'absent' };
-  return isDeleted ? { failure: 'absent' } : { failure: 'version', currentVersion: version };
+  return isDeleted && !includeDeleted ? { failure: 'absent' } : { failure: 'version', currentVersion: version };
 }

@@ -18,6 +18,8 @@ export async function openEmbedded(directory: string | undefined): Promise<Links
   let endTurn = () => {};
 
   return {
+    // Whoever waits is served in the end: this database cannot be away.
+    deadline: Number.POSITIVE_INFINITY,
     async acquire() {
       const before = turn;
       const { promise, resolve } = Promise.withResolvers<void>();

@@ -26,9 +26,29 @@ export interface Link {
 
 /** Where connections come from: PostgreSQL's pool, or the one of the embedded database. */
 export interface Links {
-  acquire(): Promise<Link>;
+  /** Milliseconds from asking for a connection until its last answer. */
+  readonly deadline: number;
+  /** Throws `DatabaseUnavailable` where none is free `within` milliseconds: all of the deadline unless told. */
+  acquire(within?: number): Promise<Link>;
   release(link: Link): void;
   close(): Promise<void>;
+}
+
+/** `links` for one call: all of its connections, one after the other, have together the time that one may take. */
+export function withinOneDeadline(links: Links): Links {
+  let left = links.deadline;
+  let since = 0;
+  return {
+    ...links,
+    async acquire() {
+      since = performance.now();
+      return await links.acquire(left);
+    },
+    release(link) {
+      left -= performance.now() - since;
+      links.release(link);
+    },
+  };
 }
 
 /** Asked for before the first statement of each transaction, in the same flight; its answer goes to `onEnter`. */

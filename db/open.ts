@@ -1,6 +1,6 @@
 import { Kysely, sql } from 'kysely';
 import { openEmbedded } from './embedded.ts';
-import { type Links, linkDialect } from './link.ts';
+import { type Links, linkDialect, withinOneDeadline } from './link.ts';
 import { openPostgres, type PostgresOptions } from './postgres.ts';
 import type { Schema } from './schema.ts';
 
@@ -30,6 +30,9 @@ export async function openDatabase(config: DatabaseConfig): Promise<Database> {
   const root = new Kysely<Schema>({ dialect: linkDialect(links) });
   return { root, links, timeouts: config.timeouts, close: () => links.close() };
 }
+
+/** The database for one call: all of its transactions have together the time that one may take. */
+export const forOneCall = (db: Database): Database => ({ ...db, links: withinOneDeadline(db.links) });
 
 /** Throws `DatabaseUnavailable` where the database does not answer. */
 export async function ping({ root }: Database): Promise<void> {

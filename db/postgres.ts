@@ -34,9 +34,13 @@ export function openPostgres({ url, poolSize, deadline, prepare }: PostgresOptio
   pool.on('connect', (client) => client.on('error', () => {}));
 
   return {
-    async acquire() {
-      const until = performance.now() + deadline;
-      const client = await pool.connect().catch((error: Error) => {
+    deadline,
+    async acquire(within = deadline) {
+      const until = performance.now() + within;
+      const client = await inTime(pool.connect(), {
+        until,
+        isLate: (late) => late.release(),
+      }).catch((error: Error) => {
         throw toUnavailable(error);
       });
       return createLink(client, { until, prepare });
@@ -44,6 +48,21 @@ export function openPostgres({ url, poolSize, deadline, prepare }: PostgresOptio
     release: (link) => (link as PostgresLink).release(),
     close: () => pool.end(),
   };
+}
+
+/** What `promise` gives, or else an error at `until`; then `isLate` has it. */
+async function inTime<T>(
+  promise: Promise<T>,
+  { until, isLate }: { until: number; isLate: (value: T) => void },
+): Promise<T> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      promise.then(isLate, () => {});
+      reject(new Error('no connection in time'));
+    }, until - performance.now());
+  });
+  return await Promise.race([promise, late]).finally(() => clearTimeout(timer));
 }
 
 interface PostgresLink extends Link {

@@ -11,7 +11,7 @@ import { badRequest, describeError, fault, translateFault } from './faults.ts';
 import { toAnswer, toErrorAnswer } from './rest/envelope.ts';
 import { answerRest } from './rest/handler.ts';
 import { routes } from './rest/routes.ts';
-import { answerTrpc, TRPC_PATH } from './trpcDoor.ts';
+import { answerTrpc, TRPC_PATH, toTrpcErrorAnswer } from './trpcDoor.ts';
 
 type Env = { Bindings: Partial<HttpBindings>; Variables: { context: Context } };
 
@@ -23,8 +23,10 @@ export function createApp(deps: Deps) {
     const startedAt = performance.now();
     const context = createContext(deps, randomUUID(), c.req.raw.headers);
     c.set('context', context);
-    if (isSentTwice(c.env?.incoming?.rawHeaders ?? [])) c.res = toErrorAnswer(badRequest(SENT_TWICE), context);
-    else await next();
+    if (isSentTwice(c.env?.incoming?.rawHeaders ?? [])) {
+      const toAnswerOfDoor = c.req.path.startsWith(`${TRPC_PATH}/`) ? toTrpcErrorAnswer : toErrorAnswer;
+      c.res = toAnswerOfDoor(badRequest(SENT_TWICE), context);
+    } else await next();
     const { identity } = context.seen;
     deps.log.info({
       requestId: context.requestId,

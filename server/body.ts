@@ -1,11 +1,13 @@
+import { TRPCError } from '@trpc/server';
 import { isDeeperThan, JSON_DEPTH } from '../shared/json.ts';
 import { badRequest, fault } from './faults.ts';
 
 /** Bytes of a request's body at most. */
 export const BODY_LIMIT = 1_048_576;
 
-/** Throws unless the content type, where there is one, is JSON in UTF-8: the one that no HTML form can send. */
+/** Throws unless the content type is JSON in UTF-8, which no HTML form can send, and not compressed. */
 export function requireJson(headers: Headers) {
+  if (headers.has('content-encoding')) throw fault('UNSUPPORTED_MEDIA_TYPE');
   const [type, ...parameters] = (headers.get('content-type') ?? '').toLowerCase().split(';');
   const charset = parameters.map((parameter) => parameter.trim()).find((parameter) => parameter.startsWith('charset='));
   const isUtf8 = charset === undefined || /^charset="?utf-?8"?$/.test(charset);
@@ -17,10 +19,15 @@ export async function readText(request: Request): Promise<string> {
   if (Number(request.headers.get('content-length') ?? 0) > BODY_LIMIT) throw fault('PAYLOAD_TOO_LARGE');
   const chunks: Uint8Array[] = [];
   let size = 0;
-  for await (const chunk of request.body ?? []) {
-    size += chunk.length;
-    if (size > BODY_LIMIT) throw fault('PAYLOAD_TOO_LARGE');
-    chunks.push(chunk);
+  try {
+    for await (const chunk of request.body ?? []) {
+      size += chunk.length;
+      if (size > BODY_LIMIT) throw fault('PAYLOAD_TOO_LARGE');
+      chunks.push(chunk);
+    }
+  } catch (error) {
+    if (error instanceof TRPCError) throw error;
+    throw badRequest('The request broke off before its end');
   }
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(Buffer.concat(chunks));

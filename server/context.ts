@@ -12,8 +12,10 @@ export interface Context {
 }
 
 interface RateState {
-  /** Calls a minute. */
+  /** Calls in a window. */
   limit: number;
+  /** Seconds that it is for. */
+  window: number;
   remaining: number;
   /** Seconds until the count begins anew. */
   reset: number;
@@ -36,7 +38,7 @@ export function commonHeaders({ requestId, seen: { rate } }: Context): Record<st
   };
   if (rate) {
     // draft-ietf-httpapi-ratelimit-headers: q calls in w seconds; r are left, for t seconds.
-    headers['RateLimit-Policy'] = `"default";q=${rate.limit};w=60`;
+    headers['RateLimit-Policy'] = `"default";q=${rate.limit};w=${rate.window}`;
     headers.RateLimit = `"default";r=${rate.remaining};t=${rate.reset}`;
   }
   return headers;

@@ -86,6 +86,9 @@ export function translateFault(error: TRPCError): TRPCError {
   return error;
 }
 
+/** 503 where something that the service needs beside its database does not answer. */
+export const outOfReach = (cause: unknown) => new TRPCError({ code: 'SERVICE_UNAVAILABLE', cause });
+
 const RETRY_AFTER = { 'Retry-After': '1' };
 const unavailable = (cause: DatabaseUnavailable) =>
   new TRPCError({ code: 'SERVICE_UNAVAILABLE', message: cause.message, cause });

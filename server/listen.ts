@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { createServer, STATUS_CODES } from 'node:http';
+import { createServer, type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { getRequestListener, RequestError } from '@hono/node-server';
-import { CONNECTION_ERRORS, ERRORS } from '../shared/errors.ts';
+import type { Logger } from 'pino';
+import { CONNECTION_ERRORS, ERRORS, type ErrorDetails } from '../shared/errors.ts';
 import type { createApp } from './app.ts';
 import { type Config, ConfigError } from './config.ts';
 
@@ -20,17 +21,19 @@ export interface Listener {
   drain(): Promise<void>;
 }
 
+interface ListenOptions extends Pick<Config, 'host' | 'port'> {
+  log: Logger;
+}
+
 /** Serves `app` over HTTP. */
-export async function listen(
-  app: ReturnType<typeof createApp>,
-  { host, port }: Pick<Config, 'host' | 'port'>,
-): Promise<Listener> {
+export async function listen(app: ReturnType<typeof createApp>, { host, port, log }: ListenOptions): Promise<Listener> {
   // How often Node looks for connections that are over their time; half a minute unless told. A missing Host is answered
   // below, as Node's own answer has no body.
   const options = { ...TIMEOUTS, connectionsCheckingInterval: 1_000, requireHostHeader: false };
-  const server = createServer(options, getRequestListener(app.fetch, { errorHandler: answerRequestError }));
+  const server = createServer(options, getRequestListener(app.fetch, { errorHandler: answerRequestError(log) }));
   server.maxConnections = MAX_CONNECTIONS;
-  server.on('clientError', answerClientError);
+  server.on('clientError', answerClientError(log));
+  server.on('checkExpectation', answerExpectation(log));
   let isDraining = false;
   server.on('request', (_request, response) => {
     if (isDraining) response.setHeader('Connection', 'close');
@@ -65,20 +68,41 @@ const LISTEN_ERRORS: Record<string, string> = {
   ENOTFOUND: 'there is no such host. Set HOST to 127.0.0.1, or to 0.0.0.0 for all addresses of this machine',
 };
 
-/** What an answer carries that the app has no part in. */
-const ownHeaders = () => ({
-  'Content-Type': 'application/json; charset=UTF-8',
-  'Cache-Control': 'no-store',
-  'X-Request-Id': randomUUID(),
-});
+/** An answer that the app has no part in, and its line in the log. */
+function ownAnswer(log: Logger, { status, error, details, cause }: OwnAnswer) {
+  const requestId = randomUUID();
+  if (status >= 500) log.error({ requestId, err: cause });
+  log.info({ requestId, status, reason: (cause as NodeJS.ErrnoException | undefined)?.code });
+  const headers = {
+    'Content-Type': 'application/json; charset=UTF-8',
+    'Cache-Control': 'no-store',
+    'X-Request-Id': requestId,
+  };
+  return { status, headers, body: JSON.stringify({ success: false, error, details }) };
+}
+
+interface OwnAnswer {
+  status: number;
+  error: string;
+  details?: ErrorDetails | undefined;
+  cause?: unknown;
+}
 
 /** Answers a request whose Host or target is none: it never reaches the app. */
-function answerRequestError(error: unknown): Response {
-  const isCallers = error instanceof RequestError;
+const answerRequestError = (log: Logger) => (cause: unknown) => {
+  const isCallers = cause instanceof RequestError;
   const { status, message } = ERRORS[isCallers ? 'BAD_REQUEST' : 'INTERNAL_SERVER_ERROR'];
-  const details = isCallers ? { issues: [{ path: ['Host'], message: error.message }] } : undefined;
-  return Response.json({ success: false, error: message, details }, { status, headers: ownHeaders() });
-}
+  const details = isCallers ? { issues: [{ path: ['Host'], message: cause.message }] } : undefined;
+  const { body, headers } = ownAnswer(log, { status, error: message, details, cause });
+  return new Response(body, { status, headers });
+};
+
+/** Answers a request that expects what nobody promised (RFC 9110, section 10.1.1). */
+const answerExpectation = (log: Logger) => (_: IncomingMessage, response: ServerResponse) => {
+  const { status, message: error } = CONNECTION_ERRORS.EXPECTATION_FAILED;
+  const { headers, body } = ownAnswer(log, { status, error });
+  response.writeHead(status, { ...headers, Connection: 'close' }).end(body);
+};
 
 const CLIENT_ERRORS: Record<string, keyof typeof CONNECTION_ERRORS> = {
   HPE_HEADER_OVERFLOW: 'HEADERS_TOO_LARGE',
@@ -86,18 +110,18 @@ const CLIENT_ERRORS: Record<string, keyof typeof CONNECTION_ERRORS> = {
 };
 
 /** Answers what is no HTTP request, and therefore never reaches the app. */
-function answerClientError(error: Error & { code?: string }, socket: Socket) {
-  if (error.code === 'ECONNRESET' || !socket.writable) return socket.destroy();
-  const { status, message } = CONNECTION_ERRORS[CLIENT_ERRORS[error.code ?? ''] ?? 'NOT_HTTP'];
-  const body = JSON.stringify({ success: false, error: message });
+const answerClientError = (log: Logger) => (cause: Error & { code?: string }, socket: Socket) => {
+  if (cause.code === 'ECONNRESET' || !socket.writable) return socket.destroy();
+  const { status, message: error } = CONNECTION_ERRORS[CLIENT_ERRORS[cause.code ?? ''] ?? 'NOT_HTTP'];
+  const { headers, body } = ownAnswer(log, { status, error, cause });
   socket.end(
     [
       `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
-      ...Object.entries(ownHeaders()).map((header) => header.join(': ')),
+      ...Object.entries(headers).map((header) => header.join(': ')),
       `Content-Length: ${Buffer.byteLength(body)}`,
       'Connection: close',
       '',
       body,
     ].join('\r\n'),
   );
-}
+};

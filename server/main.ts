@@ -30,7 +30,7 @@ async function start() {
   opened.defer(() => store.close());
   const deps = createDeps({ db: store.db, log, keySecrets: store.keySecrets, rateLimit: config.rateLimit });
   opened.defer(() => deps.lastUse.flush());
-  const server = await listen(createApp(deps), config);
+  const server = await listen(createApp(deps), { ...config, log });
   opened.defer(() => {
     deps.isDraining = true;
     return server.drain();

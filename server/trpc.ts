@@ -1,5 +1,4 @@
 import { getTRPCErrorFromUnknown, initTRPC } from '@trpc/server';
-import { RateLimiterRes } from 'rate-limiter-flexible';
 import type { KeyIdentity } from '../db/keyUse.ts';
 import { redactKeys, type Scope } from '../shared/apiKeys.ts';
 import { Id } from '../shared/text.ts';
@@ -7,6 +6,7 @@ import { transformer } from '../shared/transformer.ts';
 import { identify, type Principal } from './auth/verify.ts';
 import type { Context } from './context.ts';
 import { badRequest, describeError, fault, insufficientScope, translateFault, unauthorized } from './faults.ts';
+import { countCall, dropCount, keepCount } from './rate.ts';
 
 const t = initTRPC.context<Context>().create({
   // Also where NODE_ENV says otherwise: a stack never leaves the server.
@@ -50,21 +50,27 @@ export const router = t.router;
  */
 const procedureFor = (scope?: Scope) =>
   t.procedure.use(async ({ ctx, next, getRawInput }) => {
+    let principal: Principal | undefined;
     try {
       const identified = await identify(ctx.deps, ctx.credential);
       if (!identified.ok) throw unauthorized(identified.refusal);
-      const { principal } = identified;
+      ({ principal } = identified);
       const { identity, tenant } = principal;
-      return await onlyIfAdmitted(ctx, principal, async () => {
-        await countCall(ctx, identity.keyId);
+      ctx.seen.identity = identity;
+      return await onlyIfAdmitted(principal, async () => {
+        await countCall(ctx, identified.principal);
         if (scope) requireScopes(identity, [scope]);
         refuseForeign(identity.organizationId, await getRawInput());
         const result = await next({ ctx: { identity, tenant, organizationId: identity.organizationId } });
         if (!result.ok) throw result.error;
         return result;
       });
-    } catch (error) {
-      throw translateFault(getTRPCErrorFromUnknown(error));
+    } catch (cause) {
+      const error = translateFault(getTRPCErrorFromUnknown(cause));
+      if (principal && error.code === 'UNAUTHORIZED') await dropCount(ctx, principal);
+      throw error;
+    } finally {
+      if (principal) await keepCount(ctx, principal);
     }
   });
 
@@ -75,7 +81,7 @@ export const scopedProcedure = (scope: Scope) => procedureFor(scope);
  * No answer leaves before the database has admitted the key. Most calls do that with their own query; the others, and those
  * that fail before it, do it at the end, so that a stranger learns nothing but the refusal.
  */
-async function onlyIfAdmitted<T>(ctx: Context, { identity, isAdmitted, admit }: Principal, call: () => Promise<T>) {
+async function onlyIfAdmitted<T>({ isAdmitted, admit }: Principal, call: () => Promise<T>) {
   try {
     const result = await call();
     if (!isAdmitted()) await admit();
@@ -85,8 +91,6 @@ async function onlyIfAdmitted<T>(ctx: Context, { identity, isAdmitted, admit }: 
     const isSettled = code === 'UNAUTHORIZED' || code === 'SERVICE_UNAVAILABLE';
     if (!isAdmitted() && !isSettled) await admit();
     throw error;
-  } finally {
-    if (isAdmitted()) ctx.seen.identity = identity;
   }
 }
 
@@ -101,16 +105,4 @@ function refuseForeign(organizationId: string, input: unknown) {
   if (typeof input !== 'object' || input === null || !('organizationId' in input)) return;
   const named = Id.safeParse(input.organizationId);
   if (named.success && named.data !== organizationId) throw fault('FORBIDDEN');
-}
-
-/** Counts one call of a key, and throws where it is one too many; a batch makes as many calls as it has. */
-async function countCall({ deps: { rateLimiter }, seen }: Context, keyId: string) {
-  const used = await rateLimiter.consume(keyId).catch((rejection: unknown) => {
-    if (rejection instanceof RateLimiterRes) return rejection;
-    throw rejection;
-  });
-  const { points: limit } = rateLimiter;
-  const reset = Math.max(Math.ceil(used.msBeforeNext / 1000), 1);
-  seen.rate = { limit, remaining: used.remainingPoints, reset };
-  if (used.consumedPoints > limit) throw fault('TOO_MANY_REQUESTS', { headers: { 'Retry-After': String(reset) } });
 }

@@ -10,6 +10,8 @@ import { appRouter } from './router.ts';
 const BATCH_LIMIT = 20;
 
 export const TRPC_PATH = '/trpc';
+const ALLOWED = 'GET, POST';
+const JSON_TYPE = 'application/json';
 
 /** Answers a tRPC request. */
 export async function answerTrpc(
@@ -17,7 +19,9 @@ export async function answerTrpc(
   { context, onError }: { context: Context; onError: (error: TRPCError) => void },
 ): Promise<Response> {
   try {
-    return await fetchRequestHandler({
+    // To HEAD tRPC answers with nothing, headers included.
+    if (request.method === 'HEAD') throw fault('METHOD_NOT_SUPPORTED', { headers: { Allow: ALLOWED } });
+    const answer = await fetchRequestHandler({
       endpoint: TRPC_PATH,
       router: appRouter,
       req: await toPlainRequest(request),
@@ -26,22 +30,30 @@ export async function answerTrpc(
       onError: ({ error }) => onError(error),
       responseMeta: ({ errors }) => ({ headers: new Headers({ ...commonHeaders(context), ...headersOf(errors) }) }),
     });
+    // Of a request that it refuses before any call tRPC does not say that the answer is JSON.
+    if (answer.headers.get('content-type')?.startsWith('text/')) answer.headers.set('content-type', JSON_TYPE);
+    return answer;
   } catch (cause) {
     const error = getTRPCErrorFromUnknown(cause);
     onError(error);
-    const shape = getTRPCErrorShape({
-      config: appRouter._def._config,
-      error,
-      type: 'unknown',
-      path: undefined,
-      input: undefined,
-      ctx: context,
-    });
-    return Response.json(
-      { error: transformer.serialize(shape) },
-      { status: describeError(error).status, headers: { ...commonHeaders(context), ...headersOf([error]) } },
-    );
+    return toTrpcErrorAnswer(error, context);
   }
+}
+
+/** The answer to a request that came to no procedure. */
+export function toTrpcErrorAnswer(error: TRPCError, context: Context): Response {
+  const shape = getTRPCErrorShape({
+    config: appRouter._def._config,
+    error,
+    type: 'unknown',
+    path: undefined,
+    input: undefined,
+    ctx: context,
+  });
+  return Response.json(
+    { error: transformer.serialize(shape) },
+    { status: describeError(error).status, headers: { ...commonHeaders(context), ...headersOf([error]) } },
+  );
 }
 
 /**
@@ -49,14 +61,14 @@ export async function answerTrpc(
  * bytes, as the input of a mutation, and stream its answer under a status that no longer depends on it.
  */
 async function toPlainRequest(request: Request): Promise<Request> {
-  if (request.method === 'GET' || request.method === 'HEAD') {
+  if (request.method === 'GET') {
     const asksForStream = request.headers.has('trpc-accept') || request.headers.get('accept')?.includes('jsonl');
     return asksForStream || request.headers.has('content-type') ? new Request(request.url) : request;
   }
-  if (request.method !== 'POST') throw fault('METHOD_NOT_SUPPORTED', { headers: { Allow: 'GET, POST' } });
+  if (request.method !== 'POST') throw fault('METHOD_NOT_SUPPORTED', { headers: { Allow: ALLOWED } });
   requireJson(request.headers);
   const body = await readText(request);
-  return new Request(request.url, { method: 'POST', headers: { 'content-type': 'application/json' }, body });
+  return new Request(request.url, { method: 'POST', headers: { 'content-type': JSON_TYPE }, body });
 }
 
 /** The headers of all errors, of which the first one counts. */

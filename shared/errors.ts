@@ -33,6 +33,7 @@ export type ErrorCode = keyof typeof ERRORS;
 export const CONNECTION_ERRORS = {
   NOT_HTTP: { status: 400, message: 'Not an HTTP request' },
   TIMEOUT: { status: 408, message: 'The request did not arrive in time' },
+  EXPECTATION_FAILED: { status: 417, message: 'An Expect header may be 100-continue alone' },
   HEADERS_TOO_LARGE: { status: 431, message: 'The request headers are too large' },
 } as const;
 

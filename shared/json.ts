@@ -40,6 +40,13 @@ function firstFlaw(values: unknown[]): string | undefined {
   return undefined;
 }
 
+/** Characters that PostgreSQL keeps of a value, and answers with: numbers without exponents, 1e300 with all of its zeros. */
+const storedSize = (value: object) =>
+  JSON.stringify(value, (_, item: unknown) => {
+    const [digits = '', exponent] = typeof item === 'number' ? String(item).split('e') : [];
+    return exponent === undefined ? item : '0'.repeat(digits.length + Math.abs(Number(exponent)));
+  }).length;
+
 /** A JSON object of at most 64 KiB. */
 export const JsonObject = z.custom<Record<string, unknown>>().superRefine((value: unknown, context) => {
   const fail = (message: string) => context.addIssue({ code: 'custom', message });
@@ -47,6 +54,5 @@ export const JsonObject = z.custom<Record<string, unknown>>().superRefine((value
   if (isDeeperThan(value, JSON_DEPTH)) return fail(`Must not nest deeper than ${JSON_DEPTH}`);
   const flaw = findFlaw(value);
   if (flaw !== undefined) return fail(flaw);
-  if (JSON.stringify(value).length > CUSTOM_FIELDS_SIZE)
-    fail(`Must be at most ${CUSTOM_FIELDS_SIZE} characters of JSON`);
+  if (storedSize(value) > CUSTOM_FIELDS_SIZE) fail(`Must be at most ${CUSTOM_FIELDS_SIZE} characters of JSON`);
 });

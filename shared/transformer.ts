@@ -23,6 +23,7 @@ export const transformer = {
    */
   deserialize<T>(value: SuperJSONResult): T {
     if (isDeeperThan(value, JSON_DEPTH)) throw new RangeError(`JSON nests deeper than ${JSON_DEPTH}`);
+    if (typeof value !== 'object' || value === null) throw new TypeError('It must be an object such as {"json":{}}');
     const { json, meta } = value;
     if (!isHarmless(meta?.values)) throw new TypeError(`No types but ${[...TYPES].join(', ')} are taken`);
     return superjson.deserialize<T>(meta?.values ? { json, meta: { values: meta.values, v: meta.v ?? 0 } } : { json });

@@ -136,7 +136,7 @@ test('The grants are those of the migration, to the column', async () => {
       group by 1, 2 order by 1, 2`,
   );
   expect(tables.map(({ role, relname, may }) => `${role} ${relname} ${may}`)).toEqual([
-    'introzy_app api_key_secrets DELETE,INSERT,SELECT,UPDATE',
+    'introzy_app api_key_secrets INSERT,SELECT,UPDATE',
     'introzy_app api_keys INSERT,SELECT,UPDATE',
     'introzy_app contacts INSERT,SELECT,UPDATE',
     'introzy_app organizations SELECT',

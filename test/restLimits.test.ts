@@ -13,6 +13,7 @@ const NOBODY = '01890000-0000-7000-8000-000000000000';
 function failingApp({ deps }: TestApp, error: Error, where: 'acquire' | 'send') {
   const fail = () => Promise.reject(error);
   const links: Links = {
+    deadline: 1_000,
     acquire: where === 'acquire' ? fail : async () => ({ send: fail }),
     release: () => {},
     close: async () => {},

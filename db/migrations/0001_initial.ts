@@ -1,4 +1,5 @@
 import { type Kysely, sql } from 'kysely';
+import { WORD_BREAKS } from '../wordBreaks.ts';
 
 /**
  * Organizations, their keys and their contacts.
@@ -7,7 +8,9 @@ import { type Kysely, sql } from 'kysely';
  * nothing; `introzy_lookup` owns the few functions that look across a policy, and may read no more than they need.
  */
 export async function up(db: Kysely<unknown>): Promise<void> {
-  for (const part of [extensions, roles, documents, tables, indexes, policies, functions, lookups]) {
+  const { rows } = await sql<{ schema: string }>`select quote_ident(current_schema()) as schema`.execute(db);
+  const schema = rows[0]?.schema ?? 'public';
+  for (const part of [extensions, roles, documents, tables, indexes, policies, functions, lookups(schema)]) {
     for (const statement of part) await sql.raw(statement).execute(db);
   }
 }
@@ -35,13 +38,10 @@ const roles = [
 
 // A contact as the API shows it, made when it is written: it is read many times, and to write it as JSON at each reading
 // would cost the database more than to find it. What these functions do depends on no setting, whatever PostgreSQL must
-// assume of dates and of JSON in general.
+// assume of dates and of JSON in general. They name nothing of ours: a restore of a dump writes the rows anew, and finds
+// no schema but PostgreSQL's own.
+const iso = (date: string) => `to_char(${date} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`;
 const documents = [
-  // As JavaScript writes a date.
-  `create function introzy_iso(p_at timestamptz) returns text language plpgsql immutable parallel safe as $$
-  begin
-    return to_char(p_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"');
-  end $$`,
   `create function introzy_contact_document(
     p_id uuid, p_organization_id uuid, p_name text, p_email text, p_phone text, p_company text, p_title text,
     p_location text, p_linkedin_url text, p_notes text, p_tags text[], p_custom_fields jsonb,
@@ -53,8 +53,8 @@ const documents = [
         select p_id as "id", p_organization_id as "organizationId", p_name as "name", p_email as "email",
           p_phone as "phone", p_company as "company", p_title as "title", p_location as "location",
           p_linkedin_url as "linkedinUrl", p_notes as "notes", p_tags as "tags", p_custom_fields as "customFields",
-          introzy_iso(p_created_at) as "createdAt", introzy_iso(p_updated_at) as "updatedAt",
-          introzy_iso(p_deleted_at) as "deletedAt", p_version as "version"
+          ${iso('p_created_at')} as "createdAt", ${iso('p_updated_at')} as "updatedAt",
+          ${iso('p_deleted_at')} as "deletedAt", p_version as "version"
       ) contact
     );
   end $$`,
@@ -108,8 +108,9 @@ const tables = [
     name_key text not null,
     email_key text,
     company_key text,
-    search text generated always as
-      (' ' || name_key || ' ' || coalesce(email_key, '') || ' ' || coalesce(company_key, '')) stored,
+    search text generated always as (regexp_replace(
+      ' ' || name_key || ' ' || coalesce(email_key, '') || ' ' || coalesce(company_key, ''),
+      '([${WORD_BREAKS}]+)(?=[^ ${WORD_BREAKS}])', '\\1 ', 'g')) stored,
     created_at timestamptz(3) not null default now(),
     updated_at timestamptz(3) not null default now(),
     deleted_at timestamptz(3),
@@ -150,8 +151,7 @@ const policies = [
   'alter table organizations enable row level security',
   'create policy tenant on organizations for select to introzy_app using (id = introzy_organization_id())',
   'grant select on organizations to introzy_app',
-  'grant select, insert, update on api_keys, contacts to introzy_app',
-  'grant select, insert, update, delete on api_key_secrets to introzy_app',
+  'grant select, insert, update on api_keys, api_key_secrets, contacts to introzy_app',
   'grant select (organization_id, id, scopes) on api_keys to introzy_lookup',
   'grant select (organization_id, api_key_id, digest) on api_key_secrets to introzy_lookup',
   'grant select (organization_id, id, search, tags, updated_at, deleted_at) on contacts to introzy_lookup',
@@ -198,7 +198,7 @@ const functions = [
   end $$`,
 ];
 
-const lookups = [
+const lookups = (schema: string) => [
   // Which key a digest belongs to, valid or not: what a request needs to know before it can name an organization.
   `create function introzy_identify(p_digests bytea[])
   returns table (organization_id uuid, api_key_id uuid, scopes text[]) language sql stable security definer
@@ -218,7 +218,7 @@ const lookups = [
   // values; OFFSET 0 keeps the planner from walking the primary key in the hope of an early match.
   `create function introzy_matching_contacts(
     p_patterns text[], p_tag text, p_updated_since timestamptz, p_include_deleted boolean, p_from uuid, p_limit int)
-  returns setof uuid language plpgsql stable security definer set search_path = public, pg_temp as $$
+  returns setof uuid language plpgsql stable security definer set search_path = ${schema}, pg_temp as $$
   begin
     return query execute
       'select id from (select id from contacts where organization_id = introzy_organization_id()'
@@ -230,7 +230,7 @@ const lookups = [
       || ' offset 0) matches order by id desc limit $5'
       using p_patterns, p_tag, p_updated_since, p_from, p_limit;
   end $$`,
-  'grant create on schema public to introzy_lookup',
+  `grant create on schema ${schema} to introzy_lookup`,
   ...[
     'introzy_identify(bytea[])',
     'introzy_api_key_exists(uuid)',
@@ -241,7 +241,7 @@ const lookups = [
     `grant execute on function ${signature} to introzy_app`,
     `alter function ${signature} owner to introzy_lookup`,
   ]),
-  'revoke create on schema public from introzy_lookup',
+  `revoke create on schema ${schema} from introzy_lookup`,
   // A member would come under the policies that let introzy_lookup read every row.
   'revoke introzy_lookup from current_user',
 ];

@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto';
 import { identifyKey, type KeyIdentity, redigestSecret } from '../../db/keyUse.ts';
+import { forOneCall } from '../../db/open.ts';
 import { admitKey, asKey, asNobody, asOperator, type Tenant } from '../../db/tenant.ts';
 import type { KeyRefusal } from '../../shared/errors.ts';
 import type { Deps } from '../deps.ts';
@@ -10,16 +11,25 @@ import { digestsOf } from './keySecret.ts';
 export interface RememberedKey {
   identity: KeyIdentity;
   digests: Buffer[];
+  /** The database admitted it, and has not refused it since. */
+  wasAdmitted: boolean;
 }
 
 /** Whose key it is, and the way to that organization's data, which checks the key each time. */
 export interface Principal {
   identity: KeyIdentity;
   tenant: Tenant;
+  /**
+   * What the call counts against: the key, or, of a secret that the database has not admitted yet, the secret alone. Who
+   * holds one that was cut off is not to use up the rate of the key's owner.
+   */
+  countedAs: string;
   /** True once the database has admitted the key, in a transaction of this call's. */
   isAdmitted(): boolean;
   /** Has the database check the key, for a call that has not read or written anything. */
   admit(): Promise<void>;
+  /** Notes that the database has refused it instead. */
+  refuse(): void;
 }
 
 /**
@@ -31,37 +41,44 @@ export async function identify(
   credential: Credential,
 ): Promise<{ ok: true; principal: Principal } | { ok: false; refusal: KeyRefusal }> {
   if (!credential.ok) return credential;
-  const { identity, digests } = (await recall(deps, credential.key)) ?? {};
-  if (!identity || !digests) return { ok: false, refusal: 'unknown' };
+  const db = forOneCall(deps.db);
+  // Remembered by its SHA-256, as the key itself is not to be kept.
+  const memo = hash('sha256', credential.key, 'base64');
+  const remembered = deps.keys.get(memo) ?? (await lookUp({ ...deps, db }, credential.key));
+  if (!remembered) return { ok: false, refusal: 'unknown' };
+  deps.keys.set(memo, remembered);
 
-  const { organizationId } = identity;
+  const { identity, digests } = remembered;
+  const { organizationId, keyId } = identity;
+  const countedAs = remembered.wasAdmitted ? keyId : memo;
   let isAdmitted = false;
   const onAdmitted = (secretId: string) => {
     if (isAdmitted) return;
     isAdmitted = true;
+    remembered.wasAdmitted = true;
     deps.lastUse.note(identity);
     if (secretId !== deps.keySecrets[0].id) redigest(deps, organizationId, digests);
   };
   const key = { organizationId, digests, onAdmitted };
   const principal: Principal = {
     identity,
-    tenant: asKey(deps.db, key),
+    tenant: asKey(db, key),
+    countedAs,
     isAdmitted: () => isAdmitted,
-    admit: () => admitKey(deps.db, key),
+    admit: () => admitKey(db, key),
+    refuse: () => void (remembered.wasAdmitted = false),
   };
   return { ok: true, principal };
 }
 
-/** What a key is, from memory where it was seen before. Remembered by its SHA-256, as the key itself is not to be kept. */
-async function recall(deps: Deps, key: string): Promise<RememberedKey | undefined> {
-  const memo = hash('sha256', key, 'base64');
-  const remembered = deps.keys.get(memo);
-  if (remembered) return remembered;
-  const digests = digestsOf(key, deps.keySecrets);
-  const identity = await identifyKey(asNobody(deps.db), digests);
-  if (!identity) return undefined;
-  deps.keys.set(memo, { identity, digests });
-  return { identity, digests };
+/** What a key is, from the database. */
+async function lookUp(
+  { db, keySecrets }: Pick<Deps, 'db' | 'keySecrets'>,
+  key: string,
+): Promise<RememberedKey | undefined> {
+  const digests = digestsOf(key, keySecrets);
+  const identity = await identifyKey(asNobody(db), digests);
+  return identity && { identity, digests, wasAdmitted: false };
 }
 
 /**

@@ -7,7 +7,7 @@ import type { TestApp } from './testApp.ts';
 const KEY = new RegExp(`${KEY_PREFIX}[0-9a-f]{64}`, 'g');
 
 /** The keys in a text, each once. */
-export const keysIn = (text: string): string[] => [...new Set(text.match(KEY))];
+const keysIn = (text: string): string[] => [...new Set(text.match(KEY))];
 
 /** The part of a key that nobody but its holder may know: its first characters are its hint. */
 const secretOf = (key: string) => key.slice(KEY_PREFIX.length + 8);

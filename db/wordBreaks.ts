@@ -1,0 +1,11 @@
+/**
+ * What ends a word, for the search, beside blanks: control characters, ASCII punctuation, and the blocks of Latin-1,
+ * general and CJK punctuation. For a bracket of a regular expression, in JavaScript and in PostgreSQL alike.
+ * Migration 0001 made the column with these: others need a migration that makes it anew.
+ */
+export const WORD_BREAKS = '\\t-\\r!-/:-@\\[-`{-~\\u00a0-\\u00bf\\u2000-\\u206f\\u3000-\\u303f';
+
+const BREAK = new RegExp(`([${WORD_BREAKS}]+)(?=[^ ${WORD_BREAKS}])`, 'g');
+
+/** Text as it is searched, with a blank before each word: `jean-lu` → `jean- lu`. The column `search` is made the same way. */
+export const searchable = (text: string) => text.replace(BREAK, '$1 ');

@@ -1,0 +1,30 @@
+import { RateLimiterRes } from 'rate-limiter-flexible';
+import type { Principal } from './auth/verify.ts';
+import type { Context } from './context.ts';
+import { fault, outOfReach } from './faults.ts';
+
+/** Counts one call, and throws where it is one too many; a batch makes as many calls as it has. */
+export async function countCall({ deps: { rateLimiter }, seen }: Context, { countedAs }: Principal): Promise<void> {
+  const used = await rateLimiter.consume(countedAs).catch((rejection: unknown) => {
+    if (rejection instanceof RateLimiterRes) return rejection;
+    throw outOfReach(rejection);
+  });
+  const { points: limit, duration: window } = rateLimiter;
+  const reset = Math.max(Math.ceil(used.msBeforeNext / 1000), 1);
+  seen.rate = { limit, window, remaining: used.remainingPoints, reset };
+  if (used.consumedPoints > limit) throw fault('TOO_MANY_REQUESTS', { headers: { 'Retry-After': String(reset) } });
+}
+
+/** Once the database has admitted it, a call is the key's. */
+export async function keepCount({ deps: { rateLimiter } }: Context, principal: Principal): Promise<void> {
+  const { identity, countedAs, isAdmitted } = principal;
+  if (countedAs !== identity.keyId && isAdmitted()) await rateLimiter.penalty(identity.keyId);
+}
+
+/** A call that the database refused is not the key's, nor is the state of its rate for the caller to see. */
+export async function dropCount({ deps: { rateLimiter }, seen }: Context, principal: Principal): Promise<void> {
+  const { identity, countedAs, refuse } = principal;
+  refuse();
+  delete seen.rate;
+  if (countedAs === identity.keyId) await rateLimiter.reward(identity.keyId);
+}
