@@ -47,11 +47,14 @@ export async function upsertContacts(db: Tenant, { organizationId, rows, merge =
     if (isNameGuess) for (const column of ['name', 'name_key']) given.delete(column);
     return { index, columns, given };
   });
-  return await inTransaction(db, async (trx) => {
+  const batches = toBatches(pending);
+  const run = async (trx: Tenant) => {
     const done: Upserted[] = [];
-    for (const batch of toBatches(pending)) done.push(...(await upsertBatch(trx, { organizationId, batch, merge })));
+    for (const batch of batches) done.push(...(await upsertBatch(trx, { organizationId, batch, merge })));
     return done;
-  });
+  };
+  // One batch is one statement, which needs no transaction around it to hold its rows for longer.
+  return batches.length > 1 ? await inTransaction(db, run) : await run(db);
 }
 
 /** Rows that one statement can write: each email at most once. The first batch has them all, in an order of its own. */
@@ -109,7 +112,8 @@ async function insertOrUpdate(
 ): Promise<(FoundRow & { created: boolean })[]> {
   const rows = batch.map(({ columns }) => columns).sort((a, b) => (String(a.email_key) < String(b.email_key) ? -1 : 1));
   const newValue = (column: string) => ifGiven(batch, column, merge ? mergedValue(column) : excluded(column));
-  const distinct = WRITTEN.map((column) => sql`${sql.ref(`contacts.${column}`)} is distinct from ${newValue(column)}`);
+  const written = WRITTEN.filter((column) => batch.some(({ given }) => given.has(column)));
+  const distinct = written.map((column) => sql`${sql.ref(`contacts.${column}`)} is distinct from ${newValue(column)}`);
   const changed: RawBuilder<SqlBool> = sql`(${sql.join(distinct, sql` or `)})`;
   return await db
     .insertInto('contacts')
@@ -119,7 +123,7 @@ async function insertOrUpdate(
         .columns(['organization_id', 'email_key'])
         .where('deleted_at', 'is', null)
         .doUpdateSet({
-          ...Object.fromEntries(WRITTEN.map((column) => [column, newValue(column)])),
+          ...Object.fromEntries(written.map((column) => [column, newValue(column)])),
           ...bumpIf(changed),
         })
         .where(changed),

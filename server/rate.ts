@@ -15,16 +15,13 @@ export async function countCall({ deps: { rateLimiter }, seen }: Context, { coun
   if (used.consumedPoints > limit) throw fault('TOO_MANY_REQUESTS', { headers: { 'Retry-After': String(reset) } });
 }
 
-/** Once the database has admitted it, a call is the key's. */
-export async function keepCount({ deps: { rateLimiter } }: Context, principal: Principal): Promise<void> {
-  const { identity, countedAs, isAdmitted } = principal;
-  if (countedAs !== identity.keyId && isAdmitted()) await rateLimiter.penalty(identity.keyId);
-}
-
 /** A call that the database refused is not the key's, nor is the state of its rate for the caller to see. */
-export async function dropCount({ deps: { rateLimiter }, seen }: Context, principal: Principal): Promise<void> {
+export async function dropCount({ deps: { rateLimiter, log }, seen }: Context, principal: Principal): Promise<void> {
   const { identity, countedAs, refuse } = principal;
   refuse();
   delete seen.rate;
-  if (countedAs === identity.keyId) await rateLimiter.reward(identity.keyId);
+  if (countedAs !== identity.keyId) return;
+  await rateLimiter
+    .reward(identity.keyId)
+    .catch((error: unknown) => log.warn({ err: error, keyId: identity.keyId }, 'a refused call stays counted'));
 }

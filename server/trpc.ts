@@ -6,7 +6,7 @@ import { transformer } from '../shared/transformer.ts';
 import { identify, type Principal } from './auth/verify.ts';
 import type { Context } from './context.ts';
 import { badRequest, describeError, fault, insufficientScope, translateFault, unauthorized } from './faults.ts';
-import { countCall, dropCount, keepCount } from './rate.ts';
+import { countCall, dropCount } from './rate.ts';
 
 const t = initTRPC.context<Context>().create({
   // Also where NODE_ENV says otherwise: a stack never leaves the server.
@@ -69,8 +69,6 @@ const procedureFor = (scope?: Scope) =>
       const error = translateFault(getTRPCErrorFromUnknown(cause));
       if (principal && error.code === 'UNAUTHORIZED') await dropCount(ctx, principal);
       throw error;
-    } finally {
-      if (principal) await keepCount(ctx, principal);
     }
   });
 

@@ -105,6 +105,23 @@ test('A version is asked of a contact that is there: 404 and 403 come first', as
   });
 });
 
+test('A deleted contact is deleted again at its version alone, or at any where none is expected', async () => {
+  await using app = await testApp();
+  const { contacts } = app.trpc(app.one.key);
+  const { id } = await contacts.create.mutate({ name: 'Ada' });
+  await contacts.delete.mutate({ id });
+  const remove = (headers = {}) => app.api(app.one.key, 'DELETE', `/api/contacts/${id}`, undefined, headers);
+  for (const tag of ['"1"', '"3"', 'W/"2"', '"abc"']) {
+    const answer = await remove({ 'if-match': tag });
+    expect([answer.status, answer.body.details], tag).toEqual([412, { currentVersion: 2 }]);
+    await expect(contacts.delete.mutate({ id, expectedVersion: 1 })).rejects.toMatchObject(stale(2));
+  }
+  for (const headers of [{}, { 'if-match': '*' }, { 'if-match': '"2"' }]) {
+    const answer = await remove(headers);
+    expect([answer.status, answer.body.data.version]).toEqual([200, 2]);
+  }
+});
+
 test('A contact that is nobody’s is 404, another organization’s 403, to every procedure', async () => {
   await using app = await testApp();
   const { contacts } = app.trpc(app.one.key);

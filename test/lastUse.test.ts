@@ -1,5 +1,5 @@
 import { sql } from 'kysely';
-import { expect, inject, test } from 'vitest';
+import { expect, inject, test, vi } from 'vitest';
 import { recordKeyUses } from '../db/keyUse.ts';
 import { asOperator } from '../db/tenant.ts';
 import { createLastUse } from '../server/auth/lastUse.ts';
@@ -96,6 +96,31 @@ test('The last use never goes back, and is never later than the clock of the dat
   const uses = Array.from({ length: 20 }, (_, index) => ({ keyId: apiKey.id, millisecondsAgo: 1_000 * (20 - index) }));
   await Promise.all(uses.map((use) => recordKeyUses(tenant, { organizationId, uses: [use] })));
   expect(await read(app, apiKey.id)).toBe(recorded);
+});
+
+test('A key that is in use is recorded again within a minute', async () => {
+  await using app = await testApp();
+  const timers = vi.spyOn(globalThis, 'setTimeout');
+  /** The delays, in milliseconds, of all timers that are set as the use of a key is noted. */
+  const delaysOf = async (more: { interval?: number }) => {
+    const { apiKey } = await app.issue(app.one.id);
+    const lastUse = createLastUse({ db: app.db, log: app.deps.log, ...more });
+    timers.mockClear();
+    lastUse.note({ organizationId: app.one.id, keyId: apiKey.id });
+    await new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
+    const delays = timers.mock.calls.map(([, delay]) => Number(delay));
+    await lastUse.flush();
+    return delays;
+  };
+  try {
+    // So it is a timer that has a use recorded.
+    expect(await delaysOf({ interval: 54_321 })).toContain(54_321);
+    const delays = await delaysOf({});
+    expect(delays.length).toBeGreaterThan(0);
+    expect(Math.max(...delays)).toBeLessThanOrEqual(60_000);
+  } finally {
+    timers.mockRestore();
+  }
 });
 
 test('A use that could not be recorded is recorded later', async () => {

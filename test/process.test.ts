@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { readFile, rm, stat } from 'node:fs/promises';
+import { mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, inject, test } from 'vitest';
@@ -92,6 +93,64 @@ if (inject('database').kind === 'embedded') {
     await rm(join(place.dataDirectory, 'key-secrets'));
     expect(await refusal(place.environment)).toMatch(/key-secrets is missing.*Put it back, or set INTROZY_KEY_SECRETS/);
     expect(existsSync(join(place.dataDirectory, 'key-secrets'))).toBe(false);
+  });
+
+  // Where the system tells of its processes.
+  if (existsSync('/proc/self/stat')) {
+    test('The data is held by who has it, also where somebody deleted the lock', PATIENCE, async () => {
+      await using place = await makePlace();
+      await using first = await startService(place.environment);
+      const [key = ''] = first.output().match(/introzy_[0-9a-f]{64}/) ?? [];
+      for (let attempt = 0; attempt < 2; attempt++) {
+        await rm(join(place.dataDirectory, 'lock'));
+        const said = await refusal(place.environment);
+        expect(said).toContain(`process ${first.pid}.`);
+        expect(said).toContain(place.dataDirectory);
+      }
+      expect((await first.call(key, 'POST', '/api/contacts', { name: 'Kept' })).status).toBe(201);
+      await first[Symbol.asyncDispose]();
+      await using second = await startService(place.environment);
+      expect((await second.call(key, 'GET', '/api/contacts?search=kept')).body.data).toHaveLength(1);
+    });
+  }
+
+  test('What a start that was cut off left of its secrets does not stop the next one', PATIENCE, async () => {
+    await using place = await makePlace();
+    await mkdir(place.dataDirectory, { recursive: true, mode: 0o700 });
+    const rest = join(place.dataDirectory, 'key-secrets.new');
+    await writeFile(rest, 'half a sec', { mode: 0o600 });
+    await using service = await startService(place.environment);
+    const [key = ''] = service.output().match(/introzy_[0-9a-f]{64}/) ?? [];
+    expect((await service.call(key, 'GET', '/api/keys/current')).status).toBe(200);
+    expect(existsSync(rest)).toBe(false);
+    const file = join(place.dataDirectory, 'key-secrets');
+    expect(((await stat(file)).mode & 0o777).toString(8)).toBe('600');
+    expect(await readFile(file, 'utf8')).toMatch(/^[\w-]+:[\w-]{43}\n$/);
+  });
+
+  test('A data directory that cannot be one, and a port that is taken, are sentences', PATIENCE, async () => {
+    await using place = await makePlace();
+    const file = `${place.dataDirectory}-file`;
+    await writeFile(file, 'not a directory');
+    for (const DATA_DIR of [file, join(file, 'below')]) {
+      const said = await refusal({ DATA_DIR });
+      expect(said).toContain(`DATA_DIR (${DATA_DIR}) cannot be used`);
+      expect(said.trim().split('\n')).toHaveLength(1);
+    }
+    expect(await readFile(file, 'utf8')).toBe('not a directory');
+
+    const taken = createServer();
+    await new Promise<void>((resolve) => taken.listen(0, '127.0.0.1', resolve));
+    const { port } = taken.address() as AddressInfo;
+    try {
+      const said = await refusal({ ...place.environment, PORT: String(port) });
+      expect(said).toMatch(new RegExp(`cannot listen at 127\\.0\\.0\\.1, port ${port}: .* set PORT to another port`));
+    } finally {
+      await new Promise((resolve) => taken.close(resolve));
+    }
+    // It held nothing, and showed no key that is now nobody's.
+    await using service = await startService({ ...place.environment, PORT: String(port) });
+    expect(service.output()).toMatch(/introzy_[0-9a-f]{64}/);
   });
 } else {
   test(

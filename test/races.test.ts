@@ -41,6 +41,55 @@ test('200 upserts of the same rows at once, in opposite orders, make each row on
   expect((await app.api(app.one.key, 'GET', '/api/contacts?limit=200')).body.data).toHaveLength(20);
 });
 
+/** Every write of each row made a version of its own, and the last one of each field is what the contact has. */
+function expectLastWrites(found: Found[], writes: Write[]) {
+  for (const { email, version, title, company } of found) {
+    const own = writes.filter((write) => write.email === email).sort((a, b) => a.version - b.version);
+    expect(own.map((write) => write.version)).toEqual(own.map((_, n) => n + 1));
+    const last = (field: 'title' | 'company') => own.findLast((write) => write[field] !== undefined)?.[field] ?? null;
+    expect({ version, title, company }, email).toEqual({
+      version: own.length,
+      title: last('title'),
+      company: last('company'),
+    });
+  }
+}
+
+type Found = { email: string; version: number; title: string | null; company: string | null };
+type Row = { name: string; email: string; title?: string; company?: string };
+type Write = Row & { version: number };
+
+test('Upserts of the same rows at once, of various fields and in various orders, all take effect', async () => {
+  await using app = await testApp();
+  await using peer = await startPeer(app);
+  const emails = Array.from({ length: 20 }, (_, n) => `person${n}@example.com`);
+  const writes: Write[] = [];
+  for (let round = 0; round < 8; round++) {
+    const rowsOf = (call: number): Row[] => {
+      const rows = emails.map((email, n) => {
+        const field = (n * (call + 1) + round) % 3 === 0 || (n + call) % 2 === 0 ? 'title' : 'company';
+        return { name: 'Ada', email, [field]: `${round} by ${call}` };
+      });
+      const turned = [...rows.slice(7 * call), ...rows.slice(0, 7 * call)];
+      return call % 2 === 0 ? turned : turned.reverse();
+    };
+    const calls = Array.from({ length: 6 }, (_, call) => rowsOf(call));
+    // Not told to come back, as of a deadlock: each succeeds at once.
+    const answers = await Promise.all(
+      calls.map((contacts, call) =>
+        (call % 2 === 0 ? peer.call : app.api)(app.one.key, 'POST', '/api/contacts/batch', { contacts }),
+      ),
+    );
+    expect(tally(answers.map(({ status }) => status))).toEqual({ 200: 6 });
+    answers.forEach(({ body }, call) => {
+      for (const { index, version } of body.data.results) writes.push({ ...(calls[call]?.[index] as Row), version });
+    });
+  }
+  const found = (await app.api(app.one.key, 'GET', '/api/contacts')).body.data;
+  expect(found).toHaveLength(emails.length);
+  expectLastWrites(found, writes);
+});
+
 test('Of 200 creations of one email at once one succeeds, and the rest are told the id of its contact', async () => {
   await using app = await testApp();
   await using peer = await startPeer(app);

@@ -1,7 +1,9 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import { once } from 'node:events';
 import type { Server } from 'node:http';
 import { expect, test } from 'vitest';
 import { listen } from '../server/listen.ts';
+import { until } from './helpers/instance.ts';
 import { openSocket, parseAnswer } from './helpers/service.ts';
 import { type TestApp, testApp } from './helpers/testApp.ts';
 
@@ -99,6 +101,78 @@ test.concurrent('A request without a Host, or with one that is none, is a 400 in
     expect(JSON.parse(answer.body)).toMatchObject({ success: false, error: 'Invalid request' });
     expect(answer.headers.get('x-request-id')).toMatch(/^[\w-]{36}$/);
   }
+});
+
+test.concurrent('Over tRPC, two Authorization headers are a 400 in the form of tRPC’s errors', async () => {
+  await using app = await listenApp();
+  const bearer = `Authorization: Bearer ${app.one.key}\r\n`;
+  for (const path of ['/trpc/keys.current', '/trpc/keys.current,contacts.list?batch=1', '/trpc/nothing']) {
+    const answer = await app.exchange(`GET ${path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n${bearer}${bearer}\r\n`);
+    expect(answer.status).toBe(400);
+    const { error } = JSON.parse(answer.body);
+    expect(error.json.data).toMatchObject({ code: 'BAD_REQUEST', httpStatus: 400 });
+    expect(error.json.data.requestId).toBe(answer.headers.get('x-request-id'));
+    expect(error.json.data.details.issues[0].message).toContain('Authorization');
+  }
+});
+
+test.concurrent('What comes to no door is in the log too, under the id that its answer has', async () => {
+  await using app = await listenApp();
+  const get = 'GET /livez HTTP/1.1\r\nConnection: close\r\n';
+  for (const [text, status, error] of [
+    [`${get}Host: a\r\nX-Large: ${'x'.repeat(70_000)}\r\n\r\n`, 431, 'The request headers are too large'],
+    [`${get}\r\n`, 400, 'Invalid request'],
+    [`${get}Host: a b\r\n\r\n`, 400, 'Invalid request'],
+    [`${get}Host: a\r\nExpect: foo\r\n\r\n`, 417, 'An Expect header may be 100-continue alone'],
+    [
+      `${post(app, 'Content-Length: 14\r\nExpect: foo')}{"name":"Ada"}`,
+      417,
+      'An Expect header may be 100-continue alone',
+    ],
+    ['no HTTP\r\n\r\n', 400, 'Not an HTTP request'],
+  ] as const) {
+    const answer = await app.exchange(text);
+    expect([answer.status, JSON.parse(answer.body)]).toMatchObject([status, { success: false, error }]);
+    expect(answer.headers.get('content-type')?.toLowerCase()).toBe('application/json; charset=utf-8');
+    expect(answer.headers.get('cache-control')).toBe('no-store');
+    const requestId = answer.headers.get('x-request-id') as string;
+    const lines = app.logs.map((line) => JSON.parse(line)).filter((line) => line.requestId === requestId);
+    expect(lines, `${status} ${error}`).toMatchObject([{ level: 30, status }]);
+  }
+  // To who waits for it, the service says to go on.
+  const { send, closed, received } = openSocket(app.address);
+  send(post(app, 'Content-Length: 14\r\nExpect: 100-continue'));
+  await until(() => received().startsWith('HTTP/1.1 100 '), 'a word to go on');
+  send('{"name":"Ada"}');
+  expect(await closed).toContain('HTTP/1.1 201 ');
+});
+
+test.concurrent('Who breaks off in the middle of a body is no failure of ours, and leaves nothing behind', async () => {
+  await using app = await listenApp();
+  const heads = [post(app, 'Content-Length: 1000'), post(app, 'Transfer-Encoding: chunked')].flatMap((head) => [
+    head,
+    head.replace('/api/contacts', '/trpc/contacts.create'),
+  ]);
+  let heard = 0;
+  for (const head of heads) {
+    for (const end of ['end', 'destroy', 'resetAndDestroy'] as const) {
+      for (const wait of [0, 30]) {
+        const { socket, send, closed } = openSocket(app.address);
+        await once(socket, 'connect');
+        send(`${head}5\r\n{"nam\r\n`);
+        if (wait > 0) await new Promise((resolve) => setTimeout(resolve, wait));
+        socket[end]();
+        await closed;
+        // A reset may overtake what was sent before it.
+        if (end !== 'resetAndDestroy') heard += 1;
+      }
+    }
+  }
+  const answered = () => app.logs.map((line) => JSON.parse(line)).filter(({ method }) => method === 'POST');
+  await until(() => answered().length >= heard, 'a line for each');
+  expect(app.logs.filter((line) => line.includes('"level":50'))).toEqual([]);
+  expect(answered().filter(({ status }) => status >= 500)).toEqual([]);
+  expect((await app.api(app.one.key, 'GET', '/api/contacts')).body.data).toEqual([]);
 });
 
 test.concurrent('Headers that do not come in time are a 408, and the connection ends', {

@@ -102,16 +102,21 @@ test('A request that waits for a lock is told to come back, within 2 seconds, wh
   const { id } = (await app.call(app.one.key, 'POST', '/api/contacts', { name: 'Ada' })).body.data;
   const change = () => app.call(app.one.key, 'PATCH', `/api/contacts/${id}`, { title: 'Countess' });
   await whileLocked(app.adminUrl, [`select from contacts where id = '${id}' for update`], async () => {
-    const begun = performance.now();
-    const waiting = change();
+    const refused = async () => {
+      const begun = performance.now();
+      const { status, headers, body } = await change();
+      const duration = performance.now() - begun;
+      expect([status, headers.get('retry-after')]).toEqual([503, '1']);
+      expect(body).toEqual({ success: false, error: 'Service temporarily unavailable' });
+      return duration;
+    };
+    const waiting = Promise.all([refused(), refused(), refused()]);
     expect((await list(app)).status).toBe(200);
-    const { status, headers, body } = await waiting;
-    expect([status, headers.get('retry-after')]).toEqual([503, '1']);
-    expect(body).toEqual({ success: false, error: 'Service temporarily unavailable' });
-    expect(performance.now() - begun).toBeLessThan(4_000);
+    // What the service takes shows in the fastest: the others may have waited for the machine too.
+    expect(Math.min(...(await waiting))).toBeLessThan(2_000);
   });
   const changed = await change();
-  // The one that was refused did nothing.
+  // Those that were refused did nothing.
   expect([changed.status, changed.body.data.version]).toEqual([200, 2]);
   await expectOwnAnswers(app);
 });

@@ -5,7 +5,7 @@ const root = resolve(import.meta.dirname, '..');
 
 /** Tests that signal PostgreSQL's processes, which must be ours and on this machine. */
 const SIGNALLING = ['test/outage.test.ts', 'test/stall.test.ts'];
-const POSTGRES_ONLY = [...SIGNALLING, 'test/prepared.test.ts'];
+const POSTGRES_ONLY = [...SIGNALLING, 'test/prepared.test.ts', 'test/dump.test.ts', 'test/deadline.test.ts'];
 
 const project = (name: string, globalSetup: string, exclude: string[] = []): TestProjectInlineConfiguration => ({
   root,

@@ -11,8 +11,8 @@ import { digestsOf } from './keySecret.ts';
 export interface RememberedKey {
   identity: KeyIdentity;
   digests: Buffer[];
-  /** The database admitted it, and has not refused it since. */
-  wasAdmitted: boolean;
+  /** The database refused it, and has not admitted it since. */
+  wasRefused: boolean;
 }
 
 /** Whose key it is, and the way to that organization's data, which checks the key each time. */
@@ -20,8 +20,8 @@ export interface Principal {
   identity: KeyIdentity;
   tenant: Tenant;
   /**
-   * What the call counts against: the key, or, of a secret that the database has not admitted yet, the secret alone. Who
-   * holds one that was cut off is not to use up the rate of the key's owner.
+   * What the call counts against: the key, or, of a secret that the database has refused, that secret alone. Who holds one
+   * that was cut off is not to use up the rate of the key's owner.
    */
   countedAs: string;
   /** True once the database has admitted the key, in a transaction of this call's. */
@@ -50,12 +50,12 @@ export async function identify(
 
   const { identity, digests } = remembered;
   const { organizationId, keyId } = identity;
-  const countedAs = remembered.wasAdmitted ? keyId : memo;
+  const countedAs = remembered.wasRefused ? memo : keyId;
   let isAdmitted = false;
   const onAdmitted = (secretId: string) => {
     if (isAdmitted) return;
     isAdmitted = true;
-    remembered.wasAdmitted = true;
+    remembered.wasRefused = false;
     deps.lastUse.note(identity);
     if (secretId !== deps.keySecrets[0].id) redigest(deps, organizationId, digests);
   };
@@ -66,7 +66,7 @@ export async function identify(
     countedAs,
     isAdmitted: () => isAdmitted,
     admit: () => admitKey(db, key),
-    refuse: () => void (remembered.wasAdmitted = false),
+    refuse: () => void (remembered.wasRefused = true),
   };
   return { ok: true, principal };
 }
@@ -78,7 +78,7 @@ async function lookUp(
 ): Promise<RememberedKey | undefined> {
   const digests = digestsOf(key, keySecrets);
   const identity = await identifyKey(asNobody(db), digests);
-  return identity && { identity, digests, wasAdmitted: false };
+  return identity && { identity, digests, wasRefused: false };
 }
 
 /**

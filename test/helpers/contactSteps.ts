@@ -97,7 +97,7 @@ const update = (actor: Actor, { target, fields, version }: ActOf<'update'>) =>
 
 const remove = (actor: Actor, { target, version }: ActOf<'delete'>) =>
   changing(actor, { procedure: 'contacts.delete', target, input: (row) => versionOf(row, version) }, (row) => {
-    if (version === 'wrong') return row.deletedAt === null ? outdated(row) : ABSENT;
+    if (version === 'wrong') return outdated(row);
     return row.deletedAt === null ? { ...row, deletedAt: NOW, version: row.version + 1 } : row;
   });
 

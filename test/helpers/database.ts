@@ -7,6 +7,9 @@ export type TestDatabase =
   /** `adminUrl` may make databases; `ownerUrl` is the user, no superuser, that the service connects as. */
   | { kind: 'postgres'; adminUrl: string; ownerUrl: string };
 
+/** Milliseconds, where time is not the subject: a machine that does other things too is no reason for a 503. */
+export const PATIENT_LIMITS = { statement: 20_000, lock: 20_000, deadline: 25_000 } as const;
+
 declare module 'vitest' {
   interface ProvidedContext {
     database: TestDatabase;

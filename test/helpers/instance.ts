@@ -4,6 +4,7 @@ import { createApp } from '../../server/app.ts';
 import type { KeySecrets } from '../../server/auth/keySecret.ts';
 import { createDeps } from '../../server/deps.ts';
 import { REQUEST_LIMITS } from '../../server/store.ts';
+import { PATIENT_LIMITS } from './database.ts';
 import type { TestApp } from './testApp.ts';
 
 type App = ReturnType<typeof createApp>;
@@ -20,9 +21,15 @@ export async function callApi(app: App, key: string, [method, path, body]: [stri
   return { status: response.status, headers: response.headers, body: json };
 }
 
-/** An instance of the service on PostgreSQL, within the limits that it runs with, and with a pool of its own. */
-export async function startInstance({ url, keySecrets }: { url: string; keySecrets: KeySecrets }) {
-  const { statement, lock, deadline } = REQUEST_LIMITS;
+interface InstanceOptions {
+  url: string;
+  keySecrets: KeySecrets;
+  limits?: typeof REQUEST_LIMITS | typeof PATIENT_LIMITS;
+}
+
+/** An instance of the service on PostgreSQL, within the limits that it runs with unless told, and with a pool of its own. */
+export async function startInstance({ url, keySecrets, limits = REQUEST_LIMITS }: InstanceOptions) {
+  const { statement, lock, deadline } = limits;
   const options = { url, poolSize: 10, deadline, prepare: true };
   const db = await openDatabase({ kind: 'postgres', timeouts: { statement, lock }, options });
   return createInstance({ db, keySecrets, close: () => db.close() });
@@ -30,7 +37,7 @@ export async function startInstance({ url, keySecrets }: { url: string; keySecre
 
 /** Another instance on the database of `app`; the embedded database it shares with it. */
 export async function startPeer(app: TestApp, keySecrets: KeySecrets = app.keySecrets) {
-  if (app.url !== undefined) return await startInstance({ url: app.url, keySecrets });
+  if (app.url !== undefined) return await startInstance({ url: app.url, keySecrets, limits: PATIENT_LIMITS });
   return createInstance({ db: app.db, keySecrets, close: async () => {} });
 }
 

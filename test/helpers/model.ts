@@ -1,3 +1,4 @@
+import { WORD_BREAKS } from '../../db/wordBreaks.ts';
 import type { ApiKey, Scope } from '../../shared/apiKeys.ts';
 import type { Contact, ContactInput } from '../../shared/contacts.ts';
 import { comparable } from '../../shared/text.ts';
@@ -46,9 +47,13 @@ export function listModel({ contacts }: ModelOrganization, list: ModelList): Mod
 
 export const listKeys = ({ keys }: ModelOrganization): ModelKey[] => keys.map(({ shown }) => shown).sort(newestFirst);
 
+/** One or two letters are found where a word begins: behind a blank, or behind what is no part of a word. */
 function hasWord({ name, email, company }: ModelContact, word: string): boolean {
-  const texts = [name, email ?? '', company ?? ''].map((text) => ` ${comparable(text)}`);
-  return texts.some((text) => text.includes([...word].length < 3 ? ` ${word}` : word));
+  const texts = [name, email ?? '', company ?? ''].map(comparable);
+  if ([...word].length >= 3) return texts.some((text) => text.includes(word));
+  const isLetter = !new RegExp(`^[${WORD_BREAKS}]`).test(word);
+  const beginning = new RegExp(`(?:^|[ ${isLetter ? WORD_BREAKS : ''}])${RegExp.escape(word)}`, 'u');
+  return texts.some((text) => beginning.test(text));
 }
 
 const sameEmail = (a: string | null, b: string) => a !== null && comparable(a) === comparable(b);

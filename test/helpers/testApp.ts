@@ -10,13 +10,12 @@ import { generateKeySecret, type KeySecrets, parseKeySecrets } from '../../serve
 import { createDeps, type Deps } from '../../server/deps.ts';
 import type { AppRouter } from '../../server/router.ts';
 import { issueKey, setUpOrganization } from '../../server/setup.ts';
-import { REQUEST_LIMITS } from '../../server/store.ts';
 import type { IssuedKey, Scope } from '../../shared/apiKeys.ts';
 import { transformer } from '../../shared/transformer.ts';
 import { watchKeys } from './canaries.ts';
-import { createDatabase } from './database.ts';
+import { createDatabase, PATIENT_LIMITS } from './database.ts';
 
-const { deadline, ...TIMEOUTS } = REQUEST_LIMITS;
+const { deadline, ...TIMEOUTS } = PATIENT_LIMITS;
 
 /** A database at the newest schema; on PostgreSQL one of its own, dropped in the end. */
 async function openTestDatabase() {
