@@ -21,6 +21,8 @@ const { values } = parseArgs({
     rounds: { type: 'string', default: '5' },
     seconds: { type: 'string', default: '4' },
     only: { type: 'string' },
+    /** A folder for a CPU profile of the service, which slows it. */
+    profile: { type: 'string' },
   },
 });
 const rounds = Number(values.rounds);
@@ -90,7 +92,8 @@ try {
     /^(\d+)$/,
   );
   const port = await freePort();
-  await start([join(here, '../../server/main.ts')], /"msg":"(the service listens)"/, {
+  const profiling = values.profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${values.profile}`];
+  await start([...profiling, join(here, '../../server/main.ts')], /"msg":"(the service listens)"/, {
     DATABASE_URL: server.ownerUrl,
     INTROZY_KEY_SECRETS: secrets,
     INTROZY_RATE_LIMIT: '1000000000',
