@@ -144,6 +144,8 @@ const OTHERS = [
     'forOneCall',
     'withinOneDeadline',
     'searchable',
+    'parserOf',
+    'toWire',
     'inTransaction',
     'linkDialect',
     'migrate',
