@@ -5,7 +5,9 @@
  */
 export const WORD_BREAKS = '\\t-\\r!-/:-@\\[-`{-~\\u00a0-\\u00bf\\u2000-\\u206f\\u3000-\\u303f';
 
-const BREAK = new RegExp(`([${WORD_BREAKS}]+)(?=[^ ${WORD_BREAKS}])`, 'g');
+/** A regular expression: breaks that a word follows at once. */
+export const BREAKS_BEFORE_WORD = `([${WORD_BREAKS}]+)(?=[^ ${WORD_BREAKS}])`;
+const EACH = new RegExp(BREAKS_BEFORE_WORD, 'g');
 
 /** Text as it is searched, with a blank before each word: `jean-lu` → `jean- lu`. The column `search` is made the same way. */
-export const searchable = (text: string) => text.replace(BREAK, '$1 ');
+export const searchable = (text: string) => text.replace(EACH, '$1 ');

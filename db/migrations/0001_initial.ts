@@ -1,5 +1,5 @@
 import { type Kysely, sql } from 'kysely';
-import { WORD_BREAKS } from '../wordBreaks.ts';
+import { BREAKS_BEFORE_WORD } from '../wordBreaks.ts';
 
 /**
  * Organizations, their keys and their contacts.
@@ -110,7 +110,7 @@ const tables = [
     company_key text,
     search text generated always as (regexp_replace(
       ' ' || name_key || ' ' || coalesce(email_key, '') || ' ' || coalesce(company_key, ''),
-      '([${WORD_BREAKS}]+)(?=[^ ${WORD_BREAKS}])', '\\1 ', 'g')) stored,
+      '${BREAKS_BEFORE_WORD}', '\\1 ', 'g')) stored,
     created_at timestamptz(3) not null default now(),
     updated_at timestamptz(3) not null default now(),
     deleted_at timestamptz(3),

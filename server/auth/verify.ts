@@ -44,9 +44,8 @@ export async function identify(
   const db = forOneCall(deps.db);
   // Remembered by its SHA-256, as the key itself is not to be kept.
   const memo = hash('sha256', credential.key, 'base64');
-  const remembered = deps.keys.get(memo) ?? (await lookUp({ ...deps, db }, credential.key));
+  const remembered = deps.keys.get(memo) ?? (await lookUp({ ...deps, db }, { key: credential.key, memo }));
   if (!remembered) return { ok: false, refusal: 'unknown' };
-  deps.keys.set(memo, remembered);
 
   const { identity, digests } = remembered;
   const { organizationId, keyId } = identity;
@@ -71,14 +70,17 @@ export async function identify(
   return { ok: true, principal };
 }
 
-/** What a key is, from the database. */
+/** What a key is, from the database, and remembered from then on. */
 async function lookUp(
-  { db, keySecrets }: Pick<Deps, 'db' | 'keySecrets'>,
-  key: string,
+  { db, keySecrets, keys }: Deps,
+  { key, memo }: { key: string; memo: string },
 ): Promise<RememberedKey | undefined> {
   const digests = digestsOf(key, keySecrets);
   const identity = await identifyKey(asNobody(db), digests);
-  return identity && { identity, digests, wasRefused: false };
+  if (!identity) return undefined;
+  const found = { identity, digests, wasRefused: false };
+  keys.set(memo, found);
+  return found;
 }
 
 /**
