@@ -38,10 +38,10 @@ export function openPostgres({ url, poolSize, deadline, prepare }: PostgresOptio
     deadline,
     async acquire(within = deadline) {
       const until = performance.now() + within;
-      const client = await inTime(pool.connect(), {
-        until,
-        isLate: (late) => late.release(),
-      }).catch((error: Error) => {
+      const connecting = pool.connect();
+      // The pool itself waits no longer than the whole deadline.
+      const inTime = within < deadline ? giveUpAt(until, connecting) : connecting;
+      const client = await inTime.catch((error: Error) => {
         throw toUnavailable(error);
       });
       return createLink(client, { until, prepare });
@@ -51,19 +51,19 @@ export function openPostgres({ url, poolSize, deadline, prepare }: PostgresOptio
   };
 }
 
-/** What `promise` gives, or else an error at `until`; then `isLate` has it. */
-async function inTime<T>(
-  promise: Promise<T>,
-  { until, isLate }: { until: number; isLate: (value: T) => void },
-): Promise<T> {
+/** The connection, or else an error at `until`; one that comes later goes back to the pool. */
+async function giveUpAt(until: number, connecting: Promise<pg.PoolClient>): Promise<pg.PoolClient> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(() => {
-      promise.then(isLate, () => {});
+      connecting.then(
+        (client) => client.release(),
+        () => {},
+      );
       reject(new Error('no connection in time'));
     }, until - performance.now());
   });
-  return await Promise.race([promise, late]).finally(() => clearTimeout(timer));
+  return await Promise.race([connecting, late]).finally(() => clearTimeout(timer));
 }
 
 interface PostgresLink extends Link {
