@@ -62,7 +62,8 @@ export const IssuedKey = z.object({ key: z.string(), apiKey: ApiKey });
 export type IssuedKey = z.infer<typeof IssuedKey>;
 
 export const CurrentKeyRequest = z.strictObject({ organizationId }).optional();
-export const ApiKeyListRequest = PageRequest.prefault({});
+/** `createdBy` is the id of the person or the key that issued them. */
+export const ApiKeyListRequest = PageRequest.extend({ createdBy: Id.optional() }).prefault({});
 export const ApiKeyRequest = z.strictObject({ organizationId, id: Id });
 export const ApiKeyIssueRequest = z.strictObject({
   organizationId,
@@ -77,3 +78,15 @@ export const ApiKeyRotateRequest = z.strictObject({
   expiresInDays: days,
   graceHours: z.int().min(0).max(GRACE_HOURS.most).default(GRACE_HOURS.default),
 });
+
+/** Where a key was used from, coarsely: a network (of IPv4 the first 24 bits, of IPv6 48) and a kind of program. */
+export const ApiKeyPlace = z.object({
+  address: z.string(),
+  userAgent: z.string(),
+  firstUsedAt: z.date(),
+  lastUsedAt: z.date(),
+});
+export type ApiKeyPlace = z.infer<typeof ApiKeyPlace>;
+/** The latest places, newest first; `lastUsedAt` is as much behind as a key's. */
+export const ApiKeyPlaces = z.object({ places: z.array(ApiKeyPlace) });
+export type ApiKeyPlaces = z.infer<typeof ApiKeyPlaces>;

@@ -1,0 +1,54 @@
+import { z } from 'zod';
+import { Id, PageRequest, pageOf } from './text.ts';
+
+/** What the audit log records. */
+export const AUDIT_ACTIONS = [
+  'apiKey.issued',
+  'apiKey.renamed',
+  'apiKey.rotated',
+  'apiKey.revoked',
+  'apiKey.kept',
+  'apiKey.usedFrom',
+  'member.invited',
+  'member.invitationCancelled',
+  'member.joined',
+  'member.roleChanged',
+  'member.removed',
+  'person.signedIn',
+  'person.signInFailed',
+] as const;
+export const AuditAction = z.enum(AUDIT_ACTIONS);
+export type AuditAction = z.infer<typeof AuditAction>;
+
+/** Who acted: a person, an API key, or the operator at the command line. */
+const Actor = z.object({ type: z.enum(['person', 'key', 'operator']), id: z.string().nullable(), name: z.string() });
+/** What it was done to: a key, a person, an invitation; by the name that it had then. */
+const Subject = z.object({
+  type: z.enum(['apiKey', 'person', 'invitation']),
+  id: z.string().nullable(),
+  name: z.string(),
+});
+
+/** Something that happened in the organization. It is never changed, nor taken away. */
+export const AuditEntry = z.object({
+  id: z.uuid(),
+  at: z.date(),
+  actor: Actor,
+  action: AuditAction,
+  subject: Subject,
+  /**
+   * What else there is to say, by action: `apiKey.issued` {scopes, expiresAt, hint} · `apiKey.renamed` {from, to} ·
+   * `apiKey.rotated` {hint, expiresAt, oldSecretsEndAt} · `apiKey.usedFrom`, `person.signedIn`, `person.signInFailed`
+   * {address, userAgent} · `member.invited`, `member.joined`, `member.removed` {role} · `member.roleChanged` {from, to}.
+   */
+  details: z.record(z.string(), z.unknown()),
+});
+export type AuditEntry = z.infer<typeof AuditEntry>;
+export const AuditPage = pageOf(AuditEntry);
+export type AuditPage = z.infer<typeof AuditPage>;
+
+/** Newest first; those about one subject (the id of a key or person), or of one action. */
+export const AuditListRequest = PageRequest.extend({
+  subjectId: Id.optional(),
+  action: AuditAction.optional(),
+}).prefault({});
