@@ -1,6 +1,7 @@
 import { sql } from 'kysely';
 import { v7 as uuidv7 } from 'uuid';
 import type { ApiKey, Issuer, Scope } from '../shared/apiKeys.ts';
+import { KeyRefused } from './errors.ts';
 import type { Failure, Outcome } from './outcome.ts';
 import { prepared } from './prepared.ts';
 import { inTransaction, type Tenant } from './tenant.ts';
@@ -39,16 +40,25 @@ export async function getApiKey(
   return apiKey ?? (await explainAbsence(db, id));
 }
 
+export interface ApiKeyQuery {
+  organizationId: string;
+  limit: number;
+  from?: string | undefined;
+  /** The id of the person or the key that issued them. */
+  createdBy?: string | undefined;
+}
+
 /** Up to `limit` + 1 keys, newest first, from the one with the id `from` on. */
 export async function listApiKeys(
   db: Tenant,
-  { organizationId, limit, from }: { organizationId: string; limit: number; from?: string | undefined },
+  { organizationId, limit, from, createdBy }: ApiKeyQuery,
 ): Promise<ApiKey[]> {
   return await db
     .selectFrom('api_keys')
     .select(columns)
     .where('organization_id', '=', organizationId)
     .$if(from !== undefined, (query) => query.where('id', '<=', from as string))
+    .$if(createdBy !== undefined, (query) => query.where('created_by_id', '=', createdBy as string))
     .orderBy('id', 'desc')
     .limit(limit + 1)
     .execute();
@@ -62,8 +72,11 @@ export interface NewSecret {
   expiresInDays: number;
 }
 
-/** Who issues: a person, by email address, or one of the organization's keys. */
-export type IssuedBy = { type: 'person'; email: string } | { type: 'key'; keyId: string };
+/** Who issues: a member of the organization, or one of its keys. */
+export interface IssuedBy {
+  type: 'person' | 'key';
+  id: string;
+}
 
 export interface NewApiKey {
   organizationId: string;
@@ -81,31 +94,45 @@ export async function insertApiKey(
   return await inTransaction(db, async (trx) => {
     const apiKey = await trx
       .insertInto('api_keys')
-      .values((eb) => ({
+      .values({
         organization_id: organizationId,
         id: uuidv7(),
         name,
         scopes,
         hint: secret.hint,
         created_by_type: issuedBy.type,
-        created_by_id: issuedBy.type === 'key' ? issuedBy.keyId : issuedBy.email,
-        created_by_name:
-          issuedBy.type === 'person'
-            ? issuedBy.email
-            : eb
-                .selectFrom('api_keys')
-                .select('name')
-                .where('organization_id', '=', organizationId)
-                .where('id', '=', issuedBy.keyId)
-                .$asScalar()
-                .$notNull(),
+        created_by_id: issuedBy.id,
+        created_by_name: await nameOf(trx, { organizationId, issuedBy }),
         expires_at: daysFromNow(secret.expiresInDays),
-      }))
+      })
       .returning(columns)
       .executeTakeFirstOrThrow();
     await insertSecret(trx, { organizationId, id: apiKey.id, secret });
     return apiKey;
   });
+}
+
+/**
+ * What an issuer is called now. A person is held as a member until the key is there: who is being removed meanwhile, with
+ * their keys, issues none that is overlooked.
+ */
+async function nameOf(
+  trx: Tenant,
+  { organizationId, issuedBy: { type, id } }: Pick<NewApiKey, 'organizationId' | 'issuedBy'>,
+): Promise<string> {
+  const issuer =
+    type === 'key'
+      ? trx.selectFrom('api_keys').select('name').where('organization_id', '=', organizationId).where('id', '=', id)
+      : trx
+          .selectFrom('members')
+          .innerJoin('users', 'users.id', 'members.user_id')
+          .select('users.email as name')
+          .where('members.organization_id', '=', organizationId)
+          .where('members.user_id', '=', id)
+          .forKeyShare('members');
+  const found = await issuer.executeTakeFirst();
+  if (!found) throw new KeyRefused('missing');
+  return found.name;
 }
 
 /** Gives a key another name. */

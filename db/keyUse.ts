@@ -1,5 +1,5 @@
 import { type Kysely, sql } from 'kysely';
-import type { Scope } from '../shared/apiKeys.ts';
+import type { ApiKeyPlace, Scope } from '../shared/apiKeys.ts';
 import type { Schema } from './schema.ts';
 import type { Tenant } from './tenant.ts';
 
@@ -37,10 +37,11 @@ export async function redigestSecret(
     .execute();
 }
 
-/** A key's last use, as the time that has passed since: clocks may differ. */
+/** A key's last use, as the time that has passed since: clocks may differ. Where from, coarsely, if that is known. */
 export interface KeyUse {
   keyId: string;
   millisecondsAgo: number;
+  place?: { address: string; userAgent: string } | undefined;
 }
 
 /** Records last uses of keys of one organization. An older use than the one recorded changes nothing. */
@@ -49,12 +50,37 @@ export async function recordKeyUses(
   { organizationId, uses }: { organizationId: string; uses: KeyUse[] },
 ): Promise<void> {
   await sql`
-    update api_keys set last_used_at = used.at
-      from (
-        select (use->>'keyId')::uuid as id,
-          (clock_timestamp() - make_interval(secs => (use->>'millisecondsAgo')::float / 1000))::timestamptz(3) as at
-          from jsonb_array_elements(${JSON.stringify(uses)}::jsonb) use
-      ) used
+    with used as (
+      select (use->>'keyId')::uuid as id, use->'place'->>'address' as address, use->'place'->>'userAgent' as user_agent,
+        (clock_timestamp() - make_interval(secs => (use->>'millisecondsAgo')::float / 1000))::timestamptz(3) as at
+        from jsonb_array_elements(${JSON.stringify(uses)}::jsonb) use
+    ), places as (
+      insert into api_key_places as place (organization_id, api_key_id, address, user_agent, first_used_at, last_used_at)
+        select k.organization_id, k.id, used.address, used.user_agent, used.at, used.at
+          from used join api_keys k on k.organization_id = ${organizationId} and k.id = used.id
+          where used.address is not null
+        on conflict (organization_id, api_key_id, address, user_agent)
+          do update set last_used_at = greatest(place.last_used_at, excluded.last_used_at)
+    )
+    update api_keys set last_used_at = used.at from used
       where api_keys.organization_id = ${organizationId} and api_keys.id = used.id
         and (last_used_at is null or last_used_at < used.at)`.execute(db);
+}
+
+/** Places that a key's page shows. */
+const PLACES = 50;
+
+/** Where a key was used from, the latest first. */
+export async function listKeyPlaces(
+  db: Tenant,
+  { organizationId, id }: { organizationId: string; id: string },
+): Promise<ApiKeyPlace[]> {
+  return await db
+    .selectFrom('api_key_places')
+    .select(['address', 'user_agent as userAgent', 'first_used_at as firstUsedAt', 'last_used_at as lastUsedAt'])
+    .where('organization_id', '=', organizationId)
+    .where('api_key_id', '=', id)
+    .orderBy('last_used_at', 'desc')
+    .limit(PLACES)
+    .execute();
 }

@@ -1,11 +1,15 @@
 import { type Kysely, sql } from 'kysely';
 import { type Migration, Migrator } from 'kysely/migration';
 import * as initial from './migrations/0001_initial.ts';
+import * as accounts from './migrations/0002_accounts.ts';
+import * as auditLog from './migrations/0003_audit_log.ts';
 import type { Schema } from './schema.ts';
 
 /** Append-only: a migration that was released is never edited. Named here one by one, so that a bundle has them too. */
 const migrations: Record<string, Migration> = {
   '0001_initial': initial,
+  '0002_accounts': accounts,
+  '0003_audit_log': auditLog,
 };
 
 /** How long an instance waits for another one that is migrating, and a migration for a table in use; milliseconds. */

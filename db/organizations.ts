@@ -5,19 +5,15 @@ import type { Schema } from './schema.ts';
 export interface Organization {
   id: string;
   name: string;
-  ownerEmail: string;
 }
 
-const columns = ['id', 'name', 'owner_email as ownerEmail'] as const;
+const columns = ['id', 'name'] as const;
 
 /** Makes an organization; `undefined` where its name is taken. */
-export async function insertOrganization(
-  db: Kysely<Schema>,
-  { name, ownerEmail }: { name: string; ownerEmail: string },
-): Promise<Organization | undefined> {
+export async function insertOrganization(db: Kysely<Schema>, name: string): Promise<Organization | undefined> {
   return await db
     .insertInto('organizations')
-    .values({ id: uuidv7(), name, owner_email: ownerEmail })
+    .values({ id: uuidv7(), name })
     .onConflict((conflict) => conflict.column('name').doNothing())
     .returning(columns)
     .executeTakeFirst();

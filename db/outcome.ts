@@ -6,6 +6,11 @@ export type Failure =
   | { failure: 'version'; currentVersion: number }
   | { failure: 'emailTaken'; existingId: string | undefined }
   | { failure: 'revoked' }
+  /** An organization is not left without an owner. */
+  | { failure: 'lastOwner' }
+  /** The other person, or the role to give, ranks above the caller. */
+  | { failure: 'outranked' }
+  | { failure: 'alreadyMember' }
   /** The caller would gain scopes that it does not have. */
   | { failure: 'scopes'; scopes: string[] };
 

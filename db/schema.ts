@@ -8,7 +8,10 @@ type JsonObject = ColumnType<Record<string, unknown>, string | undefined, string
 interface OrganizationsTable {
   id: string;
   name: string;
-  owner_email: string;
+  /** better-auth's, as `logo` and `metadata`: we use none of them. */
+  slug: Generated<string>;
+  logo: string | null;
+  metadata: string | null;
   created_at: Stamp;
 }
 
@@ -26,6 +29,20 @@ interface ApiKeysTable {
   expires_at: Date;
   revoked_at: Date | null;
   last_used_at: Date | null;
+  /** It was to outlive its issuer's membership. */
+  kept_at: Date | null;
+  /** The expiry that somebody was told of. */
+  expiry_notice_for: Date | null;
+}
+
+/** Where a key was used from, coarsely. */
+interface ApiKeyPlacesTable {
+  organization_id: string;
+  api_key_id: string;
+  address: string;
+  user_agent: string;
+  first_used_at: Date;
+  last_used_at: Date;
 }
 
 /** The secrets of a key: the newest one, and rotated-out ones until their grace ends. */
@@ -67,10 +84,69 @@ interface ContactsTable {
   document: GeneratedAlways<string>;
 }
 
+/** Written by triggers alone: see migrations/0003_audit_log.ts. */
+interface AuditLogTable {
+  organization_id: string;
+  id: Generated<string>;
+  at: Stamp;
+  actor: JsonObject;
+  action: string;
+  subject: JsonObject;
+  details: JsonObject;
+}
+
+/** A person. This table and the next three are better-auth's, which names the columns of its own use. */
+interface UsersTable {
+  id: string;
+  name: string;
+  email: string;
+}
+
+interface AccountsTable {
+  id: string;
+  user_id: string;
+  account_id: string;
+  provider_id: string;
+  password: string | null;
+}
+
+interface SessionsTable {
+  id: string;
+  user_id: string;
+  active_organization_id: string | null;
+}
+
+interface MembersTable {
+  organization_id: string;
+  id: string;
+  user_id: string;
+  role: 'member' | 'admin' | 'owner';
+  created_at: Stamp;
+}
+
+interface InvitationsTable {
+  organization_id: string;
+  id: string;
+  email: string;
+  role: 'member' | 'admin' | 'owner';
+  /** better-auth's words: the last three end it. */
+  status: Generated<'pending' | 'accepted' | 'rejected' | 'canceled'>;
+  inviter_id: string;
+  expires_at: Date;
+  created_at: Stamp;
+}
+
 /** The tables, as Kysely sees them. */
 export interface Schema {
   organizations: OrganizationsTable;
   api_keys: ApiKeysTable;
   api_key_secrets: ApiKeySecretsTable;
+  api_key_places: ApiKeyPlacesTable;
   contacts: ContactsTable;
+  audit_log: AuditLogTable;
+  users: UsersTable;
+  accounts: AccountsTable;
+  sessions: SessionsTable;
+  members: MembersTable;
+  invitations: InvitationsTable;
 }

@@ -24,8 +24,11 @@ export interface KeyEntry {
 export const asKey = (db: Database, key: KeyEntry): Tenant => enter(db, keyEntry(db, key));
 
 /** Has the database check a key, and do nothing else. Throws `KeyRefused` as any transaction of the key's would. */
-export async function admitKey(db: Database, key: KeyEntry): Promise<void> {
-  const { statement, onEnter } = keyEntry(db, key);
+export const admitKey = (db: Database, key: KeyEntry): Promise<void> => admit(db, keyEntry(db, key));
+/** The same for a person's session. */
+export const admitPerson = (db: Database, person: PersonEntry): Promise<void> => admit(db, personEntry(db, person));
+
+async function admit(db: Database, { statement, onEnter }: Entry): Promise<void> {
   const link = await db.links.acquire();
   try {
     const [answer] = await link.send([statement]);
@@ -40,6 +43,25 @@ function keyEntry(db: Database, { organizationId, digests, onAdmitted }: KeyEntr
   return {
     statement: { sql: ADMIT, parameters: [organizationId, digests, statement, lock] },
     onEnter: ({ rows }) => onAdmitted((rows[0] as { secret_id: string }).secret_id),
+  };
+}
+
+/** What a signed-in person's request presents: the session, and the membership that the request was judged by. */
+export interface PersonEntry {
+  organizationId: string;
+  sessionId: string;
+  role: string;
+  onAdmitted(): void;
+}
+
+/** A tenant by a person's session, which the database checks as it does a key; `KeyRefused` where it no longer holds. */
+export const asPerson = (db: Database, person: PersonEntry): Tenant => enter(db, personEntry(db, person));
+
+function personEntry(db: Database, { organizationId, sessionId, role, onAdmitted }: PersonEntry): Entry {
+  const { statement, lock } = db.timeouts;
+  return {
+    statement: { sql: ADMIT_PERSON, parameters: [organizationId, sessionId, role, statement, lock] },
+    onEnter: onAdmitted,
   };
 }
 
@@ -58,6 +80,13 @@ export function asNobody(db: Database): Kysely<Schema> {
   return enter(db, { statement: { sql: BOUND, parameters: [String(statement), String(lock)] }, onEnter: () => {} });
 }
 
+/** The role of better-auth, which keeps accounts and sessions; it has no way to a contact or a key. */
+export function asAccounts(db: Database): Kysely<Schema> {
+  const { statement, lock } = db.timeouts;
+  const parameters = [String(statement), String(lock)];
+  return enter(db, { statement: { sql: ENTER_ACCOUNTS, parameters }, onEnter: () => {} });
+}
+
 /** Turns the rest of `trx` into the operator's work on an organization. */
 export async function enterAsOperator(trx: Transaction<Schema>, db: Database, organizationId: string): Promise<void> {
   const { statement, lock } = db.timeouts;
@@ -71,7 +100,9 @@ export async function inTransaction<T>(db: Tenant, work: (trx: Tenant) => Promis
 
 const ADMIT = 'select introzy_admit($1, $2, $3, $4) as secret_id';
 const ENTER = 'select introzy_enter($1, $2, $3)';
+const ADMIT_PERSON = 'select introzy_admit_person($1, $2, $3, $4, $5)';
 const BOUND = "select set_config('statement_timeout', $1, true), set_config('lock_timeout', $2, true)";
+const ENTER_ACCOUNTS = `${BOUND}, set_config('role', 'introzy_auth', true)`;
 
 function enter(db: Database, entry: Entry): Tenant {
   return new Kysely<Schema>({ dialect: linkDialect(db.links, entry) });

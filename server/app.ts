@@ -1,11 +1,13 @@
-import { randomUUID } from 'node:crypto';
 import type { HttpBindings } from '@hono/node-server';
 import { getTRPCErrorFromUnknown, type TRPCError } from '@trpc/server';
 import { Hono } from 'hono';
 import { ping } from '../db/open.ts';
 import { redactKeys } from '../shared/apiKeys.ts';
+import { answerAccounts } from './accountsDoor.ts';
+import { AUTH_PATH } from './auth/accounts.ts';
 import { isSentTwice, SENT_TWICE } from './auth/bearer.ts';
 import { type Context, createContext } from './context.ts';
+import { createDashboard } from './dashboard.ts';
 import type { Deps } from './deps.ts';
 import { badRequest, describeError, fault, translateFault } from './faults.ts';
 import { toAnswer, toErrorAnswer } from './rest/envelope.ts';
@@ -21,7 +23,7 @@ export function createApp(deps: Deps) {
 
   app.use(async (c, next) => {
     const startedAt = performance.now();
-    const context = createContext(deps, randomUUID(), c.req.raw.headers);
+    const context = createContext(deps, c.req.raw, c.env?.incoming?.socket.remoteAddress);
     c.set('context', context);
     if (isSentTwice(c.env?.incoming?.rawHeaders ?? [])) {
       const toAnswerOfDoor = c.req.path.startsWith(`${TRPC_PATH}/`) ? toTrpcErrorAnswer : toErrorAnswer;
@@ -34,7 +36,7 @@ export function createApp(deps: Deps) {
       path: redactKeys(c.req.path),
       status: c.res.status,
       duration: Math.round((performance.now() - startedAt) * 1000) / 1000,
-      keyId: identity?.keyId,
+      [identity?.who.type === 'person' ? 'personId' : 'keyId']: identity?.who.id,
       organizationId: identity?.organizationId,
     });
   });
@@ -67,12 +69,16 @@ export function createApp(deps: Deps) {
     const context = c.get('context');
     return answerTrpc(c.req.raw, { context, onError: onError(context) });
   });
+  app.on(['GET', 'POST'], `${AUTH_PATH}/*`, (c) =>
+    answerAccounts(c.req.raw, { path: c.req.path.slice(AUTH_PATH.length), context: c.get('context') }),
+  );
   app.get('/livez', (c) => toAnswer({ status: 'alive' }, c.get('context')));
   app.get('/readyz', async (c) => {
     if (deps.isDraining) throw fault('SERVICE_UNAVAILABLE', { headers: { 'Retry-After': '1' } });
     await ping(deps.db);
     return toAnswer({ status: 'ready' }, c.get('context'));
   });
+  app.route('/', createDashboard(deps.publicUrl));
   app.on('ALL', ['/livez', '/readyz'], (c) => toErrorAnswer(notAllowed(['GET']), c.get('context')));
   return app;
 }

@@ -20,6 +20,13 @@ export interface Config {
   keySecrets: KeySecrets | undefined;
   /** Calls a minute a key. */
   rateLimit: number;
+  /** Anybody may make an account, and an organization. */
+  openSignUp: boolean;
+  /** The last address in X-Forwarded-For is the caller's: a proxy of ours put it there. */
+  trustProxy: boolean;
+  /** `undefined`: mail goes to the log, as links. */
+  smtpUrl: string | undefined;
+  mailFrom: string;
   logLevel: string;
 }
 
@@ -32,6 +39,10 @@ const Environment = z.object({
   DATA_DIR: z.string().min(1).default('.data'),
   INTROZY_KEY_SECRETS: z.string().min(1).optional(),
   INTROZY_RATE_LIMIT: z.coerce.number().int().min(1).default(300),
+  OPEN_SIGNUP: z.enum(['true', 'false']).default('false'),
+  TRUST_PROXY: z.enum(['true', 'false']).default('false'),
+  SMTP_URL: z.url({ protocol: /^smtps?$/ }).optional(),
+  MAIL_FROM: z.string().min(1).optional(),
   LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
 });
 
@@ -50,17 +61,21 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env): Config
       `INTROZY_KEY_SECRETS is not set. With DATABASE_URL it is required: id:secret, the secret 32 bytes or more in base64url. Make one with:\n  ${GENERATE}\nand keep it: without it no key that was issued under it verifies.`,
     );
   }
+  const address = `http://${data.HOST.includes(':') ? `[${data.HOST}]` : data.HOST}:${data.PORT}`;
+  const publicUrl = (data.PUBLIC_URL ?? address).replace(/\/$/, '');
   return {
     port: data.PORT,
     host: data.HOST,
-    publicUrl: (
-      data.PUBLIC_URL ?? `http://${data.HOST.includes(':') ? `[${data.HOST}]` : data.HOST}:${data.PORT}`
-    ).replace(/\/$/, ''),
+    publicUrl,
     databaseUrl: data.DATABASE_URL,
     dataDirectory: data.DATA_DIR,
     prepareStatements: data.DATABASE_PREPARE === 'true',
     keySecrets: data.INTROZY_KEY_SECRETS === undefined ? undefined : readKeySecrets(data.INTROZY_KEY_SECRETS),
     rateLimit: data.INTROZY_RATE_LIMIT,
+    openSignUp: data.OPEN_SIGNUP === 'true',
+    trustProxy: data.TRUST_PROXY === 'true',
+    smtpUrl: data.SMTP_URL,
+    mailFrom: data.MAIL_FROM ?? `Introzy <introzy@${new URL(publicUrl).hostname}>`,
     logLevel: data.LOG_LEVEL,
   };
 }

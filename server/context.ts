@@ -1,5 +1,7 @@
-import type { KeyIdentity } from '../db/keyUse.ts';
-import { type Credential, readBearer } from './auth/bearer.ts';
+import { randomUUID } from 'node:crypto';
+import { type Credential, readCredential } from './auth/credential.ts';
+import type { Source } from './auth/place.ts';
+import type { Identity } from './auth/principal.ts';
 import type { Deps } from './deps.ts';
 
 /** What one request brings, the same through every door. */
@@ -7,8 +9,10 @@ export interface Context {
   deps: Deps;
   requestId: string;
   credential: Credential;
+  /** Where it comes from. */
+  source: Source;
   /** Whose request it turned out to be, and the state of its rate: for headers and the log. */
-  seen: { identity?: KeyIdentity; rate?: RateState };
+  seen: { identity?: Identity; rate?: RateState };
 }
 
 interface RateState {
@@ -21,13 +25,18 @@ interface RateState {
   reset: number;
 }
 
-/** The context of a request with these headers. */
-export const createContext = (deps: Deps, requestId: string, headers: Headers): Context => ({
-  deps,
-  requestId,
-  credential: readBearer(headers),
-  seen: {},
-});
+/** The context of a request that came over a connection from `address`. */
+export function createContext(deps: Deps, request: Request, address: string | undefined): Context {
+  const { headers } = request;
+  const forwarded = deps.trustProxy ? headers.get('x-forwarded-for')?.split(',').at(-1)?.trim() : undefined;
+  return {
+    deps,
+    requestId: randomUUID(),
+    credential: readCredential(request, deps.publicUrl),
+    source: { address: forwarded || address, userAgent: headers.get('user-agent') ?? undefined },
+    seen: {},
+  };
+}
 
 /** The headers of every answer to a request, as far as it has come. */
 export function commonHeaders({ requestId, seen: { rate } }: Context): Record<string, string> {

@@ -53,13 +53,15 @@ export const insufficientScope = (scopes: readonly string[]) =>
 export const badRequest = (message: string, path: (string | number)[] = []) =>
   fault('BAD_REQUEST', { details: { issues: [{ path, message: redactKeys(message) }] } });
 
+type Named = 'contact' | 'API key' | 'member' | 'invitation';
+
 /** What was asked for; throws where it could not be had. `what` names it. */
-export function settle<T extends object>(outcome: Outcome<T>, what: 'contact' | 'API key'): T {
+export function settle<T extends object>(outcome: Outcome<T>, what: Named): T {
   if (!('failure' in outcome)) return outcome;
   throw failureFault(outcome as Failure, what);
 }
 
-function failureFault(failure: Failure, what: 'contact' | 'API key') {
+function failureFault(failure: Failure, what: Named) {
   switch (failure.failure) {
     case 'absent':
       return fault('NOT_FOUND', { message: `There is no ${what} with this id` });
@@ -76,6 +78,12 @@ function failureFault(failure: Failure, what: 'contact' | 'API key') {
       return fault('CONFLICT', { message: 'A revoked API key cannot be rotated: issue a new one' });
     case 'scopes':
       return insufficientScope(failure.scopes);
+    case 'lastOwner':
+      return fault('CONFLICT', { message: 'The organization needs an owner: make somebody else one first' });
+    case 'outranked':
+      return fault('FORBIDDEN', { details: { reason: 'Only an owner may do this to an owner, or make one' } });
+    case 'alreadyMember':
+      return fault('CONFLICT', { message: 'A member of the organization has this address' });
   }
 }
 

@@ -4,8 +4,10 @@ import { listOrganizations } from '../db/organizations.ts';
 import { createApp } from './app.ts';
 import { ConfigError, readConfig } from './config.ts';
 import { createDeps } from './deps.ts';
+import { startExpiryNotices } from './expiryNotices.ts';
 import { listen } from './listen.ts';
-import { curlLine, sampleContacts, setUpOrganization } from './setup.ts';
+import { createMailer } from './mail.ts';
+import { curlLine, generatePassword, sampleContacts, setUpOrganization } from './setup.ts';
 import { openStore, REQUEST_LIMITS, type Store } from './store.ts';
 
 /** Milliseconds in which everything ends after SIGTERM. */
@@ -28,8 +30,11 @@ async function start() {
 
   const store = await openStore(config, REQUEST_LIMITS);
   opened.defer(() => store.close());
-  const deps = createDeps({ db: store.db, log, keySecrets: store.keySecrets, rateLimit: config.rateLimit });
+  const mail = createMailer({ smtpUrl: config.smtpUrl, from: config.mailFrom, log });
+  const deps = createDeps({ ...config, db: store.db, log, keySecrets: store.keySecrets, mail });
   opened.defer(() => deps.lastUse.flush());
+  const notices = startExpiryNotices(deps);
+  opened.defer(() => notices.stop());
   const server = await listen(createApp(deps), { ...config, log });
   opened.defer(() => {
     deps.isDraining = true;
@@ -46,10 +51,12 @@ async function welcome({ db, keySecrets }: Store, address: string) {
   const lines = [`Introzy listens at ${address}`];
   if ((await listOrganizations(db.root)).length === 0) {
     const owner = { name: 'Example', email: 'owner@example.com', contacts: sampleContacts };
-    const made = await setUpOrganization(db, keySecrets, owner);
+    const password = generatePassword();
+    const made = await setUpOrganization(db, keySecrets, { ...owner, password });
     if (made) {
       lines.push(
-        `Organization: ${owner.name}, owner: ${owner.email}`,
+        `Organization: ${owner.name}`,
+        `Sign in at ${address} as ${owner.email} with the password ${password}, shown only this once`,
         `First API key, shown only this once: ${made.issued.key}`,
         'Try it:',
         `  ${curlLine(made.issued.key, `${address}/api/contacts`)}`,

@@ -1,5 +1,5 @@
 import { RateLimiterRes } from 'rate-limiter-flexible';
-import type { Principal } from './auth/verify.ts';
+import type { Principal } from './auth/principal.ts';
 import type { Context } from './context.ts';
 import { fault, outOfReach } from './faults.ts';
 
@@ -20,8 +20,7 @@ export async function dropCount({ deps: { rateLimiter, log }, seen }: Context, p
   const { identity, countedAs, refuse } = principal;
   refuse();
   delete seen.rate;
-  if (countedAs !== identity.keyId) return;
-  await rateLimiter
-    .reward(identity.keyId)
-    .catch((error: unknown) => log.warn({ err: error, keyId: identity.keyId }, 'a refused call stays counted'));
+  const { id } = identity.who;
+  if (countedAs !== id) return;
+  await rateLimiter.reward(id).catch((error: unknown) => log.warn({ err: error, id }, 'a refused call stays counted'));
 }

@@ -1,7 +1,16 @@
 import { apiKeysRouter } from './routers/apiKeys.ts';
+import { auditRouter } from './routers/audit.ts';
 import { contactsRouter } from './routers/contacts.ts';
+import { membersRouter } from './routers/members.ts';
+import { sessionRouter } from './routers/session.ts';
 import { router } from './trpc.ts';
 
 /** Every procedure; the doors (tRPC, REST) lead here. */
-export const appRouter = router({ keys: apiKeysRouter, contacts: contactsRouter });
+export const appRouter = router({
+  keys: apiKeysRouter,
+  contacts: contactsRouter,
+  audit: auditRouter,
+  session: sessionRouter,
+  members: membersRouter,
+});
 export type AppRouter = typeof appRouter;

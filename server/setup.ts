@@ -1,5 +1,9 @@
+import { randomBytes } from 'node:crypto';
+import { hashPassword } from 'better-auth/crypto';
+import { insertUser } from '../db/accounts.ts';
 import { type IssuedBy, insertApiKey } from '../db/apiKeys.ts';
 import { upsertContacts } from '../db/contactUpsert.ts';
+import { insertMember } from '../db/members.ts';
 import type { Database } from '../db/open.ts';
 import { insertOrganization, type Organization } from '../db/organizations.ts';
 import { enterAsOperator, type Tenant } from '../db/tenant.ts';
@@ -27,6 +31,8 @@ export interface NewOrganization {
   name: string;
   /** Its owner's. */
   email: string;
+  /** The owner's, if they have no account yet; without one they set it by its reset. */
+  password?: string;
   contacts?: readonly ContactInput[];
 }
 
@@ -37,19 +43,33 @@ export interface NewOrganization {
 export async function setUpOrganization(
   db: Database,
   keySecrets: KeySecrets,
-  { name, email, contacts = [] }: NewOrganization,
-): Promise<{ organization: Organization; issued: IssuedKey } | undefined> {
+  { name, email, password, contacts = [] }: NewOrganization,
+): Promise<NewlySetUp | undefined> {
+  const passwordHash = password === undefined ? undefined : await hashPassword(password);
   return await db.root.transaction().execute(async (trx) => {
-    const organization = await insertOrganization(trx, { name, ownerEmail: email });
+    const organization = await insertOrganization(trx, name);
     if (!organization) return undefined;
-    await enterAsOperator(trx, db, organization.id);
-    const issuedBy = { type: 'person', email } as const;
-    const issued = await issueKey(trx, keySecrets, { organizationId: organization.id, name: 'First key', issuedBy });
+    const { id: organizationId } = organization;
+    const owner = await insertUser(trx, { email, passwordHash });
+    await enterAsOperator(trx, db, organizationId);
+    await insertMember(trx, { organizationId, userId: owner.id, role: 'owner' });
+    const issuedBy = { type: 'person', id: owner.id } as const;
+    const issued = await issueKey(trx, keySecrets, { organizationId, name: 'First key', issuedBy });
     const rows = contacts.map((input, index) => ({ index, input }));
-    if (rows.length > 0) await upsertContacts(trx, { organizationId: organization.id, rows });
-    return { organization, issued };
+    if (rows.length > 0) await upsertContacts(trx, { organizationId, rows });
+    return { organization, issued, isNewOwner: owner.isNew };
   });
 }
+
+export interface NewlySetUp {
+  organization: Organization;
+  issued: IssuedKey;
+  /** False where the owner had an account, and keeps its password. */
+  isNewOwner: boolean;
+}
+
+/** A password to begin with: 20 characters of base64url, 120 bits. */
+export const generatePassword = () => randomBytes(15).toString('base64url');
 
 /** A line for a shell that calls the service with a key. */
 export const curlLine = (key: string, address: string) => `curl -H 'Authorization: Bearer ${key}' ${address}`;

@@ -1,9 +1,10 @@
 import { getTRPCErrorFromUnknown, initTRPC } from '@trpc/server';
-import type { KeyIdentity } from '../db/keyUse.ts';
 import { redactKeys, type Scope } from '../shared/apiKeys.ts';
+import { mayGive } from '../shared/people.ts';
 import { Id } from '../shared/text.ts';
 import { transformer } from '../shared/transformer.ts';
-import { identify, type Principal } from './auth/verify.ts';
+import type { Identity, Principal } from './auth/principal.ts';
+import { identify } from './auth/verify.ts';
 import type { Context } from './context.ts';
 import { badRequest, describeError, fault, insufficientScope, translateFault, unauthorized } from './faults.ts';
 import { countCall, dropCount } from './rate.ts';
@@ -43,25 +44,26 @@ const t = initTRPC.context<Context>().create({
 export const router = t.router;
 
 /**
- * A procedure for valid keys: any of them, or those that have `scope`. In this order it is settled who calls, whether their
- * rate and their scopes allow it, and that they mean their own organization; then the procedure's own input.
+ * A procedure for those whom `check` lets pass; what it answers with is the context's `granted`. In this order it is settled
+ * who calls, whether their rate allows it, what they may do, and that they mean their own organization; then the
+ * procedure's own input.
  *
  * One middleware, not one a step: to pass a call on costs tRPC more than any of these steps.
  */
-const procedureFor = (scope?: Scope) =>
+const procedureFor = <Granted>(check: (identity: Identity) => Granted) =>
   t.procedure.use(async ({ ctx, next, getRawInput }) => {
     let principal: Principal | undefined;
     try {
-      const identified = await identify(ctx.deps, ctx.credential);
+      const identified = await identify(ctx);
       if (!identified.ok) throw unauthorized(identified.refusal);
       ({ principal } = identified);
       const { identity, tenant } = principal;
       ctx.seen.identity = identity;
       return await onlyIfAdmitted(principal, async () => {
         await countCall(ctx, identified.principal);
-        if (scope) requireScopes(identity, [scope]);
+        const granted = check(identity);
         refuseForeign(identity.organizationId, await getRawInput());
-        const result = await next({ ctx: { identity, tenant, organizationId: identity.organizationId } });
+        const result = await next({ ctx: { identity, tenant, organizationId: identity.organizationId, granted } });
         if (!result.ok) throw result.error;
         return result;
       });
@@ -72,8 +74,16 @@ const procedureFor = (scope?: Scope) =>
     }
   });
 
-export const keyProcedure = procedureFor();
-export const scopedProcedure = (scope: Scope) => procedureFor(scope);
+/** For any key, and any member. */
+export const keyProcedure = procedureFor(() => undefined);
+/** For those who have `scope`. */
+export const scopedProcedure = (scope: Scope) => procedureFor((identity) => requireScopes(identity, [scope]));
+/** About keys, for those who may deal with all or with some of them: `granted` is whose. */
+export const ownKeysProcedure = procedureFor(issuerInSight);
+/** For people: `granted` is who. */
+export const personProcedure = procedureFor(requirePerson);
+/** For the organization's owners and admins: `granted` is who. */
+export const adminProcedure = procedureFor(requireAdmin);
 
 /**
  * No answer leaves before the database has admitted the key. Most calls do that with their own query; the others, and those
@@ -93,9 +103,30 @@ async function onlyIfAdmitted<T>({ isAdmitted, admit }: Principal, call: () => P
 }
 
 /** Throws where the key lacks any of `scopes`. */
-export function requireScopes(identity: KeyIdentity, scopes: readonly Scope[]) {
+export function requireScopes(identity: Identity, scopes: readonly Scope[]) {
   const missing = scopes.filter((scope) => !identity.scopes.includes(scope));
   if (missing.length > 0) throw insufficientScope(missing);
+}
+
+/**
+ * Whose keys the caller may deal with: `undefined` stands for all of the organization's, which takes `keys:manage`; a person
+ * without it has those that they issued themselves.
+ */
+export function issuerInSight({ scopes, who }: Identity): string | undefined {
+  if (scopes.includes('keys:manage')) return undefined;
+  if (who.type !== 'person') throw insufficientScope(['keys:manage']);
+  return who.id;
+}
+
+function requirePerson({ who }: Identity) {
+  if (who.type === 'person') return who;
+  throw fault('FORBIDDEN', { details: { reason: 'An API key is no person: sign in' } });
+}
+
+function requireAdmin(identity: Identity) {
+  const person = requirePerson(identity);
+  if (mayGive(person.role, 'admin')) return person;
+  throw fault('FORBIDDEN', { details: { reason: 'Only an owner or an admin of the organization may do this' } });
 }
 
 /** Throws where the input names another organization than the key's own. */

@@ -2,13 +2,13 @@ import { isKey } from '../../shared/apiKeys.ts';
 import type { KeyRefusal } from '../../shared/errors.ts';
 
 /** What an `Authorization` header presents: a key of the right form, or why there is none. */
-export type Credential = { ok: true; key: string } | { ok: false; refusal: KeyRefusal };
+type Bearer = { ok: true; key: string } | { ok: false; refusal: KeyRefusal };
 
 /**
  * Reads the `Authorization` header (RFC 6750, section 2.1; the scheme is case-insensitive, RFC 9110). Another scheme
  * presents no key; anything else that is not one is refused as an unknown key would be.
  */
-export function readBearer(headers: Headers): Credential {
+export function readBearer(headers: Headers): Bearer {
   const value = headers.get('authorization')?.trim() ?? '';
   const [, scheme = '', token = ''] = /^(\S*) *(.*)$/.exec(value) ?? [];
   if (scheme.toLowerCase() !== 'bearer') {

@@ -2,11 +2,12 @@ import type { Logger } from 'pino';
 import { type KeyUse, recordKeyUses } from '../../db/keyUse.ts';
 import type { Database } from '../../db/open.ts';
 import { asOperator } from '../../db/tenant.ts';
+import { coarsePlace, type Source } from './place.ts';
 
 /** Notes when keys are used, and records it off the path of the requests. */
 export interface LastUse {
   /** The key was used just now. */
-  note(key: { organizationId: string; keyId: string }): void;
+  note(key: { organizationId: string; keyId: string }, source: Source): void;
   /** Records what is noted and not yet recorded. */
   flush(): Promise<void>;
 }
@@ -16,6 +17,7 @@ interface Entry {
   keyId: string;
   /** On the monotonic clock, in milliseconds. */
   usedAt: number;
+  source: Source;
   isRecorded: boolean;
 }
 
@@ -33,7 +35,9 @@ export function createLastUse({ db, log, interval = 60_000 }: LastUseOptions): L
 
   const write = async (organizationId: string, noted: Entry[]) => {
     const now = performance.now();
-    const uses = noted.map(({ keyId, usedAt }): KeyUse => ({ keyId, millisecondsAgo: now - usedAt }));
+    const uses = noted.map(
+      ({ keyId, usedAt, source }): KeyUse => ({ keyId, millisecondsAgo: now - usedAt, place: coarsePlace(source) }),
+    );
     for (const entry of noted) entry.isRecorded = true;
     try {
       await recordKeyUses(asOperator(db, organizationId), { organizationId, uses });
@@ -53,9 +57,10 @@ export function createLastUse({ db, log, interval = 60_000 }: LastUseOptions): L
   };
 
   return {
-    note({ organizationId, keyId }) {
+    note({ organizationId, keyId }, source) {
       const known = entries.get(keyId);
-      const entry = known ?? { organizationId, keyId, usedAt: 0, isRecorded: false };
+      const entry = known ?? { organizationId, keyId, usedAt: 0, source, isRecorded: false };
+      entry.source = source;
       entry.usedAt = performance.now();
       entry.isRecorded = false;
       if (known) return;

@@ -1,61 +1,52 @@
 import { hash } from 'node:crypto';
-import { identifyKey, type KeyIdentity, redigestSecret } from '../../db/keyUse.ts';
+import { identifyKey, redigestSecret } from '../../db/keyUse.ts';
 import { forOneCall } from '../../db/open.ts';
-import { admitKey, asKey, asNobody, asOperator, type Tenant } from '../../db/tenant.ts';
-import type { KeyRefusal } from '../../shared/errors.ts';
+import { admitKey, asKey, asNobody, asOperator } from '../../db/tenant.ts';
+import type { Context } from '../context.ts';
 import type { Deps } from '../deps.ts';
-import type { Credential } from './bearer.ts';
 import { digestsOf } from './keySecret.ts';
+import type { Source } from './place.ts';
+import type { Identification, Identity, Principal } from './principal.ts';
+import { identifyPerson } from './session.ts';
 
 /** What is known of a key once it was seen: whose it is, with which scopes, and what the database may know it by. */
 export interface RememberedKey {
-  identity: KeyIdentity;
+  identity: Identity;
   digests: Buffer[];
   /** The database refused it, and has not admitted it since. */
   wasRefused: boolean;
 }
 
-/** Whose key it is, and the way to that organization's data, which checks the key each time. */
-export interface Principal {
-  identity: KeyIdentity;
-  tenant: Tenant;
-  /**
-   * What the call counts against: the key, or, of a secret that the database has refused, that secret alone. Who holds one
-   * that was cut off is not to use up the rate of the key's owner.
-   */
-  countedAs: string;
-  /** True once the database has admitted the key, in a transaction of this call's. */
-  isAdmitted(): boolean;
-  /** Has the database check the key, for a call that has not read or written anything. */
-  admit(): Promise<void>;
-  /** Notes that the database has refused it instead. */
-  refuse(): void;
+/** Who calls, by what the request presents. */
+export async function identify({ deps, credential, source }: Context): Promise<Identification> {
+  if (credential.type === 'none') return { ok: false, refusal: credential.refusal };
+  if (credential.type === 'session') return await identifyPerson(deps, credential);
+  return await identifyKeyHolder(deps, { key: credential.key, source });
 }
 
 /**
- * Who presents a key. That does not say that the key is valid: what a key is never changes and may be remembered, whether
- * it is valid is asked in each transaction that `tenant` opens.
+ * Whose key it is. That does not say that the key is valid: what a key is never changes and may be remembered, whether it
+ * is valid is asked in each transaction that `tenant` opens.
  */
-export async function identify(
+async function identifyKeyHolder(
   deps: Deps,
-  credential: Credential,
-): Promise<{ ok: true; principal: Principal } | { ok: false; refusal: KeyRefusal }> {
-  if (!credential.ok) return credential;
+  { key: presented, source }: { key: string; source: Source },
+): Promise<Identification> {
   const db = forOneCall(deps.db);
   // Remembered by its SHA-256, as the key itself is not to be kept.
-  const memo = hash('sha256', credential.key, 'base64');
-  const remembered = deps.keys.get(memo) ?? (await lookUp({ ...deps, db }, { key: credential.key, memo }));
+  const memo = hash('sha256', presented, 'base64');
+  const remembered = deps.keys.get(memo) ?? (await lookUp({ ...deps, db }, { key: presented, memo }));
   if (!remembered) return { ok: false, refusal: 'unknown' };
 
   const { identity, digests } = remembered;
-  const { organizationId, keyId } = identity;
-  const countedAs = remembered.wasRefused ? memo : keyId;
+  const { organizationId, who } = identity;
+  const countedAs = remembered.wasRefused ? memo : who.id;
   let isAdmitted = false;
   const onAdmitted = (secretId: string) => {
     if (isAdmitted) return;
     isAdmitted = true;
     remembered.wasRefused = false;
-    deps.lastUse.note(identity);
+    deps.lastUse.note({ organizationId, keyId: who.id }, source);
     if (secretId !== deps.keySecrets[0].id) redigest(deps, organizationId, digests);
   };
   const key = { organizationId, digests, onAdmitted };
@@ -76,8 +67,10 @@ async function lookUp(
   { key, memo }: { key: string; memo: string },
 ): Promise<RememberedKey | undefined> {
   const digests = digestsOf(key, keySecrets);
-  const identity = await identifyKey(asNobody(db), digests);
-  if (!identity) return undefined;
+  const known = await identifyKey(asNobody(db), digests);
+  if (!known) return undefined;
+  const { organizationId, keyId, scopes } = known;
+  const identity: Identity = { organizationId, scopes, who: { type: 'key', id: keyId } };
   const found = { identity, digests, wasRefused: false };
   keys.set(memo, found);
   return found;

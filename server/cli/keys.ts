@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import { listApiKeys, revokeApiKey, rotateApiKey } from '../../db/apiKeys.ts';
 import type { Failure, Outcome } from '../../db/outcome.ts';
+import { getOwner } from '../../db/people.ts';
 import { asOperator } from '../../db/tenant.ts';
 import {
   type ApiKey,
@@ -54,15 +55,11 @@ function issueCommand() {
         .map((scope) => scope.trim()),
     });
     return async ({ store, config }) => {
-      const { id: organizationId, ownerEmail } = await chooseOrganization(store, options.organization);
-      const newKey = {
-        organizationId,
-        name,
-        expiresInDays,
-        scopes,
-        issuedBy: { type: 'person', email: ownerEmail } as const,
-      };
-      const issued = await issueKey(asOperator(store.db, organizationId), store.keySecrets, newKey);
+      const { id: organizationId } = await chooseOrganization(store, options.organization);
+      const tenant = asOperator(store.db, organizationId);
+      const issuedBy = { type: 'person', id: (await getOwner(tenant, organizationId)).id } as const;
+      const newKey = { organizationId, name, expiresInDays, scopes, issuedBy };
+      const issued = await issueKey(tenant, store.keySecrets, newKey);
       return { json: issued, text: describeIssued(issued, config) };
     };
   });

@@ -2,7 +2,7 @@ import { Command } from 'commander';
 import { z } from 'zod';
 import { EmailAddress } from '../../shared/contacts.ts';
 import { line } from '../../shared/text.ts';
-import { setUpOrganization } from '../setup.ts';
+import { generatePassword, setUpOrganization } from '../setup.ts';
 import { addAction } from './command.ts';
 import { CommandError, INTROZY } from './commandError.ts';
 import { readInput } from './input.ts';
@@ -17,21 +17,28 @@ export function setupCommand(): Command {
     .description('migrate the database, and make an organization, its owner and a first key with all scopes')
     .requiredOption('--organization <name>', 'what the new organization is called')
     .requiredOption('--email <address>', "the owner's email address")
-    .addHelpText('after', '\nRun it again to make another organization. JSON: {"organizationId","email","key"}');
+    .addHelpText(
+      'after',
+      '\nRun it again to make another organization. JSON: {"organizationId","email","password","key"}, the password null where the owner has an account already',
+    );
   return addAction(command, ({ options }) => {
     const { organization: name, email } = readInput(Setup, options);
     return async ({ store, config }) => {
-      const made = await setUpOrganization(store.db, store.keySecrets, { name, email });
+      const password = generatePassword();
+      const made = await setUpOrganization(store.db, store.keySecrets, { name, email, password });
       if (!made) {
         throw new CommandError(
           `There is an organization of this name already. Choose another name, or issue a key of it: ${INTROZY} keys issue --organization NAME --name NAME`,
         );
       }
-      const { organization, issued } = made;
+      const { organization, issued, isNewOwner } = made;
       const heading = `Organization ${printable(name)} (id ${organization.id}), owner ${printable(email)}`;
+      const signIn = isNewOwner
+        ? `Password, shown only this once: ${password}`
+        : 'The owner signs in with the password of their account';
       return {
-        json: { organizationId: organization.id, email, key: issued.key },
-        text: `${heading}\n\n${describeIssued(issued, config)}`,
+        json: { organizationId: organization.id, email, password: isNewOwner ? password : null, key: issued.key },
+        text: `${heading}\n${signIn}, at ${config.publicUrl}\n\n${describeIssued(issued, config)}`,
       };
     };
   });

@@ -27,6 +27,8 @@ export const routes: readonly Route[] = [
   { method: 'PATCH', path: '/api/keys/{id}', procedure: 'keys.rename' },
   { method: 'DELETE', path: '/api/keys/{id}', procedure: 'keys.revoke' },
   { method: 'POST', path: '/api/keys/{id}/rotate', procedure: 'keys.rotate' },
+  { method: 'GET', path: '/api/keys/{id}/places', procedure: 'keys.places' },
+  { method: 'GET', path: '/api/audit', procedure: 'audit.list' },
   { method: 'GET', path: '/api/contacts', procedure: 'contacts.list' },
   {
     method: 'POST',

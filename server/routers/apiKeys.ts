@@ -7,45 +7,56 @@ import {
   revokeApiKey,
   rotateApiKey,
 } from '../../db/apiKeys.ts';
+import { listKeyPlaces } from '../../db/keyUse.ts';
+import type { Tenant } from '../../db/tenant.ts';
 import {
   ApiKey,
   ApiKeyIssueRequest,
   ApiKeyListRequest,
   ApiKeyPage,
+  ApiKeyPlaces,
   ApiKeyRenameRequest,
   ApiKeyRequest,
   ApiKeyRotateRequest,
   CurrentKeyRequest,
   IssuedKey,
 } from '../../shared/apiKeys.ts';
-import { encodeCursor } from '../../shared/text.ts';
 import { type KeySecrets, mintKey } from '../auth/keySecret.ts';
-import { settle } from '../faults.ts';
-import { keyProcedure, requireScopes, router, scopedProcedure } from '../trpc.ts';
+import type { Identity } from '../auth/principal.ts';
+import { fault, insufficientScope, settle } from '../faults.ts';
+import { toPage } from '../page.ts';
+import { issuerInSight, keyProcedure, ownKeysProcedure, requireScopes, router, scopedProcedure } from '../trpc.ts';
 
 export const apiKeysRouter = router({
   current: keyProcedure
     .input(CurrentKeyRequest)
     .output(ApiKey)
     .query(async ({ ctx: { tenant, organizationId, identity } }) =>
-      settle(await getApiKey(tenant, { organizationId, id: identity.keyId }), 'API key'),
+      settle(await getApiKey(tenant, { organizationId, id: requireKey(identity) }), 'API key'),
     ),
 
-  list: scopedProcedure('keys:manage')
+  list: ownKeysProcedure
     .input(ApiKeyListRequest)
     .output(ApiKeyPage)
-    .query(async ({ ctx: { tenant, organizationId }, input: { limit, cursor } }) => {
-      const items = await listApiKeys(tenant, { organizationId, limit, from: cursor });
-      const next = items[limit];
-      return { items: items.slice(0, limit), nextCursor: next ? encodeCursor(next.id) : null };
+    .query(async ({ ctx: { tenant, organizationId, granted: own }, input: { limit, cursor, createdBy } }) => {
+      if (own !== undefined && createdBy !== undefined && createdBy !== own) return { items: [], nextCursor: null };
+      const query = { organizationId, limit, from: cursor, createdBy: own ?? createdBy };
+      return toPage(await listApiKeys(tenant, query), limit);
     }),
 
-  get: scopedProcedure('keys:manage')
+  get: ownKeysProcedure
     .input(ApiKeyRequest)
     .output(ApiKey)
-    .query(async ({ ctx: { tenant, organizationId }, input: { id } }) =>
-      settle(await getApiKey(tenant, { organizationId, id }), 'API key'),
-    ),
+    .query(({ ctx, input: { id } }) => getInSight(ctx, id)),
+
+  places: ownKeysProcedure
+    .input(ApiKeyRequest)
+    .output(ApiKeyPlaces)
+    .query(async ({ ctx, input: { id } }) => {
+      await getInSight(ctx, id);
+      const { tenant, organizationId } = ctx;
+      return { places: await listKeyPlaces(tenant, { organizationId, id }) };
+    }),
 
   issue: scopedProcedure('keys:manage')
     .input(ApiKeyIssueRequest)
@@ -53,7 +64,7 @@ export const apiKeysRouter = router({
     .mutation(async ({ ctx: { deps, tenant, organizationId, identity }, input: { name, scopes, expiresInDays } }) => {
       requireScopes(identity, scopes);
       const { key, secret } = newSecret(deps.keySecrets, expiresInDays);
-      const issuedBy = { type: 'key', keyId: identity.keyId } as const;
+      const issuedBy = identity.who;
       return { key, apiKey: await insertApiKey(tenant, { organizationId, name, scopes, issuedBy, secret }) };
     }),
 
@@ -76,11 +87,32 @@ export const apiKeysRouter = router({
   revoke: keyProcedure
     .input(ApiKeyRequest)
     .output(ApiKey)
-    .mutation(async ({ ctx: { tenant, organizationId, identity }, input: { id } }) => {
-      if (id !== identity.keyId) requireScopes(identity, ['keys:manage']);
+    .mutation(async ({ ctx, input: { id } }) => {
+      const { tenant, organizationId, identity } = ctx;
+      if (id !== identity.who.id && issuerInSight(identity) !== undefined) await getInSight(ctx, id);
       return settle(await revokeApiKey(tenant, { organizationId, id }), 'API key');
     }),
 });
+
+interface InSight {
+  tenant: Tenant;
+  organizationId: string;
+  identity: Identity;
+}
+
+/** A key that the caller may deal with. Who issued it never changes. */
+async function getInSight({ tenant, organizationId, identity }: InSight, id: string): Promise<ApiKey> {
+  const issuer = issuerInSight(identity);
+  const apiKey = settle(await getApiKey(tenant, { organizationId, id }), 'API key');
+  if (issuer !== undefined && apiKey.createdBy.id !== issuer) throw insufficientScope(['keys:manage']);
+  return apiKey;
+}
+
+/** The id of the key that calls; a person has none. */
+function requireKey({ who }: Identity): string {
+  if (who.type === 'key') return who.id;
+  throw fault('NOT_FOUND', { message: 'You are signed in, and call with no API key' });
+}
 
 /** Mints a secret for a key: the one to hand out, and the one to keep. */
 function newSecret(secrets: KeySecrets, expiresInDays: number): { key: string; secret: NewSecret } {

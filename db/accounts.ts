@@ -1,0 +1,80 @@
+import { type Kysely, sql } from 'kysely';
+import { v7 as uuidv7 } from 'uuid';
+import type { Schema } from './schema.ts';
+
+/** How accounts keep addresses, and find them. */
+const normalize = (email: string) => email.trim().toLowerCase();
+
+/**
+ * Finds the account of an address, or makes it: with a password (its hash), or without one, to be set by a reset.
+ * `isNew` is false where the account was there, which keeps its password.
+ */
+export async function insertUser(
+  db: Kysely<Schema>,
+  { email, passwordHash }: { email: string; passwordHash: string | undefined },
+): Promise<{ id: string; isNew: boolean }> {
+  const address = normalize(email);
+  const made = await db
+    .insertInto('users')
+    .values({ id: uuidv7(), name: address, email: address })
+    .onConflict((conflict) => conflict.column('email').doNothing())
+    .returning('id')
+    .executeTakeFirst();
+  if (!made) {
+    const { id } = await db.selectFrom('users').select('id').where('email', '=', address).executeTakeFirstOrThrow();
+    return { id, isNew: false };
+  }
+  if (passwordHash !== undefined) {
+    await db
+      .insertInto('accounts')
+      .values({
+        id: uuidv7(),
+        user_id: made.id,
+        account_id: made.id,
+        provider_id: 'credential',
+        password: passwordHash,
+      })
+      .execute();
+  }
+  return { id: made.id, isNew: true };
+}
+
+/** The organization that a person has been a member of for longest. */
+export async function findFirstOrganization(db: Kysely<Schema>, userId: string): Promise<string | undefined> {
+  const member = await db
+    .selectFrom('members')
+    .select('organization_id')
+    .where('user_id', '=', userId)
+    .orderBy('created_at')
+    .limit(1)
+    .executeTakeFirst();
+  return member?.organization_id;
+}
+
+/** True where an invitation of this id was sent to `email`, and can be accepted. */
+export async function isInvited(db: Kysely<Schema>, { id, email }: { id: string; email: string }): Promise<boolean> {
+  const invitation = await db
+    .selectFrom('invitations')
+    .select('id')
+    .where('id', '=', id)
+    .where('email', '=', normalize(email))
+    .where('status', '=', 'pending')
+    .where('expires_at', '>', sql<Date>`now()`)
+    .executeTakeFirst();
+  return invitation !== undefined;
+}
+
+/** Records in each of the organizations of an address' account, if it has any, that somebody failed to sign in to it. */
+export async function recordFailedSignIn(
+  db: Kysely<Schema>,
+  { email, address, userAgent }: { email: string; address: string; userAgent: string },
+): Promise<void> {
+  await sql`
+    insert into audit_log (organization_id, actor, action, subject, details)
+      select m.organization_id, person, 'person.signInFailed', person,
+          jsonb_build_object('address', ${address}::text, 'userAgent', ${userAgent}::text)
+        from users u
+        join members m on m.user_id = u.id,
+        jsonb_build_object('type', 'person', 'id', u.id, 'name', u.email) person
+        where u.email = ${normalize(email)}`.execute(db);
+}

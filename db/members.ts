@@ -1,0 +1,117 @@
+import { type SqlBool, sql } from 'kysely';
+import { v7 as uuidv7 } from 'uuid';
+import { type Member, type MemberRemoved, mayGive, type Role } from '../shared/people.ts';
+import type { Outcome } from './outcome.ts';
+import { inTransaction, type Tenant } from './tenant.ts';
+
+const columns = [
+  'members.id',
+  sql<Member['person']>`json_build_object('id', users.id, 'name', users.name, 'email', users.email)`.as('person'),
+  'members.role',
+  'members.created_at as joinedAt',
+] as const;
+
+const selectMembers = (db: Tenant, organizationId: string) =>
+  db
+    .selectFrom('members')
+    .innerJoin('users', 'users.id', 'members.user_id')
+    .select(columns)
+    .where('members.organization_id', '=', organizationId);
+
+/** Everybody in the organization, who joined first first. */
+export async function listMembers(db: Tenant, organizationId: string): Promise<Member[]> {
+  return await selectMembers(db, organizationId).orderBy('members.created_at').orderBy('members.id').execute();
+}
+
+/** Makes a person whose account is there a member. */
+export async function insertMember(
+  db: Tenant,
+  { organizationId, userId, role }: { organizationId: string; userId: string; role: Role },
+): Promise<void> {
+  await db
+    .insertInto('members')
+    .values({ organization_id: organizationId, id: uuidv7(), user_id: userId, role })
+    .execute();
+}
+
+export interface MemberChange {
+  organizationId: string;
+  id: string;
+  /** The role of whoever asks: nobody changes who ranks above them, nor lifts anyone there. */
+  by: Role;
+}
+
+/** Gives a member another role. The last owner stays one. */
+export async function updateMemberRole(
+  db: Tenant,
+  { organizationId, id, by, role }: MemberChange & { role: Role },
+): Promise<Outcome<Member>> {
+  return await inTransaction(db, async (trx) => {
+    const member = await lockMember(trx, { organizationId, id, by, isOwnerAfter: role === 'owner' });
+    if ('failure' in member) return member;
+    if (!mayGive(by, role)) return { failure: 'outranked' };
+    if (member.role !== role) {
+      const update = trx.updateTable('members').set({ role }).where('organization_id', '=', organizationId);
+      await update.where('id', '=', id).execute();
+    }
+    return { ...member, role };
+  });
+}
+
+/**
+ * Ends a membership, with its sessions and, but for `keepKeys`, the keys that the person issued. All of it or nothing; from
+ * the next request on.
+ */
+export async function deleteMember(
+  db: Tenant,
+  { organizationId, id, by, keepKeys }: MemberChange & { keepKeys: string[] },
+): Promise<Outcome<MemberRemoved>> {
+  return await inTransaction(db, async (trx) => {
+    const member = await lockMember(trx, { organizationId, id, by, isOwnerAfter: false });
+    if ('failure' in member) return member;
+    const { id: userId } = member.person;
+    const update = (condition: ReturnType<typeof sql<SqlBool>>, set: { kept_at: Date } | { revoked_at: Date }) =>
+      trx
+        .updateTable('api_keys')
+        .set(set)
+        .where('organization_id', '=', organizationId)
+        .where('created_by_type', '=', 'person')
+        .where('created_by_id', '=', userId)
+        .where('revoked_at', 'is', null)
+        .where('kept_at', 'is', null)
+        .where(condition)
+        .returning('id')
+        .execute();
+    const now = sql<Date>`now()` as unknown as Date;
+    const kept = await update(sql<SqlBool>`id = any (${keepKeys})`, { kept_at: now });
+    const revoked = await update(sql<SqlBool>`true`, { revoked_at: now });
+    await trx
+      .deleteFrom('sessions')
+      .where('active_organization_id', '=', organizationId)
+      .where('user_id', '=', userId)
+      .execute();
+    await trx.deleteFrom('members').where('organization_id', '=', organizationId).where('id', '=', id).execute();
+    return { member, keptKeys: kept.map((key) => key.id), revokedKeys: revoked.map((key) => key.id) };
+  });
+}
+
+/** Locks a member, and all owners, so that of two changes at once the second one sees what the first one left. */
+async function lockMember(
+  trx: Tenant,
+  { organizationId, id, by, isOwnerAfter }: MemberChange & { isOwnerAfter: boolean },
+): Promise<Outcome<Member>> {
+  const locked = await trx
+    .selectFrom('members')
+    .select(['id', 'role'])
+    .where('organization_id', '=', organizationId)
+    .where((eb) => eb.or([eb('id', '=', id), eb('role', '=', 'owner')]))
+    .orderBy('id')
+    .forUpdate()
+    .execute();
+  const member = await selectMembers(trx, organizationId).where('members.id', '=', id).executeTakeFirst();
+  if (!member) return { failure: 'absent' };
+  if (!mayGive(by, member.role)) return { failure: 'outranked' };
+  const owners = locked.filter(({ role }) => role === 'owner');
+  const isLast = member.role === 'owner' && owners.length === 1;
+  return isLast && !isOwnerAfter ? { failure: 'lastOwner' } : member;
+}

@@ -1,0 +1,192 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { hkdfSync } from 'node:crypto';
+import { betterAuth } from 'better-auth';
+import { APIError, createAuthMiddleware, isAPIError } from 'better-auth/api';
+import { organization } from 'better-auth/plugins/organization';
+import type { Logger } from 'pino';
+import { validate as isUuid, v7 as uuidv7 } from 'uuid';
+import { findFirstOrganization, isInvited, recordFailedSignIn } from '../../db/accounts.ts';
+import { DatabaseUnavailable } from '../../db/errors.ts';
+import type { Database } from '../../db/open.ts';
+import { findOrganization } from '../../db/organizations.ts';
+import { asAccounts } from '../../db/tenant.ts';
+import { PASSWORD } from '../../shared/people.ts';
+import type { Mailer } from '../mail.ts';
+import { accountTables } from './accountTables.ts';
+import type { KeySecrets } from './keySecret.ts';
+import { coarsePlace } from './place.ts';
+import { ownOrigins } from './sameOrigin.ts';
+import { cookieOptions } from './sessionCookie.ts';
+
+export interface AccountsOptions {
+  db: Database;
+  log: Logger;
+  mail: Mailer;
+  keySecrets: KeySecrets;
+  publicUrl: string;
+  /** Anybody may make an account, and an organization. */
+  openSignUp: boolean;
+  /** Attempts to sign in, or to have a password reset, a minute from one address. */
+  signInRate: number;
+}
+
+/** People's accounts and sessions: what better-auth does for us. */
+export interface Accounts {
+  /** Answers a request to `/api/auth/…`. Throws `DatabaseUnavailable`. */
+  handle(request: Request): Promise<Response>;
+  /** The id of the session that these headers bring the cookie of, if it holds. Throws `DatabaseUnavailable`. */
+  findSession(headers: Headers): Promise<string | undefined>;
+}
+
+export const AUTH_PATH = '/api/auth';
+/** The header in which better-auth is told where a request comes from; one that came with it is dropped. */
+export const ADDRESS_HEADER = 'x-introzy-address';
+/** Seconds: a session ends when it was not used for so long, and is prolonged once a day. */
+const SESSION = { expiresIn: 30 * 86_400, updateAge: 86_400 } as const;
+
+export type Auth = ReturnType<typeof createAuth>;
+
+export function createAccounts(options: AccountsOptions): Accounts {
+  const auth = createAuth(options);
+  return {
+    async handle(request) {
+      const seen: Seen = {};
+      const response = await failures.run(seen, () => auth.handler(request));
+      if (seen.unavailable) throw seen.unavailable;
+      return response;
+    },
+    async findSession(headers) {
+      try {
+        const found = await auth.api.getSession({ headers, query: { disableRefresh: true } });
+        return found?.session.id;
+      } catch (error) {
+        throw findUnavailable(error) ?? error;
+      }
+    },
+  };
+}
+
+/** better-auth answers any failure with 500; the one that is not a defect is kept here for who called it. */
+interface Seen {
+  unavailable?: DatabaseUnavailable;
+}
+const failures = new AsyncLocalStorage<Seen>();
+
+function findUnavailable(error: unknown): DatabaseUnavailable | undefined {
+  if (error instanceof DatabaseUnavailable) return error;
+  return error instanceof Error && error.cause !== undefined ? findUnavailable(error.cause) : undefined;
+}
+
+/** better-auth, on our tables. */
+export function createAuth({ db, log, mail, keySecrets, publicUrl, openSignUp, signInRate }: AccountsOptions) {
+  const accounts = asAccounts(db);
+  const tooMany = { window: 60, max: signInRate };
+  return betterAuth({
+    appName: 'Introzy',
+    baseURL: publicUrl,
+    basePath: AUTH_PATH,
+    secret: Buffer.from(hkdfSync('sha256', keySecrets[0].secret, '', 'introzy sessions', 32)).toString('base64url'),
+    database: { db: accounts, type: 'postgres' },
+    trustedOrigins: (request) => (request ? ownOrigins(request, publicUrl) : []),
+    emailAndPassword: {
+      enabled: true,
+      minPasswordLength: PASSWORD.least,
+      maxPasswordLength: PASSWORD.most,
+      revokeSessionsOnPasswordReset: true,
+      sendResetPassword: ({ user, token }) =>
+        mail.send({
+          to: user.email,
+          subject: 'Set a new password for Introzy',
+          text: 'Somebody, probably you, asked to set a new password for your Introzy account. The link works for an hour:',
+          link: `${publicUrl}/reset-password?token=${encodeURIComponent(token)}`,
+        }),
+    },
+    session: { ...accountTables.session, ...SESSION },
+    user: accountTables.user,
+    account: accountTables.account,
+    verification: accountTables.verification,
+    plugins: [
+      organization({
+        schema: accountTables.organization,
+        allowUserToCreateOrganization: openSignUp,
+        membershipLimit: 100_000,
+        organizationHooks: {
+          async beforeCreateOrganization({ organization: { name } }) {
+            if (name && (await findOrganization(accounts, name))) {
+              throw new APIError('CONFLICT', { message: 'There is an organization of this name already' });
+            }
+          },
+        },
+      }),
+    ],
+    advanced: {
+      ...cookieOptions(publicUrl),
+      database: { generateId: () => uuidv7() },
+      ipAddress: { ipAddressHeaders: [ADDRESS_HEADER] },
+    },
+    rateLimit: {
+      enabled: true,
+      window: 60,
+      max: 300,
+      customRules: {
+        '/sign-in/email': tooMany,
+        '/sign-up/email': tooMany,
+        '/change-password': tooMany,
+        '/request-password-reset': tooMany,
+        '/reset-password': tooMany,
+      },
+    },
+    databaseHooks: {
+      session: {
+        create: {
+          async before(session) {
+            const activeOrganizationId = await findFirstOrganization(accounts, session.userId);
+            const source = { address: session.ipAddress ?? undefined, userAgent: session.userAgent ?? undefined };
+            const { address: ipAddress, userAgent } = coarsePlace(source);
+            return { data: { ...session, activeOrganizationId, ipAddress, userAgent } };
+          },
+        },
+      },
+    },
+    hooks: {
+      before: createAuthMiddleware(async ({ path, body, query }) => {
+        for (const id of [body?.organizationId, body?.invitationId, query?.id]) {
+          if (id !== undefined && id !== null && !isUuid(id))
+            throw new APIError('BAD_REQUEST', { message: 'Not a UUID' });
+        }
+        if (path !== '/sign-up/email') return;
+        const { invitationId: id, email } = body ?? {};
+        const invited = id !== undefined && typeof email === 'string' && (await isInvited(accounts, { id, email }));
+        if (id !== undefined && !invited) {
+          throw new APIError('FORBIDDEN', { message: 'This invitation is for another address, or no longer holds' });
+        }
+        if (!invited && !openSignUp) {
+          throw new APIError('FORBIDDEN', {
+            message: 'Sign-up is closed: ask an admin of your organization to invite you',
+          });
+        }
+      }),
+      after: createAuthMiddleware(async ({ path, body, headers, context: { returned } }) => {
+        if (path !== '/sign-in/email' || !isAPIError(returned) || typeof body?.email !== 'string') return;
+        const address = headers?.get(ADDRESS_HEADER) ?? undefined;
+        const userAgent = headers?.get('user-agent') ?? undefined;
+        await recordFailedSignIn(accounts, { email: body.email, ...coarsePlace({ address, userAgent }) });
+      }),
+    },
+    onAPIError: {
+      onError(error) {
+        const seen = failures.getStore();
+        const unavailable = findUnavailable(error);
+        if (seen && unavailable) seen.unavailable = unavailable;
+      },
+    },
+    telemetry: { enabled: false },
+    logger: {
+      level: 'warn',
+      log: (level, message, ...details) => {
+        const err = details.find((detail) => detail instanceof Error);
+        log[level === 'error' ? 'error' : 'warn']({ err }, `accounts: ${message}`);
+      },
+    },
+  });
+}
