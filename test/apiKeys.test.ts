@@ -36,7 +36,7 @@ test('A stored key works whatever its checksum, and an unknown one with a right 
     organizationId: app.one.id,
     name: 'made elsewhere',
     scopes: ['contacts:read'],
-    issuedBy: { type: 'person', email: 'owner@example.com' },
+    issuedBy: { type: 'person', id: app.one.ownerId },
     secret: { digest, secretId: app.keySecrets[0].id, hint: hintOf(wrong), expiresInDays: 30 },
   });
   expect((await app.api(wrong, 'GET', '/api/keys/current')).body.data.name).toBe('made elsewhere');

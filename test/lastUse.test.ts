@@ -106,7 +106,7 @@ test('A key that is in use is recorded again within a minute', async () => {
     const { apiKey } = await app.issue(app.one.id);
     const lastUse = createLastUse({ db: app.db, log: app.deps.log, ...more });
     timers.mockClear();
-    lastUse.note({ organizationId: app.one.id, keyId: apiKey.id });
+    lastUse.note({ organizationId: app.one.id, keyId: apiKey.id }, { address: undefined, userAgent: undefined });
     await new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
     const delays = timers.mock.calls.map(([, delay]) => Number(delay));
     await lastUse.flush();

@@ -2,6 +2,7 @@ import { pino } from 'pino';
 import { openDatabase } from '../../db/open.ts';
 import { parseKeySecrets } from '../../server/auth/keySecret.ts';
 import { identify } from '../../server/auth/verify.ts';
+import { createContext } from '../../server/context.ts';
 import { createDeps } from '../../server/deps.ts';
 import { REQUEST_LIMITS } from '../../server/store.ts';
 
@@ -15,13 +16,16 @@ const db = await openDatabase({
 });
 const deps = createDeps({ db, log: pino({ level: 'silent' }), keySecrets: parseKeySecrets(secrets), rateLimit: 1 });
 
+const request = new Request('http://127.0.0.1/', { headers: { authorization: `Bearer ${key}` } });
+const context = createContext(deps, request, '127.0.0.1');
+
 const start = performance.now();
 const until = start + Number(seconds) * 1000;
 let checks = 0;
 await Promise.all(
   Array.from({ length: Number(concurrency) }, async () => {
     while (performance.now() < until) {
-      const identified = await identify(deps, { ok: true, key });
+      const identified = await identify(context);
       if (!identified.ok) throw new Error(identified.refusal);
       await identified.principal.admit();
       checks += 1;

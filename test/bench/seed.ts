@@ -1,4 +1,5 @@
 import type { Database } from '../../db/open.ts';
+import { getOwner } from '../../db/people.ts';
 import { asOperator } from '../../db/tenant.ts';
 import type { KeySecrets } from '../../server/auth/keySecret.ts';
 import { issueKey, setUpOrganization } from '../../server/setup.ts';
@@ -52,8 +53,9 @@ export async function seed({
     'vacuum analyze',
     'checkpoint',
   ]);
-  const issuedBy = { type: 'person', email: 'owner@example.com' } as const;
-  const { key } = await issueKey(asOperator(db, id), keySecrets, { organizationId: id, name: 'Bench', issuedBy });
+  const tenant = asOperator(db, id);
+  const issuedBy = { type: 'person', id: (await getOwner(tenant, id)).id } as const;
+  const { key } = await issueKey(tenant, keySecrets, { organizationId: id, name: 'Bench', issuedBy });
   return { organizationId: id, key };
 }
 

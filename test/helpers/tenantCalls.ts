@@ -56,8 +56,8 @@ export const TENANT_CALLS: Record<string, TenantCall[]> = {
     (db, { organizationId, victim }) => apiKeys.listApiKeys(db, { organizationId, limit: 1, from: victim.keyId }),
   ],
   insertApiKey: [
-    insertKey(() => ({ type: 'person', email: 'intruder@example.com' })),
-    insertKey(({ keyId }) => ({ type: 'key', keyId })),
+    insertKey(({ ownerId }) => ({ type: 'person', id: ownerId })),
+    insertKey(({ keyId }) => ({ type: 'key', id: keyId })),
   ],
   renameApiKey: [
     (db, { organizationId, victim }) => apiKeys.renameApiKey(db, { organizationId, id: victim.keyId, name: 'taken' }),

@@ -4,6 +4,7 @@ import { pino } from 'pino';
 import { afterAll, inject } from 'vitest';
 import { migrate } from '../../db/migrate.ts';
 import { openDatabase } from '../../db/open.ts';
+import { getOwner } from '../../db/people.ts';
 import { asOperator } from '../../db/tenant.ts';
 import { createApp } from '../../server/app.ts';
 import { generateKeySecret, type KeySecrets, parseKeySecrets } from '../../server/auth/keySecret.ts';
@@ -58,6 +59,8 @@ export interface TestOrganization {
   /** A key with all scopes. */
   key: string;
   keyId: string;
+  ownerId: string;
+  ownerEmail: string;
 }
 
 interface TestAppOptions {
@@ -66,6 +69,8 @@ interface TestAppOptions {
   rateLimit?: number;
   keySecrets?: KeySecrets;
   deps?: Partial<Deps>;
+  /** Further choices of the service. */
+  choices?: Partial<Parameters<typeof createDeps>[0]>;
 }
 
 export const testSecrets = (count = 1) =>
@@ -78,15 +83,16 @@ export async function testApp(options: TestAppOptions = {}) {
   const logs: string[] = [];
   const log = pino({}, { write: (line: string) => void logs.push(line) });
   const rateLimit = options.rateLimit ?? 1_000_000;
-  const deps = Object.assign(createDeps({ db, log, keySecrets, rateLimit }), options.deps);
+  const deps = Object.assign(
+    createDeps({ db, log, keySecrets, rateLimit, signInRate: 1_000_000, ...options.choices }),
+    options.deps,
+  );
   const app = createApp(deps);
   const canaries = watchKeys(app);
 
   const organization = async (name: string): Promise<TestOrganization> => {
-    const made = await setUpOrganization(db, keySecrets, {
-      name: `${name} ${randomUUID()}`,
-      email: `${name}@example.com`,
-    });
+    const ownerEmail = `${name}-${randomUUID()}@example.com`;
+    const made = await setUpOrganization(db, keySecrets, { name: `${name} ${randomUUID()}`, email: ownerEmail });
     if (!made) throw new Error('The organization exists');
     canaries.add(made.issued.key);
     return {
@@ -94,6 +100,8 @@ export async function testApp(options: TestAppOptions = {}) {
       name: made.organization.name,
       key: made.issued.key,
       keyId: made.issued.apiKey.id,
+      ownerId: made.issued.apiKey.createdBy.id,
+      ownerEmail,
     };
   };
 
@@ -111,9 +119,10 @@ export async function testApp(options: TestAppOptions = {}) {
 
     /** Issues a key on the operator's word. */
     async issue(organizationId: string, { name = 'a key', scopes }: { name?: string; scopes?: Scope[] } = {}) {
-      const issuedBy = { type: 'person', email: 'owner@example.com' } as const;
+      const tenant = asOperator(db, organizationId);
+      const issuedBy = { type: 'person', id: (await getOwner(tenant, organizationId)).id } as const;
       const newKey = { organizationId, name, issuedBy, ...(scopes && { scopes }) };
-      const issued: IssuedKey = await issueKey(asOperator(db, organizationId), keySecrets, newKey);
+      const issued: IssuedKey = await issueKey(tenant, keySecrets, newKey);
       canaries.add(issued.key);
       return issued;
     },

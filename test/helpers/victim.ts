@@ -11,6 +11,7 @@ import { type TestApp, testApp } from './testApp.ts';
 export interface Victim {
   organizationId: string;
   keyId: string;
+  ownerId: string;
   digest: Buffer;
   contactId: string;
   email: string;
@@ -54,6 +55,7 @@ async function makeVictim(app: TestApp, hasTwins: boolean): Promise<{ victim: Vi
   const victim = {
     organizationId: other.id,
     keyId: apiKey.id,
+    ownerId: other.ownerId,
     digest: digestsOf(key, app.keySecrets)[0] as Buffer,
     contactId: contact.id,
     email,
