@@ -43,7 +43,7 @@ test(`${KEYS} keys are revoked under load from three instances, and none is acce
   };
 
   /** Uses a key on all instances without a pause, from before it is revoked until after. */
-  const useAndRevoke = async ({ key, id }: (typeof keys)[number], turn: number) => {
+  const callAndRevoke = async ({ key, id }: (typeof keys)[number], turn: number) => {
     const hammer = async (instance: Pick<typeof second, 'call'>) => {
       while (!revokedAt.has(key) && !isOver) await use(key, instance);
       await use(key, instance);
@@ -63,7 +63,7 @@ test(`${KEYS} keys are revoked under load from three instances, and none is acce
 
   const queue = keys.entries();
   const lane = async () => {
-    for (const [turn, some] of queue) await useAndRevoke(some, turn);
+    for (const [turn, some] of queue) await callAndRevoke(some, turn);
   };
   await Promise.all(Array.from({ length: LANES }, lane)).finally(() => (isOver = true));
 
