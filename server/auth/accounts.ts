@@ -110,6 +110,8 @@ export function createAuth({ db, log, mail, keySecrets, publicUrl, openSignUp, s
         schema: accountTables.organization,
         allowUserToCreateOrganization: openSignUp,
         membershipLimit: 100_000,
+        // Its id is random, and goes to that address alone: who has it has read the mail.
+        requireEmailVerificationOnInvitation: false,
         organizationHooks: {
           async beforeCreateOrganization({ organization: { name } }) {
             if (name && (await findOrganization(accounts, name))) {
