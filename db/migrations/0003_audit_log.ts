@@ -130,7 +130,7 @@ const functions = [
           select ${iso('max(expires_at)')} from (
             select expires_at, row_number() over (order by created_at desc) as place from api_key_secrets
               where organization_id = new.organization_id and api_key_id = new.id
-          ) secrets where place > 1 and expires_at > now())));
+          ) secrets where place > 1 and expires_at > now()::timestamptz(3))));
     end if;
     if new.kept_at is not null and old.kept_at is null then
       insert into audit_log (organization_id, actor, action, subject) values (new.organization_id,

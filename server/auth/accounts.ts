@@ -1,4 +1,3 @@
-import { AsyncLocalStorage } from 'node:async_hooks';
 import { hkdfSync } from 'node:crypto';
 import { betterAuth } from 'better-auth';
 import { APIError, createAuthMiddleware, isAPIError } from 'better-auth/api';
@@ -48,30 +47,19 @@ export type Auth = ReturnType<typeof createAuth>;
 
 export function createAccounts(options: AccountsOptions): Accounts {
   const auth = createAuth(options);
+  const rethrow = (error: unknown) => {
+    throw findUnavailable(error) ?? error;
+  };
   return {
-    async handle(request) {
-      const seen: Seen = {};
-      const response = await failures.run(seen, () => auth.handler(request));
-      if (seen.unavailable) throw seen.unavailable;
-      return response;
-    },
+    handle: (request) => auth.handler(request).catch(rethrow),
     async findSession(headers) {
-      try {
-        const found = await auth.api.getSession({ headers, query: { disableRefresh: true } });
-        return found?.session.id;
-      } catch (error) {
-        throw findUnavailable(error) ?? error;
-      }
+      const found = await auth.api.getSession({ headers, query: { disableRefresh: true } }).catch(rethrow);
+      return found?.session.id;
     },
   };
 }
 
-/** better-auth answers any failure with 500; the one that is not a defect is kept here for who called it. */
-interface Seen {
-  unavailable?: DatabaseUnavailable;
-}
-const failures = new AsyncLocalStorage<Seen>();
-
+/** The database's failure behind an error; better-auth wraps some. */
 function findUnavailable(error: unknown): DatabaseUnavailable | undefined {
   if (error instanceof DatabaseUnavailable) return error;
   return error instanceof Error && error.cause !== undefined ? findUnavailable(error.cause) : undefined;
@@ -141,10 +129,9 @@ export function createAuth({ db, log, mail, keySecrets, publicUrl, openSignUp, s
     databaseHooks: {
       session: {
         create: {
-          async before(session) {
+          async before(session, context) {
             const activeOrganizationId = await findFirstOrganization(accounts, session.userId);
-            const source = { address: session.ipAddress ?? undefined, userAgent: session.userAgent ?? undefined };
-            const { address: ipAddress, userAgent } = coarsePlace(source);
+            const { address: ipAddress, userAgent } = placeOf(context?.headers);
             return { data: { ...session, activeOrganizationId, ipAddress, userAgent } };
           },
         },
@@ -169,19 +156,14 @@ export function createAuth({ db, log, mail, keySecrets, publicUrl, openSignUp, s
         }
       }),
       after: createAuthMiddleware(async ({ path, body, headers, context: { returned } }) => {
+        const unavailable = findUnavailable(returned);
+        if (unavailable) throw unavailable;
         if (path !== '/sign-in/email' || !isAPIError(returned) || typeof body?.email !== 'string') return;
-        const address = headers?.get(ADDRESS_HEADER) ?? undefined;
-        const userAgent = headers?.get('user-agent') ?? undefined;
-        await recordFailedSignIn(accounts, { email: body.email, ...coarsePlace({ address, userAgent }) });
+        await recordFailedSignIn(accounts, { email: body.email, ...placeOf(headers) });
       }),
     },
-    onAPIError: {
-      onError(error) {
-        const seen = failures.getStore();
-        const unavailable = findUnavailable(error);
-        if (seen && unavailable) seen.unavailable = unavailable;
-      },
-    },
+    // A defect is ours to answer and to log, not better-auth's.
+    onAPIError: { throw: true },
     telemetry: { enabled: false },
     logger: {
       level: 'warn',
@@ -192,3 +174,9 @@ export function createAuth({ db, log, mail, keySecrets, publicUrl, openSignUp, s
     },
   });
 }
+
+const placeOf = (headers: Headers | undefined) =>
+  coarsePlace({
+    address: headers?.get(ADDRESS_HEADER) ?? undefined,
+    userAgent: headers?.get('user-agent') ?? undefined,
+  });
