@@ -24,7 +24,7 @@ export interface Upsert {
   organizationId: string;
   rows: UpsertRow[];
   /** Add to what a contact has: `null` changes nothing, tags and custom fields are added. */
-  merge?: boolean;
+  merge?: boolean | undefined;
 }
 
 type Columns = Insertable<Schema['contacts']>;

@@ -3,14 +3,22 @@ import { ContactInput, type UpsertResult } from '../shared/contacts.ts';
 import { ERRORS } from '../shared/errors.ts';
 import { issuesOf } from './faults.ts';
 
-/** Judges rows one by one: those to write, and what is wrong with the others. */
-export function judgeRows(contacts: readonly unknown[]): { rows: UpsertRow[]; failed: UpsertResult[] } {
+/** Judges rows one by one: those to write, and what is wrong with the others. To be merged, a row needs no name. */
+export function judgeRows(contacts: readonly unknown[], merge = false): { rows: UpsertRow[]; failed: UpsertResult[] } {
   const rows: UpsertRow[] = [];
   const failed: UpsertResult[] = [];
   contacts.forEach((contact, index) => {
-    const { success, data, error } = ContactInput.safeParse(contact);
-    if (success) rows.push({ index, input: data });
+    const named = merge ? withName(contact) : undefined;
+    const { success, data, error } = ContactInput.safeParse(named ?? contact);
+    if (success) rows.push({ index, input: data, isNameGuess: named !== undefined });
     else failed.push({ index, outcome: 'failed', error: ERRORS.BAD_REQUEST.message, issues: issuesOf(error) });
   });
   return { rows, failed };
+}
+
+/** A row that gives no name, with what a contact can be called by instead; `undefined` for any other. */
+function withName(contact: unknown): object | undefined {
+  if (typeof contact !== 'object' || contact === null || 'name' in contact) return undefined;
+  const { company, email, phone } = contact as Record<string, unknown>;
+  return { ...contact, name: company ?? email ?? phone };
 }

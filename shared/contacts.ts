@@ -98,6 +98,11 @@ export const ContactUpsertRequest = z.strictObject({
     .array(z.custom<z.input<typeof ContactInput>>(() => true))
     .min(1)
     .max(100),
+  /**
+   * Add to what a contact has, as an import does: `null` changes nothing, tags and custom fields are added, and a row
+   * without a name calls a new contact by its company, email or phone.
+   */
+  merge: z.boolean().optional(),
 });
 
 /** What became of a row; `index` is its place in the request. */

@@ -1,14 +1,8 @@
 import { type FileHandle, open, rm } from 'node:fs/promises';
 import { basename, dirname, extname, join } from 'node:path';
-import { ADDED_HEADERS } from './columns.ts';
+import { ADDED_HEADERS } from '../../shared/csv/columns.ts';
+import { type Failure, toCsv, toFailureCells } from '../../shared/csv/readRow.ts';
 import { CsvFileError } from './csvFileError.ts';
-
-/** A row that was not imported, and why; no cells where they could not be told apart. */
-export interface Failure {
-  line: number;
-  reason: string;
-  cells: string[];
-}
 
 /** Where the failed rows of an import go. */
 export interface FailuresFile {
@@ -29,10 +23,10 @@ export async function createFailuresFile(importedFile: string, headers: string[]
   return {
     path,
     async add(failures) {
-      const rows = failures.map(({ line, reason, cells }) => [String(line), reason, ...cells]);
+      const rows = failures.map(toFailureCells);
       if (count === 0 && rows.length > 0) rows.unshift([...ADDED_HEADERS, ...headers]);
       count += failures.length;
-      await handle.appendFile(rows.map((row) => `${row.map(quote).join(',')}\n`).join(''));
+      await handle.appendFile(toCsv(rows));
     },
     async close() {
       await handle.close();
@@ -56,5 +50,3 @@ async function openFree(base: string): Promise<{ path: string; handle: FileHandl
     }
   }
 }
-
-const quote = (cell: string) => (/[",;\t\r\n]|^\s|\s$/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell);

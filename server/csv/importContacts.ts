@@ -1,9 +1,9 @@
 import { upsertContacts } from '../../db/contactUpsert.ts';
 import type { Tenant } from '../../db/tenant.ts';
+import type { Row } from '../../shared/csv/rows.ts';
 import type { CsvFile } from './csvFile.ts';
 import type { FailuresFile } from './failures.ts';
 import { judgeBatch } from './judgeBatch.ts';
-import type { Row } from './rows.ts';
 
 export interface ImportCounts {
   created: number;

@@ -1,9 +1,8 @@
 import { createReadStream } from 'node:fs';
 import { open } from 'node:fs/promises';
+import { detectEncoding, LineTooLong, toLines } from '../../shared/csv/csvText.ts';
+import { ROW_SIZE } from '../../shared/csv/rows.ts';
 import { CsvFileError } from './csvFileError.ts';
-
-/** Characters of a row at most, its line breaks included: what is read ahead for the end of a quoted cell. */
-export const ROW_SIZE = 1_048_576;
 
 /** A text file that was found readable. */
 export interface TextFile {
@@ -47,32 +46,21 @@ async function readStart(path: string): Promise<{ size: number; start: Buffer }>
   }
 }
 
-/** By the byte order mark. Without one text is UTF-8, or the file's user has to say. */
-function detectEncoding(start: Buffer): string {
-  if (start.equals(Buffer.from([0xff, 0xfe]))) return 'utf-16le';
-  return start.equals(Buffer.from([0xfe, 0xff])) ? 'utf-16be' : 'utf-8';
-}
-
 /**
  * The lines of a file, as many at a time as a read gives, whatever they end in (CR LF, LF, CR). Throws a `TypeError`
  * where the bytes are no text.
  */
 export async function* readLines(
   { path, encoding }: TextFile,
-  onRead: (bytes: number) => void = () => {},
+  onRead?: (bytes: number) => void,
 ): AsyncGenerator<string[]> {
   const decoder = createDecoder(encoding);
-  let rest = '';
-  for await (const chunk of createReadStream(path) as AsyncIterable<Buffer>) {
-    onRead(chunk.length);
-    // A CR at the end may be half of a CR LF.
-    const lines = (rest + decoder.decode(chunk, { stream: true })).split(/\r\n|\n|\r(?!$)/);
-    rest = lines.pop() ?? '';
-    if (rest.length > ROW_SIZE)
-      throw new CsvFileError(`${path} has a line of more than ${ROW_SIZE} characters: it is no CSV file.`);
-    yield lines;
+  try {
+    yield* toLines(createReadStream(path) as AsyncIterable<Buffer>, decoder, onRead);
+  } catch (error) {
+    if (!(error instanceof LineTooLong)) throw error;
+    throw new CsvFileError(`${path} has a line of more than ${ROW_SIZE} characters: it is no CSV file.`);
   }
-  yield (rest + decoder.decode()).split(/\r\n|\n|\r/);
 }
 
 function createDecoder(encoding: string): TextDecoder {

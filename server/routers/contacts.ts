@@ -61,9 +61,9 @@ export const contactsRouter = router({
   upsertMany: scopedProcedure('contacts:write')
     .input(ContactUpsertRequest)
     .output(UpsertResults)
-    .mutation(async ({ ctx: { tenant, organizationId }, input: { contacts } }) => {
-      const { rows, failed } = judgeRows(contacts);
-      const written = await upsertContacts(tenant, { organizationId, rows });
+    .mutation(async ({ ctx: { tenant, organizationId }, input: { contacts, merge } }) => {
+      const { rows, failed } = judgeRows(contacts, merge);
+      const written = await upsertContacts(tenant, { organizationId, rows, merge });
       return { results: [...written, ...failed].sort((a, b) => a.index - b.index) };
     }),
 });

@@ -1,5 +1,7 @@
 import { parse } from 'csv-parse/sync';
-import { ROW_SIZE } from './lines.ts';
+
+/** Characters of a row at most, its line breaks included: what is read ahead for the end of a quoted cell. */
+export const ROW_SIZE = 1_048_576;
 
 /** A row, by the line that it begins on: its cells, or what is wrong with it. */
 export type Row = { line: number; cells: string[] } | { line: number; flaw: string };

@@ -1,0 +1,54 @@
+import { MutationCache, QueryCache, QueryClient } from '@tanstack/react-query';
+import { createTRPCClient, httpBatchLink, isTRPCClientError, type TRPCClientError } from '@trpc/client';
+import { createTRPCOptionsProxy } from '@trpc/tanstack-react-query';
+import type { AppRouter } from '../../server/router.ts';
+import { PAGES } from '../../shared/pages.ts';
+import { transformer } from '../../shared/transformer.ts';
+
+export type ApiError = TRPCClientError<AppRouter>;
+
+/** HTTP statuses after which the same question may have another answer. */
+const PASSING = new Set<number | undefined>([undefined, 429, 502, 503, 504]);
+const isApiError = (error: unknown): error is ApiError => isTRPCClientError<AppRouter>(error);
+const statusOf = (error: unknown) => (isApiError(error) ? error.data?.httpStatus : undefined);
+
+/** Where the session is over, the way in: and from there back here. */
+function onError(error: unknown) {
+  const isAccountPage = window.location.pathname === PAGES.signIn;
+  if (statusOf(error) !== 401 || isAccountPage) return;
+  queryClient.clear();
+  const next = window.location.pathname + window.location.search;
+  window.location.assign(`${PAGES.signIn}?${new URLSearchParams({ next })}`);
+}
+
+export const queryClient: QueryClient = new QueryClient({
+  queryCache: new QueryCache({ onError: (error, { meta }) => meta?.mayBeSignedOut || onError(error) }),
+  mutationCache: new MutationCache({ onError }),
+  defaultOptions: {
+    queries: { retry: (count, error) => count < 2 && PASSING.has(statusOf(error)), staleTime: 10_000 },
+    // What is shown once must not stay in memory.
+    mutations: { gcTime: 0 },
+  },
+});
+
+/** The procedures, by the session's cookie. Calls made in the same tick share a request. */
+export const client = createTRPCClient<AppRouter>({
+  links: [httpBatchLink({ url: '/trpc', transformer, maxItems: 20, maxURLLength: 8_000 })],
+});
+export const trpc = createTRPCOptionsProxy<AppRouter>({ client, queryClient });
+
+/** What went wrong, in a sentence for people. */
+export function describeError(error: unknown): string {
+  if (!isApiError(error)) return error instanceof Error ? error.message : String(error);
+  const { data } = error;
+  if (!data) return 'Introzy cannot be reached. Check your connection, and try again.';
+  const issues = data.details?.issues?.map(({ path, message }) => [path.join('.'), message].filter(Boolean).join(': '));
+  if (issues?.length) return issues.join('. ');
+  if (data.httpStatus === 429) return 'Too many requests at once. Wait a minute, and try again.';
+  if (data.httpStatus === 500) return `Something went wrong on our side (request ${data.requestId}). Try again.`;
+  return data.details?.reason ? `${error.message}: ${data.details.reason}` : error.message;
+}
+
+/** The error's details, if it is the API's and of this status. */
+export const detailsOf = (error: unknown, status: number) =>
+  isApiError(error) && error.data?.httpStatus === status ? (error.data.details ?? {}) : undefined;

@@ -1,0 +1,77 @@
+/** What the service of accounts said, in a sentence. */
+export class AccountError extends Error {
+  override readonly name = 'AccountError';
+  readonly status: number;
+
+  constructor(status: number, message: string) {
+    super(message);
+    this.status = status;
+  }
+}
+
+const SENTENCES: Record<number, string> = {
+  429: 'Too many attempts. Wait a minute, and try again.',
+  500: 'Something went wrong on our side. Try again.',
+  503: 'Introzy is not available at the moment. Try again soon.',
+};
+
+/** Calls better-auth (server/auth/accounts.ts) with the session's cookie. Throws an `AccountError`. */
+async function call<T>(method: 'GET' | 'POST', path: string, body?: object): Promise<T> {
+  const response = await fetch(`/api/auth${path}`, {
+    method,
+    ...(method === 'POST' && { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body ?? {}) }),
+  }).catch(() => {
+    throw new AccountError(0, 'Introzy cannot be reached. Check your connection, and try again.');
+  });
+  const answer = await response.json().catch(() => undefined);
+  if (response.ok) return answer as T;
+  const { message, error } = (answer ?? {}) as { message?: string; error?: string };
+  throw new AccountError(
+    response.status,
+    SENTENCES[response.status] ?? message ?? error ?? 'That did not work. Try again.',
+  );
+}
+
+export interface AccountSession {
+  id: string;
+  token: string;
+  createdAt: string;
+  updatedAt: string;
+  ipAddress: string | null;
+  userAgent: string | null;
+}
+interface SignedIn {
+  session: AccountSession;
+  user: { id: string; name: string; email: string };
+}
+export interface OrganizationSummary {
+  id: string;
+  name: string;
+}
+
+export const auth = {
+  signIn: (email: string, password: string) => call('POST', '/sign-in/email', { email, password }),
+  signUp: (account: { name: string; email: string; password: string; invitationId?: string }) =>
+    call('POST', '/sign-up/email', account),
+  signOut: () => call('POST', '/sign-out'),
+  signOutEverywhere: () => call('POST', '/revoke-sessions'),
+  getSession: () => call<SignedIn | null>('GET', '/get-session'),
+  listSessions: () => call<AccountSession[]>('GET', '/list-sessions'),
+  revokeSession: (token: string) => call('POST', '/revoke-session', { token }),
+  rename: (name: string) => call('POST', '/update-user', { name }),
+  changePassword: (currentPassword: string, newPassword: string) =>
+    call('POST', '/change-password', { currentPassword, newPassword, revokeOtherSessions: true }),
+  requestReset: (email: string) => call('POST', '/request-password-reset', { email }),
+  resetPassword: (token: string, newPassword: string) => call('POST', '/reset-password', { token, newPassword }),
+  listOrganizations: () => call<OrganizationSummary[]>('GET', '/organization/list'),
+  setActive: (organizationId: string) => call('POST', '/organization/set-active', { organizationId }),
+  createOrganization: (name: string) => call('POST', '/organization/create', { name, slug: crypto.randomUUID() }),
+  acceptInvitation: (invitationId: string) => call('POST', '/organization/accept-invitation', { invitationId }),
+};
+
+/** A page of this service to go on to, from an address that anybody may have written: `/contacts`, not `//elsewhere`. */
+export function safeNext(next: string | null): string {
+  if (!next?.startsWith('/')) return '/';
+  const url = new URL(next, window.location.origin);
+  return url.origin === window.location.origin ? url.pathname + url.search : '/';
+}

@@ -1,0 +1,33 @@
+import { Button, VisuallyHidden } from '@mantine/core';
+import { useClipboard } from '@mantine/hooks';
+import { IconCheck, IconCopy } from '@tabler/icons-react';
+import { useEffect, useEffectEvent } from 'react';
+
+interface CopyTextProps {
+  text: string;
+  /** What is copied: `key`, `curl line`. */
+  what: string;
+  onCopied?: () => void;
+}
+
+/** Copies a text, and says when it has. */
+export function CopyText({ text, what, onCopied }: CopyTextProps) {
+  const { copy, copied, error } = useClipboard({ timeout: 3_000 });
+  const tell = useEffectEvent(() => onCopied?.());
+  useEffect(() => {
+    if (copied) tell();
+  }, [copied]);
+  return (
+    <>
+      <Button
+        size="xs"
+        variant={copied ? 'filled' : 'light'}
+        leftSection={copied ? <IconCheck size={14} /> : <IconCopy size={14} />}
+        onClick={() => copy(text)}
+      >
+        {copied ? 'Copied' : error ? 'Copy it by hand' : `Copy the ${what}`}
+      </Button>
+      <VisuallyHidden role="status">{copied ? `The ${what} is copied` : ''}</VisuallyHidden>
+    </>
+  );
+}

@@ -1,0 +1,67 @@
+import { Alert, Button, Group, Skeleton, Stack, Text, ThemeIcon, Title } from '@mantine/core';
+import { IconAlertCircle } from '@tabler/icons-react';
+import type { ReactNode } from 'react';
+import { describeError } from '../api.ts';
+
+/** Something that could not be loaded, and a way to try once more. */
+export function ErrorState({ error, onRetry }: { error: unknown; onRetry?: () => void }) {
+  return (
+    <Alert role="alert" color="red" variant="light" icon={<IconAlertCircle />} title="This could not be loaded">
+      <Group justify="space-between">
+        <Text size="sm">{describeError(error)}</Text>
+        {onRetry && (
+          <Button size="xs" variant="default" onClick={onRetry}>
+            Try again
+          </Button>
+        )}
+      </Group>
+    </Alert>
+  );
+}
+
+interface EmptyStateProps {
+  icon: ReactNode;
+  title: string;
+  children: ReactNode;
+  action?: ReactNode;
+}
+
+/** Nothing is here yet: what would be, and how to begin. */
+export function EmptyState({ icon, title, children, action }: EmptyStateProps) {
+  return (
+    <Stack align="center" gap="xs" py={64} ta="center">
+      <ThemeIcon size={48} radius="xl" variant="light">
+        {icon}
+      </ThemeIcon>
+      <Title order={2} size="h4">
+        {title}
+      </Title>
+      <Text c="dimmed" maw={420}>
+        {children}
+      </Text>
+      {action}
+    </Stack>
+  );
+}
+
+/** As many lines as will be there, so that nothing moves when they are. */
+export function RowsLoading({ rows = 5, height = 44 }: { rows?: number; height?: number }) {
+  return (
+    <Stack gap={8} role="status" aria-label="Loading">
+      {Array.from({ length: rows }, (_, index) => (
+        // biome-ignore lint/suspicious/noArrayIndexKey: they are all the same
+        <Skeleton key={index} height={height} />
+      ))}
+    </Stack>
+  );
+}
+
+/** Why a form was not taken. */
+export function FormError({ error }: { error: unknown }) {
+  if (!error) return null;
+  return (
+    <Alert role="alert" color="red" variant="light" icon={<IconAlertCircle />}>
+      {describeError(error)}
+    </Alert>
+  );
+}

@@ -1,0 +1,15 @@
+import { useMutation } from '@tanstack/react-query';
+import type { FormEvent } from 'react';
+
+type Fields<Name extends string> = Record<Name, string>;
+
+/** A form whose fields the browser keeps and checks: `work` gets their values, by name, when it is sent. */
+export function useForm<Name extends string>(work: (fields: Fields<Name>) => Promise<unknown>) {
+  const { mutate, isPending, isSuccess, error } = useMutation({ mutationFn: work });
+  const onSubmit = (event: FormEvent<HTMLFormElement>) => {
+    event.preventDefault();
+    if (isPending) return;
+    mutate(Object.fromEntries(new FormData(event.currentTarget)) as Fields<Name>);
+  };
+  return { onSubmit, isPending, isSuccess, error };
+}

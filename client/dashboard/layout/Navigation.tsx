@@ -1,0 +1,39 @@
+import { NavLink, Text } from '@mantine/core';
+import { IconAddressBook, IconHistory, IconKey, IconUserCircle, IconUsers } from '@tabler/icons-react';
+import { Link, useLocation } from 'react-router';
+import { PAGES } from '../../../shared/pages.ts';
+import { useSession } from '../session.ts';
+
+const ICON = { size: 18, stroke: 1.6, 'aria-hidden': true } as const;
+
+/** The pages that the person may open. */
+export function Navigation({ onNavigate }: { onNavigate: () => void }) {
+  const { pathname } = useLocation();
+  const { may } = useSession();
+  const link = (to: string, label: string, icon: React.ReactNode) => {
+    const isHere = pathname === to || pathname.startsWith(`${to}/`);
+    return (
+      <NavLink
+        component={Link}
+        to={to}
+        label={label}
+        leftSection={icon}
+        active={isHere}
+        onClick={onNavigate}
+        {...(isHere && { 'aria-current': 'page' as const })}
+      />
+    );
+  };
+  return (
+    <>
+      {link(PAGES.contacts, 'Contacts', <IconAddressBook {...ICON} />)}
+      <Text size="xs" fw={600} c="dimmed" mt="md" mb={4} px="sm">
+        Settings
+      </Text>
+      {link(PAGES.apiKeys, 'API Keys', <IconKey {...ICON} />)}
+      {may('keys:manage') && link(PAGES.members, 'Members', <IconUsers {...ICON} />)}
+      {may('keys:manage') && link(PAGES.auditLog, 'Audit log', <IconHistory {...ICON} />)}
+      {link(PAGES.account, 'Account', <IconUserCircle {...ICON} />)}
+    </>
+  );
+}

@@ -1,0 +1,15 @@
+import { PAGES } from '../../../../shared/pages.ts';
+import { AccountCard } from '../../layout/AccountCard.tsx';
+import { NewAccountForm } from './NewAccountForm.tsx';
+
+export default function SignUp() {
+  return (
+    <AccountCard
+      title="Create an account"
+      text="Then you make an organization of your own. To join one that is there, use the link of your invitation."
+      links={[{ to: PAGES.signIn, label: 'Sign in instead' }]}
+    >
+      <NewAccountForm onDone={() => window.location.assign(PAGES.home)} />
+    </AccountCard>
+  );
+}

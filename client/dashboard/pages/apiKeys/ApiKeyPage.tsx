@@ -1,0 +1,121 @@
+import { Anchor, Breadcrumbs, Code, Grid, Paper, Skeleton, Stack, Table, Text, Title } from '@mantine/core';
+import { useQuery } from '@tanstack/react-query';
+import type { ReactNode } from 'react';
+import { Link, useParams } from 'react-router';
+import type { ApiKey } from '../../../../shared/apiKeys.ts';
+import { PAGES } from '../../../../shared/pages.ts';
+import { trpc } from '../../api.ts';
+import { PageHeader } from '../../components/PageHeader.tsx';
+import { RelativeTime } from '../../components/RelativeTime.tsx';
+import { ErrorState, RowsLoading } from '../../components/states.tsx';
+import { useSession } from '../../session.ts';
+import { AuditEntries } from '../audit/AuditEntries.tsx';
+import { KeyActions } from './KeyActions.tsx';
+import { Expires, KeyScopes, KeyState, LastUsed } from './KeyState.tsx';
+import { hintOf } from './keys.ts';
+
+/** A key: what it is, where it was used from, and all that happened to it. */
+export default function ApiKeyPage() {
+  const { id = '' } = useParams();
+  const { may } = useSession();
+  const { data: apiKey, error, refetch } = useQuery(trpc.keys.get.queryOptions({ id }));
+  return (
+    <Stack>
+      <Breadcrumbs>
+        <Anchor component={Link} to={PAGES.apiKeys}>
+          API Keys
+        </Anchor>
+        <Text>{apiKey?.name ?? 'Key'}</Text>
+      </Breadcrumbs>
+      <PageHeader title={apiKey?.name ?? 'API key'} actions={apiKey && <KeyActions apiKey={apiKey} />} />
+      {error && <ErrorState error={error} onRetry={() => refetch()} />}
+      {!error && <Facts apiKey={apiKey} />}
+      {!error && <Places id={id} />}
+      {!error && (
+        <Paper withBorder p="md" component="section">
+          <Title order={2} size="h4" mb="sm">
+            History
+          </Title>
+          {may('keys:manage') ? (
+            <AuditEntries filter={{ subjectId: id }} />
+          ) : (
+            <Text c="dimmed">An admin of your organization sees the history of its keys.</Text>
+          )}
+        </Paper>
+      )}
+    </Stack>
+  );
+}
+
+function Facts({ apiKey }: { apiKey: ApiKey | undefined }) {
+  const facts: [string, (key: ApiKey) => ReactNode][] = [
+    ['State', (key) => <KeyState apiKey={key} />],
+    ['Key', (key) => <Code>{hintOf(key)}</Code>],
+    ['Scopes', (key) => <KeyScopes apiKey={key} />],
+    ['Created by', (key) => key.createdBy.name],
+    ['Created', (key) => <RelativeTime date={key.createdAt} />],
+    ['Last used', (key) => <LastUsed apiKey={key} />],
+    ['Expires', (key) => <Expires apiKey={key} />],
+    ['Revoked', (key) => (key.revokedAt ? <RelativeTime date={key.revokedAt} /> : 'No')],
+  ];
+  return (
+    <Paper withBorder p="md">
+      <Grid component="dl" m={0}>
+        {facts.map(([name, value]) => (
+          <Grid.Col key={name} span={{ base: 12, xs: 6, md: 3 }}>
+            <Text component="dt" size="xs" c="dimmed">
+              {name}
+            </Text>
+            <Text component="dd" m={0} size="sm" mih={24}>
+              {apiKey ? value(apiKey) : <Skeleton component="span" display="inline-block" height={16} width={120} />}
+            </Text>
+          </Grid.Col>
+        ))}
+      </Grid>
+    </Paper>
+  );
+}
+
+function Places({ id }: { id: string }) {
+  const { data, error, isPending, refetch } = useQuery(trpc.keys.places.queryOptions({ id }));
+  return (
+    <Paper withBorder p="md" component="section">
+      <Title order={2} size="h4" mb="sm">
+        Used from
+      </Title>
+      {isPending && <RowsLoading rows={2} height={36} />}
+      {error && <ErrorState error={error} onRetry={() => refetch()} />}
+      {data?.places.length === 0 && <Text c="dimmed">It was never used.</Text>}
+      {data && data.places.length > 0 && (
+        <Table.ScrollContainer minWidth={480}>
+          <Table>
+            <Table.Thead>
+              <Table.Tr>
+                <Table.Th>Network</Table.Th>
+                <Table.Th>Program</Table.Th>
+                <Table.Th>First</Table.Th>
+                <Table.Th>Last</Table.Th>
+              </Table.Tr>
+            </Table.Thead>
+            <Table.Tbody>
+              {data.places.map(({ address, userAgent, firstUsedAt, lastUsedAt }) => (
+                <Table.Tr key={`${address} ${userAgent}`}>
+                  <Table.Td>
+                    <Code>{address}</Code>
+                  </Table.Td>
+                  <Table.Td>{userAgent}</Table.Td>
+                  <Table.Td>
+                    <RelativeTime date={firstUsedAt} />
+                  </Table.Td>
+                  <Table.Td>
+                    <RelativeTime date={lastUsedAt} />
+                  </Table.Td>
+                </Table.Tr>
+              ))}
+            </Table.Tbody>
+          </Table>
+        </Table.ScrollContainer>
+      )}
+    </Paper>
+  );
+}

@@ -1,0 +1,55 @@
+import { Select, Stack, TextInput } from '@mantine/core';
+import { useState } from 'react';
+import { EXPIRY_DAYS } from '../../../../shared/apiKeys.ts';
+import { dayOf } from '../../components/RelativeTime.tsx';
+import { DAY } from './keys.ts';
+
+const CHOICES = [30, 60, 90, 180, 365];
+const OTHER = 'date';
+
+/** `2026-02-28`, by the local calendar, as a date field has it. */
+const toField = (date: Date) => new Date(date.getTime() - date.getTimezoneOffset() * 60_000).toISOString().slice(0, 10);
+const daysFromNow = (days: number) => new Date(Date.now() + days * DAY);
+/** Whole days from today until the day of a date field. */
+const daysUntil = (field: string) => Math.round((Date.parse(field) - Date.parse(toField(new Date()))) / DAY);
+
+interface ExpirationFieldProps {
+  days: number;
+  onChange: (days: number) => void;
+}
+
+/** In how many days a key expires: one of the usual spans, or on any date that is allowed. */
+export function ExpirationField({ days, onChange }: ExpirationFieldProps) {
+  const [isDate, setIsDate] = useState(!CHOICES.includes(days));
+  return (
+    <Stack gap="xs">
+      <Select
+        label="Expiration"
+        description={`Expires on ${dayOf(daysFromNow(days))}`}
+        allowDeselect={false}
+        value={isDate ? OTHER : String(days)}
+        data={[
+          ...CHOICES.map((choice) => ({ value: String(choice), label: `${choice} days` })),
+          { value: OTHER, label: 'On a date…' },
+        ]}
+        onChange={(value) => {
+          setIsDate(value === OTHER);
+          if (value !== null && value !== OTHER) onChange(Number(value));
+        }}
+      />
+      {isDate && (
+        <TextInput
+          type="date"
+          label="Expires on"
+          required
+          min={toField(daysFromNow(EXPIRY_DAYS.least))}
+          max={toField(daysFromNow(EXPIRY_DAYS.most))}
+          defaultValue={toField(daysFromNow(days))}
+          onChange={({ currentTarget: { value, validity } }) => {
+            if (value !== '' && validity.valid) onChange(daysUntil(value));
+          }}
+        />
+      )}
+    </Stack>
+  );
+}

@@ -1,0 +1,91 @@
+import { Button, Checkbox, Group, Modal, Stack, TextInput } from '@mantine/core';
+import { useMutation } from '@tanstack/react-query';
+import { type FormEvent, useState } from 'react';
+import { EXPIRY_DAYS, SCOPES, type Scope } from '../../../../shared/apiKeys.ts';
+import { trpc } from '../../api.ts';
+import { FormError } from '../../components/states.tsx';
+import { ExpirationField } from './ExpirationField.tsx';
+import { FreshKeyDialog } from './FreshKey.tsx';
+import { SCOPE_WORDS, useKeysChanged } from './keys.ts';
+
+interface DialogProps {
+  opened: boolean;
+  onClose: () => void;
+}
+
+/** Issues a key, and shows it once. */
+export function GenerateKey({ opened, onClose }: DialogProps) {
+  const changed = useKeysChanged();
+  const issuing = useMutation(trpc.keys.issue.mutationOptions({ onSuccess: changed }));
+  const close = () => {
+    // With it goes the key.
+    issuing.reset();
+    onClose();
+  };
+  if (issuing.data) return <FreshKeyDialog issued={issuing.data} onClose={close} />;
+  return (
+    <Modal opened={opened} onClose={close} title="Generate a new API key" size="lg">
+      <KeyForm
+        isPending={issuing.isPending}
+        error={issuing.error}
+        onSubmit={(request) => issuing.mutate(request)}
+        onCancel={close}
+      />
+    </Modal>
+  );
+}
+
+interface KeyFormProps {
+  isPending: boolean;
+  error: unknown;
+  onSubmit: (request: { name: string; expiresInDays: number; scopes: Scope[] }) => void;
+  onCancel: () => void;
+}
+
+function KeyForm({ isPending, error, onSubmit, onCancel }: KeyFormProps) {
+  const [name, setName] = useState('');
+  const [expiresInDays, setDays] = useState<number>(EXPIRY_DAYS.default);
+  const [scopes, setScopes] = useState<string[]>(['contacts:read', 'contacts:write']);
+  const submit = (event: FormEvent) => {
+    event.preventDefault();
+    if (!isPending && scopes.length > 0) onSubmit({ name, expiresInDays, scopes: scopes as Scope[] });
+  };
+  return (
+    <form onSubmit={submit}>
+      <Stack>
+        <FormError error={error} />
+        <TextInput
+          label="Name"
+          description="What it is for: the program, or the agent, that will use it"
+          required
+          maxLength={100}
+          data-autofocus
+          autoComplete="off"
+          value={name}
+          onChange={(event) => setName(event.currentTarget.value)}
+        />
+        <ExpirationField days={expiresInDays} onChange={setDays} />
+        <Checkbox.Group
+          label="What it may do"
+          value={scopes}
+          onChange={setScopes}
+          error={scopes.length === 0 ? 'Allow it something' : undefined}
+        >
+          <Stack gap="xs" mt="xs">
+            {SCOPES.map((scope) => (
+              <Checkbox key={scope} value={scope} {...SCOPE_WORDS[scope]} />
+            ))}
+          </Stack>
+        </Checkbox.Group>
+        <Group justify="flex-end">
+          <Button variant="default" onClick={onCancel}>
+            Cancel
+          </Button>
+          <Button type="submit" loading={isPending}>
+            Generate the key
+          </Button>
+        </Group>
+      </Stack>
+    </form>
+  );
+}

@@ -1,0 +1,47 @@
+import { ActionIcon, Menu } from '@mantine/core';
+import { IconDots, IconPencil, IconRefresh, IconTrash } from '@tabler/icons-react';
+import { useState } from 'react';
+import type { ApiKey } from '../../../../shared/apiKeys.ts';
+import { useSession } from '../../session.ts';
+import { RenameKey } from './RenameKey.tsx';
+import { RevokeKey } from './RevokeKey.tsx';
+import { RotateKey } from './RotateKey.tsx';
+
+/** What can be done with a key. */
+export function KeyActions({ apiKey }: { apiKey: ApiKey }) {
+  const { may } = useSession();
+  const [action, setAction] = useState<'rename' | 'rotate' | 'revoke'>();
+  const close = () => setAction(undefined);
+  if (apiKey.state === 'revoked' && !may('keys:manage')) return null;
+  return (
+    <>
+      <Menu width={200} position="bottom-end">
+        <Menu.Target>
+          <ActionIcon variant="subtle" color="gray" size="lg" aria-label={`Actions for ${apiKey.name}`}>
+            <IconDots size={18} />
+          </ActionIcon>
+        </Menu.Target>
+        <Menu.Dropdown>
+          {may('keys:manage') && (
+            <Menu.Item leftSection={<IconPencil size={16} />} onClick={() => setAction('rename')}>
+              Rename
+            </Menu.Item>
+          )}
+          {may('keys:manage') && apiKey.state !== 'revoked' && (
+            <Menu.Item leftSection={<IconRefresh size={16} />} onClick={() => setAction('rotate')}>
+              Rotate
+            </Menu.Item>
+          )}
+          {apiKey.state !== 'revoked' && (
+            <Menu.Item leftSection={<IconTrash size={16} />} color="red" onClick={() => setAction('revoke')}>
+              Revoke
+            </Menu.Item>
+          )}
+        </Menu.Dropdown>
+      </Menu>
+      <RenameKey apiKey={apiKey} opened={action === 'rename'} onClose={close} />
+      <RotateKey apiKey={apiKey} opened={action === 'rotate'} onClose={close} />
+      <RevokeKey apiKey={apiKey} opened={action === 'revoke'} onClose={close} />
+    </>
+  );
+}

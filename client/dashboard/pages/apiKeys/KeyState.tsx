@@ -1,0 +1,63 @@
+import { Badge, Group, Text } from '@mantine/core';
+import type { ApiKey } from '../../../../shared/apiKeys.ts';
+import { RelativeTime, useMinute } from '../../components/RelativeTime.tsx';
+import { expiresSoon, isIdle, SCOPE_WORDS } from './keys.ts';
+
+const COLORS = { active: 'green', expired: 'gray', revoked: 'red' } as const;
+
+export const KeyState = ({ apiKey: { state } }: { apiKey: ApiKey }) => (
+  <Badge color={COLORS[state]} variant="light" tt="capitalize">
+    {state}
+  </Badge>
+);
+
+export const KeyScopes = ({ apiKey: { scopes } }: { apiKey: ApiKey }) => (
+  <Group gap={4}>
+    {scopes.map((scope) => (
+      <Badge key={scope} variant="default" tt="none" fw={500} title={SCOPE_WORDS[scope].label}>
+        {scope}
+      </Badge>
+    ))}
+  </Group>
+);
+
+/** When it was last used; that it never was, or not for a month, stands out. */
+export function LastUsed({ apiKey }: { apiKey: ApiKey }) {
+  const now = useMinute();
+  if (!apiKey.lastUsedAt) {
+    return (
+      <Badge color="orange" variant="light" tt="none">
+        Never
+      </Badge>
+    );
+  }
+  return (
+    <Group gap={6}>
+      <Text size="sm">
+        <RelativeTime date={apiKey.lastUsedAt} />
+      </Text>
+      {isIdle(apiKey, now) && (
+        <Badge color="yellow" variant="light" tt="none">
+          Unused for 30 days
+        </Badge>
+      )}
+    </Group>
+  );
+}
+
+/** When it expires; that it does within a week stands out. */
+export function Expires({ apiKey }: { apiKey: ApiKey }) {
+  const now = useMinute();
+  return (
+    <Group gap={6}>
+      <Text size="sm">
+        <RelativeTime date={apiKey.expiresAt} />
+      </Text>
+      {expiresSoon(apiKey, now) && (
+        <Badge color="orange" variant="light" tt="none">
+          Soon
+        </Badge>
+      )}
+    </Group>
+  );
+}

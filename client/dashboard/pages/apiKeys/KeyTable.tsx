@@ -1,0 +1,128 @@
+import { Anchor, Code, Group, Table, Text, UnstyledButton, VisuallyHidden } from '@mantine/core';
+import { IconArrowDown, IconArrowsSort, IconArrowUp } from '@tabler/icons-react';
+import { useState } from 'react';
+import { Link } from 'react-router';
+import type { ApiKey } from '../../../../shared/apiKeys.ts';
+import { PAGES } from '../../../../shared/pages.ts';
+import { RelativeTime } from '../../components/RelativeTime.tsx';
+import { KeyActions } from './KeyActions.tsx';
+import { Expires, KeyScopes, KeyState, LastUsed } from './KeyState.tsx';
+import { hintOf } from './keys.ts';
+
+/** What the table can be sorted by; text by the alphabet, times by the clock. */
+const SORTS = {
+  name: ({ name }: ApiKey) => name.toLowerCase(),
+  createdAt: ({ createdAt }: ApiKey) => createdAt.getTime(),
+  lastUsedAt: ({ lastUsedAt }: ApiKey) => lastUsedAt?.getTime() ?? 0,
+  expiresAt: ({ expiresAt }: ApiKey) => expiresAt.getTime(),
+};
+interface Sort {
+  by: keyof typeof SORTS;
+  isDescending: boolean;
+}
+
+export function KeyTable({ keys, label, empty }: { keys: ApiKey[]; label: string; empty: string }) {
+  const [sort, setSort] = useState<Sort>({ by: 'createdAt', isDescending: true });
+  const sortedBy = SORTS[sort.by];
+  const sorted = keys.toSorted((a, b) => {
+    const order = sortedBy(a) < sortedBy(b) ? -1 : sortedBy(a) > sortedBy(b) ? 1 : 0;
+    return sort.isDescending ? -order : order;
+  });
+  const heading = (by: Sort['by'], text: string) => <SortHeading by={by} text={text} sort={sort} onSort={setSort} />;
+  return (
+    <Table.ScrollContainer minWidth={960}>
+      <Table verticalSpacing="sm" highlightOnHover aria-label={label}>
+        <Table.Thead>
+          <Table.Tr>
+            {heading('name', 'Name')}
+            <Table.Th>Key</Table.Th>
+            <Table.Th>Scopes</Table.Th>
+            {heading('createdAt', 'Created')}
+            {heading('lastUsedAt', 'Last used')}
+            {heading('expiresAt', 'Expires')}
+            <Table.Th>State</Table.Th>
+            <Table.Th>
+              <VisuallyHidden>Actions</VisuallyHidden>
+            </Table.Th>
+          </Table.Tr>
+        </Table.Thead>
+        <Table.Tbody>
+          {sorted.map((apiKey) => (
+            <KeyRow key={apiKey.id} apiKey={apiKey} />
+          ))}
+          {sorted.length === 0 && (
+            <Table.Tr>
+              <Table.Td colSpan={8} c="dimmed">
+                {empty}
+              </Table.Td>
+            </Table.Tr>
+          )}
+        </Table.Tbody>
+      </Table>
+    </Table.ScrollContainer>
+  );
+}
+
+function KeyRow({ apiKey }: { apiKey: ApiKey }) {
+  return (
+    <Table.Tr>
+      <Table.Td maw={220}>
+        <Anchor component={Link} to={PAGES.apiKey.replace(':id', apiKey.id)} fw={500} lineClamp={2} underline="hover">
+          {apiKey.name}
+        </Anchor>
+      </Table.Td>
+      <Table.Td>
+        <Code>{hintOf(apiKey)}</Code>
+      </Table.Td>
+      <Table.Td>
+        <KeyScopes apiKey={apiKey} />
+      </Table.Td>
+      <Table.Td>
+        <Text size="sm">
+          <RelativeTime date={apiKey.createdAt} />
+        </Text>
+        <Text size="xs" c="dimmed" maw={160} truncate title={apiKey.createdBy.name}>
+          by {apiKey.createdBy.name}
+        </Text>
+      </Table.Td>
+      <Table.Td>
+        <LastUsed apiKey={apiKey} />
+      </Table.Td>
+      <Table.Td>
+        <Expires apiKey={apiKey} />
+      </Table.Td>
+      <Table.Td>
+        <KeyState apiKey={apiKey} />
+      </Table.Td>
+      <Table.Td>
+        <KeyActions apiKey={apiKey} />
+      </Table.Td>
+    </Table.Tr>
+  );
+}
+
+interface SortHeadingProps {
+  by: Sort['by'];
+  text: string;
+  sort: Sort;
+  onSort: (sort: Sort) => void;
+}
+
+function SortHeading({ by, text, sort, onSort }: SortHeadingProps) {
+  const isSorted = sort.by === by;
+  const Icon = isSorted ? (sort.isDescending ? IconArrowDown : IconArrowUp) : IconArrowsSort;
+  return (
+    <Table.Th aria-sort={isSorted ? (sort.isDescending ? 'descending' : 'ascending') : 'none'}>
+      <UnstyledButton
+        fz="sm"
+        fw={700}
+        onClick={() => onSort({ by, isDescending: isSorted ? !sort.isDescending : by !== 'name' })}
+      >
+        <Group gap={4} wrap="nowrap">
+          {text}
+          <Icon size={13} aria-hidden />
+        </Group>
+      </UnstyledButton>
+    </Table.Th>
+  );
+}

@@ -1,0 +1,55 @@
+import { queryOptions, useQueryClient } from '@tanstack/react-query';
+import { type ApiKey, KEY_PREFIX, type Scope } from '../../../../shared/apiKeys.ts';
+import { client, trpc } from '../../api.ts';
+
+/** What a scope allows, in plain words. */
+export const SCOPE_WORDS: Record<Scope, { label: string; description: string }> = {
+  'contacts:read': { label: 'Read contacts', description: 'Search, list and open contacts' },
+  'contacts:write': { label: 'Change contacts', description: 'Create, edit, import, delete and restore contacts' },
+  'keys:manage': {
+    label: 'Manage API keys',
+    description: 'Issue, rotate and revoke every key of the organization, and read its audit log',
+  },
+};
+
+/** As much of a key as may be shown. */
+export const hintOf = ({ hint }: Pick<ApiKey, 'hint'>) => `${KEY_PREFIX}${hint}…`;
+
+export const DAY = 86_400_000;
+/** Days before its expiry that a key is marked, and days without use. */
+const SOON = 7 * DAY;
+const LONG = 30 * DAY;
+
+export const expiresSoon = ({ state, expiresAt }: ApiKey, now: number) =>
+  state === 'active' && expiresAt.getTime() - now < SOON;
+export const isIdle = ({ state, lastUsedAt, createdAt }: ApiKey, now: number) =>
+  state === 'active' && now - (lastUsedAt ?? createdAt).getTime() > LONG;
+
+/** Keys of one page of the list. */
+const LIMIT = 200;
+
+/** Every key that the person may see, newest first; those that `createdBy` issued. */
+export const allKeys = (createdBy?: string) =>
+  queryOptions({
+    queryKey: [...trpc.keys.list.pathKey(), 'all', createdBy],
+    async queryFn({ signal }) {
+      const keys: ApiKey[] = [];
+      for (let cursor: string | undefined, isMore = true; isMore; ) {
+        const filter = { ...(createdBy !== undefined && { createdBy }), ...(cursor !== undefined && { cursor }) };
+        const page = await client.keys.list.query({ limit: LIMIT, ...filter }, { signal });
+        keys.push(...page.items);
+        cursor = page.nextCursor ?? undefined;
+        isMore = cursor !== undefined;
+      }
+      return keys;
+    },
+  });
+
+/** Has everything that shows keys ask anew. */
+export function useKeysChanged() {
+  const queries = useQueryClient();
+  return async () => {
+    await queries.invalidateQueries({ queryKey: trpc.keys.pathKey() });
+    await queries.invalidateQueries({ queryKey: trpc.audit.pathKey() });
+  };
+}

@@ -1,0 +1,50 @@
+import { KEY_PREFIX } from '../../../../shared/apiKeys.ts';
+import type { AuditAction, AuditEntry } from '../../../../shared/audit.ts';
+import { dayOf, exactTime } from '../../components/RelativeTime.tsx';
+
+/** What each kind of entry is called. */
+export const ACTION_WORDS: Record<AuditAction, string> = {
+  'apiKey.issued': 'Key issued',
+  'apiKey.renamed': 'Key renamed',
+  'apiKey.rotated': 'Key rotated',
+  'apiKey.revoked': 'Key revoked',
+  'apiKey.kept': 'Key kept',
+  'apiKey.usedFrom': 'Key used from a new place',
+  'member.invited': 'Member invited',
+  'member.invitationCancelled': 'Invitation taken back',
+  'member.joined': 'Member joined',
+  'member.roleChanged': 'Role changed',
+  'member.removed': 'Member removed',
+  'person.signedIn': 'Signed in',
+  'person.signInFailed': 'Sign-in failed',
+};
+
+type Details = Record<string, string>;
+const hint = ({ hint: text }: Details) => `${KEY_PREFIX}${text}…`;
+const day = (text: string | undefined) => (text ? dayOf(new Date(text)) : '');
+const place = ({ userAgent, address }: Details) => `by ${userAgent} from ${address}`;
+
+const MORE: Partial<Record<AuditAction, (details: Details) => string>> = {
+  'apiKey.issued': (details) =>
+    `${hint(details)}, for ${String(details.scopes).replaceAll(',', ', ')}, until ${day(details.expiresAt)}`,
+  'apiKey.renamed': ({ from, to }) => `from “${from}” to “${to}”`,
+  'apiKey.rotated': (details) =>
+    `${hint(details)}, until ${day(details.expiresAt)}; ${
+      details.oldSecretsEndAt
+        ? `older secrets work until ${exactTime(new Date(details.oldSecretsEndAt))}`
+        : 'older secrets were cut off'
+    }`,
+  'apiKey.kept': () => 'past the membership of who issued it',
+  'apiKey.usedFrom': place,
+  'member.invited': ({ role }) => `as ${role}`,
+  'member.joined': ({ role }) => `as ${role}`,
+  'member.roleChanged': ({ from, to }) => `from ${from} to ${to}`,
+  'member.removed': ({ role }) => `who was ${role}`,
+  'person.signedIn': place,
+  'person.signInFailed': place,
+};
+
+/** An entry of the audit log in words: what happened to whom, and the rest of it. */
+export function describeEntry({ action, subject, details }: AuditEntry): { what: string; more: string } {
+  return { what: `${ACTION_WORDS[action]}: ${subject.name}`, more: MORE[action]?.(details as Details) ?? '' };
+}

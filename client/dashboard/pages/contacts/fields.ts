@@ -1,0 +1,86 @@
+import type { Contact } from '../../../../shared/contacts.ts';
+
+/** The fields of one line, as the form has them. */
+export const TEXT_FIELDS = [
+  { name: 'name', label: 'Name', required: true, type: 'text' },
+  { name: 'email', label: 'Email', type: 'email' },
+  { name: 'phone', label: 'Phone', type: 'tel' },
+  { name: 'company', label: 'Company', type: 'text' },
+  { name: 'title', label: 'Title', type: 'text' },
+  { name: 'location', label: 'Location', type: 'text' },
+  { name: 'linkedinUrl', label: 'LinkedIn', type: 'url' },
+] as const;
+
+type TextField = (typeof TEXT_FIELDS)[number]['name'] | 'notes';
+
+/** A contact as the form has it: texts, and custom fields as they are typed. */
+export type Draft = Record<TextField, string> & { tags: string[]; customFields: string };
+
+const LABELS: Record<keyof Draft, string> = {
+  ...(Object.fromEntries(TEXT_FIELDS.map(({ name, label }) => [name, label])) as Record<TextField, string>),
+  notes: 'Notes',
+  tags: 'Tags',
+  customFields: 'Custom fields',
+};
+const FIELDS = Object.keys(LABELS) as (keyof Draft)[];
+
+export function toDraft(contact: Contact | undefined): Draft {
+  const text = (name: TextField) => contact?.[name] ?? '';
+  const texts = Object.fromEntries(
+    [...TEXT_FIELDS.map(({ name }) => name), 'notes' as const].map((name) => [name, text(name)]),
+  );
+  const custom = contact?.customFields ?? {};
+  const customFields = Object.keys(custom).length > 0 ? JSON.stringify(custom, null, 2) : '';
+  return { ...(texts as Record<TextField, string>), tags: contact?.tags ?? [], customFields };
+}
+
+const isSame = (a: unknown, b: unknown) => JSON.stringify(a) === JSON.stringify(b);
+
+/** What a draft changes, as the service takes it: an emptied field is `null`. Throws where the custom fields are no JSON object. */
+export function changesOf(draft: Draft, before: Draft) {
+  const changed = FIELDS.filter((name) => !isSame(draft[name], before[name]));
+  return Object.fromEntries(changed.map((name) => [name, toValue(draft, name)]));
+}
+
+function toValue(draft: Draft, name: keyof Draft): unknown {
+  if (name === 'tags') return draft.tags;
+  if (name === 'customFields') return parseObject(draft.customFields);
+  return name === 'name' ? draft.name : draft[name].trim() || null;
+}
+
+function parseObject(text: string): object {
+  if (text.trim() === '') return {};
+  const value = parse(text);
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value;
+  throw new Error('Custom fields: not a JSON object, such as {"tier": "gold"}');
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** A field that somebody else changed while it was edited here, with both values. */
+export interface Conflict {
+  label: string;
+  mine: string;
+  theirs: string;
+}
+
+/** Where two people changed the same field of what was `before`, and not to the same. */
+export function conflictsOf({ before, mine, theirs }: { before: Draft; mine: Draft; theirs: Draft }): Conflict[] {
+  const both = FIELDS.filter(
+    (name) =>
+      !isSame(mine[name], before[name]) && !isSame(theirs[name], before[name]) && !isSame(mine[name], theirs[name]),
+  );
+  return both.map((name) => ({ label: LABELS[name], mine: String(mine[name]), theirs: String(theirs[name]) }));
+}
+
+/** Their contact with what was changed here on top. */
+export function mergeDrafts({ before, mine, theirs }: { before: Draft; mine: Draft; theirs: Draft }): Draft {
+  const own = FIELDS.filter((name) => !isSame(mine[name], before[name]));
+  return { ...theirs, ...Object.fromEntries(own.map((name) => [name, mine[name]])) };
+}

@@ -1,0 +1,39 @@
+import type { UpsertResult } from '../../../../shared/contacts.ts';
+import { client, describeError, detailsOf } from '../../api.ts';
+
+/** Seconds to wait where the service does not say. */
+const WAIT = 5;
+
+/**
+ * Adds rows to the contacts, and where the person's rate is used up waits until it is not. No other failure is tried again: a
+ * row without an email could be there twice. Throws an `Error` with a sentence.
+ */
+export async function upsertPatiently(
+  contacts: Record<string, unknown>[],
+  signal: AbortSignal,
+): Promise<UpsertResult[]> {
+  for (;;) {
+    signal.throwIfAborted();
+    try {
+      // The rows are judged by the service, one by one.
+      const { results } = await client.contacts.upsertMany.mutate({
+        contacts: contacts as { name: string }[],
+        merge: true,
+      });
+      return results;
+    } catch (error) {
+      if (!detailsOf(error, 429)) throw new Error(describeError(error), { cause: error });
+      await pause(WAIT * 1000, signal);
+    }
+  }
+}
+
+function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(resolve, milliseconds);
+    signal.addEventListener('abort', () => {
+      clearTimeout(timer);
+      reject(signal.reason as Error);
+    });
+  });
+}

@@ -1,0 +1,125 @@
+import { Badge, Button, Select, Stack, Table, Text, Title } from '@mantine/core';
+import { useDisclosure } from '@mantine/hooks';
+import { notifications } from '@mantine/notifications';
+import { IconUserPlus } from '@tabler/icons-react';
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { useState } from 'react';
+import { type Member, mayGive, ROLES, type Role } from '../../../../shared/people.ts';
+import { describeError, trpc } from '../../api.ts';
+import { PageHeader } from '../../components/PageHeader.tsx';
+import { RelativeTime } from '../../components/RelativeTime.tsx';
+import { ErrorState, RowsLoading } from '../../components/states.tsx';
+import { useSession } from '../../session.ts';
+import { Invitations } from './Invitations.tsx';
+import { InviteMember } from './InviteMember.tsx';
+import { RemoveMember } from './RemoveMember.tsx';
+
+export default function Members() {
+  const [isInviting, { open, close }] = useDisclosure();
+  const { data, error, isPending, refetch } = useQuery(trpc.members.list.queryOptions());
+  return (
+    <>
+      <PageHeader
+        title="Members"
+        actions={
+          <Button leftSection={<IconUserPlus size={16} />} onClick={open}>
+            Invite
+          </Button>
+        }
+      >
+        Owners and admins manage keys and members; members read and change contacts.
+      </PageHeader>
+      {isPending && <RowsLoading rows={4} height={56} />}
+      {error && <ErrorState error={error} onRetry={() => refetch()} />}
+      {data && (
+        <Stack gap="xl">
+          <MemberTable members={data.members} />
+          {data.invitations.length > 0 && <Invitations invitations={data.invitations} />}
+        </Stack>
+      )}
+      <InviteMember opened={isInviting} onClose={close} />
+    </>
+  );
+}
+
+function MemberTable({ members }: { members: Member[] }) {
+  const { person: self, role: own } = useSession();
+  const [leaving, setLeaving] = useState<Member>();
+  const queries = useQueryClient();
+  const change = useMutation(
+    trpc.members.changeRole.mutationOptions({
+      onSuccess: ({ person, role }) => notifications.show({ message: `${person.email} is ${role} now` }),
+      onError: (error) =>
+        notifications.show({ color: 'red', title: 'The role is unchanged', message: describeError(error) }),
+      onSettled: () => queries.invalidateQueries({ queryKey: trpc.members.pathKey() }),
+    }),
+  );
+  const roles = ROLES.filter((role) => mayGive(own, role));
+  return (
+    <section>
+      <Title order={2} size="h4" mb="sm">
+        {members.length === 1 ? 'One member' : `${members.length} members`}
+      </Title>
+      <Table.ScrollContainer minWidth={640}>
+        <Table verticalSpacing="sm" aria-label="Members">
+          <Table.Thead>
+            <Table.Tr>
+              <Table.Th>Person</Table.Th>
+              <Table.Th>Role</Table.Th>
+              <Table.Th>Joined</Table.Th>
+              <Table.Th>Access</Table.Th>
+            </Table.Tr>
+          </Table.Thead>
+          <Table.Tbody>
+            {members.map((member) => (
+              <Table.Tr key={member.id}>
+                <Table.Td>
+                  <Text size="sm" fw={500}>
+                    {member.person.name} {member.person.id === self.id && <Badge variant="light">You</Badge>}
+                  </Text>
+                  <Text size="xs" c="dimmed">
+                    {member.person.email}
+                  </Text>
+                </Table.Td>
+                <Table.Td>
+                  {mayGive(own, member.role) ? (
+                    <Select
+                      aria-label={`Role of ${member.person.email}`}
+                      w={130}
+                      allowDeselect={false}
+                      data={[...roles]}
+                      value={member.role}
+                      disabled={change.isPending}
+                      onChange={(role) =>
+                        role && role !== member.role && change.mutate({ id: member.id, role: role as Role })
+                      }
+                    />
+                  ) : (
+                    <Text size="sm">{member.role}</Text>
+                  )}
+                </Table.Td>
+                <Table.Td>
+                  <RelativeTime date={member.joinedAt} />
+                </Table.Td>
+                <Table.Td>
+                  {mayGive(own, member.role) && (
+                    <Button
+                      size="xs"
+                      variant="subtle"
+                      color="red"
+                      aria-label={`Remove ${member.person.email}`}
+                      onClick={() => setLeaving(member)}
+                    >
+                      Remove
+                    </Button>
+                  )}
+                </Table.Td>
+              </Table.Tr>
+            ))}
+          </Table.Tbody>
+        </Table>
+      </Table.ScrollContainer>
+      {leaving && <RemoveMember member={leaving} onClose={() => setLeaving(undefined)} />}
+    </section>
+  );
+}
