@@ -9,7 +9,7 @@ import {
 } from '@trpc/client';
 import type { inferRouterInputs, inferRouterOutputs } from '@trpc/server';
 import type { AppRouter } from '../server/router.ts';
-import { isKey, KEY_PREFIX } from '../shared/apiKeys.ts';
+import { isKey, KEY_PREFIX } from '../shared/keyFormat.ts';
 import { transformer } from '../shared/transformer.ts';
 import { retryLink } from './retry.ts';
 import { fetchAnswer } from './transport.ts';

@@ -1,6 +1,7 @@
 import { sql } from 'kysely';
 import { v4 as uuidv4 } from 'uuid';
-import { type Invitation, mayGive, type Role } from '../shared/people.ts';
+import type { Invitation, Role } from '../shared/people.ts';
+import { mayGive } from '../shared/roles.ts';
 import type { Outcome } from './outcome.ts';
 import { inTransaction, type Tenant } from './tenant.ts';
 

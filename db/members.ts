@@ -1,6 +1,7 @@
 import { type SqlBool, sql } from 'kysely';
 import { v7 as uuidv7 } from 'uuid';
-import { type Member, type MemberRemoved, mayGive, type Role } from '../shared/people.ts';
+import type { Member, MemberRemoved, Role } from '../shared/people.ts';
+import { mayGive } from '../shared/roles.ts';
 import type { Outcome } from './outcome.ts';
 import { inTransaction, type Tenant } from './tenant.ts';
 

@@ -1,6 +1,6 @@
 import { type Kysely, sql } from 'kysely';
 import type { CurrentSession, Role } from '../shared/people.ts';
-import { scopesOf } from '../shared/people.ts';
+import { scopesOf } from '../shared/roles.ts';
 import type { Outcome } from './outcome.ts';
 import type { Schema } from './schema.ts';
 import type { Tenant } from './tenant.ts';

@@ -2,7 +2,7 @@ import type { HttpBindings } from '@hono/node-server';
 import { getTRPCErrorFromUnknown, type TRPCError } from '@trpc/server';
 import { Hono } from 'hono';
 import { ping } from '../db/open.ts';
-import { redactKeys } from '../shared/apiKeys.ts';
+import { redactKeys } from '../shared/keyFormat.ts';
 import { answerAccounts } from './accountsDoor.ts';
 import { AUTH_PATH } from './auth/accounts.ts';
 import { isSentTwice, SENT_TWICE } from './auth/bearer.ts';

@@ -2,7 +2,6 @@ import { TRPCError } from '@trpc/server';
 import { ZodError } from 'zod';
 import { DatabaseUnavailable, KeyRefused } from '../db/errors.ts';
 import type { Failure, Outcome } from '../db/outcome.ts';
-import { redactKeys } from '../shared/apiKeys.ts';
 import {
   ERRORS,
   type ErrorCode,
@@ -11,6 +10,7 @@ import {
   type KeyRefusal,
   REFUSAL_REASONS,
 } from '../shared/errors.ts';
+import { redactKeys } from '../shared/keyFormat.ts';
 
 /** What a fault adds to its code: a sentence of its own, what the caller can act on, headers. */
 interface FaultParts {

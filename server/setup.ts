@@ -7,8 +7,9 @@ import { insertMember } from '../db/members.ts';
 import type { Database } from '../db/open.ts';
 import { insertOrganization, type Organization } from '../db/organizations.ts';
 import { enterAsOperator, type Tenant } from '../db/tenant.ts';
-import { EXPIRY_DAYS, type IssuedKey, SCOPES, type Scope } from '../shared/apiKeys.ts';
+import type { IssuedKey, Scope } from '../shared/apiKeys.ts';
 import type { ContactInput } from '../shared/contacts.ts';
+import { EXPIRY_DAYS, SCOPES } from '../shared/keyFormat.ts';
 import { type KeySecrets, mintKey } from './auth/keySecret.ts';
 
 interface NewKey {

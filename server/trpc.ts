@@ -1,6 +1,7 @@
 import { getTRPCErrorFromUnknown, initTRPC } from '@trpc/server';
-import { redactKeys, type Scope } from '../shared/apiKeys.ts';
-import { mayGive } from '../shared/people.ts';
+import type { Scope } from '../shared/apiKeys.ts';
+import { redactKeys } from '../shared/keyFormat.ts';
+import { mayGive } from '../shared/roles.ts';
 import { Id } from '../shared/text.ts';
 import { transformer } from '../shared/transformer.ts';
 import type { Identity, Principal } from './auth/principal.ts';

@@ -1,22 +1,7 @@
 import { z } from 'zod';
+import { AUDIT_ACTIONS } from './auditActions.ts';
 import { Id, PageRequest, pageOf } from './text.ts';
 
-/** What the audit log records. */
-export const AUDIT_ACTIONS = [
-  'apiKey.issued',
-  'apiKey.renamed',
-  'apiKey.rotated',
-  'apiKey.revoked',
-  'apiKey.kept',
-  'apiKey.usedFrom',
-  'member.invited',
-  'member.invitationCancelled',
-  'member.joined',
-  'member.roleChanged',
-  'member.removed',
-  'person.signedIn',
-  'person.signInFailed',
-] as const;
 export const AuditAction = z.enum(AUDIT_ACTIONS);
 export type AuditAction = z.infer<typeof AuditAction>;
 

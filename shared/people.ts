@@ -1,21 +1,11 @@
 import { z } from 'zod';
-import { SCOPES, Scope } from './apiKeys.ts';
+import { Scope } from './apiKeys.ts';
 import { EmailAddress } from './contacts.ts';
+import { ROLES } from './roles.ts';
 import { Id, organizationId } from './text.ts';
 
-/** What a person may do in an organization, the least first. */
-export const ROLES = ['member', 'admin', 'owner'] as const;
 export const Role = z.enum(ROLES);
 export type Role = z.infer<typeof Role>;
-
-/** Owners and admins have every scope. */
-export const scopesOf = (role: Role): Scope[] =>
-  role === 'member' ? ['contacts:read', 'contacts:write'] : [...SCOPES];
-/** Owners give any role; admins give those up to their own. */
-export const mayGive = (giver: Role, role: Role) => ROLES.indexOf(role) <= ROLES.indexOf(giver);
-
-/** Characters of a password. */
-export const PASSWORD = { least: 12, most: 128 } as const;
 
 export const Person = z.object({ id: z.uuid(), name: z.string(), email: z.string() });
 export type Person = z.infer<typeof Person>;

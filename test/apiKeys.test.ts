@@ -4,7 +4,8 @@ import { expect, inject, test, vi } from 'vitest';
 import { insertApiKey } from '../db/apiKeys.ts';
 import { asOperator } from '../db/tenant.ts';
 import { checksumOf, digestsOf } from '../server/auth/keySecret.ts';
-import { hintOf, SCOPES, type Scope } from '../shared/apiKeys.ts';
+import type { Scope } from '../shared/apiKeys.ts';
+import { hintOf, SCOPES } from '../shared/keyFormat.ts';
 import { testApp } from './helpers/testApp.ts';
 
 const DAY = 86_400_000;

@@ -2,8 +2,8 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import { inspect } from 'node:util';
 import { createIntrozyClient, type IntrozyError, isIntrozyError } from '../client/index.ts';
-import { KEY_PREFIX } from '../shared/apiKeys.ts';
 import type { ErrorCode } from '../shared/errors.ts';
+import { KEY_PREFIX } from '../shared/keyFormat.ts';
 import type { TestApp } from './helpers/testApp.ts';
 
 /** Of the form of a key, and nobody's. */

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { asOperator } from '../db/tenant.ts';
 import { checksumOf } from '../server/auth/keySecret.ts';
 import { routes } from '../server/rest/routes.ts';
-import { SCOPES } from '../shared/apiKeys.ts';
+import { SCOPES } from '../shared/keyFormat.ts';
 import { allBut, CASES, type Case, inputOf, invalidInputOf, makeTargets } from './helpers/cases.ts';
 import { call, type DoorRequest, type Input, procedures, readAnswer, requestsOf } from './helpers/doors.ts';
 import { CHALLENGE, expectRefusal, FOREIGN, lacks, type Refusal, UUID, unauthorized } from './helpers/refusals.ts';

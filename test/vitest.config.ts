@@ -1,11 +1,20 @@
 import { resolve } from 'node:path';
 import { defineConfig, type TestProjectInlineConfiguration } from 'vitest/config';
+import { CHROMIUM, hasChromium } from './helpers/chromiumPath.ts';
 
 const root = resolve(import.meta.dirname, '..');
 
 /** Tests that signal PostgreSQL's processes, which must be ours and on this machine. */
 const SIGNALLING = ['test/outage.test.ts', 'test/stall.test.ts'];
 const POSTGRES_ONLY = [...SIGNALLING, 'test/prepared.test.ts', 'test/dump.test.ts', 'test/deadline.test.ts'];
+
+/** Tests in a browser, on the embedded database alone: what the dashboard asks of it is tested on both. */
+const IN_BROWSER = 'test/dashboard*.test.ts';
+if (!hasChromium) {
+  process.stdout.write(
+    `There is no ${CHROMIUM}: ${IN_BROWSER} are left out. Install Debian's chromium, or set CHROMIUM.\n`,
+  );
+}
 
 const project = (name: string, globalSetup: string, exclude: string[] = []): TestProjectInlineConfiguration => ({
   root,
@@ -26,9 +35,9 @@ export default defineConfig({
   test: {
     reporters: ['default', resolve(import.meta.dirname, 'helpers/countReporter.ts')],
     projects: [
-      project('embedded', 'embeddedSetup.ts', POSTGRES_ONLY),
-      project('postgres', 'postgresSetup.ts'),
-      ...(process.env.TEST_DATABASE_URL ? [project('external', 'externalSetup.ts', SIGNALLING)] : []),
+      project('embedded', 'embeddedSetup.ts', [...POSTGRES_ONLY, ...(hasChromium ? [] : [IN_BROWSER])]),
+      project('postgres', 'postgresSetup.ts', [IN_BROWSER]),
+      ...(process.env.TEST_DATABASE_URL ? [project('external', 'externalSetup.ts', [...SIGNALLING, IN_BROWSER])] : []),
     ],
   },
 });

@@ -37,6 +37,13 @@ export const client = createTRPCClient<AppRouter>({
 });
 export const trpc = createTRPCOptionsProxy<AppRouter>({ client, queryClient });
 
+/** A list is read page by page, each with the cursor that the one before gave. */
+export const KEYSET = {
+  initialPageParam: {} as { cursor?: string },
+  getNextPageParam: ({ nextCursor }: { nextCursor: string | null }) =>
+    nextCursor === null ? undefined : { cursor: nextCursor },
+};
+
 /** What went wrong, in a sentence for people. */
 export function describeError(error: unknown): string {
   if (!isApiError(error)) return error instanceof Error ? error.message : String(error);

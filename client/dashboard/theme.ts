@@ -1,4 +1,4 @@
-import { createTheme } from '@mantine/core';
+import { type CSSVariablesResolver, createTheme } from '@mantine/core';
 
 /** Shades with enough contrast in light and in dark. */
 export const theme = createTheme({
@@ -8,4 +8,11 @@ export const theme = createTheme({
   luminanceThreshold: 0.3,
   respectReducedMotion: true,
   cursorType: 'pointer',
+});
+
+/** Quiet text that can still be read (WCAG 2.2, 1.4.3). */
+export const variables: CSSVariablesResolver = ({ colors }) => ({
+  variables: {},
+  light: { '--mantine-color-dimmed': colors.gray[7], '--mantine-color-placeholder': colors.gray[7] },
+  dark: { '--mantine-color-dimmed': colors.dark[1], '--mantine-color-placeholder': colors.dark[1] },
 });

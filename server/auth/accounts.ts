@@ -9,7 +9,7 @@ import { DatabaseUnavailable } from '../../db/errors.ts';
 import type { Database } from '../../db/open.ts';
 import { findOrganization } from '../../db/organizations.ts';
 import { asAccounts } from '../../db/tenant.ts';
-import { PASSWORD } from '../../shared/people.ts';
+import { PASSWORD } from '../../shared/roles.ts';
 import type { Mailer } from '../mail.ts';
 import { accountTables } from './accountTables.ts';
 import type { KeySecrets } from './keySecret.ts';

@@ -1,5 +1,5 @@
-import { isKey } from '../../shared/apiKeys.ts';
 import type { KeyRefusal } from '../../shared/errors.ts';
+import { isKey } from '../../shared/keyFormat.ts';
 
 /** What an `Authorization` header presents: a key of the right form, or why there is none. */
 type Bearer = { ok: true; key: string } | { ok: false; refusal: KeyRefusal };

@@ -1,6 +1,6 @@
 import { createHmac, createSecretKey, type KeyObject, randomBytes } from 'node:crypto';
 import { crc32 } from 'node:zlib';
-import { hintOf, KEY_PREFIX } from '../../shared/apiKeys.ts';
+import { hintOf, KEY_PREFIX } from '../../shared/keyFormat.ts';
 
 /** A server secret: keys are kept as HMACs under it. */
 export interface KeySecret {

@@ -1,7 +1,7 @@
 import { forOneCall } from '../../db/open.ts';
 import { findSessionPerson } from '../../db/people.ts';
 import { admitPerson, asNobody, asPerson } from '../../db/tenant.ts';
-import { scopesOf } from '../../shared/people.ts';
+import { scopesOf } from '../../shared/roles.ts';
 import type { Deps } from '../deps.ts';
 import type { Credential } from './credential.ts';
 import type { Identification } from './principal.ts';

@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import { EXPIRY_DAYS, GRACE_HOURS, SCOPES } from '../../shared/apiKeys.ts';
+import { EXPIRY_DAYS, GRACE_HOURS, SCOPES } from '../../shared/keyFormat.ts';
 import { CommandError } from './commandError.ts';
 
 /** What each input must be, by its name in the schemas. */

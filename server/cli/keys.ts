@@ -3,16 +3,8 @@ import { listApiKeys, revokeApiKey, rotateApiKey } from '../../db/apiKeys.ts';
 import type { Failure, Outcome } from '../../db/outcome.ts';
 import { getOwner } from '../../db/people.ts';
 import { asOperator } from '../../db/tenant.ts';
-import {
-  type ApiKey,
-  ApiKeyIssueRequest,
-  ApiKeyRequest,
-  ApiKeyRotateRequest,
-  EXPIRY_DAYS,
-  GRACE_HOURS,
-  KEY_PREFIX,
-  SCOPES,
-} from '../../shared/apiKeys.ts';
+import { type ApiKey, ApiKeyIssueRequest, ApiKeyRequest, ApiKeyRotateRequest } from '../../shared/apiKeys.ts';
+import { EXPIRY_DAYS, GRACE_HOURS, KEY_PREFIX, SCOPES } from '../../shared/keyFormat.ts';
 import { mintKey } from '../auth/keySecret.ts';
 import { issueKey } from '../setup.ts';
 import { addAction, ORGANIZATION } from './command.ts';

@@ -1,6 +1,6 @@
 import { Command } from 'commander';
 import { DatabaseUnavailable } from '../../db/errors.ts';
-import { KEY_ANYWHERE, KEY_PREFIX } from '../../shared/apiKeys.ts';
+import { KEY_ANYWHERE, KEY_PREFIX } from '../../shared/keyFormat.ts';
 import { ConfigError } from '../config.ts';
 import { CsvFileError } from '../csv/csvFileError.ts';
 import { ImportStopped } from '../csv/importContacts.ts';

@@ -1,6 +1,6 @@
 import { expect } from 'vitest';
 import type { createApp } from '../../server/app.ts';
-import { KEY_PREFIX } from '../../shared/apiKeys.ts';
+import { KEY_PREFIX } from '../../shared/keyFormat.ts';
 import { readTables } from './tables.ts';
 import type { TestApp } from './testApp.ts';
 

@@ -1,4 +1,5 @@
-import { SCOPES, type Scope } from '../../shared/apiKeys.ts';
+import type { Scope } from '../../shared/apiKeys.ts';
+import { SCOPES } from '../../shared/keyFormat.ts';
 import type { Input } from './doors.ts';
 import type { TestApp, TestOrganization } from './testApp.ts';
 

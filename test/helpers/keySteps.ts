@@ -1,5 +1,5 @@
 import { expect } from 'vitest';
-import { hintOf } from '../../shared/apiKeys.ts';
+import { hintOf } from '../../shared/keyFormat.ts';
 import { listKeys, type ModelKey } from './model.ts';
 import type { Act } from './operations.ts';
 import { type Actor, addKey, type Failure, findKey, type Step, shownKey } from './world.ts';

@@ -7,7 +7,7 @@ import { type UpsertRow, upsertContacts } from '../../db/contactUpsert.ts';
 import * as keyUse from '../../db/keyUse.ts';
 import type { Tenant } from '../../db/tenant.ts';
 import { mintKey } from '../../server/auth/keySecret.ts';
-import { SCOPES } from '../../shared/apiKeys.ts';
+import { SCOPES } from '../../shared/keyFormat.ts';
 import type { TestApp } from './testApp.ts';
 import type { Victim } from './victim.ts';
 

@@ -1,5 +1,5 @@
 import { PasswordInput, type PasswordInputProps } from '@mantine/core';
-import { PASSWORD } from '../../../shared/people.ts';
+import { PASSWORD } from '../../../shared/roles.ts';
 
 /** A password to be chosen. Its length is the one rule. */
 export function NewPasswordField(props: PasswordInputProps) {

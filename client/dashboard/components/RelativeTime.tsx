@@ -1,13 +1,13 @@
 import { Text, Tooltip } from '@mantine/core';
 import { useSyncExternalStore } from 'react';
 
-const UNITS: [Intl.RelativeTimeFormatUnit, number][] = [
-  ['year', 365 * 86_400],
-  ['month', 30 * 86_400],
-  ['week', 7 * 86_400],
-  ['day', 86_400],
-  ['hour', 3_600],
-  ['minute', 60],
+/** Each from so many seconds on, and of so many. */
+const UNITS: [Intl.RelativeTimeFormatUnit, number, number][] = [
+  ['year', 2 * 365 * 86_400, 365 * 86_400],
+  ['month', 120 * 86_400, 30 * 86_400],
+  ['day', 86_400, 86_400],
+  ['hour', 3_600, 3_600],
+  ['minute', 60, 60],
 ];
 const relative = new Intl.RelativeTimeFormat('en', { numeric: 'auto' });
 const exact = new Intl.DateTimeFormat('en', { dateStyle: 'medium', timeStyle: 'medium' });
@@ -16,11 +16,11 @@ const day = new Intl.DateTimeFormat('en', { dateStyle: 'medium' });
 export const exactTime = (date: Date) => exact.format(date);
 export const dayOf = (date: Date) => day.format(date);
 
-/** `3 hours ago`, `in 2 weeks`. */
+/** `3 hours ago`, `in 90 days`. */
 export function relativeTime(date: Date, now: number): string {
   const seconds = (date.getTime() - now) / 1000;
-  const [unit, size] = UNITS.find(([, length]) => Math.abs(seconds) >= length) ?? [undefined, 1];
-  return unit ? relative.format(Math.trunc(seconds / size), unit) : seconds > 0 ? 'in a moment' : 'just now';
+  const [unit, , size] = UNITS.find(([, from]) => Math.abs(seconds) >= from) ?? [undefined, 0, 1];
+  return unit ? relative.format(Math.round(seconds / size), unit) : seconds > 0 ? 'in a moment' : 'just now';
 }
 
 /** A minute's clock, shared by all. */

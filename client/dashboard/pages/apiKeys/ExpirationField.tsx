@@ -1,6 +1,6 @@
 import { Select, Stack, TextInput } from '@mantine/core';
 import { useState } from 'react';
-import { EXPIRY_DAYS } from '../../../../shared/apiKeys.ts';
+import { EXPIRY_DAYS } from '../../../../shared/keyFormat.ts';
 import { dayOf } from '../../components/RelativeTime.tsx';
 import { DAY } from './keys.ts';
 

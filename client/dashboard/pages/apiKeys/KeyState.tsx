@@ -6,13 +6,13 @@ import { expiresSoon, isIdle, SCOPE_WORDS } from './keys.ts';
 const COLORS = { active: 'green', expired: 'gray', revoked: 'red' } as const;
 
 export const KeyState = ({ apiKey: { state } }: { apiKey: ApiKey }) => (
-  <Badge color={COLORS[state]} variant="light" tt="capitalize">
+  <Badge color={COLORS[state]} variant="light" tt="capitalize" miw="max-content">
     {state}
   </Badge>
 );
 
 export const KeyScopes = ({ apiKey: { scopes } }: { apiKey: ApiKey }) => (
-  <Group gap={4}>
+  <Group gap={4} miw={130}>
     {scopes.map((scope) => (
       <Badge key={scope} variant="default" tt="none" fw={500} title={SCOPE_WORDS[scope].label}>
         {scope}
@@ -33,7 +33,7 @@ export function LastUsed({ apiKey }: { apiKey: ApiKey }) {
   }
   return (
     <Group gap={6}>
-      <Text size="sm">
+      <Text size="sm" style={{ whiteSpace: 'nowrap' }}>
         <RelativeTime date={apiKey.lastUsedAt} />
       </Text>
       {isIdle(apiKey, now) && (
@@ -50,7 +50,7 @@ export function Expires({ apiKey }: { apiKey: ApiKey }) {
   const now = useMinute();
   return (
     <Group gap={6}>
-      <Text size="sm">
+      <Text size="sm" style={{ whiteSpace: 'nowrap' }}>
         <RelativeTime date={apiKey.expiresAt} />
       </Text>
       {expiresSoon(apiKey, now) && (

@@ -30,7 +30,7 @@ export function KeyTable({ keys, label, empty }: { keys: ApiKey[]; label: string
   });
   const heading = (by: Sort['by'], text: string) => <SortHeading by={by} text={text} sort={sort} onSort={setSort} />;
   return (
-    <Table.ScrollContainer minWidth={960}>
+    <Table.ScrollContainer minWidth={1000}>
       <Table verticalSpacing="sm" highlightOnHover aria-label={label}>
         <Table.Thead>
           <Table.Tr>
@@ -66,7 +66,7 @@ export function KeyTable({ keys, label, empty }: { keys: ApiKey[]; label: string
 function KeyRow({ apiKey }: { apiKey: ApiKey }) {
   return (
     <Table.Tr>
-      <Table.Td maw={220}>
+      <Table.Td miw={140} maw={240}>
         <Anchor component={Link} to={PAGES.apiKey.replace(':id', apiKey.id)} fw={500} lineClamp={2} underline="hover">
           {apiKey.name}
         </Anchor>
@@ -119,7 +119,7 @@ function SortHeading({ by, text, sort, onSort }: SortHeadingProps) {
         onClick={() => onSort({ by, isDescending: isSorted ? !sort.isDescending : by !== 'name' })}
       >
         <Group gap={4} wrap="nowrap">
-          {text}
+          <span style={{ whiteSpace: 'nowrap' }}>{text}</span>
           <Icon size={13} aria-hidden />
         </Group>
       </UnstyledButton>

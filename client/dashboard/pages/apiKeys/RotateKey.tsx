@@ -1,7 +1,8 @@
 import { Button, Group, Modal, Select, Stack, Text } from '@mantine/core';
 import { useMutation } from '@tanstack/react-query';
 import { useState } from 'react';
-import { type ApiKey, EXPIRY_DAYS, GRACE_HOURS } from '../../../../shared/apiKeys.ts';
+import type { ApiKey } from '../../../../shared/apiKeys.ts';
+import { EXPIRY_DAYS, GRACE_HOURS } from '../../../../shared/keyFormat.ts';
 import { trpc } from '../../api.ts';
 import { FormError } from '../../components/states.tsx';
 import { ExpirationField } from './ExpirationField.tsx';

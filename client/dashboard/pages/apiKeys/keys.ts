@@ -1,5 +1,6 @@
 import { queryOptions, useQueryClient } from '@tanstack/react-query';
-import { type ApiKey, KEY_PREFIX, type Scope } from '../../../../shared/apiKeys.ts';
+import type { ApiKey, Scope } from '../../../../shared/apiKeys.ts';
+import { KEY_PREFIX } from '../../../../shared/keyFormat.ts';
 import { client, trpc } from '../../api.ts';
 
 /** What a scope allows, in plain words. */

@@ -1,10 +1,13 @@
 import { Button, Group, Table, Text } from '@mantine/core';
 import { useInfiniteQuery } from '@tanstack/react-query';
 import type { AuditAction } from '../../../../shared/audit.ts';
-import { trpc } from '../../api.ts';
+import { client, KEYSET, trpc } from '../../api.ts';
 import { RelativeTime } from '../../components/RelativeTime.tsx';
 import { ErrorState, RowsLoading } from '../../components/states.tsx';
 import { describeEntry } from './describeEntry.ts';
+
+/** Entries of one page. */
+const LIMIT = 50;
 
 interface AuditEntriesProps {
   filter: { subjectId?: string; action?: AuditAction };
@@ -12,12 +15,11 @@ interface AuditEntriesProps {
 
 /** What happened, newest first, more of it on demand. */
 export function AuditEntries({ filter }: AuditEntriesProps) {
-  const { data, error, isPending, refetch, hasNextPage, fetchNextPage, isFetchingNextPage } = useInfiniteQuery(
-    trpc.audit.list.infiniteQueryOptions(
-      { ...filter, limit: 50 },
-      { getNextPageParam: ({ nextCursor }) => nextCursor ?? undefined },
-    ),
-  );
+  const { data, error, isPending, refetch, hasNextPage, fetchNextPage, isFetchingNextPage } = useInfiniteQuery({
+    queryKey: [...trpc.audit.list.pathKey(), 'pages', filter],
+    queryFn: ({ pageParam, signal }) => client.audit.list.query({ ...filter, ...pageParam, limit: LIMIT }, { signal }),
+    ...KEYSET,
+  });
   if (isPending) return <RowsLoading rows={6} height={40} />;
   if (error) return <ErrorState error={error} onRetry={() => refetch()} />;
   const entries = data.pages.flatMap(({ items }) => items);

@@ -1,6 +1,7 @@
 import { Select, Stack } from '@mantine/core';
 import { useState } from 'react';
-import { AUDIT_ACTIONS, type AuditAction } from '../../../../shared/audit.ts';
+import type { AuditAction } from '../../../../shared/audit.ts';
+import { AUDIT_ACTIONS } from '../../../../shared/auditActions.ts';
 import { PageHeader } from '../../components/PageHeader.tsx';
 import { AuditEntries } from './AuditEntries.tsx';
 import { ACTION_WORDS } from './describeEntry.ts';

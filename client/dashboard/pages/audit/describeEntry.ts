@@ -1,5 +1,5 @@
-import { KEY_PREFIX } from '../../../../shared/apiKeys.ts';
 import type { AuditAction, AuditEntry } from '../../../../shared/audit.ts';
+import { KEY_PREFIX } from '../../../../shared/keyFormat.ts';
 import { dayOf, exactTime } from '../../components/RelativeTime.tsx';
 
 /** What each kind of entry is called. */

@@ -4,7 +4,7 @@ import { IconAddressBook, IconPlus, IconSearch, IconTag, IconUpload } from '@tab
 import { keepPreviousData, useInfiniteQuery } from '@tanstack/react-query';
 import { lazy, Suspense, useState } from 'react';
 import type { Contact } from '../../../../shared/contacts.ts';
-import { trpc } from '../../api.ts';
+import { client, KEYSET, trpc } from '../../api.ts';
 import { PageHeader } from '../../components/PageHeader.tsx';
 import { EmptyState, ErrorState, RowsLoading } from '../../components/states.tsx';
 import { ContactList } from './ContactList.tsx';
@@ -24,12 +24,14 @@ export default function Contacts() {
   const [tagged] = useDebouncedValue(tag.trim(), PAUSE);
   const [edited, setEdited] = useState<Contact | 'new'>();
   const [isImporting, importing] = useDisclosure();
-  const list = useInfiniteQuery(
-    trpc.contacts.list.infiniteQueryOptions(
-      { limit: LIMIT, ...(searched && { search: searched }), ...(tagged && { tag: tagged }) },
-      { getNextPageParam: ({ nextCursor }) => nextCursor ?? undefined, placeholderData: keepPreviousData },
-    ),
-  );
+  const filter = { ...(searched && { search: searched }), ...(tagged && { tag: tagged }) };
+  const list = useInfiniteQuery({
+    queryKey: [...trpc.contacts.list.pathKey(), 'pages', filter],
+    queryFn: ({ pageParam, signal }) =>
+      client.contacts.list.query({ ...filter, ...pageParam, limit: LIMIT }, { signal }),
+    placeholderData: keepPreviousData,
+    ...KEYSET,
+  });
   const contacts = list.data?.pages.flatMap(({ items }) => items);
   const isFiltered = Boolean(searched || tagged);
   const add = (

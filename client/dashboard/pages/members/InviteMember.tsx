@@ -1,7 +1,8 @@
 import { Button, Group, Modal, Radio, Stack, TextInput } from '@mantine/core';
 import { notifications } from '@mantine/notifications';
 import { useQueryClient } from '@tanstack/react-query';
-import { mayGive, ROLES, type Role } from '../../../../shared/people.ts';
+import type { Role } from '../../../../shared/people.ts';
+import { mayGive, ROLES } from '../../../../shared/roles.ts';
 import { client, trpc } from '../../api.ts';
 import { FormError } from '../../components/states.tsx';
 import { useForm } from '../../components/useForm.ts';
