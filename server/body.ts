@@ -1,5 +1,5 @@
 import { TRPCError } from '@trpc/server';
-import { isDeeperThan, JSON_DEPTH } from '../shared/json.ts';
+import { isDeeperThan, JSON_DEPTH } from '../shared/jsonDepth.ts';
 import { badRequest, fault } from './faults.ts';
 
 /** Bytes of a request's body at most. */

@@ -1,6 +1,6 @@
 import superjson, { type SuperJSONResult } from 'superjson';
 import { encodedItems, parseEncoded } from './encoded.ts';
-import { isDeeperThan, JSON_DEPTH } from './json.ts';
+import { isDeeperThan, JSON_DEPTH } from './jsonDepth.ts';
 
 /**
  * superjson, on both sides. What the service answers with is JSON but for its dates, and superjson's general walk costs

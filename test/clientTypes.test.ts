@@ -37,22 +37,31 @@ test('the types below hold', async () => {
 });
 
 test('every procedure is there, as a query or a mutation, and no other', () => {
-  expectTypeOf<keyof RouterInputs>().toEqualTypeOf<'keys' | 'contacts'>();
+  expectTypeOf<keyof RouterInputs>().toEqualTypeOf<'keys' | 'contacts' | 'audit' | 'session' | 'members'>();
   type Methods<T> = { [K in keyof T]: keyof T[K] };
   expectTypeOf<Methods<IntrozyClient['keys']>>().toEqualTypeOf<
-    Flat<Record<'current' | 'list' | 'get', 'query'> & Record<'issue' | 'rename' | 'rotate' | 'revoke', 'mutate'>>
+    Flat<
+      Record<'current' | 'list' | 'get' | 'places', 'query'> &
+        Record<'issue' | 'rename' | 'rotate' | 'revoke', 'mutate'>
+    >
   >();
   expectTypeOf<Methods<IntrozyClient['contacts']>>().toEqualTypeOf<
     Flat<Record<'list' | 'get', 'query'> & Record<'create' | 'update' | 'delete' | 'restore' | 'upsertMany', 'mutate'>>
+  >();
+  expectTypeOf<Methods<IntrozyClient['audit']>>().toEqualTypeOf<{ list: 'query' }>();
+  expectTypeOf<Methods<IntrozyClient['session']>>().toEqualTypeOf<{ current: 'query' }>();
+  expectTypeOf<Methods<IntrozyClient['members']>>().toEqualTypeOf<
+    Flat<{ list: 'query' } & Record<'invite' | 'cancelInvitation' | 'changeRole' | 'remove', 'mutate'>>
   >();
 });
 
 test('the inputs of keys', () => {
   expectTypeOf<Keys['current']>().toEqualTypeOf<Optional<Named>>();
   expectTypeOf<Keys['list']>().toEqualTypeOf<
-    Optional<Flat<Named & { limit?: number | undefined; cursor?: string | undefined }>>
+    Optional<Flat<Named & { limit?: number | undefined; cursor?: string | undefined; createdBy?: string | undefined }>>
   >();
   expectTypeOf<Keys['get']>().toEqualTypeOf<Flat<Named & { id: string }>>();
+  expectTypeOf<Keys['places']>().toEqualTypeOf<Flat<Named & { id: string }>>();
   expectTypeOf<Keys['issue']>().toEqualTypeOf<
     Flat<Named & { name: string; expiresInDays?: number | undefined; scopes?: Scopes | undefined }>
   >();
@@ -82,7 +91,9 @@ test('the inputs of contacts', () => {
   >();
   expectTypeOf<Contacts['delete']>().toEqualTypeOf<Flat<Named & Version & { id: string }>>();
   expectTypeOf<Contacts['restore']>().toEqualTypeOf<Flat<Named & { id: string }>>();
-  expectTypeOf<Contacts['upsertMany']>().toEqualTypeOf<Flat<Named & { contacts: Flat<Fields & { name: string }>[] }>>();
+  expectTypeOf<Contacts['upsertMany']>().toEqualTypeOf<
+    Flat<Named & { contacts: Flat<Fields & { name: string }>[]; merge?: boolean | undefined }>
+  >();
 });
 
 test('the outputs', () => {
@@ -91,7 +102,10 @@ test('the outputs', () => {
   expectTypeOf<Outputs['keys']>().toEqualTypeOf<
     Flat<
       Record<'current' | 'get' | 'rename' | 'revoke', ApiKey> &
-        Record<'issue' | 'rotate', { key: string; apiKey: ApiKey }> & { list: Page<ApiKey> }
+        Record<'issue' | 'rotate', { key: string; apiKey: ApiKey }> & {
+          list: Page<ApiKey>;
+          places: { places: Place[] };
+        }
     >
   >();
   expectTypeOf<Outputs['contacts']>().toEqualTypeOf<
@@ -102,6 +116,7 @@ test('the outputs', () => {
       }
     >
   >();
+  type Place = { address: string; userAgent: string; firstUsedAt: Date; lastUsedAt: Date };
   type UpsertResult =
     | { index: number; outcome: 'created' | 'updated' | 'unchanged'; id: string; version: number }
     | { index: number; outcome: 'failed'; error: string; issues: Issue[] };

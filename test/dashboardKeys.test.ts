@@ -51,8 +51,7 @@ test('The life of a key, from sign-in to the refused curl: shown once, and kept 
   await page.getByRole('button', { name: 'Generate New Key' }).click();
   const form = page.getByRole('dialog', { name: 'Generate a new API key' });
   await form.getByRole('textbox', { name: 'Name' }).fill('Nightly import');
-  await form.getByRole('combobox', { name: 'Expiration' }).click();
-  await page.getByRole('option', { name: '30 days' }).click();
+  await form.getByRole('combobox', { name: 'Expiration' }).selectOption('30 days');
   await form.getByRole('checkbox', { name: 'Change contacts' }).uncheck();
   await form.getByRole('button', { name: 'Generate the key' }).click();
   const fresh = page.getByRole('dialog', { name: 'Your key “Nightly import”' });
@@ -97,8 +96,7 @@ test('The life of a key, from sign-in to the refused curl: shown once, and kept 
   await page.getByRole('button', { name: 'Rename', exact: true }).click();
   await page.getByRole('heading', { name: 'Hourly import', level: 1 }).waitFor();
   await act('Rotate');
-  await page.getByRole('combobox', { name: 'The old secret stops working' }).click();
-  await page.getByRole('option', { name: 'At once' }).click();
+  await page.getByRole('combobox', { name: 'The old secret stops working' }).selectOption('0');
   await page.getByRole('button', { name: 'Rotate the key' }).click();
   const rotated = (await page.getByTestId('key').innerText()).trim();
   expect(rotated).not.toBe(key);
@@ -205,8 +203,9 @@ test('By keyboard alone: sign in, generate a key, copy it, revoke it', PATIENCE,
   await tabTo('Actions for By keyboard');
   await page.keyboard.press('Enter');
   await page.getByRole('menuitem', { name: 'Revoke' }).waitFor();
-  await page.keyboard.press('ArrowUp');
-  await expect.poll(focused).toContain('Revoke');
+  for (let count = 0; count < 10 && !(await focused()).includes('Revoke'); count++)
+    await page.keyboard.press('ArrowDown');
+  expect(await focused()).toContain('Revoke');
   await page.keyboard.press('Enter');
   await page.getByRole('dialog').waitFor();
   await expect.poll(() => page.evaluate(() => document.activeElement?.tagName)).toBe('INPUT');
@@ -246,7 +245,7 @@ test(
     await page.getByRole('link', { name: 'Contacts' }).click();
     await settled(page);
     expect(has('Contacts')).toBe(true);
-    const answer = await fetch(`${dashboard.origin}${[...scripts.keys()][0]}`, {
+    const answer = await fetch(`${dashboard.origin}${[...scripts.keys()].find((path) => path.includes('/index-'))}`, {
       headers: { 'accept-encoding': 'gzip' },
     });
     expect(answer.headers.get('content-encoding')).toBe('gzip');

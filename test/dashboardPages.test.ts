@@ -42,14 +42,12 @@ const pages = (keyId: string): [string, ((page: Page) => Promise<unknown>)[]][] 
   ['/contacts', [(page) => page.getByRole('button', { name: 'Ada Lovelace' }).click()]],
   ['/contacts', [(page) => page.getByRole('button', { name: 'Import CSV' }).click()]],
   ['/settings/members', [(page) => page.getByRole('button', { name: 'Invite' }).click()]],
-  ['/settings/audit-log', [(page) => page.getByRole('combobox', { name: 'Show' }).click()]],
+  ['/settings/audit-log', [(page) => page.getByRole('combobox', { name: 'Show' }).selectOption('Key issued')]],
   ['/settings/account', [(page) => page.getByRole('button', { name: 'Your menu' }).click()]],
 ];
 
 test.each([
   ['light', 1280],
-  ['dark', 1280],
-  ['light', 360],
   ['dark', 360],
 ] as const)(
   'No page has barriers, or is wider than the window: %s, %i pixels',
@@ -59,10 +57,11 @@ test.each([
     const { owner, keyId } = await furnish(app);
     await using dashboard = await openDashboard(app);
     const page = await dashboard.visit({ colorScheme, viewport: { width, height: 800 } });
+    const found: [string, string][] = [];
     const look = async (what: string) => {
       await settled(page);
-      expect(await findBarriers(page), what).toEqual([]);
-      expect(await isTooWide(page), what).toBe(false);
+      for (const barrier of await findBarriers(page)) found.push([what, barrier]);
+      if (await isTooWide(page)) found.push([what, 'wider than the window']);
     };
     for (const path of [
       '/sign-in',
@@ -86,6 +85,7 @@ test.each([
         await look(`${path}, opening ${index}`);
       }
     }
+    expect(found).toEqual([]);
   },
 );
 

@@ -3,20 +3,26 @@ import { asOperator } from '../db/tenant.ts';
 import { checksumOf } from '../server/auth/keySecret.ts';
 import { routes } from '../server/rest/routes.ts';
 import { SCOPES } from '../shared/keyFormat.ts';
-import { allBut, CASES, type Case, inputOf, invalidInputOf, makeTargets } from './helpers/cases.ts';
+import { allBut, CASES, type Case, FOR_PEOPLE, inputOf, invalidInputOf, makeTargets } from './helpers/cases.ts';
 import { call, type DoorRequest, type Input, procedures, readAnswer, requestsOf } from './helpers/doors.ts';
 import { CHALLENGE, expectRefusal, FOREIGN, lacks, type Refusal, UUID, unauthorized } from './helpers/refusals.ts';
 import { readTables } from './helpers/tables.ts';
 import { type TestApp, testApp } from './helpers/testApp.ts';
 
 /** Every procedure that the router has, with its row of the contract's table. */
-const rows: [string, Case][] = Object.keys(procedures).map((procedure) => [procedure, CASES[procedure] as Case]);
+const rows: [string, Case][] = Object.keys(procedures)
+  .filter((procedure) => !(procedure in FOR_PEOPLE))
+  .map((procedure) => [procedure, CASES[procedure] as Case]);
 
-/** Everything in the database but when keys were used. */
+/** Everything in the database but when, and from where, keys were used. */
 async function readState(app: TestApp) {
   await app.deps.lastUse.flush();
-  const { api_keys, ...others } = await readTables(app);
-  return { ...others, api_keys: api_keys.map((row) => ({ ...row, last_used_at: null })) };
+  const { api_keys, api_key_places: _, audit_log, ...others } = await readTables(app);
+  return {
+    ...others,
+    api_keys: api_keys.map((row) => ({ ...row, last_used_at: null })),
+    audit_log: audit_log.filter(({ action }) => action !== 'apiKey.usedFrom'),
+  };
 }
 
 interface Attempt {
@@ -44,7 +50,7 @@ async function expectRefused(app: TestApp, attempts: Attempt[]) {
 }
 
 test('Every procedure has a row in the contract’s table, and its REST route with its status', () => {
-  expect(Object.keys(procedures).sort()).toEqual(Object.keys(CASES).sort());
+  expect(Object.keys(procedures).sort()).toEqual([...Object.keys(CASES), ...Object.keys(FOR_PEOPLE)].sort());
   const actual = routes.map(({ method, path, procedure, status = 200 }) => [procedure, `${method} ${path}`, status]);
   expect(actual.sort()).toEqual(
     Object.entries(CASES)
@@ -201,4 +207,24 @@ test('A batch of every procedure is refused call by call', async () => {
     }
   }
   expect(await readState(app)).toEqual(before);
+});
+
+test('What is for people alone no key may do, whatever its scopes, and a key that is none is refused as everywhere', async () => {
+  await using app = await testApp();
+  const nobodys = await refusedKeys(app);
+  const FOR_NO_KEY = { status: 403, reason: 'An API key is no person: sign in' };
+  const before = await readState(app);
+  for (const [procedure, input] of Object.entries(FOR_PEOPLE)) {
+    const [request, ...more] = requestsOf(procedure, input);
+    expect(more, procedure).toEqual([]);
+    for (const key of [app.one.key, (await app.issue(app.one.id, { scopes: ['contacts:read'] })).key]) {
+      const { status, body } = await call(app, key, request as DoorRequest);
+      expect({ status, reason: body.error.json.data.reason }, procedure).toEqual(FOR_NO_KEY);
+    }
+    for (const [key, refusal] of nobodys) {
+      expectRefusal(procedure, request as DoorRequest, await call(app, key, request as DoorRequest), refusal);
+    }
+  }
+  const { api_keys, api_key_secrets, audit_log, ...others } = await readState(app);
+  expect(others).toEqual({ ...before, api_keys: undefined, api_key_secrets: undefined, audit_log: undefined });
 });

@@ -8,8 +8,10 @@ import { breakSearch, type Result, setPolicies, tryCalls, wallsApp } from './hel
 // In a file of its own, and so in a process of its own: prepared queries stay as they were compiled first.
 
 const names = Object.keys(TENANT_CALLS);
-/** SQLSTATEs of a refusal: 42501 by a policy, 23502 and 23503 as what a row needs was not to be seen. */
-const REFUSALS = [undefined, '42501', '23502', '23503'];
+/** Who is said to issue a key is not to be seen. */
+const NO_ISSUER = 'The API key is missing';
+/** SQLSTATEs of a refusal: 42501 by a policy, 23502 and 23503 as what a row needs was not to be seen; and its messages. */
+const REFUSALS = [undefined, '42501', '23502', '23503', NO_ISSUER, 'no result'];
 
 /** Makes all attempts as `one`, whose queries name no organization. */
 async function tryUnscoped(app: TestApp, name: string): Promise<Result[]> {
@@ -38,9 +40,9 @@ test('With the scoping off, row-level security alone denies, whatever organizati
 test('Inserting for another organization is what a policy refuses', async () => {
   await using app = await testApp();
   const tenant = asOperator(app.db, app.one.id);
-  for (const name of ['insertApiKey', 'insertContact', 'upsertContacts']) {
+  for (const name of ['insertApiKey', 'insertContact', 'upsertContacts', 'insertMember', 'insertInvitation']) {
     for (const { what, isBreach, code } of await tryCalls(app, name, { tenant, organizationIds: [app.other.id] })) {
-      expect([isBreach, code], what).toEqual([false, '42501']);
+      expect([isBreach, code], what).toEqual([false, name === 'insertApiKey' ? NO_ISSUER : '42501']);
     }
   }
 });

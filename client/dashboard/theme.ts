@@ -1,13 +1,20 @@
-import { type CSSVariablesResolver, createTheme } from '@mantine/core';
+import { type CSSVariablesResolver, createTheme, Drawer, Menu, Modal } from '@mantine/core';
+
+/** Its heading is no banner of the page. */
+const dialogProps = { closeButtonProps: { 'aria-label': 'Close' }, attributes: { header: { role: 'presentation' } } };
 
 /** Shades with enough contrast in light and in dark. */
 export const theme = createTheme({
   primaryColor: 'indigo',
-  primaryShade: { light: 8, dark: 5 },
-  autoContrast: true,
-  luminanceThreshold: 0.3,
+  primaryShade: 8,
   respectReducedMotion: true,
   cursorType: 'pointer',
+  components: {
+    Modal: Modal.extend({ defaultProps: dialogProps }),
+    Drawer: Drawer.extend({ defaultProps: dialogProps }),
+    // What opens on a page is part of it.
+    Menu: Menu.extend({ defaultProps: { portalProps: { target: '#main' }, withInitialFocusPlaceholder: false } }),
+  },
 });
 
 /** Quiet text that can still be read (WCAG 2.2, 1.4.3). */

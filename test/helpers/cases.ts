@@ -28,6 +28,19 @@ export const CASES: Record<string, Case> = {
     input: {},
     invalid: { id: 'none' },
   },
+  'keys.places': {
+    scope: 'keys:manage',
+    rest: ['GET /api/keys/{id}/places', 200],
+    target: 'apiKey',
+    input: {},
+    invalid: { id: 'none' },
+  },
+  'audit.list': {
+    scope: 'keys:manage',
+    rest: ['GET /api/audit', 200],
+    input: { limit: 10, action: 'apiKey.issued' },
+    invalid: { limit: 0 },
+  },
   'keys.issue': {
     scope: 'keys:manage',
     rest: ['POST /api/keys', 201],
@@ -102,6 +115,16 @@ export const CASES: Record<string, Case> = {
     input: { contacts: [{ name: 'upserted', email: 'contact@example.com' }] },
     invalid: { contacts: [] },
   },
+};
+
+/** The procedures that are for people alone, over tRPC alone; whatever key calls is refused. */
+export const FOR_PEOPLE: Record<string, Input> = {
+  'session.current': {},
+  'members.list': {},
+  'members.invite': { email: 'invited@example.com' },
+  'members.cancelInvitation': { id: '01890000-0000-7000-8000-000000000000' },
+  'members.changeRole': { id: '01890000-0000-7000-8000-000000000000', role: 'admin' },
+  'members.remove': { id: '01890000-0000-7000-8000-000000000000' },
 };
 
 /** All scopes but one. */

@@ -4,7 +4,10 @@ import type { Schema } from '../../db/schema.ts';
 import { runAs } from './database.ts';
 import type { TestApp } from './testApp.ts';
 
-const TABLES = ['organizations', 'api_keys', 'api_key_secrets', 'contacts'] as const;
+const TABLES = [
+  ...(['organizations', 'api_keys', 'api_key_secrets', 'api_key_places', 'contacts', 'audit_log'] as const),
+  ...(['members', 'invitations', 'users', 'accounts', 'sessions', 'verifications'] as const),
+];
 
 /** A row as PostgreSQL writes it as JSON. */
 export type Row = Record<string, unknown> & { organization_id: string };

@@ -1,13 +1,19 @@
 import { readdirSync } from 'node:fs';
 import { resolve } from 'node:path';
 import * as apiKeys from '../../db/apiKeys.ts';
+import { listAuditEntries } from '../../db/audit.ts';
 import { type ContactListQuery, listContacts } from '../../db/contactList.ts';
 import * as contacts from '../../db/contacts.ts';
 import { type UpsertRow, upsertContacts } from '../../db/contactUpsert.ts';
+import { returnExpiryNotice, takeExpiryNotices } from '../../db/expiryNotices.ts';
+import * as invitations from '../../db/invitations.ts';
 import * as keyUse from '../../db/keyUse.ts';
+import * as members from '../../db/members.ts';
+import { getCurrentSession, getOwner } from '../../db/people.ts';
 import type { Tenant } from '../../db/tenant.ts';
 import { mintKey } from '../../server/auth/keySecret.ts';
 import { SCOPES } from '../../shared/keyFormat.ts';
+import { addPerson } from './browser.ts';
 import type { TestApp } from './testApp.ts';
 import type { Victim } from './victim.ts';
 
@@ -73,6 +79,49 @@ export const TENANT_CALLS: Record<string, TenantCall[]> = {
         secret: newSecret(app),
       }),
   ],
+  listKeyPlaces: [(db, { organizationId, victim }) => keyUse.listKeyPlaces(db, { organizationId, id: victim.keyId })],
+  takeExpiryNotices: [(db, { organizationId }) => takeExpiryNotices(db, { organizationId, days: 7 })],
+  returnExpiryNotice: [
+    (db, { organizationId, victim }) => returnExpiryNotice(db, { organizationId, id: victim.keyId }),
+  ],
+  listAuditEntries: [
+    (db, { organizationId }) => listAuditEntries(db, { organizationId, limit: 200 }),
+    (db, { organizationId, victim }) =>
+      listAuditEntries(db, { organizationId, limit: 10, subjectId: victim.keyId, action: 'apiKey.usedFrom' }),
+  ],
+  getCurrentSession: [
+    (db, { organizationId, victim }) => getCurrentSession(db, { organizationId, userId: victim.userId }),
+  ],
+  getOwner: [(db, { organizationId }) => getOwner(db, organizationId)],
+  listMembers: [(db, { organizationId }) => members.listMembers(db, organizationId)],
+  insertMember: [
+    async (db, { app, organizationId }) => {
+      const { userId } = await addPerson(app, 'slipped in');
+      await members.insertMember(db, { organizationId, userId, role: 'owner' });
+    },
+  ],
+  updateMemberRole: [
+    (db, { organizationId, victim }) =>
+      members.updateMemberRole(db, { organizationId, id: victim.memberId, by: 'owner', role: 'admin' }),
+  ],
+  deleteMember: [
+    (db, { organizationId, victim }) =>
+      members.deleteMember(db, { organizationId, id: victim.memberId, by: 'owner', keepKeys: [victim.keyId] }),
+  ],
+  listInvitations: [(db, { organizationId }) => invitations.listInvitations(db, organizationId)],
+  insertInvitation: [
+    (db, { app, organizationId }) =>
+      invitations.insertInvitation(db, {
+        organizationId,
+        email: 'slipped-in@example.com',
+        role: 'owner',
+        inviterId: app.one.ownerId,
+        by: 'owner',
+      }),
+  ],
+  cancelInvitation: [
+    (db, { organizationId, victim }) => invitations.cancelInvitation(db, { organizationId, id: victim.invitationId }),
+  ],
   redigestSecret: [
     (db, { organizationId, victim }) =>
       keyUse.redigestSecret(db, {
@@ -137,7 +186,10 @@ export const TENANT_CALLS: Record<string, TenantCall[]> = {
 const OTHERS = [
   ...[
     'admitKey',
+    'admitPerson',
+    'asAccounts',
     'asKey',
+    'asPerson',
     'asNobody',
     'asOperator',
     'enterAsOperator',
@@ -154,7 +206,8 @@ const OTHERS = [
   ],
   ...['openDatabase', 'openEmbedded', 'openPostgres', 'isUniqueViolation', 'translateError'],
   ...['DatabaseUnavailable', 'KeyRefused', 'identifyKey', 'bumpIf', 'toColumns'],
-  ...['insertOrganization', 'findOrganization', 'listOrganizations'],
+  ...['findSessionPerson', 'findFirstOrganization', 'insertUser', 'isInvited', 'recordFailedSignIn'],
+  ...['listOrganizationsToNotify', 'insertOrganization', 'findOrganization', 'listOrganizations'],
 ];
 
 /** The names of the functions that db/ has and that no list here knows of. */

@@ -1,7 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { upsertContacts } from '../../db/contactUpsert.ts';
+import { insertInvitation } from '../../db/invitations.ts';
+import { recordKeyUses } from '../../db/keyUse.ts';
+import { listMembers } from '../../db/members.ts';
 import { asOperator, type Tenant } from '../../db/tenant.ts';
 import { digestsOf } from '../../server/auth/keySecret.ts';
+import { addMember } from './browser.ts';
 import { columnsOf } from './probe.ts';
 import { runAsAdmin } from './tables.ts';
 import { TENANT_CALLS } from './tenantCalls.ts';
@@ -12,6 +16,10 @@ export interface Victim {
   organizationId: string;
   keyId: string;
   ownerId: string;
+  /** A membership, and whose it is. */
+  memberId: string;
+  userId: string;
+  invitationId: string;
   digest: Buffer;
   contactId: string;
   email: string;
@@ -23,6 +31,9 @@ export interface Victim {
   /** In each of its rows, and nowhere else. */
   word: string;
 }
+
+/** The tables of organizations. */
+const FORCED = 'api_keys api_key_secrets api_key_places contacts audit_log members invitations'.split(' ');
 
 const token = () => `w${randomUUID().replaceAll('-', '')}`;
 
@@ -52,10 +63,15 @@ async function makeVictim(app: TestApp, hasTwins: boolean): Promise<{ victim: Vi
   await app.trpc(one.key).contacts.create.mutate({ name: 'Own', email: sharedEmail });
   const contact = await contacts.create.mutate({ ...fields, email });
   const { key, apiKey } = await app.issue(other.id, { name: word });
+  const { memberId, userId, invitationId } = await addPeople(app, word);
+  await wearOut(app, { id: apiKey.id, word });
   const victim = {
     organizationId: other.id,
     keyId: apiKey.id,
     ownerId: other.ownerId,
+    memberId,
+    userId,
+    invitationId,
     digest: digestsOf(key, app.keySecrets)[0] as Buffer,
     contactId: contact.id,
     email,
@@ -69,11 +85,42 @@ async function makeVictim(app: TestApp, hasTwins: boolean): Promise<{ victim: Vi
   return { victim, before: await readVictim(app, victim) };
 }
 
+/** A member of `other`, and an invitation to it. */
+async function addPeople(app: TestApp, word: string) {
+  const { id, ownerId } = app.other;
+  const { userId } = await addMember(app, id);
+  const db = asOperator(app.db, id);
+  const invited = {
+    organizationId: id,
+    email: `${word}@example.com`,
+    role: 'member',
+    inviterId: ownerId,
+    by: 'owner',
+  } as const;
+  const invitation = await insertInvitation(db, invited);
+  const [member] = (await listMembers(db, id)).filter(({ person }) => person.id === userId);
+  if (!member || 'failure' in invitation) throw new Error('Nobody was added');
+  return { userId, memberId: member.id, invitationId: invitation.id };
+}
+
+/** Has a key used from somewhere, and expire before long; of an earlier expiry somebody was told. */
+async function wearOut(app: TestApp, { id, word }: { id: string; word: string }) {
+  const use = { keyId: id, millisecondsAgo: 0, place: { address: '203.0.113.0/24', userAgent: word } };
+  const organizationId = app.other.id;
+  await recordKeyUses(asOperator(app.db, organizationId), { organizationId, uses: [use] });
+  const soon = `expires_at = now() + interval '3 days', expiry_notice_for = created_at`;
+  await runAsAdmin(app, `update api_keys set ${soon} where id = '${id}'`);
+}
+
 /** Ids are an organization's own: nothing but chance keeps two from having the same. */
-async function addTwins(app: TestApp, { keyId, contactId, deletedContactId, deletedSharedId, word }: Victim) {
+async function addTwins(app: TestApp, victim: Victim) {
+  const { keyId, ownerId, userId, invitationId, contactId, deletedContactId, deletedSharedId, word } = victim;
   for (const [table, idColumn, ids] of [
+    ['members', 'user_id', [ownerId, userId]],
+    ['invitations', 'id', [invitationId]],
     ['api_keys', 'id', [keyId]],
     ['api_key_secrets', 'api_key_id', [keyId]],
+    ['api_key_places', 'api_key_id', [keyId]],
     ['contacts', 'id', [contactId, deletedContactId, deletedSharedId]],
   ] as const) {
     const columns = await columnsOf(app, table);
@@ -83,7 +130,7 @@ async function addTwins(app: TestApp, { keyId, contactId, deletedContactId, dele
     await runAsAdmin(
       app,
       `insert into ${table} (${columns}) select ${values} from ${table} t, jsonb_populate_record(null::${table}, ${json}) twin
-        where t.organization_id = '${app.other.id}' and t.${idColumn} in (${some})`,
+        where t.organization_id = '${app.other.id}' and t.${idColumn} in (${some}) on conflict do nothing`,
     );
   }
 }
@@ -91,7 +138,7 @@ async function addTwins(app: TestApp, { keyId, contactId, deletedContactId, dele
 /** All that the victim has, and all that names it anywhere. */
 async function readVictim(app: TestApp, { organizationId, word }: Victim): Promise<string> {
   await app.deps.lastUse.flush();
-  const tables = ['organizations', 'api_keys', 'api_key_secrets', 'contacts'];
+  const tables = [...FORCED, 'organizations', 'sessions'];
   const rows = tables.map((table) => `select t::text as row from ${table} t`).join(' union all ');
   const isAbout = `strpos(row, '${organizationId}') > 0 or strpos(row, '${word}') > 0`;
   return JSON.stringify(await runAsAdmin(app, `select row from (${rows}) rows where ${isAbout} order by row`));
@@ -123,8 +170,19 @@ export async function tryCalls(
         // Of an error its message: its detail may repeat what the attempt itself said.
         (error: Error & { code?: string }) => ({ told: error.message, code: error.code ?? error.message }),
       );
-      const { word, keyId, contactId, deletedContactId, sharedContactId, deletedSharedId } = victim;
-      const unknown = [keyId, contactId, deletedContactId, sharedContactId, deletedSharedId, 'currentVersion'];
+      const { word, keyId, ownerId, memberId, userId, contactId, deletedContactId, sharedContactId, deletedSharedId } =
+        victim;
+      const unknown = [
+        keyId,
+        ownerId,
+        memberId,
+        userId,
+        contactId,
+        deletedContactId,
+        sharedContactId,
+        deletedSharedId,
+        'currentVersion',
+      ];
       const theirs = [app.other.id, word, ...(hasTwins ? [] : unknown)];
       const isLeak = theirs.some((text) => outcome.told.includes(text));
       const isBreach = isLeak || (await readVictim(app, victim)) !== before;
@@ -139,9 +197,9 @@ export async function tryCalls(
 /** Switches row-level security on or off, for everybody. */
 export async function setPolicies(app: TestApp, state: 'on' | 'off') {
   const verbs = state === 'on' ? ['enable', 'force'] : ['disable', 'no force'];
-  for (const table of ['api_keys', 'api_key_secrets', 'contacts', 'organizations']) {
-    // The policies of organizations were never forced.
-    const some = table === 'organizations' ? verbs.slice(0, 1) : verbs;
+  for (const table of [...FORCED, 'organizations', 'users', 'sessions']) {
+    // The policies of the others were never forced.
+    const some = FORCED.includes(table) ? verbs : verbs.slice(0, 1);
     for (const verb of some) await runAsAdmin(app, `alter table ${table} ${verb} row level security`);
   }
 }

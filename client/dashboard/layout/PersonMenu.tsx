@@ -1,5 +1,5 @@
 import { Avatar, Menu, UnstyledButton, useMantineColorScheme } from '@mantine/core';
-import { IconDeviceDesktop, IconLogout, IconMoon, IconSun } from '@tabler/icons-react';
+import { IconCheck, IconDeviceDesktop, IconLogout, IconMoon, IconSun } from '@tabler/icons-react';
 import { useMutation } from '@tanstack/react-query';
 import { PAGES } from '../../../shared/pages.ts';
 import { queryClient } from '../api.ts';
@@ -27,7 +27,7 @@ export function PersonMenu() {
     <Menu width={240} position="bottom-end">
       <Menu.Target>
         <UnstyledButton aria-label={`Your menu: ${person.email}`}>
-          <Avatar name={person.name} color="indigo" variant="filled" radius="xl" size={34} alt="" aria-hidden />
+          <Avatar color="indigo" variant="filled" radius="xl" size={34} alt="" />
         </UnstyledButton>
       </Menu.Target>
       <Menu.Dropdown>
@@ -38,11 +38,9 @@ export function PersonMenu() {
         {SCHEMES.map(({ value, label, Icon }) => (
           <Menu.Item
             key={value}
-            role="menuitemradio"
-            aria-checked={colorScheme === value}
             leftSection={<Icon size={16} aria-hidden />}
             onClick={() => setColorScheme(value)}
-            fw={colorScheme === value ? 600 : undefined}
+            rightSection={colorScheme === value ? <IconCheck size={14} aria-label="Chosen" /> : null}
           >
             {label}
           </Menu.Item>

@@ -134,7 +134,7 @@ function Sessions() {
                     </Table.Td>
                     <Table.Td ta="right">
                       {session.id === current.data?.session.id ? (
-                        <Badge variant="light">This one</Badge>
+                        <Badge variant="default">This one</Badge>
                       ) : (
                         <Button size="xs" variant="subtle" onClick={() => ending.mutate(session)}>
                           Sign out

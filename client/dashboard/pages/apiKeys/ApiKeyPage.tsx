@@ -1,4 +1,4 @@
-import { Anchor, Breadcrumbs, Code, Grid, Paper, Skeleton, Stack, Table, Text, Title } from '@mantine/core';
+import { Anchor, Breadcrumbs, Code, Paper, SimpleGrid, Skeleton, Stack, Table, Text, Title } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import type { ReactNode } from 'react';
 import { Link, useParams } from 'react-router';
@@ -60,18 +60,18 @@ function Facts({ apiKey }: { apiKey: ApiKey | undefined }) {
   ];
   return (
     <Paper withBorder p="md">
-      <Grid component="dl" m={0}>
+      <SimpleGrid component="dl" m={0} cols={{ base: 1, xs: 2, md: 4 }}>
         {facts.map(([name, value]) => (
-          <Grid.Col key={name} span={{ base: 12, xs: 6, md: 3 }}>
+          <div key={name}>
             <Text component="dt" size="xs" c="dimmed">
               {name}
             </Text>
             <Text component="dd" m={0} size="sm" mih={24}>
               {apiKey ? value(apiKey) : <Skeleton component="span" display="inline-block" height={16} width={120} />}
             </Text>
-          </Grid.Col>
+          </div>
         ))}
-      </Grid>
+      </SimpleGrid>
     </Paper>
   );
 }

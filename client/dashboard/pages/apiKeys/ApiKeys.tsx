@@ -64,7 +64,7 @@ function Keys({ keys }: { keys: ApiKey[] }) {
       {over.length > 0 && (
         <>
           <Group>
-            <Button variant="subtle" size="compact-sm" onClick={toggle} aria-expanded={isUnfolded}>
+            <Button variant="default" size="compact-sm" onClick={toggle} aria-expanded={isUnfolded}>
               {isUnfolded ? 'Hide' : 'Show'} {over.length} revoked or expired
             </Button>
           </Group>

@@ -1,4 +1,4 @@
-import { Select, Stack, TextInput } from '@mantine/core';
+import { NativeSelect, Stack, TextInput } from '@mantine/core';
 import { useState } from 'react';
 import { EXPIRY_DAYS } from '../../../../shared/keyFormat.ts';
 import { dayOf } from '../../components/RelativeTime.tsx';
@@ -23,18 +23,17 @@ export function ExpirationField({ days, onChange }: ExpirationFieldProps) {
   const [isDate, setIsDate] = useState(!CHOICES.includes(days));
   return (
     <Stack gap="xs">
-      <Select
+      <NativeSelect
         label="Expiration"
         description={`Expires on ${dayOf(daysFromNow(days))}`}
-        allowDeselect={false}
         value={isDate ? OTHER : String(days)}
         data={[
           ...CHOICES.map((choice) => ({ value: String(choice), label: `${choice} days` })),
           { value: OTHER, label: 'On a date…' },
         ]}
-        onChange={(value) => {
+        onChange={({ currentTarget: { value } }) => {
           setIsDate(value === OTHER);
-          if (value !== null && value !== OTHER) onChange(Number(value));
+          if (value !== OTHER) onChange(Number(value));
         }}
       />
       {isDate && (

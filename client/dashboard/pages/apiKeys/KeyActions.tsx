@@ -33,7 +33,10 @@ export function KeyActions({ apiKey }: { apiKey: ApiKey }) {
             </Menu.Item>
           )}
           {apiKey.state !== 'revoked' && (
-            <Menu.Item leftSection={<IconTrash size={16} />} color="red" onClick={() => setAction('revoke')}>
+            <Menu.Item
+              leftSection={<IconTrash size={16} color="var(--mantine-color-red-6)" />}
+              onClick={() => setAction('revoke')}
+            >
               Revoke
             </Menu.Item>
           )}

@@ -6,7 +6,7 @@ import { expiresSoon, isIdle, SCOPE_WORDS } from './keys.ts';
 const COLORS = { active: 'green', expired: 'gray', revoked: 'red' } as const;
 
 export const KeyState = ({ apiKey: { state } }: { apiKey: ApiKey }) => (
-  <Badge color={COLORS[state]} variant="light" tt="capitalize" miw="max-content">
+  <Badge color={COLORS[state]} variant="dot" tt="capitalize" miw="max-content">
     {state}
   </Badge>
 );
@@ -26,7 +26,7 @@ export function LastUsed({ apiKey }: { apiKey: ApiKey }) {
   const now = useMinute();
   if (!apiKey.lastUsedAt) {
     return (
-      <Badge color="orange" variant="light" tt="none">
+      <Badge color="orange" variant="dot" tt="none">
         Never
       </Badge>
     );
@@ -37,7 +37,7 @@ export function LastUsed({ apiKey }: { apiKey: ApiKey }) {
         <RelativeTime date={apiKey.lastUsedAt} />
       </Text>
       {isIdle(apiKey, now) && (
-        <Badge color="yellow" variant="light" tt="none">
+        <Badge color="yellow" variant="dot" tt="none">
           Unused for 30 days
         </Badge>
       )}
@@ -54,7 +54,7 @@ export function Expires({ apiKey }: { apiKey: ApiKey }) {
         <RelativeTime date={apiKey.expiresAt} />
       </Text>
       {expiresSoon(apiKey, now) && (
-        <Badge color="orange" variant="light" tt="none">
+        <Badge color="orange" variant="dot" tt="none">
           Soon
         </Badge>
       )}

@@ -1,4 +1,4 @@
-import { Button, Group, Modal, Select, Stack, Text } from '@mantine/core';
+import { Button, Group, Modal, NativeSelect, Stack, Text } from '@mantine/core';
 import { useMutation } from '@tanstack/react-query';
 import { useState } from 'react';
 import type { ApiKey } from '../../../../shared/apiKeys.ts';
@@ -42,12 +42,11 @@ export function RotateKey({ apiKey: { id, name }, opened, onClose }: KeyDialogPr
           it before the old one stops working.
         </Text>
         <FormError error={rotating.error} />
-        <Select
+        <NativeSelect
           label="The old secret stops working"
-          allowDeselect={false}
           data={GRACES}
           value={graceHours}
-          onChange={(value) => setGraceHours(value ?? graceHours)}
+          onChange={(event) => setGraceHours(event.currentTarget.value)}
         />
         <ExpirationField days={expiresInDays} onChange={setDays} />
         <Group justify="flex-end">

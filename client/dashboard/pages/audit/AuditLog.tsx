@@ -1,4 +1,4 @@
-import { Select, Stack } from '@mantine/core';
+import { NativeSelect, Stack } from '@mantine/core';
 import { useState } from 'react';
 import type { AuditAction } from '../../../../shared/audit.ts';
 import { AUDIT_ACTIONS } from '../../../../shared/auditActions.ts';
@@ -16,12 +16,11 @@ export default function AuditLog() {
         What happened to keys and members, and who signed in. Nobody can change it.
       </PageHeader>
       <Stack>
-        <Select
+        <NativeSelect
           label="Show"
           maw={320}
-          allowDeselect={false}
           value={action}
-          onChange={(value) => setAction(value ?? ALL)}
+          onChange={(event) => setAction(event.currentTarget.value)}
           data={[
             { value: ALL, label: 'Everything' },
             ...AUDIT_ACTIONS.map((value) => ({ value, label: ACTION_WORDS[value] })),

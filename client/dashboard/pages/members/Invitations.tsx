@@ -47,7 +47,13 @@ export function Invitations({ invitations }: { invitations: Invitation[] }) {
                   </Text>
                 </Table.Td>
                 <Table.Td>
-                  {state === 'expired' ? <Badge color="gray">Expired</Badge> : <RelativeTime date={expiresAt} />}
+                  {state === 'expired' ? (
+                    <Badge color="gray" variant="dot">
+                      Expired
+                    </Badge>
+                  ) : (
+                    <RelativeTime date={expiresAt} />
+                  )}
                 </Table.Td>
                 <Table.Td>
                   <Group gap="xs" wrap="nowrap">

@@ -1,4 +1,4 @@
-import { Badge, Button, Select, Stack, Table, Text, Title } from '@mantine/core';
+import { Badge, Button, NativeSelect, Stack, Table, Text, Title } from '@mantine/core';
 import { useDisclosure } from '@mantine/hooks';
 import { notifications } from '@mantine/notifications';
 import { IconUserPlus } from '@tabler/icons-react';
@@ -76,7 +76,7 @@ function MemberTable({ members }: { members: Member[] }) {
               <Table.Tr key={member.id}>
                 <Table.Td>
                   <Text size="sm" fw={500}>
-                    {member.person.name} {member.person.id === self.id && <Badge variant="light">You</Badge>}
+                    {member.person.name} {member.person.id === self.id && <Badge variant="default">You</Badge>}
                   </Text>
                   <Text size="xs" c="dimmed">
                     {member.person.email}
@@ -84,16 +84,13 @@ function MemberTable({ members }: { members: Member[] }) {
                 </Table.Td>
                 <Table.Td>
                   {mayGive(own, member.role) ? (
-                    <Select
+                    <NativeSelect
                       aria-label={`Role of ${member.person.email}`}
                       w={130}
-                      allowDeselect={false}
                       data={[...roles]}
                       value={member.role}
                       disabled={change.isPending}
-                      onChange={(role) =>
-                        role && role !== member.role && change.mutate({ id: member.id, role: role as Role })
-                      }
+                      onChange={(event) => change.mutate({ id: member.id, role: event.currentTarget.value as Role })}
                     />
                   ) : (
                     <Text size="sm">{member.role}</Text>
