@@ -12,10 +12,12 @@ const PASSING = new Set<number | undefined>([undefined, 429, 502, 503, 504]);
 const isApiError = (error: unknown): error is ApiError => isTRPCClientError<AppRouter>(error);
 const statusOf = (error: unknown) => (isApiError(error) ? error.data?.httpStatus : undefined);
 
+let isLeaving = false;
+
 /** Where the session is over, the way in: and from there back here. */
 function onError(error: unknown) {
-  const isAccountPage = window.location.pathname === PAGES.signIn;
-  if (statusOf(error) !== 401 || isAccountPage) return;
+  if (statusOf(error) !== 401 || isLeaving) return;
+  isLeaving = true;
   queryClient.clear();
   const next = window.location.pathname + window.location.search;
   window.location.assign(`${PAGES.signIn}?${new URLSearchParams({ next })}`);

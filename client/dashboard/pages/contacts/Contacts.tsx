@@ -1,6 +1,6 @@
-import { Button, Group, Pill, Stack, TextInput } from '@mantine/core';
+import { Button, Group, Stack, TextInput } from '@mantine/core';
 import { useDebouncedValue, useDisclosure } from '@mantine/hooks';
-import { IconAddressBook, IconPlus, IconSearch, IconTag, IconUpload } from '@tabler/icons-react';
+import { IconAddressBook, IconPlus, IconSearch, IconTag, IconUpload, IconX } from '@tabler/icons-react';
 import { keepPreviousData, useInfiniteQuery } from '@tanstack/react-query';
 import { lazy, Suspense, useState } from 'react';
 import type { Contact } from '../../../../shared/contacts.ts';
@@ -68,13 +68,9 @@ export default function Contacts() {
             w={180}
           />
           {tagged && (
-            <Pill
-              withRemoveButton
-              onRemove={() => setTag('')}
-              removeButtonProps={{ 'aria-label': 'All tags', tabIndex: 0 }}
-            >
-              {tagged}
-            </Pill>
+            <Button variant="default" rightSection={<IconX size={14} aria-hidden />} onClick={() => setTag('')}>
+              All tags
+            </Button>
           )}
         </Group>
         {list.isPending && <RowsLoading rows={8} height={56} />}
