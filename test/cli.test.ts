@@ -4,6 +4,7 @@ import { createProgram } from '../server/cli/program.ts';
 import { takeDataDirectory } from '../server/dataDirectory.ts';
 import { isKey, KEY_ANYWHERE } from '../shared/keyFormat.ts';
 import { type CommandLine, commandLine } from './cliHelpers.ts';
+import { UUID } from './helpers/refusals.ts';
 
 let cli: CommandLine;
 beforeAll(async () => {
@@ -53,7 +54,9 @@ describe('before there is an organization', () => {
 describe('setup', () => {
   test('makes an organization and a key with all scopes that works', async () => {
     const made = await cli.json('setup', '--organization', ' Übung & Söhne ', '--email', ' bob@example.com ');
-    expect(Object.keys(made)).toEqual(['organizationId', 'email', 'key']);
+    expect(Object.keys(made)).toEqual(['organizationId', 'email', 'password', 'key']);
+    expect(await cli.signIn(made.email, made.password)).toBe(200);
+    expect(await cli.signIn(made.email, `${made.password}x`)).toBe(401);
     expect(made.email).toBe('bob@example.com');
     expect(isKey(made.key)).toBe(true);
     const { status, body } = await cli.call(made.key, '/api/keys/current');
@@ -63,6 +66,10 @@ describe('setup', () => {
       scopes: ['contacts:read', 'contacts:write', 'keys:manage'],
       createdBy: { type: 'person', name: 'bob@example.com' },
     });
+    // Who has an account keeps its password.
+    const second = await cli.json('setup', '--organization', 'Another of Bob', '--email', 'BOB@example.com');
+    expect(second.password).toBeNull();
+    expect(await cli.signIn(made.email, made.password)).toBe(200);
     const again = await cli.run(['setup', '--organization', 'Übung & Söhne', '--email', 'eve@example.com', '--json']);
     expect(again).toMatchObject({ status: 1, stdout: '' });
     expect(again.stderr).toMatch(/^error: There is an organization of this name already\./);
@@ -89,7 +96,7 @@ describe('keys', () => {
       name: 'CI',
       state: 'active',
       scopes: ['contacts:read', 'contacts:write'],
-      createdBy: { type: 'person', id: 'ada@example.com', name: 'ada@example.com' },
+      createdBy: { type: 'person', id: expect.stringMatching(UUID), name: 'ada@example.com' },
     });
     expect(daysUntil(byDefault.apiKey.expiresAt)).toBe(90);
     const scopes = 'keys:manage, contacts:read';

@@ -12,6 +12,7 @@ import { createDeps } from '../server/deps.ts';
 import { openStore, REQUEST_LIMITS } from '../server/store.ts';
 import { createDatabase } from './helpers/database.ts';
 
+const ORIGIN = 'http://127.0.0.1:3000';
 const CLI = resolve(import.meta.dirname, '../server/cli.ts');
 
 export interface Ended {
@@ -39,6 +40,20 @@ export async function commandLine() {
     return { status: await ended, stdout, stderr };
   };
 
+  const serve = async (request: Request) => {
+    const store = await openStore(readConfig(environment), REQUEST_LIMITS);
+    try {
+      const { db, keySecrets } = store;
+      const deps = createDeps({ db, keySecrets, log: pino({ level: 'silent' }), rateLimit: 1_000, signInRate: 1_000 });
+      const response = await createApp(deps).fetch(request);
+      const body = JSON.parse(await response.text());
+      await deps.lastUse.flush();
+      return { status: response.status, body };
+    } finally {
+      await store.close();
+    }
+  };
+
   return {
     directory,
     environment,
@@ -56,21 +71,13 @@ export async function commandLine() {
     },
     /** Calls the service on the same database. */
     async call(key: string, path: string) {
-      const store = await openStore(readConfig(environment), REQUEST_LIMITS);
-      try {
-        const deps = createDeps({
-          db: store.db,
-          keySecrets: store.keySecrets,
-          log: pino({ level: 'silent' }),
-          rateLimit: 1_000,
-        });
-        const response = await createApp(deps).request(path, { headers: { authorization: `Bearer ${key}` } });
-        const body = JSON.parse(await response.text());
-        await deps.lastUse.flush();
-        return { status: response.status, body };
-      } finally {
-        await store.close();
-      }
+      return await serve(new Request(`${ORIGIN}${path}`, { headers: { authorization: `Bearer ${key}` } }));
+    },
+    /** The status of an attempt to sign in. */
+    async signIn(email: string, password: string): Promise<number> {
+      const headers = { origin: ORIGIN, 'content-type': 'application/json' };
+      const body = JSON.stringify({ email, password });
+      return (await serve(new Request(`${ORIGIN}/api/auth/sign-in/email`, { method: 'POST', headers, body }))).status;
     },
     async [Symbol.asyncDispose]() {
       await database?.drop();

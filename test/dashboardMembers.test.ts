@@ -76,7 +76,7 @@ test(
       'Member joined',
       'Member invited',
     ]) {
-      await page.getByText(said).first().waitFor();
+      await page.getByRole('table', { name: 'What happened' }).getByText(said).first().waitFor();
     }
   },
 );

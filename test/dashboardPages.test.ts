@@ -121,7 +121,7 @@ test('What cannot be loaded says so, and can be tried again', PATIENCE, async ()
     [`/settings/api-keys/${keyId}`, 'keys.get', 'contacts:write'],
     ['/contacts', 'contacts.list', 'Ada Lovelace'],
     ['/settings/members', 'members.list', owner.email],
-    ['/settings/audit-log', 'audit.list', 'Key issued'],
+    ['/settings/audit-log', 'audit.list', 'Key issued: Nightly import'],
   ] as const) {
     const isMeant = (url: URL) => url.pathname.includes(procedure);
     const body = {
