@@ -18,16 +18,16 @@ const WAIT_FOR_TABLES = 5_000;
 
 /**
  * Brings the database to the newest schema: once, however many processes start together, and all of it or nothing.
- * Answers with the names of the migrations that this call ran.
+ * Answers with the names of the migrations that this call ran. With `to`, only as far as that one.
  */
-export async function migrate(db: Kysely<Schema>): Promise<string[]> {
+export async function migrate(db: Kysely<Schema>, to?: string): Promise<string[]> {
   await createLockTable(db);
   return db.transaction().execute(async (trx) => {
     await setLockTimeout(trx, WAIT_FOR_PEERS);
     await sql`lock table introzy_migration_lock in exclusive mode`.execute(trx);
     await setLockTimeout(trx, WAIT_FOR_TABLES);
     const migrator = new Migrator({ db: trx, provider: { getMigrations: async () => migrations } });
-    const { error, results = [] } = await migrator.migrateToLatest();
+    const { error, results = [] } = await (to === undefined ? migrator.migrateToLatest() : migrator.migrateTo(to));
     if (error) throw error;
     return results.map(({ migrationName }) => migrationName);
   });

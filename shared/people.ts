@@ -7,8 +7,8 @@ import { Id, organizationId } from './text.ts';
 export const Role = z.enum(ROLES);
 export type Role = z.infer<typeof Role>;
 
-export const Person = z.object({ id: z.uuid(), name: z.string(), email: z.string() });
-export type Person = z.infer<typeof Person>;
+const Person = z.object({ id: z.uuid(), name: z.string(), email: z.string() });
+
 
 /** Who is signed in, and as what, in the organization that the session is about. */
 export const CurrentSession = z.object({

@@ -163,7 +163,7 @@ test('A key gives no more scopes than it has, and is told which it lacks', async
 test('createdBy names the person or the key that issued', async () => {
   await using app = await testApp();
   const byPerson = await app.issue(app.one.id, { name: 'by a person' });
-  expect(byPerson.apiKey.createdBy).toEqual({ type: 'person', id: 'owner@example.com', name: 'owner@example.com' });
+  expect(byPerson.apiKey.createdBy).toEqual({ type: 'person', id: app.one.ownerId, name: app.one.ownerEmail });
   const byKey = await app.trpc(byPerson.key).keys.issue.mutate({ name: 'by a key' });
   expect(byKey.apiKey.createdBy).toEqual({ type: 'key', id: byPerson.apiKey.id, name: 'by a person' });
 });

@@ -10,6 +10,7 @@ import { makePlace, runService, startService } from './helpers/service.ts';
 
 const SECRET = 'c2VjcmV0IG9mIHRoZSBzZXJ2aWNlLCBub3QgbG9uZw';
 const PATIENCE = { timeout: 180_000 };
+const MIGRATIONS = ['0001_initial', '0002_accounts', '0003_audit_log'];
 
 /** Starts a service that is to refuse to; what it says to that. */
 async function refusal(environment: Record<string, string>) {
@@ -62,6 +63,17 @@ if (inject('database').kind === 'embedded') {
     const answer = await paste(line);
     expect(answer.success).toBe(true);
     expect(answer.data.length).toBeGreaterThan(3);
+
+    const [, address = '', email, password] =
+      /Sign in at (\S+) as (\S+) with the password (\S+), shown only this once/.exec(service.output()) ?? [];
+    expect(address).toBe(service.address);
+    const signedIn = await fetch(`${address}/api/auth/sign-in/email`, {
+      method: 'POST',
+      headers: { origin: address, 'content-type': 'application/json' },
+      body: JSON.stringify({ email, password }),
+    });
+    expect(signedIn.status).toBe(200);
+    expect((await fetch(`${address}/`)).headers.get('content-type')).toMatch(/^text\/html/);
 
     const file = await stat(join(place.dataDirectory, 'key-secrets'));
     expect((file.mode & 0o777).toString(8)).toBe('600');
@@ -162,9 +174,9 @@ if (inject('database').kind === 'embedded') {
       const services = starts.flatMap((start) => (start.status === 'fulfilled' ? [start.value] : []));
       try {
         expect(starts.map(({ status }) => status)).toEqual(Array(5).fill('fulfilled'));
-        expect(services.flatMap(({ migrated }) => migrated)).toEqual(['0001_initial']);
+        expect(services.flatMap(({ migrated }) => migrated)).toEqual(MIGRATIONS);
         const [answer] = await runAs(place.adminUrl, ['select name from kysely_migration']);
-        expect(answer?.rows).toEqual([{ name: '0001_initial' }]);
+        expect(answer?.rows).toEqual(MIGRATIONS.map((name) => ({ name })));
         for (const { address } of services) expect((await fetch(`${address}/readyz`)).status).toBe(200);
         // They know of each other's migration the next time, too.
         await using sixth = await startService(place.environment);

@@ -1,5 +1,5 @@
 /** What the service of accounts said, in a sentence. */
-export class AccountError extends Error {
+class AccountError extends Error {
   override readonly name = 'AccountError';
   readonly status: number;
 

@@ -58,8 +58,6 @@ export async function openDashboard(app: TestApp) {
   };
 }
 
-export type Dashboard = Awaited<ReturnType<typeof openDashboard>>;
-
 /** Closes what all of a file's dashboards share. */
 export const closeBrowser = async () => (await launched)?.close();
 

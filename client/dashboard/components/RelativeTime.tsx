@@ -17,7 +17,7 @@ export const exactTime = (date: Date) => exact.format(date);
 export const dayOf = (date: Date) => day.format(date);
 
 /** `3 hours ago`, `in 90 days`. */
-export function relativeTime(date: Date, now: number): string {
+function relativeTime(date: Date, now: number): string {
   const seconds = (date.getTime() - now) / 1000;
   const [unit, , size] = UNITS.find(([, from]) => Math.abs(seconds) >= from) ?? [undefined, 0, 1];
   return unit ? relative.format(Math.round(seconds / size), unit) : seconds > 0 ? 'in a moment' : 'just now';
