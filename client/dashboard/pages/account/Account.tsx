@@ -14,7 +14,7 @@ import { useSession } from '../../session.ts';
 export default function Account() {
   return (
     <>
-      <PageHeader title="Account">Yourself, on every organization that you are in.</PageHeader>
+      <PageHeader title="Account">You, in every organization that you are a member of.</PageHeader>
       <Stack maw={640}>
         <Profile />
         <Password />
