@@ -9,7 +9,6 @@ export type Role = z.infer<typeof Role>;
 
 const Person = z.object({ id: z.uuid(), name: z.string(), email: z.string() });
 
-
 /** Who is signed in, and as what, in the organization that the session is about. */
 export const CurrentSession = z.object({
   person: Person,

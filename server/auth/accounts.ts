@@ -43,8 +43,6 @@ export const ADDRESS_HEADER = 'x-introzy-address';
 /** Seconds: a session ends when it was not used for so long, and is prolonged once a day. */
 const SESSION = { expiresIn: 30 * 86_400, updateAge: 86_400 } as const;
 
-
-
 export function createAccounts(options: AccountsOptions): Accounts {
   const auth = createAuth(options);
   const rethrow = (error: unknown) => {

@@ -14,10 +14,10 @@ function snippetsOf(key: string): { what: string; title: string; text: string }[
     {
       what: 'TypeScript',
       title: 'From TypeScript',
-      text: `import { createIntrozyClient } from '@introzy/client';
-
-const introzy = createIntrozyClient({ url: '${origin}', key: '${key}' });
-const { items } = await introzy.contacts.list.query({ limit: 20 });`,
+      text: `const response = await fetch('${origin}/api/contacts?limit=20', {
+  headers: { authorization: 'Bearer ${key}' },
+});
+const { data: contacts } = await response.json();`,
     },
   ];
 }
