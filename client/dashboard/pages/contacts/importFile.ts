@@ -28,7 +28,7 @@ export interface ImportOptions {
 }
 
 /** The file cannot be imported, or no further; the message says why, how far it came, and what to do. */
-export class ImportError extends Error {
+class ImportError extends Error {
   override readonly name = 'ImportError';
 }
 

@@ -1,0 +1,14 @@
+import type { Mail } from '../../server/mail.ts';
+
+/** A mailbox in place of a mail server. */
+export function mailbox() {
+  const mails: Mail[] = [];
+  return { mails, send: async (mail: Mail) => void mails.push(mail) };
+}
+
+/** The status of a call that must fail. */
+export const failure = (call: Promise<unknown>) =>
+  call.then(
+    () => undefined,
+    (error: { data?: { httpStatus: number; details?: object } }) => error.data?.httpStatus,
+  );
