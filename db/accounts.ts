@@ -78,3 +78,9 @@ export async function recordFailedSignIn(
         jsonb_build_object('type', 'person', 'id', u.id, 'name', u.email) person
         where u.email = ${normalize(email)}`.execute(db);
 }
+
+/** Deletes sessions, and what a reset of a password left, that are over. */
+export async function deleteExpiredSessions(db: Kysely<Schema>): Promise<void> {
+  await db.deleteFrom('sessions').where('expires_at', '<', sql<Date>`now()`).execute();
+  await db.deleteFrom('verifications').where('expires_at', '<', sql<Date>`now()`).execute();
+}

@@ -95,7 +95,7 @@ interface AuditLogTable {
   details: JsonObject;
 }
 
-/** A person. This table and the next three are better-auth's, which names the columns of its own use. */
+/** A person. This table and the next five are better-auth's, which names the columns of its own use. */
 interface UsersTable {
   id: string;
   name: string;
@@ -114,6 +114,12 @@ interface SessionsTable {
   id: string;
   user_id: string;
   active_organization_id: string | null;
+  expires_at: Date;
+}
+
+interface VerificationsTable {
+  id: string;
+  expires_at: Date;
 }
 
 interface MembersTable {
@@ -147,6 +153,7 @@ export interface Schema {
   users: UsersTable;
   accounts: AccountsTable;
   sessions: SessionsTable;
+  verifications: VerificationsTable;
   members: MembersTable;
   invitations: InvitationsTable;
 }

@@ -5,22 +5,8 @@ import type { Deps } from './deps.ts';
 
 /** Days before a key expires. */
 const DAYS = 7;
-/** Milliseconds between two rounds. */
-const INTERVAL = 3_600_000;
 
 type Parts = Pick<Deps, 'db' | 'log' | 'mail' | 'publicUrl'>;
-
-/** Looks for keys that expire before long, now and once an hour, until stopped. */
-export function startExpiryNotices(deps: Parts): { stop(): Promise<void> } {
-  let round = sendExpiryNotices(deps);
-  const timer = setInterval(() => (round = sendExpiryNotices(deps)), INTERVAL);
-  return {
-    async stop() {
-      clearInterval(timer);
-      await round;
-    },
-  };
-}
 
 /** Tells of each key that expires within 7 days, once, however many instances look. What fails is due again next time. */
 export async function sendExpiryNotices({ db, log, mail, publicUrl }: Parts): Promise<void> {

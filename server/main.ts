@@ -4,7 +4,7 @@ import { listOrganizations } from '../db/organizations.ts';
 import { createApp } from './app.ts';
 import { ConfigError, readConfig } from './config.ts';
 import { createDeps } from './deps.ts';
-import { startExpiryNotices } from './expiryNotices.ts';
+import { startHourly } from './hourly.ts';
 import { listen } from './listen.ts';
 import { createMailer } from './mail.ts';
 import { curlLine, generatePassword, sampleContacts, setUpOrganization } from './setup.ts';
@@ -33,8 +33,8 @@ async function start() {
   const mail = createMailer({ smtpUrl: config.smtpUrl, from: config.mailFrom, log });
   const deps = createDeps({ ...config, db: store.db, log, keySecrets: store.keySecrets, mail });
   opened.defer(() => deps.lastUse.flush());
-  const notices = startExpiryNotices(deps);
-  opened.defer(() => notices.stop());
+  const hourly = startHourly(deps);
+  opened.defer(() => hourly.stop());
   const server = await listen(createApp(deps), { ...config, log });
   opened.defer(() => {
     deps.isDraining = true;

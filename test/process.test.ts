@@ -45,6 +45,8 @@ describeOnce('A wrong setting stops the start with a sentence that says what to 
     ['an id given twice', { DATABASE_URL, INTROZY_KEY_SECRETS: `k1:${long},k1:${long}` }, /"k1" is given twice/],
     ['a short secret, embedded', { DATA_DIR: '/nowhere', INTROZY_KEY_SECRETS: `k1:${SECRET}` }, /has 31 bytes/],
     ['a port that is none', { PORT: 'http' }, /PORT is not valid/],
+    ['a mail server that is none', { SMTP_URL: 'https://mail.example.com' }, /SMTP_URL is not valid/],
+    ['neither open nor closed', { OPEN_SIGNUP: 'maybe' }, /OPEN_SIGNUP is not valid/],
     ['another kind of database', { DATABASE_URL: `mysql://root:${long}@localhost/x` }, /DATABASE_URL is not valid/],
     ['no database there', { DATABASE_URL, INTROZY_KEY_SECRETS: `k1:${long}` }, /could not be prepared.*ECONNREFUSED/],
   ])('%s', PATIENCE, async (_, environment, sentence) => {

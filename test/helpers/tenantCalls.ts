@@ -206,7 +206,14 @@ const OTHERS = [
   ],
   ...['openDatabase', 'openEmbedded', 'openPostgres', 'isUniqueViolation', 'translateError'],
   ...['DatabaseUnavailable', 'KeyRefused', 'identifyKey', 'bumpIf', 'toColumns'],
-  ...['findSessionPerson', 'findFirstOrganization', 'insertUser', 'isInvited', 'recordFailedSignIn'],
+  ...[
+    'deleteExpiredSessions',
+    'findSessionPerson',
+    'findFirstOrganization',
+    'insertUser',
+    'isInvited',
+    'recordFailedSignIn',
+  ],
   ...['listOrganizationsToNotify', 'insertOrganization', 'findOrganization', 'listOrganizations'],
 ];
 
