@@ -1,15 +1,15 @@
-import { getTRPCErrorFromUnknown } from '@trpc/server';
+import { getTRPCErrorFromUnknown, TRPCError } from '@trpc/server';
+import { z } from 'zod';
+import { Id, isStorable, line, STORABLE, text } from '../shared/text.ts';
 import { ADDRESS_HEADER } from './auth/accounts.ts';
 import { findForgery } from './auth/sameOrigin.ts';
-import { readText } from './body.ts';
+import { readJson } from './body.ts';
 import { type Context, commonHeaders } from './context.ts';
 import { fault, translateFault } from './faults.ts';
 
-/** What the dashboard needs of better-auth. The rest of it is closed: members, say, are the procedures'. */
-const OPEN = new Set([
-  ...['/get-session', '/list-sessions', '/organization/list', '/organization/get-invitation'].map(
-    (path) => `GET ${path}`,
-  ),
+/** What the dashboard needs of better-auth, each by one method. The rest is closed: members, say, are the procedures'. */
+const OPEN = new Map([
+  ...['/get-session', '/list-sessions', '/organization/list'].map((path) => [path, 'GET'] as const),
   ...[
     '/sign-in/email',
     '/sign-up/email',
@@ -24,12 +24,36 @@ const OPEN = new Set([
     '/organization/create',
     '/organization/set-active',
     '/organization/accept-invitation',
-  ].map((path) => `POST ${path}`),
+  ].map((path) => [path, 'POST'] as const),
 ]);
+
+/** What every body must be; what a path needs of it, better-auth knows. */
+const AccountRequest = z
+  .looseObject({
+    name: line(100).optional(),
+    email: text(320).optional(),
+    organizationId: Id.nullish(),
+    invitationId: Id.optional(),
+  })
+  .superRefine((body, { addIssue }) => {
+    for (const [name, value] of Object.entries(body)) {
+      if (typeof value === 'string' && !isStorable(value))
+        addIssue({ code: 'custom', path: [name], message: STORABLE });
+    }
+  });
+
+async function readBody(request: Request): Promise<string> {
+  const { success, data, error } = AccountRequest.safeParse((await readJson(request)) ?? {});
+  if (!success) throw new TRPCError({ code: 'BAD_REQUEST', cause: error });
+  return JSON.stringify(data);
+}
 
 /** Answers a request about accounts and sessions at `path`, below `/api/auth`. */
 export async function answerAccounts(request: Request, { path, context }: { path: string; context: Context }) {
-  if (!OPEN.has(`${request.method} ${path}`)) throw fault('NOT_FOUND', { message: 'There is nothing at this address' });
+  const method = OPEN.get(path);
+  if (!method) throw fault('NOT_FOUND', { message: 'There is nothing at this address' });
+  const isAllowed = request.method === method || (request.method === 'HEAD' && method === 'GET');
+  if (!isAllowed) throw fault('METHOD_NOT_SUPPORTED', { headers: { Allow: method } });
   const { deps, source } = context;
   // With or without a cookie: to be signed in as somebody else by a foreign page would do harm, too.
   const forgery = findForgery(request, deps.publicUrl);
@@ -37,10 +61,10 @@ export async function answerAccounts(request: Request, { path, context }: { path
   const headers = new Headers(request.headers);
   headers.delete(ADDRESS_HEADER);
   if (source.address !== undefined) headers.set(ADDRESS_HEADER, source.address);
-  const body = request.method === 'POST' ? await readText(request) : undefined;
+  const body = method === 'POST' ? await readBody(request) : undefined;
   try {
     const answer = await deps.accounts.handle(
-      new Request(request.url, { method: request.method, headers, ...(body !== undefined && { body }) }),
+      new Request(request.url, { method, headers, ...(body !== undefined && { body }) }),
     );
     for (const [name, value] of Object.entries(commonHeaders(context))) answer.headers.set(name, value);
     return answer;

@@ -69,7 +69,7 @@ export function createApp(deps: Deps) {
     const context = c.get('context');
     return answerTrpc(c.req.raw, { context, onError: onError(context) });
   });
-  app.on(['GET', 'POST'], `${AUTH_PATH}/*`, (c) =>
+  app.all(`${AUTH_PATH}/*`, (c) =>
     answerAccounts(c.req.raw, { path: c.req.path.slice(AUTH_PATH.length), context: c.get('context') }),
   );
   app.get('/livez', (c) => toAnswer({ status: 'alive' }, c.get('context')));

@@ -6,6 +6,7 @@ import { Hono } from 'hono';
 import { compress } from 'hono/compress';
 import { PAGES } from '../shared/pages.ts';
 import { type Context, commonHeaders } from './context.ts';
+import { fault } from './faults.ts';
 
 const BUILT = resolve(import.meta.dirname, '../client/dashboard/dist');
 /** In the page, for the one that its styles are allowed by. */
@@ -25,6 +26,9 @@ export function createDashboard(publicUrl: string) {
       const headers = { ...pageHeaders(nonce, publicUrl), ...commonHeaders(c.get('context')) };
       if (page === undefined) return c.html(NOT_BUILT, 503, headers);
       return c.html(page.replaceAll(NONCE, nonce), 200, headers);
+    });
+    app.all(path, () => {
+      throw fault('METHOD_NOT_SUPPORTED', { headers: { Allow: 'GET, HEAD' } });
     });
   }
   if (page === undefined) return app;

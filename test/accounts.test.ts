@@ -202,30 +202,6 @@ test('A person of two organizations has one at a time, and sees neither of the o
   expect((await stranger.account('/organization/set-active', { organizationId: 'none' })).status).toBe(400);
 });
 
-test('What better-auth has beyond the dashboard’s needs is closed', async () => {
-  await using app = await testApp();
-  const browser = await signedIn(app, await addMember(app, app.one.id, 'owner'));
-  for (const [method, path] of [
-    ['POST', '/organization/invite-member'],
-    ['POST', '/organization/remove-member'],
-    ['POST', '/organization/update-member-role'],
-    ['POST', '/organization/leave'],
-    ['POST', '/organization/delete'],
-    ['POST', '/organization/update'],
-    ['POST', '/delete-user'],
-    ['POST', '/change-email'],
-    ['POST', '/sign-in/social'],
-    ['GET', '/sign-in/email'],
-    ['GET', '/error'],
-    ['GET', '/ok'],
-    ['GET', '/get-session/../organization/delete'],
-  ] as const) {
-    const { status, headers } = await browser.call(method, `/api/auth${path}`, method === 'POST' ? {} : undefined);
-    expect(status, path).toBe(404);
-    expect(headers.get('x-request-id')).toBeTruthy();
-  }
-});
-
 test('Attempts to sign in from one address are limited', async () => {
   await using app = await testApp({ choices: { signInRate: 3, trustProxy: true } });
   const { email } = await addMember(app, app.one.id);

@@ -15,6 +15,13 @@ const SENTENCES: Record<number, string> = {
   503: 'Introzy is not available at the moment. Try again soon.',
 };
 
+/** What better-auth says, or the service before it. */
+interface Refusal {
+  message?: string;
+  error?: string;
+  details?: { issues?: { message: string }[] };
+}
+
 /** Calls better-auth (server/auth/accounts.ts) with the session's cookie. Throws an `AccountError`. */
 async function call<T>(method: 'GET' | 'POST', path: string, body?: object): Promise<T> {
   const response = await fetch(`/api/auth${path}`, {
@@ -25,10 +32,11 @@ async function call<T>(method: 'GET' | 'POST', path: string, body?: object): Pro
   });
   const answer = await response.json().catch(() => undefined);
   if (response.ok) return answer as T;
-  const { message, error } = (answer ?? {}) as { message?: string; error?: string };
+  const { message, error, details } = (answer ?? {}) as Refusal;
+  const issue = details?.issues?.[0];
   throw new AccountError(
     response.status,
-    SENTENCES[response.status] ?? message ?? error ?? 'That did not work. Try again.',
+    SENTENCES[response.status] ?? issue?.message ?? message ?? error ?? 'That did not work. Try again.',
   );
 }
 

@@ -3,7 +3,7 @@ import { betterAuth } from 'better-auth';
 import { APIError, createAuthMiddleware, isAPIError } from 'better-auth/api';
 import { organization } from 'better-auth/plugins/organization';
 import type { Logger } from 'pino';
-import { validate as isUuid, v7 as uuidv7 } from 'uuid';
+import { v7 as uuidv7 } from 'uuid';
 import { findFirstOrganization, isInvited, recordFailedSignIn } from '../../db/accounts.ts';
 import { DatabaseUnavailable } from '../../db/errors.ts';
 import type { Database } from '../../db/open.ts';
@@ -136,11 +136,7 @@ export function createAuth({ db, log, mail, keySecrets, publicUrl, openSignUp, s
       },
     },
     hooks: {
-      before: createAuthMiddleware(async ({ path, body, query }) => {
-        for (const id of [body?.organizationId, body?.invitationId, query?.id]) {
-          if (id !== undefined && id !== null && !isUuid(id))
-            throw new APIError('BAD_REQUEST', { message: 'Not a UUID' });
-        }
+      before: createAuthMiddleware(async ({ path, body }) => {
         if (path !== '/sign-up/email') return;
         const { invitationId: id, email } = body ?? {};
         const invited = id !== undefined && typeof email === 'string' && (await isInvited(accounts, { id, email }));
