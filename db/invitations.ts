@@ -9,7 +9,7 @@ import { inTransaction, type Tenant } from './tenant.ts';
 const INVITATION_DAYS = 7;
 
 const columns = [
-  'invitations.id',
+  'reference as id',
   'email',
   'role',
   sql<Invitation['state']>`case when expires_at <= now() then 'expired' else 'pending' end`.as('state'),
@@ -38,11 +38,17 @@ export interface NewInvitation {
   by: Role;
 }
 
-/** Invites an address; an earlier invitation of it is taken back. Its id opens it, and is as hard to guess as a secret. */
+/** An invitation, and what opens it: for whom it was sent to, and nobody else. */
+export interface SentInvitation {
+  invitation: Invitation;
+  secret: string;
+}
+
+/** Invites an address; an earlier invitation of it is taken back. */
 export async function insertInvitation(
   db: Tenant,
   { organizationId, email, role, inviterId, by }: NewInvitation,
-): Promise<Outcome<Invitation>> {
+): Promise<Outcome<SentInvitation>> {
   if (!mayGive(by, role)) return { failure: 'outranked' };
   const address = email.toLowerCase();
   return await inTransaction(db, async (trx) => {
@@ -61,11 +67,13 @@ export async function insertInvitation(
       .where('email', '=', address)
       .where('status', '=', 'pending')
       .execute();
-    return await trx
+    // 122 random bits.
+    const secret = uuidv4();
+    const invitation = await trx
       .insertInto('invitations')
       .values({
         organization_id: organizationId,
-        id: uuidv4(),
+        id: secret,
         email: address,
         role,
         inviter_id: inviterId,
@@ -73,10 +81,11 @@ export async function insertInvitation(
       })
       .returning(columns)
       .executeTakeFirstOrThrow();
+    return { invitation, secret };
   });
 }
 
-/** Takes an invitation back, for good. */
+/** Takes an invitation back, for good. `id` is what the organization knows it by. */
 export async function cancelInvitation(
   db: Tenant,
   { organizationId, id }: { organizationId: string; id: string },
@@ -85,7 +94,7 @@ export async function cancelInvitation(
     .updateTable('invitations')
     .set({ status: 'canceled' })
     .where('organization_id', '=', organizationId)
-    .where('id', '=', id)
+    .where('reference', '=', id)
     .where('status', '=', 'pending')
     .returning(columns)
     .executeTakeFirst();

@@ -132,7 +132,10 @@ interface MembersTable {
 
 interface InvitationsTable {
   organization_id: string;
+  /** Opens the invitation: it goes to its address, and nowhere else. */
   id: string;
+  /** What the organization knows it by. */
+  reference: Generated<string>;
   email: string;
   role: 'member' | 'admin' | 'owner';
   /** better-auth's words: the last three end it. */

@@ -33,7 +33,7 @@ export function createApp(deps: Deps) {
     deps.log.info({
       requestId: context.requestId,
       method: c.req.method,
-      path: redactKeys(c.req.path),
+      path: redactPath(c.req.path),
       status: c.res.status,
       duration: Math.round((performance.now() - startedAt) * 1000) / 1000,
       [identity?.who.type === 'person' ? 'personId' : 'keyId']: identity?.who.id,
@@ -82,6 +82,10 @@ export function createApp(deps: Deps) {
   app.on('ALL', ['/livez', '/readyz'], (c) => toErrorAnswer(notAllowed(['GET']), c.get('context')));
   return app;
 }
+
+/** A path without what opens something: a key, an invitation. */
+const redactPath = (path: string) => redactKeys(path).replace(INVITATION, '/invitations/…');
+const INVITATION = /^\/invitations\/.*/s;
 
 const toHonoPath = (path: string) => path.replaceAll('{id}', ':id');
 

@@ -1,14 +1,14 @@
+import type { SentInvitation } from '../db/invitations.ts';
 import { findOrganization } from '../db/organizations.ts';
 import { asNobody } from '../db/tenant.ts';
 import { PAGES } from '../shared/pages.ts';
-import type { Invitation } from '../shared/people.ts';
 import type { Deps } from './deps.ts';
 import { fault } from './faults.ts';
 
 /** Sends an invitation its link. Throws where the mail server does not take it; to invite again sends another one. */
 export async function sendInvitation(
   { db, mail, log, publicUrl }: Deps,
-  { organizationId, invitation: { id, email, invitedBy } }: { organizationId: string; invitation: Invitation },
+  { organizationId, invitation: { email, invitedBy }, secret }: SentInvitation & { organizationId: string },
 ): Promise<void> {
   const organization = await findOrganization(asNobody(db), organizationId);
   try {
@@ -16,7 +16,7 @@ export async function sendInvitation(
       to: email,
       subject: `Join ${organization?.name} on Introzy`,
       text: `${invitedBy} invites you to ${organization?.name} on Introzy. The link works for seven days:`,
-      link: `${publicUrl}${PAGES.invitation.replace(':id', id)}`,
+      link: `${publicUrl}${PAGES.invitation.replace(':id', secret)}`,
     });
   } catch (error) {
     log.warn({ err: error, organizationId }, 'an invitation is not sent');

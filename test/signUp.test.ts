@@ -5,6 +5,13 @@ import { failure, mailbox } from './helpers/mailbox.ts';
 import { runAsAdmin } from './helpers/tables.ts';
 import { testApp } from './helpers/testApp.ts';
 
+/** What opens the latest invitation to an address: it is in the mail. */
+const secretOf = ({ mails }: ReturnType<typeof mailbox>, email: string) =>
+  mails
+    .findLast(({ to }) => to === email)
+    ?.link.split('/')
+    .at(-1) as string;
+
 const account = (email: string) => ({ name: 'New', email, password: PASSWORD });
 
 test('Sign-up is closed but to who is invited, by the invitation’s own link', async () => {
@@ -13,12 +20,19 @@ test('Sign-up is closed but to who is invited, by the invitation’s own link', 
   const browser = openBrowser(app);
   const email = `invited-${randomUUID()}@example.com`;
   const admin = await signedIn(app, await addMember(app, app.one.id, 'admin'));
-  const { id: invitationId } = await admin.trpc.members.invite.mutate({ email, role: 'admin' });
+  const { id } = await admin.trpc.members.invite.mutate({ email, role: 'admin' });
+  const invitationId = secretOf(mail, email);
   expect(mail.mails).toMatchObject([{ to: email, link: `http://127.0.0.1:3000/invitations/${invitationId}` }]);
+  // What opens it is in the mail alone: not even who invites may take it up.
+  const seen = [await admin.trpc.members.list.query(), await admin.trpc.audit.list.query({ limit: 200 })];
+  expect(JSON.stringify(seen)).toContain(id);
+  expect((await app.app.request(`/invitations/${invitationId}`)).status).toBe(200);
+  expect(JSON.stringify(seen) + app.logs.join('')).not.toContain(invitationId);
 
   for (const body of [
     account(email),
     { ...account(email), invitationId: randomUUID() },
+    { ...account(email), invitationId: id },
     { ...account(`other-${email}`), invitationId },
   ]) {
     expect((await browser.account('/sign-up/email', body)).status).toBe(403);
@@ -39,29 +53,34 @@ test('Sign-up is closed but to who is invited, by the invitation’s own link', 
 });
 
 test('An invitation is for its address, and holds until it is taken back or expires', async () => {
-  await using app = await testApp({ choices: { mail: mailbox() } });
+  const mail = mailbox();
+  await using app = await testApp({ choices: { mail } });
   const admin = await signedIn(app, await addMember(app, app.one.id, 'admin'));
   const person = await addPerson(app);
   const browser = await signedIn(app, person);
   const accept = async (invitationId: string) =>
     (await browser.account('/organization/accept-invitation', { invitationId })).status;
 
-  const first = await admin.trpc.members.invite.mutate({ email: person.email });
+  const invite = async (email = person.email) => {
+    const { id } = await admin.trpc.members.invite.mutate({ email });
+    return { id, secret: secretOf(mail, person.email) };
+  };
+  const first = await invite();
   const stranger = await signedIn(app, await addPerson(app));
-  expect((await stranger.account('/organization/accept-invitation', { invitationId: first.id })).status).toBe(403);
+  expect((await stranger.account('/organization/accept-invitation', { invitationId: first.secret })).status).toBe(403);
   // A second one takes its place.
-  const second = await admin.trpc.members.invite.mutate({ email: person.email.toUpperCase() });
-  expect(await accept(first.id)).toBe(400);
+  const second = await invite(person.email.toUpperCase());
+  expect(await accept(first.secret)).toBe(400);
   expect((await admin.trpc.members.list.query()).invitations.map(({ id }) => id)).toEqual([second.id]);
   await admin.trpc.members.cancelInvitation.mutate({ id: second.id });
-  expect(await accept(second.id)).toBe(400);
+  expect(await accept(second.secret)).toBe(400);
   expect(await failure(admin.trpc.members.cancelInvitation.mutate({ id: second.id }))).toBe(404);
-  const third = await admin.trpc.members.invite.mutate({ email: person.email });
-  await runAsAdmin(app, `update invitations set expires_at = now() where id = '${third.id}'`);
+  const third = await invite();
+  await runAsAdmin(app, `update invitations set expires_at = now() where reference = '${third.id}'`);
   expect((await admin.trpc.members.list.query()).invitations).toMatchObject([{ id: third.id, state: 'expired' }]);
-  expect(await accept(third.id)).toBe(400);
-  const fourth = await admin.trpc.members.invite.mutate({ email: person.email });
-  expect(await accept(fourth.id)).toBe(200);
+  expect(await accept(third.secret)).toBe(400);
+  const fourth = await invite();
+  expect(await accept(fourth.secret)).toBe(200);
   expect((await browser.trpc.session.current.query()).organization.id).toBe(app.one.id);
   expect(await failure(admin.trpc.members.invite.mutate({ email: person.email }))).toBe(409);
 });

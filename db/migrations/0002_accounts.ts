@@ -94,16 +94,19 @@ const tables = [
   )`,
   // A person's organizations, and what better-auth looks up by id alone.
   'create index members_of_user on members (user_id)',
+  // The id opens an invitation, and goes to its address alone; the organization knows it by its reference.
   `create table invitations (
     organization_id uuid not null references organizations on delete cascade,
     id uuid not null,
+    reference uuid not null default gen_random_uuid(),
     email text not null,
     role text not null check (role in ('member', 'admin', 'owner')),
     status text not null default 'pending',
     inviter_id uuid not null references users on delete cascade,
     expires_at timestamptz(3) not null,
     created_at timestamptz(3) not null default now(),
-    primary key (organization_id, id)
+    primary key (organization_id, id),
+    unique (organization_id, reference)
   )`,
   `create unique index invitations_email on invitations (organization_id, email) where status = 'pending'`,
   'create index invitations_id on invitations using hash (id)',

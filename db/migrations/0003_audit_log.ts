@@ -181,7 +181,7 @@ const functions = [
 
   `create function introzy_audit_invitation() returns trigger language plpgsql as $$
   declare
-    v_subject jsonb := jsonb_build_object('type', 'invitation', 'id', new.id, 'name', new.email);
+    v_subject jsonb := jsonb_build_object('type', 'invitation', 'id', new.reference, 'name', new.email);
   begin
     -- That one was accepted, the new member says.
     if tg_op = 'INSERT' or new.status = 'canceled' and old.status = 'pending' then

@@ -96,7 +96,7 @@ export function createAuth({ db, log, mail, keySecrets, publicUrl, openSignUp, s
         schema: accountTables.organization,
         allowUserToCreateOrganization: openSignUp,
         membershipLimit: 100_000,
-        // Its id is random, and goes to that address alone: who has it has read the mail.
+        // An invitation's id is random, and goes to its address alone: who has it has read the mail.
         requireEmailVerificationOnInvitation: false,
         organizationHooks: {
           async beforeCreateOrganization({ organization: { name } }) {

@@ -30,9 +30,9 @@ export const membersRouter = router({
     .mutation(async ({ ctx: { deps, tenant, organizationId, granted }, input: { email, role } }) => {
       const { id: inviterId, role: by } = granted;
       const made = await insertInvitation(tenant, { organizationId, email, role, inviterId, by });
-      const invitation = settle(made, 'invitation');
-      await sendInvitation(deps, { organizationId, invitation });
-      return invitation;
+      const sent = settle(made, 'invitation');
+      await sendInvitation(deps, { organizationId, ...sent });
+      return sent.invitation;
     }),
 
   cancelInvitation: adminProcedure

@@ -100,7 +100,7 @@ async function addPeople(app: TestApp, word: string) {
   const invitation = await insertInvitation(db, invited);
   const [member] = (await listMembers(db, id)).filter(({ person }) => person.id === userId);
   if (!member || 'failure' in invitation) throw new Error('Nobody was added');
-  return { userId, memberId: member.id, invitationId: invitation.id };
+  return { userId, memberId: member.id, invitationId: invitation.invitation.id };
 }
 
 /** Has a key used from somewhere, and expire before long; of an earlier expiry somebody was told. */
@@ -117,7 +117,7 @@ async function addTwins(app: TestApp, victim: Victim) {
   const { keyId, ownerId, userId, invitationId, contactId, deletedContactId, deletedSharedId, word } = victim;
   for (const [table, idColumn, ids] of [
     ['members', 'user_id', [ownerId, userId]],
-    ['invitations', 'id', [invitationId]],
+    ['invitations', 'reference', [invitationId]],
     ['api_keys', 'id', [keyId]],
     ['api_key_secrets', 'api_key_id', [keyId]],
     ['api_key_places', 'api_key_id', [keyId]],
