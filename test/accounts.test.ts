@@ -6,6 +6,7 @@ import { asOperator } from '../db/tenant.ts';
 import { createAuth } from '../server/auth/accounts.ts';
 import { addMember, openBrowser, PASSWORD, signedIn } from './helpers/browser.ts';
 import { failure, mailbox } from './helpers/mailbox.ts';
+import { runAsAdmin } from './helpers/tables.ts';
 import { testApp } from './helpers/testApp.ts';
 
 test('better-auth misses nothing in our tables', async () => {
@@ -146,6 +147,27 @@ test('Signing out, here or everywhere, holds from the next request on', async ()
   expect((await second.call('GET', '/api/contacts')).status).toBe(200);
   expect((await third.account('/revoke-sessions')).status).toBe(200);
   for (const browser of [second, third]) expect((await browser.call('GET', '/api/contacts')).status).toBe(401);
+});
+
+test('A session that is used is prolonged, once a day, by what every page of the dashboard asks', async () => {
+  await using app = await testApp();
+  const person = await addMember(app, app.one.id);
+  const browser = await signedIn(app, person);
+  const left = async () => {
+    const [row] = await runAsAdmin(
+      app,
+      `select round(extract(epoch from expires_at - now()) / 86400)::int as days from sessions where user_id = '${person.userId}'`,
+    );
+    return row?.days;
+  };
+  expect(await left()).toBe(30);
+  await runAsAdmin(
+    app,
+    `update sessions set expires_at = now() + interval '20 days' where user_id = '${person.userId}'`,
+  );
+  const answer = await browser.call('GET', '/api/auth/organization/list');
+  expect(await left()).toBe(30);
+  expect(answer.headers.getSetCookie().join()).toMatch(/introzy_session=.*Max-Age=2592000/);
 });
 
 test('A password is reset by a link that works once, and every session ends with it', async () => {
