@@ -35,7 +35,7 @@ test(
     expect(await total()).toBeLessThanOrEqual(250_000);
     expect(['ApiKeys', 'Contacts', 'Members', 'AuditLog'].filter(has)).toEqual(['ApiKeys']);
     await page.getByRole('link', { name: 'Contacts' }).click();
-    await settled(page);
+    await page.getByRole('heading', { name: 'Contacts', exact: true }).waitFor();
     expect(has('Contacts')).toBe(true);
     const answer = await fetch(`${dashboard.origin}${[...scripts.keys()].find((path) => path.includes('/index-'))}`, {
       headers: { 'accept-encoding': 'gzip' },
