@@ -34,8 +34,8 @@ export async function seed({
   const definitions = (indexes?.rows ?? []) as { indexname: string; indexdef: string }[];
   await runAs(adminUrl, [
     ...definitions.map(({ indexname }) => `drop index ${indexname}`),
-    `insert into organizations (id, name, owner_email)
-       select gen_random_uuid(), 'Small ' || i, 'owner@example.com' from generate_series(1, ${size.organizations}) i`,
+    `insert into organizations (id, name)
+       select gen_random_uuid(), 'Small ' || i from generate_series(1, ${size.organizations}) i`,
     insertContacts(
       `select '${id}'::uuid as organization_id, ${IDS}::uuid as id, i from generate_series(1, ${size.contacts}) i`,
     ),
