@@ -72,3 +72,30 @@ test('A key expires on the date that is chosen, within a month and a year', PATI
   const made = items.find(({ name }) => name === 'On a date');
   expect(Math.round(((made?.expiresAt.getTime() ?? 0) - Date.now()) / 86_400_000)).toBe(123);
 });
+
+test(
+  'An expired key that is rotated leaves its place among the expired ones, and its new secret stays on the screen',
+  PATIENCE,
+  async () => {
+    await using app = await testApp();
+    const owner = await addMember(app, app.one.id, 'owner');
+    const { apiKey } = await app.issue(app.one.id, { name: 'Expired' });
+    await runAsAdmin(app, `update api_keys set expires_at = now() - interval '1 day' where id = '${apiKey.id}'`);
+    await using dashboard = await openDashboard(app);
+    const page = await dashboard.visit();
+    await signIn(page, owner);
+    await page.getByRole('button', { name: 'Show 1 revoked or expired' }).click();
+    await page.getByRole('button', { name: 'Actions for Expired' }).click();
+    await page.getByRole('menuitem', { name: 'Rotate' }).click();
+    await page.getByRole('button', { name: 'Rotate the key' }).click();
+    const key = (await page.getByTestId('key').innerText()).trim();
+    await expect
+      .poll(() => page.getByRole('button', { name: /revoked or expired/, includeHidden: true }).count())
+      .toBe(0);
+    expect(await page.getByTestId('key').innerText()).toContain(key);
+    expect((await app.api(key, 'GET', '/api/contacts')).status).toBe(200);
+    await page.getByRole('button', { name: 'Done' }).click();
+    await page.getByRole('button', { name: 'Yes, close it' }).click();
+    await expect.poll(() => names(page)).toContain('Expired');
+  },
+);

@@ -10,6 +10,7 @@ import { RelativeTime } from '../../components/RelativeTime.tsx';
 import { ErrorState, RowsLoading } from '../../components/states.tsx';
 import { useSession } from '../../session.ts';
 import { AuditEntries } from '../audit/AuditEntries.tsx';
+import { FreshKeyHost } from './FreshKeyHost.tsx';
 import { KeyActions } from './KeyActions.tsx';
 import { Expires, KeyScopes, KeyState, LastUsed } from './KeyState.tsx';
 import { hintOf } from './keys.ts';
@@ -20,30 +21,32 @@ export default function ApiKeyPage() {
   const { may } = useSession();
   const { data: apiKey, error, refetch } = useQuery(trpc.keys.get.queryOptions({ id }));
   return (
-    <Stack>
-      <Breadcrumbs>
-        <Anchor component={Link} to={PAGES.apiKeys}>
-          API Keys
-        </Anchor>
-        <Text>{apiKey?.name ?? 'Key'}</Text>
-      </Breadcrumbs>
-      <PageHeader title={apiKey?.name ?? 'API key'} actions={apiKey && <KeyActions apiKey={apiKey} />} />
-      {error && <ErrorState error={error} onRetry={() => refetch()} />}
-      {!error && <Facts apiKey={apiKey} />}
-      {!error && <Places id={id} />}
-      {!error && (
-        <Paper withBorder p="md" component="section">
-          <Title order={2} size="h4" mb="sm">
-            History
-          </Title>
-          {may('keys:manage') ? (
-            <AuditEntries filter={{ subjectId: id }} />
-          ) : (
-            <Text c="dimmed">An admin of your organization sees the history of its keys.</Text>
-          )}
-        </Paper>
-      )}
-    </Stack>
+    <FreshKeyHost>
+      <Stack>
+        <Breadcrumbs>
+          <Anchor component={Link} to={PAGES.apiKeys}>
+            API Keys
+          </Anchor>
+          <Text>{apiKey?.name ?? 'Key'}</Text>
+        </Breadcrumbs>
+        <PageHeader title={apiKey?.name ?? 'API key'} actions={apiKey && <KeyActions apiKey={apiKey} />} />
+        {error && <ErrorState error={error} onRetry={() => refetch()} />}
+        {!error && <Facts apiKey={apiKey} />}
+        {!error && <Places id={id} />}
+        {!error && (
+          <Paper withBorder p="md" component="section">
+            <Title order={2} size="h4" mb="sm">
+              History
+            </Title>
+            {may('keys:manage') ? (
+              <AuditEntries filter={{ subjectId: id }} />
+            ) : (
+              <Text c="dimmed">An admin of your organization sees the history of its keys.</Text>
+            )}
+          </Paper>
+        )}
+      </Stack>
+    </FreshKeyHost>
   );
 }
 

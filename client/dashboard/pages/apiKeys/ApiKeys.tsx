@@ -7,6 +7,7 @@ import type { ApiKey } from '../../../../shared/apiKeys.ts';
 import { PageHeader } from '../../components/PageHeader.tsx';
 import { EmptyState, ErrorState, RowsLoading } from '../../components/states.tsx';
 import { useSession } from '../../session.ts';
+import { FreshKeyHost } from './FreshKeyHost.tsx';
 import { GenerateKey } from './GenerateKey.tsx';
 import { KeyTable } from './KeyTable.tsx';
 import { allKeys, hintOf } from './keys.ts';
@@ -21,7 +22,7 @@ export default function ApiKeys() {
     </Button>
   );
   return (
-    <>
+    <FreshKeyHost>
       <PageHeader title="API Keys" actions={keys.data?.length ? generate : null}>
         {may('keys:manage')
           ? 'Programs and AI agents reach the contacts of your organization with these.'
@@ -36,7 +37,7 @@ export default function ApiKeys() {
       )}
       {keys.data && keys.data.length > 0 && <Keys keys={keys.data} />}
       <GenerateKey opened={isGenerating} onClose={close} />
-    </>
+    </FreshKeyHost>
   );
 }
 

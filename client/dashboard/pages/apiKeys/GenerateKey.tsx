@@ -6,7 +6,7 @@ import { EXPIRY_DAYS, SCOPES } from '../../../../shared/keyFormat.ts';
 import { trpc } from '../../api.ts';
 import { FormError } from '../../components/states.tsx';
 import { ExpirationField } from './ExpirationField.tsx';
-import { FreshKeyDialog } from './FreshKey.tsx';
+import { useFreshKey } from './FreshKeyHost.tsx';
 import { SCOPE_WORDS, useKeysChanged } from './keys.ts';
 
 interface DialogProps {
@@ -17,13 +17,21 @@ interface DialogProps {
 /** Issues a key, and shows it once. */
 export function GenerateKey({ opened, onClose }: DialogProps) {
   const changed = useKeysChanged();
-  const issuing = useMutation(trpc.keys.issue.mutationOptions({ onSuccess: changed }));
+  const showKey = useFreshKey();
+  const issuing = useMutation(
+    trpc.keys.issue.mutationOptions({
+      async onSuccess(issued) {
+        showKey(issued);
+        close();
+        await changed();
+      },
+    }),
+  );
   const close = () => {
-    // With it goes the key.
+    // What it answered with, the key, is not to stay here.
     issuing.reset();
     onClose();
   };
-  if (issuing.data) return <FreshKeyDialog issued={issuing.data} onClose={close} />;
   return (
     <Modal opened={opened} onClose={close} title="Generate a new API key" size="lg">
       <KeyForm

@@ -6,7 +6,7 @@ import { EXPIRY_DAYS, GRACE_HOURS } from '../../../../shared/keyFormat.ts';
 import { trpc } from '../../api.ts';
 import { FormError } from '../../components/states.tsx';
 import { ExpirationField } from './ExpirationField.tsx';
-import { FreshKeyDialog } from './FreshKey.tsx';
+import { useFreshKey } from './FreshKeyHost.tsx';
 import { useKeysChanged } from './keys.ts';
 
 const GRACES = [
@@ -28,12 +28,20 @@ export function RotateKey({ apiKey: { id, name }, opened, onClose }: KeyDialogPr
   const [graceHours, setGraceHours] = useState(String(GRACE_HOURS.default));
   const [expiresInDays, setDays] = useState<number>(EXPIRY_DAYS.default);
   const changed = useKeysChanged();
-  const rotating = useMutation(trpc.keys.rotate.mutationOptions({ onSuccess: changed }));
+  const showKey = useFreshKey();
+  const rotating = useMutation(
+    trpc.keys.rotate.mutationOptions({
+      async onSuccess(issued) {
+        showKey(issued);
+        close();
+        await changed();
+      },
+    }),
+  );
   const close = () => {
     rotating.reset();
     onClose();
   };
-  if (rotating.data) return <FreshKeyDialog issued={rotating.data} onClose={close} />;
   return (
     <Modal opened={opened} onClose={close} title={`Rotate “${name}”`} size="lg">
       <Stack>

@@ -50,10 +50,20 @@ export function ContactPanel({ contact, onClose }: ContactPanelProps) {
     saving.reset();
     if (isMineKept) saving.mutate({ on: latest, as: merged });
   };
+  const isDirty = JSON.stringify(draft) !== JSON.stringify(toDraft(base));
   const set = <K extends keyof typeof draft>(name: K, value: (typeof draft)[K]) =>
     setDraft({ ...draft, [name]: value });
   return (
-    <Drawer opened onClose={onClose} position="right" size="md" title={contact ? contact.name : 'New contact'}>
+    <Drawer
+      opened
+      onClose={onClose}
+      // What was typed is given up on purpose only.
+      closeOnClickOutside={!isDirty}
+      closeOnEscape={!isDirty}
+      position="right"
+      size="md"
+      title={contact ? contact.name : 'New contact'}
+    >
       <form onSubmit={submit}>
         <Stack>
           {theirs ? (

@@ -33,7 +33,14 @@ export default function ImportContacts({ onClose }: { onClose: () => void }) {
   });
   const { isPending, isSuccess, data: failures, error } = importing;
   return (
-    <Modal opened onClose={onClose} title="Import contacts" closeOnClickOutside={!isPending} size="lg">
+    <Modal
+      opened
+      onClose={onClose}
+      title="Import contacts"
+      closeOnClickOutside={!isPending}
+      closeOnEscape={!isPending}
+      size="lg"
+    >
       <Stack>
         <Text size="sm">
           The export of LinkedIn, Google Contacts or HubSpot, or a CSV file with a header of your own. Contacts are
