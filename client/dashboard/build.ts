@@ -10,5 +10,7 @@ if (isInstalled) {
   const { build } = await import('vite');
   await build({ configFile: `${import.meta.dirname}/vite.config.ts`, logLevel: 'warn' });
 } else {
-  process.stdout.write('The dashboard is not built: that takes the development packages (npm ci, then npm run build).\n');
+  process.stdout.write(
+    'The dashboard is not built: that takes the development packages (npm ci, then npm run build).\n',
+  );
 }
