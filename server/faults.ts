@@ -42,10 +42,10 @@ export const unauthorized = (refusal: KeyRefusal) =>
     headers: { 'WWW-Authenticate': refusal === 'missing' ? CHALLENGE : `${CHALLENGE}, error="invalid_token"` },
   });
 
-/** 403 for want of scopes. */
-export const insufficientScope = (scopes: readonly string[]) =>
+/** 403 for want of scopes, which a person has by their role. */
+export const insufficientScope = (scopes: readonly string[], whose: 'The API key' | 'Your role' = 'The API key') =>
   fault('FORBIDDEN', {
-    details: { reason: `The API key lacks the scope ${scopes.join(', ')}` },
+    details: { reason: `${whose} lacks the scope ${scopes.join(', ')}` },
     headers: { 'WWW-Authenticate': `${CHALLENGE}, error="insufficient_scope", scope="${scopes.join(' ')}"` },
   });
 

@@ -106,7 +106,8 @@ async function onlyIfAdmitted<T>({ isAdmitted, admit }: Principal, call: () => P
 /** Throws where the key lacks any of `scopes`. */
 export function requireScopes(identity: Identity, scopes: readonly Scope[]) {
   const missing = scopes.filter((scope) => !identity.scopes.includes(scope));
-  if (missing.length > 0) throw insufficientScope(missing);
+  if (missing.length === 0) return;
+  throw insufficientScope(missing, identity.who.type === 'person' ? 'Your role' : 'The API key');
 }
 
 /**

@@ -117,6 +117,9 @@ test('Members have contacts, and of the keys those that they issued', async () =
   ]) {
     expect(await failure(refused())).toBe(403);
   }
+  await expect(keys.get.query({ id: app.one.keyId })).rejects.toMatchObject({
+    data: { reason: 'Your role lacks the scope keys:manage' },
+  });
   expect((await keys.revoke.mutate({ id: apiKey.id })).state).toBe('revoked');
   expect(await failure(keys.current.query())).toBe(404);
 });

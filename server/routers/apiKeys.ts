@@ -104,7 +104,7 @@ interface InSight {
 async function getInSight({ tenant, organizationId, identity }: InSight, id: string): Promise<ApiKey> {
   const issuer = issuerInSight(identity);
   const apiKey = settle(await getApiKey(tenant, { organizationId, id }), 'API key');
-  if (issuer !== undefined && apiKey.createdBy.id !== issuer) throw insufficientScope(['keys:manage']);
+  if (issuer !== undefined && apiKey.createdBy.id !== issuer) throw insufficientScope(['keys:manage'], 'Your role');
   return apiKey;
 }
 
