@@ -20,6 +20,15 @@ async function openContacts(app: TestApp) {
   return { page, dashboard };
 }
 
+/** Person 1 to `count`, of which the last is the newest. */
+const addPersons = (app: TestApp, count: number) =>
+  runAsAdmin(
+    app,
+    `insert into contacts (organization_id, id, name, name_key)
+      select '${app.one.id}', ('01890000-0000-7000-8000-' || lpad(to_hex(i), 12, '0'))::uuid, 'Person ' || i, 'person ' || i
+        from generate_series(1, ${count}) i`,
+  );
+
 const names = (page: Page) => page.getByRole('table', { name: 'Contacts' }).getByRole('button').allInnerTexts();
 const field = (page: Page, name: string) => page.getByRole('dialog').getByLabel(name, { exact: false });
 
@@ -90,6 +99,7 @@ test('Who edits what somebody else has changed sees both, and chooses', PATIENCE
   await contacts.update.mutate({ id, title: 'Poet', location: 'London' });
   await page.getByRole('button', { name: 'Save' }).click();
   const alert = page.getByRole('alert').filter({ hasText: 'Somebody else changed this contact' });
+  await alert.waitFor();
   const cells = await alert.getByRole('cell').allInnerTexts();
   expect(cells).toEqual(['Title', 'Poet', 'Countess']);
   expect((await contacts.get.query({ id })).title).toBe('Poet');
@@ -133,12 +143,7 @@ test('Contacts are searched as one types, and filtered by a tag', PATIENCE, asyn
 
 test('Of many contacts the page holds those in sight, and loads more as one scrolls', PATIENCE, async () => {
   await using app = await testApp();
-  await runAsAdmin(
-    app,
-    `insert into contacts (organization_id, id, name, name_key)
-      select '${app.one.id}', ('01890000-0000-7000-8000-' || lpad(to_hex(i), 12, '0'))::uuid, 'Person ' || i, 'person ' || i
-        from generate_series(1, 5000) i`,
-  );
+  await addPersons(app, 5000);
   const { page, dashboard } = await openContacts(app);
   await using _ = dashboard;
   const rows = page.getByRole('table', { name: 'Contacts' }).getByRole('row');
@@ -154,7 +159,23 @@ test('Of many contacts the page holds those in sight, and loads more as one scro
     await page.getByRole('button', { name, exact: true }).waitFor();
     expect(await rows.count(), name).toBeLessThan(60);
   }
-  // A row deep in the list is as good as any.
+  const calls: string[] = [];
+  page.on('request', (request) => {
+    if (request.url().includes('/trpc/')) calls.push(new URL(request.url()).pathname);
+  });
+  // A row deep in the list is as good as any: it is changed in its place, and nothing is loaded anew.
+  await page.getByRole('button', { name: 'Person 4201', exact: true }).click();
+  await field(page, 'Title').fill('Deep');
+  await page.getByRole('button', { name: 'Save' }).click();
+  await page.getByText('Deep').waitFor();
+  await page.getByRole('button', { name: 'Person 4201', exact: true }).click();
+  await page.getByRole('button', { name: 'Delete' }).click();
+  await page.getByRole('button', { name: 'Person 4201', exact: true }).waitFor({ state: 'detached' });
+  await page.getByRole('button', { name: 'Undo' }).click();
+  await page.getByRole('button', { name: 'Person 4201', exact: true }).waitFor();
+  const around = (await names(page)).filter((name) => /^Person 420[012]$/.test(name));
+  expect(around).toEqual(['Person 4202', 'Person 4201', 'Person 4200']);
+  expect(calls).toEqual(['/trpc/contacts.update', '/trpc/contacts.delete', '/trpc/contacts.restore']);
   await page.getByRole('button', { name: 'Person 4200', exact: true }).click();
   expect(await field(page, 'Name').inputValue()).toBe('Person 4200');
 });
@@ -196,3 +217,34 @@ test('A CSV file is imported, with the rows that failed to download, mend and im
     ),
   );
 });
+
+test(
+  'Where the next page cannot be had the list says so, asks no more on its own, and goes on when told',
+  PATIENCE,
+  async () => {
+    await using app = await testApp();
+    await addPersons(app, 150);
+    const { page, dashboard } = await openContacts(app);
+    await using _ = dashboard;
+    await page.getByRole('button', { name: 'Person 150', exact: true }).waitFor();
+    let refused = 0;
+    const isNext = (url: URL) => url.pathname.endsWith('contacts.list') && url.search.includes('cursor');
+    await page.route(isNext, (route) => {
+      refused += 1;
+      return route.fulfill({
+        status: 400,
+        json: [{ error: { json: { message: 'Refused', code: -32600, data: { httpStatus: 400 } } } }],
+      });
+    });
+    await page.getByRole('button', { name: 'Load more' }).click();
+    const alert = page.getByRole('alert').filter({ hasText: 'Refused' });
+    await alert.waitFor();
+    // By scrolling to the button, and by pressing it.
+    const asked = refused;
+    await page.waitForTimeout(1_000);
+    expect([refused, asked <= 2]).toEqual([asked, true]);
+    await page.unroute(isNext);
+    await alert.getByRole('button', { name: 'Try again' }).click();
+    await page.getByText('150 contacts').waitFor();
+  },
+);

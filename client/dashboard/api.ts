@@ -39,8 +39,15 @@ export const client = createTRPCClient<AppRouter>({
 });
 export const trpc = createTRPCOptionsProxy<AppRouter>({ client, queryClient });
 
-/** A list is read page by page, each with the cursor that the one before gave. */
+/**
+ * A list is read page by page, each with the cursor that the one before gave. All of its pages are never asked for again on
+ * their own account: that would be as many calls; to open the list anew begins with the first.
+ */
 export const KEYSET = {
+  staleTime: Number.POSITIVE_INFINITY,
+  gcTime: 0,
+  refetchOnWindowFocus: false,
+  refetchOnReconnect: false,
   initialPageParam: {} as { cursor?: string },
   getNextPageParam: ({ nextCursor }: { nextCursor: string | null }) =>
     nextCursor === null ? undefined : { cursor: nextCursor },

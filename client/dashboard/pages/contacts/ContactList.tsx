@@ -19,13 +19,24 @@ interface ContactListProps {
   isStale: boolean;
   hasMore: boolean;
   isLoadingMore: boolean;
+  /** No more is asked for until somebody says so. */
+  isWaiting: boolean;
   onMore: () => void;
   onOpen: (contact: Contact) => void;
   onTag: (tag: string) => void;
 }
 
 /** Contacts, as many as there are: only the rows in sight are in the page. */
-export function ContactList({ contacts, isStale, hasMore, isLoadingMore, onMore, onOpen, onTag }: ContactListProps) {
+export function ContactList({
+  contacts,
+  isStale,
+  hasMore,
+  isLoadingMore,
+  isWaiting,
+  onMore,
+  onOpen,
+  onTag,
+}: ContactListProps) {
   const list = useRef<HTMLDivElement>(null);
   const [top, setTop] = useState(0);
   useLayoutEffect(() => setTop(list.current?.offsetTop ?? 0), []);
@@ -37,7 +48,7 @@ export function ContactList({ contacts, isStale, hasMore, isLoadingMore, onMore,
   });
   const rows = virtualizer.getVirtualItems();
   const last = rows.at(-1)?.index ?? 0;
-  const isNearEnd = hasMore && !isLoadingMore && last >= contacts.length - AHEAD;
+  const isNearEnd = hasMore && !isLoadingMore && !isWaiting && last >= contacts.length - AHEAD;
   useEffect(() => {
     if (isNearEnd) onMore();
   }, [isNearEnd, onMore]);

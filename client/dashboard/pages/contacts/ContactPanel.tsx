@@ -1,13 +1,14 @@
 import { Button, Drawer, Group, Stack, TagsInput, Text, Textarea, TextInput } from '@mantine/core';
-import { useMutation, useQueryClient } from '@tanstack/react-query';
+import { useMutation } from '@tanstack/react-query';
 import { type FormEvent, useState } from 'react';
 import type { Contact } from '../../../../shared/contacts.ts';
-import { client, detailsOf, trpc } from '../../api.ts';
+import { client, detailsOf } from '../../api.ts';
 import { RelativeTime } from '../../components/RelativeTime.tsx';
 import { FormError } from '../../components/states.tsx';
 import { ConflictNotice } from './ConflictNotice.tsx';
 import { DeleteContact } from './DeleteContact.tsx';
 import { changesOf, mergeDrafts, TEXT_FIELDS, toDraft } from './fields.ts';
+import { useContactLists } from './lists.ts';
 
 interface ContactPanelProps {
   /** `undefined` for one that is to be made. */
@@ -17,7 +18,7 @@ interface ContactPanelProps {
 
 /** A contact in a panel at the side: to be made, or to be changed, unless somebody else has changed it meanwhile. */
 export function ContactPanel({ contact, onClose }: ContactPanelProps) {
-  const queries = useQueryClient();
+  const lists = useContactLists();
   /** What the change is to: the contact as it was opened, or as somebody else left it. */
   const [base, setBase] = useState(contact);
   const [draft, setDraft] = useState(() => toDraft(contact));
@@ -28,9 +29,10 @@ export function ContactPanel({ contact, onClose }: ContactPanelProps) {
       if (!on) return await client.contacts.create.mutate({ ...changes, name: as.name });
       return await client.contacts.update.mutate({ ...changes, id: on.id, expectedVersion: on.version });
     },
-    async onSuccess() {
+    async onSuccess(saved, { on }) {
       onClose();
-      await queries.invalidateQueries({ queryKey: trpc.contacts.pathKey() });
+      if (on) lists.replace(saved);
+      else await lists.restart();
     },
     async onError(error) {
       if (base && detailsOf(error, 412)) setTheirs(await client.contacts.get.query({ id: base.id }));

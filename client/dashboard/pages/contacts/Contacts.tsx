@@ -74,7 +74,7 @@ export default function Contacts() {
           )}
         </Group>
         {list.isPending && <RowsLoading rows={8} height={56} />}
-        {list.error && <ErrorState error={list.error} onRetry={() => list.refetch()} />}
+        {list.error && !contacts && <ErrorState error={list.error} onRetry={() => list.refetch()} />}
         {contacts?.length === 0 && (
           <EmptyState
             icon={<IconAddressBook />}
@@ -93,11 +93,16 @@ export default function Contacts() {
             contacts={contacts}
             isStale={list.isPlaceholderData}
             hasMore={list.hasNextPage}
+            // What failed is tried again by who asks for it, not by itself.
+            isWaiting={list.isFetchNextPageError}
             isLoadingMore={list.isFetchingNextPage}
             onMore={() => !list.isFetchingNextPage && list.fetchNextPage()}
             onOpen={setEdited}
             onTag={setTag}
           />
+        )}
+        {contacts && list.isFetchNextPageError && (
+          <ErrorState error={list.error} onRetry={() => list.fetchNextPage()} />
         )}
       </Stack>
       {edited && (

@@ -1,26 +1,26 @@
 import { Button, Group, Text } from '@mantine/core';
 import { notifications } from '@mantine/notifications';
-import { useMutation, useQueryClient } from '@tanstack/react-query';
+import { useMutation } from '@tanstack/react-query';
 import type { Contact } from '../../../../shared/contacts.ts';
-import { client, describeError, trpc } from '../../api.ts';
+import { client, describeError } from '../../api.ts';
+import { useContactLists } from './lists.ts';
 
 /** Milliseconds that the way back is shown. */
 const UNDO_FOR = 10_000;
 
 /** Deletes a contact, at once: it can be undone. */
 export function DeleteContact({ contact: { id, name }, onDeleted }: { contact: Contact; onDeleted: () => void }) {
-  const queries = useQueryClient();
-  const refresh = () => queries.invalidateQueries({ queryKey: trpc.contacts.pathKey() });
+  const lists = useContactLists();
   const fail = (error: unknown) => notifications.show({ color: 'red', message: describeError(error) });
   const restore = async (notice: string) => {
     notifications.hide(notice);
-    await client.contacts.restore.mutate({ id }).catch(fail);
-    await refresh();
+    await client.contacts.restore.mutate({ id }).then(lists.putBack, fail);
   };
   const deleting = useMutation({
     mutationFn: () => client.contacts.delete.mutate({ id }),
-    async onSuccess() {
+    onSuccess() {
       onDeleted();
+      lists.remove(id);
       const notice = `deleted ${id}`;
       notifications.show({
         id: notice,
@@ -37,7 +37,6 @@ export function DeleteContact({ contact: { id, name }, onDeleted }: { contact: C
           </Group>
         ),
       });
-      await refresh();
     },
     onError: fail,
   });

@@ -1,17 +1,17 @@
 import { Alert, Anchor, Button, FileInput, Group, Modal, Progress, Stack, Text } from '@mantine/core';
 import { IconFileTypeCsv } from '@tabler/icons-react';
-import { useMutation, useQueryClient } from '@tanstack/react-query';
+import { useMutation } from '@tanstack/react-query';
 import { useEffect, useRef, useState } from 'react';
-import { trpc } from '../../api.ts';
 import { FormError } from '../../components/states.tsx';
 import { type ImportProgress, importFile } from './importFile.ts';
+import { useContactLists } from './lists.ts';
 import { upsertPatiently } from './upsertPatiently.ts';
 
 const NOTHING: ImportProgress = { created: 0, updated: 0, unchanged: 0, failed: 0, share: 0 };
 
 /** Imports a CSV file, shows how far it is, and gives back the rows that failed. */
 export default function ImportContacts({ onClose }: { onClose: () => void }) {
-  const queries = useQueryClient();
+  const lists = useContactLists();
   const [file, setFile] = useState<File | null>(null);
   const [progress, setProgress] = useState(NOTHING);
   const abort = useRef<AbortController>(null);
@@ -27,7 +27,7 @@ export default function ImportContacts({ onClose }: { onClose: () => void }) {
           signal,
         });
       } finally {
-        await queries.invalidateQueries({ queryKey: trpc.contacts.pathKey() });
+        await lists.restart();
       }
     },
   });
