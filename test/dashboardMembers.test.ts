@@ -130,6 +130,8 @@ test('A forgotten password is set anew, and its token leaves the address at once
   const page = await dashboard.visit();
   await page.goto('/sign-in');
   await page.getByRole('link', { name: 'Forgot your password?' }).click();
+  // Until the next page is there, the one before it is.
+  await page.getByRole('heading', { name: 'Set a new password' }).waitFor();
   await page.getByLabel('Email').fill(member.email);
   await page.getByRole('button', { name: 'Send the link' }).click();
   await page.getByText('a link to set a new password is on its way').waitFor();
