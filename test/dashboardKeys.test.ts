@@ -197,6 +197,7 @@ test('By keyboard alone: sign in, generate a key, copy it, revoke it', PATIENCE,
   await tabTo('Copy the key');
   await page.keyboard.press('Enter');
   await expect.poll(() => readClipboard(page)).toBe(key);
+  await page.getByText('The key is copied').waitFor();
   await page.keyboard.press('Escape');
   await page.getByTestId('key').waitFor({ state: 'detached' });
   await tabTo('Actions for By keyboard');
