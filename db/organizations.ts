@@ -1,11 +1,8 @@
 import type { Kysely } from 'kysely';
 import { validate as isUuid, v7 as uuidv7 } from 'uuid';
+import type { Organization } from '../shared/organizations.ts';
 import type { Schema } from './schema.ts';
-
-export interface Organization {
-  id: string;
-  name: string;
-}
+import type { Tenant } from './tenant.ts';
 
 const columns = ['id', 'name'] as const;
 
@@ -31,4 +28,13 @@ export async function findOrganization(db: Kysely<Schema>, idOrName: string): Pr
 /** Every organization, oldest first. */
 export async function listOrganizations(db: Kysely<Schema>): Promise<Organization[]> {
   return await db.selectFrom('organizations').select(columns).orderBy('id').execute();
+}
+
+/** The organization itself, as those in it see it. */
+export async function getOrganization(db: Tenant, organizationId: string): Promise<Organization> {
+  return await db
+    .selectFrom('organizations')
+    .select(columns)
+    .where('id', '=', organizationId)
+    .executeTakeFirstOrThrow();
 }

@@ -10,6 +10,7 @@ import { type Context, createContext } from './context.ts';
 import { createDashboard } from './dashboard.ts';
 import type { Deps } from './deps.ts';
 import { badRequest, describeError, fault, translateFault } from './faults.ts';
+import { answerMcp, MCP_PATH } from './mcp/handler.ts';
 import { toAnswer, toErrorAnswer } from './rest/envelope.ts';
 import { answerRest } from './rest/handler.ts';
 import { routes } from './rest/routes.ts';
@@ -69,12 +70,17 @@ export function createApp(deps: Deps) {
     const context = c.get('context');
     return answerTrpc(c.req.raw, { context, onError: onError(context) });
   });
+  app.post(MCP_PATH, (c) => {
+    const context = c.get('context');
+    return answerMcp(c.req.raw, { context, onError: onError(context) });
+  });
+  app.all(MCP_PATH, (c) => toErrorAnswer(notAllowed(['POST']), c.get('context')));
   app.all(`${AUTH_PATH}/*`, (c) =>
     answerAccounts(c.req.raw, { path: c.req.path.slice(AUTH_PATH.length), context: c.get('context') }),
   );
   app.get('/livez', (c) => toAnswer({ status: 'alive' }, c.get('context')));
   app.get('/readyz', async (c) => {
-    if (deps.isDraining) throw fault('SERVICE_UNAVAILABLE', { headers: { 'Retry-After': '1' } });
+    if (deps.draining.signal.aborted) throw fault('SERVICE_UNAVAILABLE', { headers: { 'Retry-After': '1' } });
     await ping(deps.db);
     return toAnswer({ status: 'ready' }, c.get('context'));
   });

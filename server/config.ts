@@ -1,9 +1,10 @@
 import { z } from 'zod';
+import { isKey } from '../shared/keyFormat.ts';
 import { type KeySecrets, parseKeySecrets } from './auth/keySecret.ts';
 
 /** The start cannot go on; the message says what to do about it. */
 export class ConfigError extends Error {
-  override readonly name = 'ConfigError';
+  override readonly name: string = 'ConfigError';
 }
 
 export interface Config {
@@ -78,6 +79,24 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env): Config
     mailFrom: data.MAIL_FROM ?? `Introzy <introzy@${new URL(publicUrl).hostname}>`,
     logLevel: data.LOG_LEVEL,
   };
+}
+
+/** What an agent's door has from its environment: a key, and, if it is told, where the service is. */
+export function readAgentConfig(environment: NodeJS.ProcessEnv = process.env): {
+  key: string;
+  url: string | undefined;
+} {
+  const { INTROZY_API_KEY: key = '', INTROZY_URL: url } = environment;
+  if (!isKey(key)) {
+    const what = key === '' ? 'is not set' : 'is not an API key';
+    throw new ConfigError(`INTROZY_API_KEY ${what}: give it a key of the organization, from Settings → API Keys.`);
+  }
+  if (!url) return { key, url: undefined };
+  const address = URL.parse(url);
+  if (!address || !/^https?:$/.test(address.protocol)) {
+    throw new ConfigError('INTROZY_URL must be the address of a service, such as http://127.0.0.1:3000.');
+  }
+  return { key, url: address.href.replace(/\/*$/, '') };
 }
 
 function readKeySecrets(text: string): KeySecrets {

@@ -13,6 +13,8 @@ export interface Context {
   source: Source;
   /** Whose request it turned out to be, and the state of its rate: for headers and the log. */
   seen: { identity?: Identity; rate?: RateState };
+  /** The door has counted the call that its procedures answer together: they do not count again. */
+  isCounted?: boolean | undefined;
 }
 
 interface RateState {

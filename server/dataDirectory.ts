@@ -20,6 +20,11 @@ interface Holder {
   startedAt: string | null;
 }
 
+/** Another process has the directory; the message names it. */
+export class DirectoryInUse extends ConfigError {
+  override readonly name = 'DirectoryInUse';
+}
+
 /**
  * Takes the directory for this process, or throws and names the process that has it. PGlite locks nothing, and a second
  * process would destroy its files. The lock is SQLite's on a file beside them: the operating system's, so that it ends
@@ -35,7 +40,7 @@ export async function takeDataDirectory(directory: string): Promise<DataDirector
   const refuse = (holder: Holder | undefined) => {
     lock.close();
     const who = holder ? `process ${holder.pid}` : 'another process, which is just starting';
-    return new ConfigError(
+    return new DirectoryInUse(
       `The embedded database in ${directory} is in use by ${who}. It serves one process: stop that one first, or use PostgreSQL (DATABASE_URL).`,
     );
   };

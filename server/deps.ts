@@ -26,8 +26,8 @@ export interface Deps {
   publicUrl: string;
   /** The last address in X-Forwarded-For is the caller's. */
   trustProxy: boolean;
-  /** The service is about to end: it answers what is open, and takes on no more. */
-  isDraining: boolean;
+  /** Aborted as the service is about to end: it answers what is open, and takes on no more. */
+  draining: AbortController;
 }
 
 interface Choices {
@@ -68,6 +68,6 @@ export function createDeps(choices: Choices): Deps {
     mail,
     publicUrl,
     trustProxy,
-    isDraining: false,
+    draining: new AbortController(),
   };
 }

@@ -37,7 +37,7 @@ async function start() {
   opened.defer(() => hourly.stop());
   const server = await listen(createApp(deps), { ...config, log });
   opened.defer(() => {
-    deps.isDraining = true;
+    deps.draining.abort();
     return server.drain();
   });
 

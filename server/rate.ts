@@ -3,9 +3,13 @@ import type { Principal } from './auth/principal.ts';
 import type { Context } from './context.ts';
 import { fault, outOfReach } from './faults.ts';
 
-/** Counts one call, and throws where it is one too many; a batch makes as many calls as it has. */
-export async function countCall({ deps: { rateLimiter }, seen }: Context, { countedAs }: Principal): Promise<void> {
-  const used = await rateLimiter.consume(countedAs).catch((rejection: unknown) => {
+/** Counts `calls`, and throws where they are too many; a batch makes as many calls as it has. */
+export async function countCall(
+  { deps: { rateLimiter }, seen }: Context,
+  { countedAs }: Principal,
+  calls = 1,
+): Promise<void> {
+  const used = await rateLimiter.consume(countedAs, calls).catch((rejection: unknown) => {
     if (rejection instanceof RateLimiterRes) return rejection;
     throw outOfReach(rejection);
   });

@@ -5,11 +5,12 @@ import { type IssuedBy, insertApiKey } from '../db/apiKeys.ts';
 import { upsertContacts } from '../db/contactUpsert.ts';
 import { insertMember } from '../db/members.ts';
 import type { Database } from '../db/open.ts';
-import { insertOrganization, type Organization } from '../db/organizations.ts';
+import { insertOrganization } from '../db/organizations.ts';
 import { enterAsOperator, type Tenant } from '../db/tenant.ts';
 import type { IssuedKey, Scope } from '../shared/apiKeys.ts';
 import type { ContactInput } from '../shared/contacts.ts';
 import { EXPIRY_DAYS, SCOPES } from '../shared/keyFormat.ts';
+import type { Organization } from '../shared/organizations.ts';
 import { type KeySecrets, mintKey } from './auth/keySecret.ts';
 
 interface NewKey {

@@ -61,7 +61,7 @@ const procedureFor = <Granted>(check: (identity: Identity) => Granted) =>
       const { identity, tenant } = principal;
       ctx.seen.identity = identity;
       return await onlyIfAdmitted(principal, async () => {
-        await countCall(ctx, identified.principal);
+        if (!ctx.isCounted) await countCall(ctx, identified.principal);
         const granted = check(identity);
         refuseForeign(identity.organizationId, await getRawInput());
         const result = await next({ ctx: { identity, tenant, organizationId: identity.organizationId, granted } });

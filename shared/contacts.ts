@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { documentAs } from './documentedAs.ts';
 import { encodedItems } from './encoded.ts';
 import { Issue } from './errors.ts';
 import { JsonObject } from './json.ts';
@@ -28,7 +29,10 @@ export type Contact = z.infer<typeof Contact>;
 export const ContactPage = pageOf(Contact);
 export type ContactPage = z.infer<typeof ContactPage>;
 /** A page as the database wrote it, of these very fields: to look at its items here would be to decode them. */
-export const EncodedContactPage = z.custom<ContactPage>((page) => encodedItems(page) !== undefined);
+export const EncodedContactPage = documentAs(
+  z.custom<ContactPage>((page) => encodedItems(page) !== undefined),
+  ContactPage,
+);
 
 /** An email address as written; only its rough form is checked, as no pattern tells what a mail server takes. */
 export const EmailAddress = text(320).refine(
@@ -91,13 +95,15 @@ export const ContactListRequest = PageRequest.extend({
   includeDeleted: z.boolean().default(false),
 }).prefault({});
 
-/** Rows are judged one by one, so that a bad one fails alone: see `ContactInput`. */
+/** A row to upsert. Rows are judged one by one, so that a bad one fails alone. */
+const UpsertRow = documentAs(
+  z.custom<z.input<typeof ContactInput>>(() => true),
+  ContactInput,
+);
+
 export const ContactUpsertRequest = z.strictObject({
   organizationId,
-  contacts: z
-    .array(z.custom<z.input<typeof ContactInput>>(() => true))
-    .min(1)
-    .max(100),
+  contacts: z.array(UpsertRow).min(1).max(100),
   /**
    * Add to what a contact has, as an import does: `null` changes nothing, tags and custom fields are added, and a row
    * without a name calls a new contact by its company, email or phone.

@@ -37,11 +37,14 @@ const storedSize = (value: object) =>
   }).length;
 
 /** A JSON object of at most 64 KiB. */
-export const JsonObject = z.custom<Record<string, unknown>>().superRefine((value: unknown, context) => {
-  const fail = (message: string) => context.addIssue({ code: 'custom', message });
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return fail('Must be a JSON object');
-  if (isDeeperThan(value, JSON_DEPTH)) return fail(`Must not nest deeper than ${JSON_DEPTH}`);
-  const flaw = findFlaw(value);
-  if (flaw !== undefined) return fail(flaw);
-  if (storedSize(value) > CUSTOM_FIELDS_SIZE) fail(`Must be at most ${CUSTOM_FIELDS_SIZE} characters of JSON`);
-});
+export const JsonObject = z
+  .custom<Record<string, unknown>>()
+  .meta({ type: 'object' })
+  .superRefine((value: unknown, context) => {
+    const fail = (message: string) => context.addIssue({ code: 'custom', message });
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) return fail('Must be a JSON object');
+    if (isDeeperThan(value, JSON_DEPTH)) return fail(`Must not nest deeper than ${JSON_DEPTH}`);
+    const flaw = findFlaw(value);
+    if (flaw !== undefined) return fail(flaw);
+    if (storedSize(value) > CUSTOM_FIELDS_SIZE) fail(`Must be at most ${CUSTOM_FIELDS_SIZE} characters of JSON`);
+  });

@@ -30,11 +30,12 @@ export async function commandLine() {
     ? { DATABASE_URL: database.url, INTROZY_KEY_SECRETS: generateKeySecret() }
     : { DATA_DIR: join(directory, 'data') };
 
-  const run = async (args: string[], { nodeOptions = [], env = {} }: RunOptions = {}): Promise<Ended> => {
+  const run = async (args: string[], { nodeOptions = [], env = {}, input }: RunOptions = {}): Promise<Ended> => {
     const child = spawn(process.execPath, [...nodeOptions, CLI, ...args], {
       env: { ...environment, ...env },
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: ['pipe', 'pipe', 'pipe'],
     });
+    child.stdin.end(input);
     const ended = new Promise<number | null>((done) => child.on('close', done));
     const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr)]);
     return { status: await ended, stdout, stderr };
@@ -89,6 +90,8 @@ export async function commandLine() {
 interface RunOptions {
   nodeOptions?: string[];
   env?: NodeJS.ProcessEnv;
+  /** What it reads. */
+  input?: string;
 }
 
 export type CommandLine = Awaited<ReturnType<typeof commandLine>>;

@@ -37,7 +37,9 @@ test('the types below hold', async () => {
 });
 
 test('every procedure is there, as a query or a mutation, and no other', () => {
-  expectTypeOf<keyof RouterInputs>().toEqualTypeOf<'keys' | 'contacts' | 'audit' | 'session' | 'members'>();
+  expectTypeOf<keyof RouterInputs>().toEqualTypeOf<
+    'keys' | 'contacts' | 'audit' | 'organization' | 'session' | 'members'
+  >();
   type Methods<T> = { [K in keyof T]: keyof T[K] };
   expectTypeOf<Methods<IntrozyClient['keys']>>().toEqualTypeOf<
     Flat<
@@ -49,6 +51,7 @@ test('every procedure is there, as a query or a mutation, and no other', () => {
     Flat<Record<'list' | 'get', 'query'> & Record<'create' | 'update' | 'delete' | 'restore' | 'upsertMany', 'mutate'>>
   >();
   expectTypeOf<Methods<IntrozyClient['audit']>>().toEqualTypeOf<{ list: 'query' }>();
+  expectTypeOf<Methods<IntrozyClient['organization']>>().toEqualTypeOf<{ current: 'query' }>();
   expectTypeOf<Methods<IntrozyClient['session']>>().toEqualTypeOf<{ current: 'query' }>();
   expectTypeOf<Methods<IntrozyClient['members']>>().toEqualTypeOf<
     Flat<{ list: 'query' } & Record<'invite' | 'cancelInvitation' | 'changeRole' | 'remove', 'mutate'>>

@@ -84,7 +84,7 @@ test('The service is alive, and ready unless it drains', async () => {
   await using app = await testApp();
   expect((await app.api(undefined, 'GET', '/livez')).status).toBe(200);
   expect((await app.api(undefined, 'GET', '/readyz')).status).toBe(200);
-  app.deps.isDraining = true;
+  app.deps.draining.abort();
   const draining = await app.api(undefined, 'GET', '/readyz');
   expect([draining.status, draining.headers.get('retry-after')]).toEqual([503, '1']);
   expect((await app.api(undefined, 'GET', '/livez')).status).toBe(200);

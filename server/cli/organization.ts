@@ -1,4 +1,5 @@
-import { findOrganization, listOrganizations, type Organization } from '../../db/organizations.ts';
+import { findOrganization, listOrganizations } from '../../db/organizations.ts';
+import type { Organization } from '../../shared/organizations.ts';
 import type { Store } from '../store.ts';
 import { CommandError, INTROZY } from './commandError.ts';
 import { printable } from './text.ts';

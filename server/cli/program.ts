@@ -4,9 +4,11 @@ import { KEY_ANYWHERE, KEY_PREFIX } from '../../shared/keyFormat.ts';
 import { ConfigError } from '../config.ts';
 import { CsvFileError } from '../csv/csvFileError.ts';
 import { ImportStopped } from '../csv/importContacts.ts';
+import { RemoteFailure } from '../mcp/remote.ts';
 import { CommandError, INTROZY } from './commandError.ts';
 import { contactsCommand } from './contacts.ts';
 import { keysCommand } from './keys.ts';
+import { mcpCommand } from './mcp.ts';
 import { migrateCommand } from './migrate.ts';
 import { setupCommand } from './setup.ts';
 
@@ -14,8 +16,8 @@ const HELP = `
 Run it as:  ${INTROZY} <command>
 
 It works on the database that the service uses: DATABASE_URL and INTROZY_KEY_SECRETS, or the embedded one in DATA_DIR
-(.data), which serves one process: stop the service first. Every command has --json and --help. What goes wrong is said
-on stderr, and the exit status is 1.`;
+(.data), which serves one process: stop the service first. Every command has --help, and those that do something and end
+have --json. What goes wrong is said on stderr, and the exit status is 1.`;
 
 /** The whole command line. */
 export function createProgram(): Command {
@@ -25,7 +27,8 @@ export function createProgram(): Command {
     .addCommand(setupCommand())
     .addCommand(keysCommand())
     .addCommand(contactsCommand())
-    .addCommand(migrateCommand());
+    .addCommand(migrateCommand())
+    .addCommand(mcpCommand());
   return eachCommand(program, (command) =>
     command
       .configureOutput({ outputError: (message, write) => write(redact(message)) })
@@ -45,7 +48,7 @@ const SECRET = 32;
 const redact = (text: string) =>
   text.replace(KEY_ANYWHERE, (found) => (found.length < SECRET ? found : `${KEY_PREFIX}…`));
 
-const EXPECTED = [CommandError, ConfigError, CsvFileError, ImportStopped, DatabaseUnavailable];
+const EXPECTED = [CommandError, ConfigError, CsvFileError, ImportStopped, DatabaseUnavailable, RemoteFailure];
 /** PGlite is one minified file: a line of its stack trace is half a megabyte. */
 const STACK_WIDTH = 300;
 

@@ -1,8 +1,8 @@
 import { getTRPCErrorFromUnknown, type TRPCError } from '@trpc/server';
 import { readJson } from '../body.ts';
+import { callProcedure } from '../callProcedure.ts';
 import type { Context } from '../context.ts';
 import { badRequest } from '../faults.ts';
-import { callProcedure } from './callProcedure.ts';
 import { toAnswer, toErrorAnswer } from './envelope.ts';
 import type { Route } from './routes.ts';
 

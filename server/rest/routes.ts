@@ -28,6 +28,7 @@ export const routes: readonly Route[] = [
   { method: 'DELETE', path: '/api/keys/{id}', procedure: 'keys.revoke' },
   { method: 'POST', path: '/api/keys/{id}/rotate', procedure: 'keys.rotate' },
   { method: 'GET', path: '/api/keys/{id}/places', procedure: 'keys.places' },
+  { method: 'GET', path: '/api/organization', procedure: 'organization.current' },
   { method: 'GET', path: '/api/audit', procedure: 'audit.list' },
   { method: 'GET', path: '/api/contacts', procedure: 'contacts.list' },
   {

@@ -35,6 +35,7 @@ export const CASES: Record<string, Case> = {
     input: {},
     invalid: { id: 'none' },
   },
+  'organization.current': { rest: ['GET /api/organization', 200], input: {}, invalid: { more: '1' } },
   'audit.list': {
     scope: 'keys:manage',
     rest: ['GET /api/audit', 200],

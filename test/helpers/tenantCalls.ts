@@ -9,6 +9,7 @@ import { returnExpiryNotice, takeExpiryNotices } from '../../db/expiryNotices.ts
 import * as invitations from '../../db/invitations.ts';
 import * as keyUse from '../../db/keyUse.ts';
 import * as members from '../../db/members.ts';
+import { getOrganization } from '../../db/organizations.ts';
 import { getCurrentSession, getOwner } from '../../db/people.ts';
 import type { Tenant } from '../../db/tenant.ts';
 import { mintKey } from '../../server/auth/keySecret.ts';
@@ -92,6 +93,7 @@ export const TENANT_CALLS: Record<string, TenantCall[]> = {
   getCurrentSession: [
     (db, { organizationId, victim }) => getCurrentSession(db, { organizationId, userId: victim.userId }),
   ],
+  getOrganization: [(db, { organizationId }) => getOrganization(db, organizationId)],
   getOwner: [(db, { organizationId }) => getOwner(db, organizationId)],
   listMembers: [(db, { organizationId }) => members.listMembers(db, organizationId)],
   insertMember: [

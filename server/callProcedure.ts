@@ -1,6 +1,6 @@
 import { type AnyTRPCProcedure, getTRPCErrorFromUnknown, type TRPCError } from '@trpc/server';
-import type { Context } from '../context.ts';
-import { appRouter } from '../router.ts';
+import type { Context } from './context.ts';
+import { appRouter } from './router.ts';
 
 export interface ProcedureCall {
   ctx: Context;

@@ -1,0 +1,100 @@
+import { readFileSync } from 'node:fs';
+import { type CallToolResult, ProtocolError, ProtocolErrorCode, Server } from '@modelcontextprotocol/server';
+import { redactKeys } from '../../shared/keyFormat.ts';
+import type { Identity } from '../auth/principal.ts';
+import { callProcedure } from '../callProcedure.ts';
+import type { Context } from '../context.ts';
+import { fault, issuesOf } from '../faults.ts';
+import { requireScopes } from '../trpc.ts';
+import { explain, toEnvelope } from './explain.ts';
+import { toJsonSchema } from './jsonSchema.ts';
+import { type Caller, type Tool, tools } from './tools.ts';
+
+const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
+export const SERVER_INFO = { name: 'introzy', title: 'Introzy', version };
+
+export const INSTRUCTIONS =
+  'The contacts of one organization, the one of the API key. Find contacts with search_contacts before you change them; ' +
+  'change them from the version that you have read (expectedVersion). What is deleted can be restored.';
+
+/** Milliseconds that a client may keep the list of tools: it changes with a key's scopes, which never change, and with us. */
+const LIST_KEPT = 300_000;
+export const CACHE_HINTS = { 'tools/list': { ttlMs: LIST_KEPT, cacheScope: 'private' } } as const;
+
+/** A tool as clients see it; all four hints are explicit. */
+const describeTool = ({ name, title, description, input, output, hints }: Tool) => ({
+  name,
+  title,
+  description,
+  inputSchema: { ...toJsonSchema(input, 'input'), type: 'object' as const },
+  outputSchema: { ...toJsonSchema(output, 'output'), type: 'object' as const },
+  annotations: {
+    readOnlyHint: hints.readOnly ?? false,
+    destructiveHint: hints.destructive ?? false,
+    idempotentHint: hints.idempotent ?? false,
+    openWorldHint: false,
+  },
+});
+const described = new Map(tools.map((tool) => [tool, describeTool(tool)]));
+
+interface ServerParts {
+  context: Context;
+  identity: Identity;
+  /** Is told of each call that failed. */
+  onFailure(error: unknown): void;
+}
+
+/** An MCP server for one request, of one key. */
+export function createMcpServer({ context, identity, onFailure }: ServerParts): Server {
+  const server = new Server(SERVER_INFO, {
+    capabilities: { tools: {} },
+    instructions: INSTRUCTIONS,
+    cacheHints: CACHE_HINTS,
+  });
+  const caller = callerOf(context);
+  server.setRequestHandler('tools/list', () => ({
+    tools: [...described].filter(([tool]) => isAllowed(tool, identity)).map(([, description]) => description),
+  }));
+  server.setRequestHandler('tools/call', async ({ params }) => {
+    const tool = tools.find(({ name }) => name === params.name);
+    if (!tool) {
+      const message = `There is no tool ${redactKeys(params.name)}: see tools/list`;
+      throw new ProtocolError(ProtocolErrorCode.InvalidParams, message);
+    }
+    try {
+      if (tool.scope) requireScopes(identity, [tool.scope]);
+      return toResult(await tool.run(caller, readInput(tool, params.arguments) as never));
+    } catch (error) {
+      onFailure(error);
+      return toFailure(error);
+    }
+  });
+  return server;
+}
+
+const isAllowed = ({ scope }: Tool, { scopes }: Identity) => scope === undefined || scopes.includes(scope);
+
+/** The procedures, in the context of one request. */
+function callerOf(context: Context): Caller {
+  const call = (type: 'query' | 'mutation') => (path: string, input: object) =>
+    callProcedure({ ctx: context, path, type, getRawInput: () => Promise.resolve(input) });
+  return { query: call('query'), mutate: call('mutation'), callsLeft: () => context.seen.rate?.remaining ?? 0 };
+}
+
+function readInput({ input }: Tool, given: unknown): object {
+  const { success, data, error } = input.safeParse(given ?? {});
+  if (success) return data;
+  throw fault('BAD_REQUEST', { details: { issues: issuesOf(error) } });
+}
+
+/** The text is for clients that read no structured content, as the specification has it. */
+function toResult(result: object): CallToolResult {
+  const text = JSON.stringify(result);
+  return { content: [{ type: 'text', text }], structuredContent: JSON.parse(text) };
+}
+
+/** With REST's envelope beside the words, for programs. */
+export function toFailure(error: unknown): CallToolResult {
+  const text = explain(error);
+  return { isError: true, content: [{ type: 'text', text }], _meta: { 'introzy/error': toEnvelope(error) } };
+}

@@ -1,0 +1,18 @@
+import type { AddressInfo } from 'node:net';
+import { serve } from '@hono/node-server';
+
+/** Serves a fetch handler on a port of its own, for programs that need a socket. */
+export async function serveApp(fetch: (request: Request) => Response | Promise<Response>) {
+  const listening = Promise.withResolvers<AddressInfo>();
+  const server = serve({ fetch, hostname: '127.0.0.1', port: 0 }, listening.resolve);
+  const { port } = await listening.promise;
+  return {
+    address: `http://127.0.0.1:${port}`,
+    async [Symbol.asyncDispose]() {
+      const closed = Promise.withResolvers<void>();
+      server.close(() => closed.resolve());
+      if ('closeAllConnections' in server) server.closeAllConnections();
+      await closed.promise;
+    },
+  };
+}
