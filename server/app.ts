@@ -11,6 +11,7 @@ import { createDashboard } from './dashboard.ts';
 import type { Deps } from './deps.ts';
 import { badRequest, describeError, fault, translateFault } from './faults.ts';
 import { answerMcp, MCP_PATH } from './mcp/handler.ts';
+import { createReference } from './reference.ts';
 import { toAnswer, toErrorAnswer } from './rest/envelope.ts';
 import { answerRest } from './rest/handler.ts';
 import { routes } from './rest/routes.ts';
@@ -84,6 +85,7 @@ export function createApp(deps: Deps) {
     await ping(deps.db);
     return toAnswer({ status: 'ready' }, c.get('context'));
   });
+  app.route('/', createReference());
   app.route('/', createDashboard(deps.publicUrl));
   app.on('ALL', ['/livez', '/readyz'], (c) => toErrorAnswer(notAllowed(['GET']), c.get('context')));
   return app;

@@ -6,11 +6,16 @@ export const Scope = z.enum(SCOPES);
 export type Scope = z.infer<typeof Scope>;
 const DEFAULT_SCOPES: Scope[] = ['contacts:read', 'contacts:write'];
 
-const days = z.int().min(EXPIRY_DAYS.least).max(EXPIRY_DAYS.most).default(EXPIRY_DAYS.default);
+const days = z
+  .int()
+  .min(EXPIRY_DAYS.least)
+  .max(EXPIRY_DAYS.most)
+  .default(EXPIRY_DAYS.default)
+  .describe('Days until it expires');
 const scopes = z
   .array(Scope)
   .min(1)
-  .transform((given) => SCOPES.filter((scope) => given.includes(scope)));
+  .overwrite((given) => SCOPES.filter((scope) => given.includes(scope)));
 
 const ApiKeyName = line(100);
 const ApiKeyState = z.enum(['active', 'expired', 'revoked']);
@@ -24,14 +29,13 @@ export const ApiKey = z.object({
   id: z.uuid(),
   organizationId: z.uuid(),
   name: z.string(),
-  /** The first 8 hexadecimal characters of the newest secret. */
-  hint: z.string(),
+  hint: z.string().describe('The first 8 hexadecimal characters of the newest secret'),
   scopes: z.array(Scope),
   state: ApiKeyState,
-  createdBy: Issuer,
+  createdBy: Issuer.describe('The person or the key that issued it'),
   createdAt: z.date(),
   expiresAt: z.date(),
-  lastUsedAt: z.date().nullable(),
+  lastUsedAt: z.date().nullable().describe('At most a minute behind; `null` until used'),
   revokedAt: z.date().nullable(),
 });
 export type ApiKey = z.infer<typeof ApiKey>;
@@ -39,12 +43,13 @@ export const ApiKeyPage = pageOf(ApiKey);
 export type ApiKeyPage = z.infer<typeof ApiKeyPage>;
 
 /** The one answer that holds a key itself. It is shown once; only its HMAC is kept. */
-export const IssuedKey = z.object({ key: z.string(), apiKey: ApiKey });
+export const IssuedKey = z.object({ key: z.string().describe('The key itself, shown this once'), apiKey: ApiKey });
 export type IssuedKey = z.infer<typeof IssuedKey>;
 
 export const CurrentKeyRequest = z.strictObject({ organizationId }).optional();
-/** `createdBy` is the id of the person or the key that issued them. */
-export const ApiKeyListRequest = PageRequest.extend({ createdBy: Id.optional() }).prefault({});
+export const ApiKeyListRequest = PageRequest.extend({
+  createdBy: Id.optional().describe('Those that the person or the key of this id issued'),
+}).prefault({});
 export const ApiKeyRequest = z.strictObject({ organizationId, id: Id });
 export const ApiKeyIssueRequest = z.strictObject({
   organizationId,
@@ -57,7 +62,12 @@ export const ApiKeyRotateRequest = z.strictObject({
   organizationId,
   id: Id,
   expiresInDays: days,
-  graceHours: z.int().min(0).max(GRACE_HOURS.most).default(GRACE_HOURS.default),
+  graceHours: z
+    .int()
+    .min(0)
+    .max(GRACE_HOURS.most)
+    .default(GRACE_HOURS.default)
+    .describe('Hours that the old secret goes on working; 0 cuts it off at once'),
 });
 
 /** Where a key was used from, coarsely: a network (of IPv4 the first 24 bits, of IPv6 48) and a kind of program. */

@@ -32,8 +32,8 @@ export type AuditEntry = z.infer<typeof AuditEntry>;
 export const AuditPage = pageOf(AuditEntry);
 export type AuditPage = z.infer<typeof AuditPage>;
 
-/** Newest first; those about one subject (the id of a key or person), or of one action. */
+/** Newest first. */
 export const AuditListRequest = PageRequest.extend({
-  subjectId: Id.optional(),
+  subjectId: Id.optional().describe('Entries about the key or the person of this id'),
   action: AuditAction.optional(),
 }).prefault({});

@@ -21,9 +21,8 @@ export const Contact = z.object({
   customFields: z.record(z.string(), z.unknown()),
   createdAt: z.date(),
   updatedAt: z.date(),
-  /** `null` but for a deleted contact, which only `includeDeleted` lists. */
-  deletedAt: z.date().nullable(),
-  version: z.int(),
+  deletedAt: z.date().nullable().describe('`null` unless deleted'),
+  version: z.int().describe('Grows by one with each change'),
 });
 export type Contact = z.infer<typeof Contact>;
 export const ContactPage = pageOf(Contact);
@@ -35,10 +34,9 @@ export const EncodedContactPage = documentAs(
 );
 
 /** An email address as written; only its rough form is checked, as no pattern tells what a mail server takes. */
-export const EmailAddress = text(320).refine(
-  (written) => /^[^\s@]+@[^\s@]+$/u.test(written.trim()),
-  'Not an email address',
-);
+export const EmailAddress = text(320)
+  .refine((written) => /^[^\s@]+@[^\s@]+$/u.test(written.trim()), 'Not an email address')
+  .meta({ format: 'email' });
 const linkedinUrl = z
   .url({ protocol: /^https?$/, error: 'Not an http(s) address' })
   .max(2048)
@@ -46,7 +44,7 @@ const linkedinUrl = z
 
 const name = line(500);
 const optional = {
-  email: EmailAddress.nullable(),
+  email: EmailAddress.nullable().describe('Unique in the organization, as compared: trimmed, NFC, lower-case'),
   phone: text(100).nullable(),
   company: text(500).nullable(),
   title: text(500).nullable(),
@@ -56,7 +54,7 @@ const optional = {
   tags: z
     .array(line(100))
     .max(100)
-    .transform((tags) => [...new Set(tags)]),
+    .overwrite((tags) => [...new Set(tags)]),
   customFields: JsonObject,
 };
 
@@ -69,30 +67,31 @@ export type ContactInput = z.infer<typeof ContactInput>;
 
 export const ContactRequest = z.strictObject({ organizationId, id: Id });
 export const ContactCreateRequest = ContactInput.extend({ organizationId });
-/** `expectedVersion` makes the change conditional: any other version answers 412. A field left out stays as it is. */
-export const ContactUpdateRequest = ContactInput.partial().extend({
-  organizationId,
-  id: Id,
-  expectedVersion: z.int().min(0).optional(),
-});
+const expectedVersion = z.int().min(0).optional().describe('Change it at this version alone: at any other, 412');
+/** A field left out stays as it is. */
+export const ContactUpdateRequest = ContactInput.partial().extend({ organizationId, id: Id, expectedVersion });
 export type ContactUpdate = { [K in keyof ContactInput]?: ContactInput[K] | undefined };
-export const ContactDeleteRequest = ContactRequest.extend({ expectedVersion: z.int().min(0).optional() });
+export const ContactDeleteRequest = ContactRequest.extend({ expectedVersion });
 
 /** An instant, as a `Date` or in ISO 8601 with an offset; years 1 to 9999. */
-const instant = z
-  .union([z.date(), z.iso.datetime({ offset: true }).transform((iso) => new Date(iso))], {
-    error: 'Not a date and time in ISO 8601, such as 2026-11-24T09:30:00Z',
-  })
-  .refine((date) => date.getUTCFullYear() >= 1 && date.getUTCFullYear() <= 9999, 'The year must be 1 to 9999');
+const instant = documentAs(
+  z
+    .union([z.date(), z.iso.datetime({ offset: true }).transform((iso) => new Date(iso))], {
+      error: 'Not a date and time in ISO 8601, such as 2026-11-24T09:30:00Z',
+    })
+    .refine((date) => date.getUTCFullYear() >= 1 && date.getUTCFullYear() <= 9999, 'The year must be 1 to 9999'),
+  z.iso.datetime({ offset: true }),
+);
 
 /** Which contacts to list: those that meet every condition given. */
 export const ContactListRequest = PageRequest.extend({
-  /** Words to be found in name, email or company, each of them; one or two letters are found at a word's beginning. */
-  search: text(200).optional(),
-  tag: line(100).optional(),
-  email: text(320).optional(),
-  updatedSince: instant.optional(),
-  includeDeleted: z.boolean().default(false),
+  search: text(200)
+    .optional()
+    .describe("Words to be found in name, email or company, each of them; one or two letters at a word's beginning"),
+  tag: line(100).optional().describe('Contacts that have this tag'),
+  email: text(320).optional().describe('The contact of this address, as emails are compared'),
+  updatedSince: instant.optional().describe('Contacts that have changed at or after this instant'),
+  includeDeleted: z.boolean().default(false).describe('Deleted contacts too'),
 }).prefault({});
 
 /** A row to upsert. Rows are judged one by one, so that a bad one fails alone. */
@@ -104,11 +103,12 @@ const UpsertRow = documentAs(
 export const ContactUpsertRequest = z.strictObject({
   organizationId,
   contacts: z.array(UpsertRow).min(1).max(100),
-  /**
-   * Add to what a contact has, as an import does: `null` changes nothing, tags and custom fields are added, and a row
-   * without a name calls a new contact by its company, email or phone.
-   */
-  merge: z.boolean().optional(),
+  merge: z
+    .boolean()
+    .optional()
+    .describe(
+      'Add to what is there: `null` changes nothing, tags and custom fields are added, and a new contact without a name is called by its company, email or phone',
+    ),
 });
 
 /** What became of a row; `index` is its place in the request. */

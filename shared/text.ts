@@ -15,7 +15,8 @@ export const line = (most: number) => {
     .refine(isStorable, STORABLE)
     .trim()
     .min(1, range)
-    .refine((text) => characters(text) <= most, range);
+    .refine((text) => characters(text) <= most, range)
+    .meta({ maxLength: most });
 };
 
 /** Text as written, of at most `most` characters. */
@@ -23,7 +24,8 @@ export const text = (most: number) =>
   z
     .string()
     .refine(isStorable, STORABLE)
-    .refine((written) => characters(written) <= most, `Must be at most ${most} characters`);
+    .refine((written) => characters(written) <= most, `Must be at most ${most} characters`)
+    .meta({ maxLength: most });
 
 /** How text is compared: trimmed, lower-case, NFC. In this order: as small letters alone, some are one with a mark. */
 export const comparable = (written: string) => written.trim().toLowerCase().normalize('NFC');
@@ -51,10 +53,10 @@ export const encodeCursor = (id: string) =>
 /** How a list is asked for, page by page. */
 export const PageRequest = z.strictObject({
   organizationId,
-  limit: z.int().min(1).max(200).default(50),
-  cursor: Cursor.optional(),
+  limit: z.int().min(1).max(200).default(50).describe('Rows of a page'),
+  cursor: Cursor.optional().describe('The `nextCursor` of the page before; leave it out for the first'),
 });
 
 /** A page of a list, newest first. */
 export const pageOf = <T extends z.ZodType>(item: T) =>
-  z.object({ items: z.array(item), nextCursor: z.string().nullable() });
+  z.object({ items: z.array(item), nextCursor: z.string().nullable().describe('`null` on the last page') });

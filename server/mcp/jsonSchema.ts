@@ -18,7 +18,7 @@ export function toJsonSchema(schema: z.ZodType, io: 'input' | 'output'): JsonSch
 }
 
 /** Costs tokens, and is no news to a model. */
-const NOISE = new Set(['$schema', 'additionalProperties', 'pattern', 'propertyNames']);
+const NOISE = new Set(['$schema', 'additionalProperties', 'pattern', 'propertyNames', 'minLength', 'maxLength']);
 const isAnyInteger = (value: unknown) => Math.abs(Number(value)) === Number.MAX_SAFE_INTEGER;
 
 function slim(schema: JsonSchema): JsonSchema {

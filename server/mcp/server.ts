@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { type CallToolResult, ProtocolError, ProtocolErrorCode, Server } from '@modelcontextprotocol/server';
 import { redactKeys } from '../../shared/keyFormat.ts';
 import type { Identity } from '../auth/principal.ts';
@@ -6,11 +5,11 @@ import { callProcedure } from '../callProcedure.ts';
 import type { Context } from '../context.ts';
 import { fault, issuesOf } from '../faults.ts';
 import { requireScopes } from '../trpc.ts';
+import { version } from '../version.ts';
 import { explain, toEnvelope } from './explain.ts';
 import { toJsonSchema } from './jsonSchema.ts';
 import { type Caller, type Tool, tools } from './tools.ts';
 
-const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
 export const SERVER_INFO = { name: 'introzy', title: 'Introzy', version };
 
 export const INSTRUCTIONS =
@@ -94,7 +93,7 @@ function toResult(result: object): CallToolResult {
 }
 
 /** With REST's envelope beside the words, for programs. */
-export function toFailure(error: unknown): CallToolResult {
+function toFailure(error: unknown): CallToolResult {
   const text = explain(error);
   return { isError: true, content: [{ type: 'text', text }], _meta: { 'introzy/error': toEnvelope(error) } };
 }
