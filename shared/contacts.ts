@@ -40,7 +40,8 @@ export const EmailAddress = text(320)
 const linkedinUrl = z
   .url({ protocol: /^https?$/, error: 'Not an http(s) address' })
   .max(2048)
-  .refine(isStorable, STORABLE);
+  .refine(isStorable, STORABLE)
+  .meta({ pattern: '^https?://' });
 
 const name = line(500);
 const optional = {

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import { defineConfig, type TestProjectInlineConfiguration } from 'vitest/config';
 import { CHROMIUM, hasChromium } from './helpers/chromiumPath.ts';
+import { hasJava } from './helpers/javaPath.ts';
 
 const root = resolve(import.meta.dirname, '..');
 
@@ -15,6 +16,15 @@ if (!hasChromium) {
     `There is no ${CHROMIUM}: ${IN_BROWSER} are left out. Install Debian's chromium, or set CHROMIUM.\n`,
   );
 }
+
+/** Needs Java; on the embedded database alone, as it is about what REST says. */
+const WITH_JAVA = 'test/openapiContract.test.ts';
+if (!hasJava) {
+  process.stdout.write(
+    `There is no Java: ${WITH_JAVA} (Specmatic) is left out. Install Debian's default-jre-headless.\n`,
+  );
+}
+const EMBEDDED_ONLY = [IN_BROWSER, WITH_JAVA];
 
 const project = (name: string, globalSetup: string, exclude: string[] = []): TestProjectInlineConfiguration => ({
   root,
@@ -35,9 +45,15 @@ export default defineConfig({
   test: {
     reporters: ['default', resolve(import.meta.dirname, 'helpers/countReporter.ts')],
     projects: [
-      project('embedded', 'embeddedSetup.ts', [...POSTGRES_ONLY, ...(hasChromium ? [] : [IN_BROWSER])]),
-      project('postgres', 'postgresSetup.ts', [IN_BROWSER]),
-      ...(process.env.TEST_DATABASE_URL ? [project('external', 'externalSetup.ts', [...SIGNALLING, IN_BROWSER])] : []),
+      project('embedded', 'embeddedSetup.ts', [
+        ...POSTGRES_ONLY,
+        ...(hasChromium ? [] : [IN_BROWSER]),
+        ...(hasJava ? [] : [WITH_JAVA]),
+      ]),
+      project('postgres', 'postgresSetup.ts', EMBEDDED_ONLY),
+      ...(process.env.TEST_DATABASE_URL
+        ? [project('external', 'externalSetup.ts', [...SIGNALLING, ...EMBEDDED_ONLY])]
+        : []),
     ],
   },
 });

@@ -68,13 +68,23 @@ export function createOpenApi() {
 
 type Overridden = Parameters<NonNullable<NonNullable<Parameters<typeof createDocument>[1]>['override']>>[0];
 
+/** A row that is none fails alone, and leaves the request valid. */
+const UPSERT_ROW = {
+  anyOf: [{ $ref: '#/components/schemas/ContactInput' }, { description: 'Anything else: the row fails, alone' }],
+};
+
 /** What zod cannot say itself: dates, and schemas that only code can check. */
 function represent({ zodSchema, jsonSchema, io }: Overridden) {
   const documented = documentedAs(zodSchema);
-  if (documented === ContactInput) Object.assign(jsonSchema, { $ref: '#/components/schemas/ContactInput' });
+  if (documented === ContactInput) Object.assign(jsonSchema, UPSERT_ROW);
   else if (documented)
     Object.assign(jsonSchema, z.toJSONSchema(documented, { io }), { $schema: undefined, anyOf: undefined });
   if (zodSchema._zod.def.type === 'date') Object.assign(jsonSchema, { type: 'string', format: 'date-time' });
+  const [given, none] = jsonSchema.anyOf ?? [];
+  if (given && none && 'type' in none && none.type === 'null' && 'type' in given) {
+    delete jsonSchema.anyOf;
+    Object.assign(jsonSchema, given, { type: [given.type, 'null'] });
+  }
   // The numbers that any integer has.
   if (jsonSchema.minimum === Number.MIN_SAFE_INTEGER) delete jsonSchema.minimum;
   if (jsonSchema.maximum === Number.MAX_SAFE_INTEGER) delete jsonSchema.maximum;
