@@ -1,30 +1,22 @@
-import {
-  createTRPCClient,
-  httpBatchLink,
-  httpLink,
-  isTRPCClientError,
-  splitLink,
-  type TRPCClient,
-  type TRPCClientError,
-} from '@trpc/client';
-import type { inferRouterInputs, inferRouterOutputs } from '@trpc/server';
+import { createTRPCUntypedClient, httpBatchLink, httpLink, splitLink, TRPCClientError } from '@trpc/client';
 import type { AppRouter } from '../server/router.ts';
 import { isKey, KEY_PREFIX } from '../shared/keyFormat.ts';
 import { transformer } from '../shared/transformer.ts';
+import { type ContactStreams, contactStreams } from './contacts.ts';
+import { IntrozyError } from './introzyError.ts';
+import { type CallOptions, PROCEDURES, type ProcedureCalls, type RouterOutputs } from './procedures.ts';
 import { retryLink } from './retry.ts';
 import { fetchAnswer } from './transport.ts';
 
-export type IntrozyClient = TRPCClient<AppRouter>;
-/** What each procedure takes, and what it answers with: `RouterOutputs['contacts']['get']`. */
-export type RouterInputs = inferRouterInputs<AppRouter>;
-export type RouterOutputs = inferRouterOutputs<AppRouter>;
-export type Contact = RouterOutputs['contacts']['get'];
+export type { Contact, ContactFilter, ContactInput, UpsertOptions, UpsertResult } from './contacts.ts';
+export type { CallOptions, RouterInputs, RouterOutputs } from './procedures.ts';
+export { IntrozyError };
 export type ApiKey = RouterOutputs['keys']['get'];
-/** What a call rejects with. `data` is missing where no answer came: the service is out of reach, the call aborted. */
-export type IntrozyError = TRPCClientError<AppRouter>;
 
-/** Whether `error` came from a call of an Introzy client: then `error.data` has its code, reason and details. */
-export const isIntrozyError = (error: unknown): error is IntrozyError => isTRPCClientError<AppRouter>(error);
+/** The procedures that a key may call, and with `contacts` what goes through many of them. */
+export type IntrozyClient = Omit<ProcedureCalls, 'contacts'> & {
+  contacts: ProcedureCalls['contacts'] & ContactStreams;
+};
 
 export interface IntrozyClientOptions {
   /** The service's base address; INTROZY_URL, or else the one that `npm start` serves. */
@@ -33,6 +25,11 @@ export interface IntrozyClientOptions {
   key?: string | undefined;
   /** Instead of the global `fetch`: for a proxy, say, or a test. */
   fetch?: typeof fetch | undefined;
+  /**
+   * Work in a browser nevertheless, where whoever opens the page can read the key. A page should sign people in, and call
+   * a server that has the key.
+   */
+  dangerouslyAllowBrowser?: boolean | undefined;
 }
 
 /** Calls in one batch at most; the service takes no more. */
@@ -47,6 +44,11 @@ const SHARED_LIMIT = 16_000;
  * there is no key, or what was given is not one; the key stays out of whatever is printed.
  */
 export function createIntrozyClient(options: IntrozyClientOptions = {}): IntrozyClient {
+  if (isBrowser() && !options.dangerouslyAllowBrowser) {
+    throw new Error(
+      'An API key does not belong in a web page, where anybody can read it. Call a server of yours that has the key; or, if everybody may have this key, set dangerouslyAllowBrowser',
+    );
+  }
   const url = readUrl(options.url ?? environment('INTROZY_URL') ?? 'http://127.0.0.1:3000');
   const key = readKey(options.key ?? environment('INTROZY_API_KEY'));
   const requests = {
@@ -55,7 +57,7 @@ export function createIntrozyClient(options: IntrozyClientOptions = {}): Introzy
     headers: () => ({ authorization: `Bearer ${key}` }),
     fetch: fetchAnswer(url, options.fetch),
   };
-  return createTRPCClient<AppRouter>({
+  const client = createTRPCUntypedClient<AppRouter>({
     links: [
       retryLink,
       splitLink({
@@ -65,6 +67,31 @@ export function createIntrozyClient(options: IntrozyClientOptions = {}): Introzy
       }),
     ],
   });
+  const procedures = callsBy((kind, path) => async (input, { signal } = {}) => {
+    const callOptions = signal && { signal };
+    try {
+      if (kind === 'query') return await client.query(path, input, callOptions);
+      return await client.mutation(path, input, callOptions);
+    } catch (error) {
+      throw error instanceof TRPCClientError ? new IntrozyError(error) : error;
+    }
+  });
+  return { ...procedures, contacts: { ...procedures.contacts, ...contactStreams(procedures.contacts) } };
+}
+
+type Kind = 'query' | 'mutate';
+type AnyCall = (input: unknown, options?: CallOptions) => Promise<unknown>;
+
+/** The table of procedures, with a call in the place of each kind. */
+function callsBy(make: (kind: Kind, path: string) => AnyCall): ProcedureCalls {
+  const namespaces = Object.entries(PROCEDURES).map(([namespace, procedures]) => {
+    const calls = Object.entries(procedures as Record<string, Kind>).map(([name, kind]) => [
+      name,
+      { [kind]: make(kind, `${namespace}.${name}`) },
+    ]);
+    return [namespace, Object.fromEntries(calls)];
+  });
+  return Object.fromEntries(namespaces);
 }
 
 /** The address of the procedures. What was given is not repeated: it may be the key, in the wrong place. */
@@ -88,3 +115,8 @@ function environment(name: string): string | undefined {
   const { process } = globalThis as { process?: { env?: Record<string, string | undefined> } };
   return process?.env?.[name] || undefined;
 }
+
+const isBrowser = () => {
+  const { window, document } = globalThis as { window?: unknown; document?: unknown };
+  return window !== undefined && document !== undefined;
+};

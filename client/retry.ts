@@ -1,7 +1,7 @@
 import { TRPCClientError, type TRPCLink } from '@trpc/client';
 import { observable, type Unsubscribable } from '@trpc/server/observable';
 import type { AppRouter } from '../server/router.ts';
-import { UnexpectedAnswer } from './transport.ts';
+import { responseOf } from './transport.ts';
 
 /** How often a query is sent at most. */
 const ATTEMPTS = 3;
@@ -62,9 +62,6 @@ function waitAfter(error: ClientError, attempts: number): number | undefined {
   const wait = readRetryAfter(response.headers.get('retry-after')) ?? backoff;
   return wait <= LONGEST_WAIT ? wait : undefined;
 }
-
-const responseOf = ({ cause, meta }: ClientError) =>
-  cause instanceof UnexpectedAnswer ? cause.response : (meta?.response as Response | undefined);
 
 /** Milliseconds, from seconds or a date (RFC 9110, section 10.2.3). */
 function readRetryAfter(value: string | null): number | undefined {

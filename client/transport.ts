@@ -1,5 +1,8 @@
+import type { TRPCClientError } from '@trpc/client';
+import type { AppRouter } from '../server/router.ts';
+
 /** An answer that the procedures did not give: a proxy's, or another service's. */
-export class UnexpectedAnswer extends Error {
+class UnexpectedAnswer extends Error {
   override readonly name = 'UnexpectedAnswer';
   readonly response: Response;
 
@@ -26,3 +29,7 @@ async function isOfTrpc(response: Response): Promise<boolean> {
   const [first] = [await response.clone().json()].flat() as [{ error?: unknown } | null | undefined];
   return typeof first?.error === 'object';
 }
+
+/** The answer that a call failed with, if one came. */
+export const responseOf = ({ cause, meta }: TRPCClientError<AppRouter>) =>
+  cause instanceof UnexpectedAnswer ? cause.response : (meta?.response as Response | undefined);

@@ -57,7 +57,6 @@ describe('a key', () => {
     const prints = [
       client,
       client.contacts,
-      Reflect.get(client, Symbol.for('trpc_untypedClient')),
       await errorOf(client.contacts.get.query({ id: ABSENT })),
       await errorOf(clientOf(app, KEY).client.keys.current.query()),
       await errorOf(away.client.contacts.create.mutate({ name: 'Ada' })),
@@ -124,15 +123,15 @@ test('an error has its code, reason and details', async () => {
   const { id } = await client.contacts.create.mutate({ name: 'Ada', email: 'ada@example.com' });
 
   const stale = await errorOf(client.contacts.update.mutate({ id, name: 'Ada L.', expectedVersion: 7 }));
-  expect(stale.data).toMatchObject({ code: 'PRECONDITION_FAILED', httpStatus: 412, details: { currentVersion: 1 } });
+  expect(stale).toMatchObject({ code: 'PRECONDITION_FAILED', status: 412, details: { currentVersion: 1 } });
   const taken = await errorOf(client.contacts.create.mutate({ name: 'Ada', email: ' ADA@example.com' }));
-  expect(taken.data).toMatchObject({ code: 'CONFLICT', httpStatus: 409, details: { existingId: id } });
+  expect(taken).toMatchObject({ code: 'CONFLICT', status: 409, details: { existingId: id } });
   const invalid = await errorOf(client.contacts.create.mutate({ name: '' }));
-  expect(invalid.data?.details?.issues).toEqual([{ path: ['name'], message: expect.any(String) }]);
+  expect(invalid.issues).toEqual([{ path: ['name'], message: expect.any(String) }]);
   const refused = await errorOf(clientOf(app, KEY).client.keys.current.query());
   expect(refused.message).toBe('API key authentication failed');
-  expect(refused.data).toMatchObject({ code: 'UNAUTHORIZED', httpStatus: 401, reason: 'Invalid API key' });
-  expect(refused.data?.requestId).toMatch(/^[0-9a-f-]{36}$/);
+  expect(refused).toMatchObject({ code: 'UNAUTHORIZED', status: 401, reason: 'Invalid API key' });
+  expect(refused.requestId).toMatch(/^[0-9a-f-]{36}$/);
 });
 
 test('an address that is not the service is named', async () => {

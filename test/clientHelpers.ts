@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { inspect } from 'node:util';
-import { createIntrozyClient, type IntrozyError, isIntrozyError } from '../client/index.ts';
+import { createIntrozyClient, IntrozyError } from '../client/index.ts';
 import type { ErrorCode } from '../shared/errors.ts';
 import { KEY_PREFIX } from '../shared/keyFormat.ts';
 import type { TestApp } from './helpers/testApp.ts';
@@ -27,7 +27,7 @@ export async function errorOf(call: Promise<unknown>): Promise<IntrozyError> {
     () => undefined,
     (reason: unknown) => reason,
   );
-  if (!isIntrozyError(error)) throw new Error(`Not an error of a call: ${inspect(error)}`);
+  if (!(error instanceof IntrozyError)) throw new Error(`Not an error of a call: ${inspect(error)}`);
   return error;
 }
 

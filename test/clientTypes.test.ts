@@ -37,9 +37,7 @@ test('the types below hold', async () => {
 });
 
 test('every procedure is there, as a query or a mutation, and no other', () => {
-  expectTypeOf<keyof RouterInputs>().toEqualTypeOf<
-    'keys' | 'contacts' | 'audit' | 'organization' | 'session' | 'members'
-  >();
+  expectTypeOf<keyof RouterInputs>().toEqualTypeOf<'keys' | 'contacts' | 'audit' | 'organization'>();
   type Methods<T> = { [K in keyof T]: keyof T[K] };
   expectTypeOf<Methods<IntrozyClient['keys']>>().toEqualTypeOf<
     Flat<
@@ -48,14 +46,14 @@ test('every procedure is there, as a query or a mutation, and no other', () => {
     >
   >();
   expectTypeOf<Methods<IntrozyClient['contacts']>>().toEqualTypeOf<
-    Flat<Record<'list' | 'get', 'query'> & Record<'create' | 'update' | 'delete' | 'restore' | 'upsertMany', 'mutate'>>
+    Flat<
+      Record<'list' | 'get', 'query'> &
+        Record<'create' | 'update' | 'delete' | 'restore' | 'upsertMany', 'mutate'> &
+        Record<'all' | 'upsertAll', never>
+    >
   >();
   expectTypeOf<Methods<IntrozyClient['audit']>>().toEqualTypeOf<{ list: 'query' }>();
   expectTypeOf<Methods<IntrozyClient['organization']>>().toEqualTypeOf<{ current: 'query' }>();
-  expectTypeOf<Methods<IntrozyClient['session']>>().toEqualTypeOf<{ current: 'query' }>();
-  expectTypeOf<Methods<IntrozyClient['members']>>().toEqualTypeOf<
-    Flat<{ list: 'query' } & Record<'invite' | 'cancelInvitation' | 'changeRole' | 'remove', 'mutate'>>
-  >();
 });
 
 test('the inputs of keys', () => {
@@ -181,19 +179,20 @@ test('what is no input does not compile', () => {
 type Issue = { path: (string | number)[]; message: string };
 
 test('an error has the code, the reason and the details', () => {
-  type Data = NonNullable<IntrozyError['data']>;
-  expectTypeOf<Pick<Data, 'code' | 'httpStatus' | 'reason' | 'details' | 'requestId'>>().toEqualTypeOf<{
-    code: ErrorCode;
-    httpStatus: number;
-    reason: string | undefined;
-    requestId: string | undefined;
-    details:
-      | {
-          reason?: string | undefined;
-          issues?: Issue[] | undefined;
-          existingId?: string | undefined;
-          currentVersion?: number | undefined;
-        }
-      | undefined;
+  expectTypeOf<
+    Pick<IntrozyError, 'code' | 'status' | 'reason' | 'issues' | 'details' | 'requestId' | 'retryAfter'>
+  >().toEqualTypeOf<{
+    readonly code: ErrorCode | undefined;
+    readonly status: number | undefined;
+    readonly reason: string | undefined;
+    readonly issues: Issue[];
+    readonly details: {
+      reason?: string | undefined;
+      issues?: Issue[] | undefined;
+      existingId?: string | undefined;
+      currentVersion?: number | undefined;
+    };
+    readonly requestId: string | undefined;
+    readonly retryAfter: number | undefined;
   }>();
 });

@@ -24,7 +24,9 @@ if (!hasJava) {
     `There is no Java: ${WITH_JAVA} (Specmatic) is left out. Install Debian's default-jre-headless.\n`,
   );
 }
-const EMBEDDED_ONLY = [IN_BROWSER, WITH_JAVA];
+/** Builds the package in its place: once at a time. */
+const PACKAGE = 'test/clientPackage.test.ts';
+const EMBEDDED_ONLY = [IN_BROWSER, WITH_JAVA, PACKAGE];
 
 const project = (name: string, globalSetup: string, exclude: string[] = []): TestProjectInlineConfiguration => ({
   root,
