@@ -65,7 +65,7 @@ test('The life of a key, from sign-in to the refused curl: shown once, and kept 
   await fresh.getByRole('button', { name: 'Copied' }).waitFor();
   expect(await readClipboard(page)).toBe(`INTROZY_API_KEY=${key}`);
   await fresh.getByRole('button', { name: 'Copy the TypeScript' }).click();
-  await expect.poll(() => readClipboard(page)).toContain(`Bearer ${key}`);
+  await expect.poll(() => readClipboard(page)).toContain(`key: '${key}'`);
   await fresh.getByRole('button', { name: 'Copy the curl line' }).click();
   await expect.poll(() => readClipboard(page)).toMatch(/^curl /);
   const curl = await readClipboard(page);

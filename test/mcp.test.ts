@@ -90,11 +90,11 @@ describe('What fails', () => {
 
     expect(await failure('create_contact', { name: 'Again', email: mine.email })).toEqual({
       text: `Another contact has this email. existingId: ${mine.id}. Change that contact with update_contact, or use upsert_contacts.`,
-      envelope: { success: false, error: 'Another contact has this email', details: { existingId: mine.id } },
+      error: { status: 409, error: 'Another contact has this email', details: { existingId: mine.id } },
     });
     expect(await failure('update_contact', { id: mine.id, expectedVersion: 7, title: 'X' })).toEqual({
       text: 'The contact is not at the expected version. It has changed: currentVersion: 1. Read it with get_contacts, then call again with that expectedVersion.',
-      envelope: expect.objectContaining({ details: { currentVersion: 1 } }),
+      error: expect.objectContaining({ status: 412, details: { currentVersion: 1 } }),
     });
     expect((await failure('get_contacts', { ids: [theirs.id] })).text).toMatch(/another organization’s. Use ids/);
     expect((await failure('delete_contacts', { ids: [crypto.randomUUID()] })).text).toMatch(/Look for it/);

@@ -36,8 +36,11 @@ test('Over stdio the tools work on the database itself', PATIENCE, async () => {
     const { organization, callsLeft } = await mcp.result('whoami');
     expect(organization.name).toBe('Example');
     expect(callsLeft).toBeLessThan(300);
-    const { text, envelope } = await mcp.failure('get_contacts', { ids: [crypto.randomUUID()] });
-    expect([text, envelope]).toEqual([expect.stringMatching(/^There is no contact/), expect.objectContaining({})]);
+    const { text, error } = await mcp.failure('get_contacts', { ids: [crypto.randomUUID()] });
+    expect([text, error]).toEqual([
+      expect.stringMatching(/^There is no contact/),
+      expect.objectContaining({ status: 404 }),
+    ]);
     await expect(mcp.call('nothing')).rejects.toThrow(/There is no tool nothing/);
   }
   expect((await cli.call(key, '/api/contacts')).body.data).toHaveLength(2);

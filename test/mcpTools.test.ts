@@ -72,8 +72,8 @@ describe('A key with', () => {
         const needed = READING.includes(name) ? READ : CHANGE;
         const reason = `The API key lacks the scope ${needed}`;
         // Whatever the input: who may not call a tool does not learn what it takes.
-        const { text, envelope } = await mcp.failure(name, { nonsense: true });
-        expect(envelope).toMatchObject({ success: false, details: { reason } });
+        const { text, error } = await mcp.failure(name, { nonsense: true });
+        expect(error).toMatchObject({ status: 403, details: { reason } });
         expect(text).toContain(`${reason}. Ask whoever gave you the key`);
       }
     });

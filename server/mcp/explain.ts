@@ -38,11 +38,11 @@ export function explainDescribed(code: ErrorCode, { error, details = {} }: Error
   return [`${what}.`, ADVICE[code]?.(details)].filter(Boolean).join(' ');
 }
 
-/** The envelope that REST would answer with. */
-export function toEnvelope(error: unknown): ErrorEnvelope {
+/** What REST would answer with, for programs: the status, and what is in the envelope. */
+export function toRestError(error: unknown): { status: number } & Omit<ErrorEnvelope, 'success'> {
   const first = error instanceof AggregateError ? error.errors[0].error : error;
-  const { message, details } = describeError(getTRPCErrorFromUnknown(first));
-  return { success: false, error: message, ...(details && { details }) };
+  const { status, message, details } = describeError(getTRPCErrorFromUnknown(first));
+  return { status, error: message, ...(details && { details }) };
 }
 
 /** Concern the key, the rate or the service, whatever a call is about: HTTP's status says them, as for every door. */

@@ -6,7 +6,7 @@ import type { Context } from '../context.ts';
 import { fault, issuesOf } from '../faults.ts';
 import { requireScopes } from '../trpc.ts';
 import { version } from '../version.ts';
-import { explain, toEnvelope } from './explain.ts';
+import { explain, toRestError } from './explain.ts';
 import { toJsonSchema } from './jsonSchema.ts';
 import { type Caller, type Tool, tools } from './tools.ts';
 
@@ -92,8 +92,8 @@ function toResult(result: object): CallToolResult {
   return { content: [{ type: 'text', text }], structuredContent: JSON.parse(text) };
 }
 
-/** With REST's envelope beside the words, for programs. */
+/** With what REST would answer beside the words, for programs. */
 function toFailure(error: unknown): CallToolResult {
   const text = explain(error);
-  return { isError: true, content: [{ type: 'text', text }], _meta: { 'introzy/error': toEnvelope(error) } };
+  return { isError: true, content: [{ type: 'text', text }], _meta: { 'introzy/error': toRestError(error) } };
 }

@@ -42,11 +42,11 @@ export function toolsOf(client: Client) {
       if (isError) throw new Error(`${name} failed: ${JSON.stringify(content)}`);
       return structuredContent;
     },
-    /** The words that a tool fails with, and the envelope beside them; throws where it does not fail. */
+    /** The words that a tool fails with, and what REST would answer beside them; throws where it does not fail. */
     async failure(name: string, input: object = {}) {
       const { isError, content, structuredContent, _meta } = await call(name, input);
       if (!isError || structuredContent) throw new Error(`${name} did not fail: ${JSON.stringify(structuredContent)}`);
-      return { text: textOf(content), envelope: _meta?.['introzy/error'] };
+      return { text: textOf(content), error: _meta?.['introzy/error'] };
     },
   };
 }

@@ -14,10 +14,10 @@ function snippetsOf(key: string): { what: string; title: string; text: string }[
     {
       what: 'TypeScript',
       title: 'From TypeScript',
-      text: `const response = await fetch('${origin}/api/contacts?limit=20', {
-  headers: { authorization: 'Bearer ${key}' },
-});
-const { data: contacts } = await response.json();`,
+      text: `import { createIntrozyClient } from '@introzy/client';
+
+const introzy = createIntrozyClient({ url: '${origin}', key: '${key}' });
+for await (const contact of introzy.contacts.all()) console.log(contact.name);`,
     },
   ];
 }

@@ -1,0 +1,138 @@
+import { expect } from 'vitest';
+import { createIntrozyClient, IntrozyError } from '../../client/index.ts';
+import { PROCEDURES } from '../../client/procedures.ts';
+import { call, type Input, procedures, readAnswer, requestsOf } from './doors.ts';
+import { MCP_HEADERS, rpc } from './mcp.ts';
+import type { TestApp } from './testApp.ts';
+
+/** What a call came to, the same from each door: dates are in ISO 8601. */
+export interface Outcome {
+  status: number;
+  data?: unknown;
+  error?: string;
+  details?: unknown;
+}
+
+export interface DoorCall {
+  app: TestApp;
+  key: string | undefined;
+  procedure: string;
+  input: Input;
+}
+
+/** A way in: the procedures that it leaves out on purpose, by the reason, and how to call any other. */
+export interface Door {
+  leftOut: Record<string, string[]>;
+  call(call: DoorCall): Promise<Outcome>;
+  /** What an answer's data comes to through this door, where it does not give all of it. */
+  shape(procedure: string, data: unknown): unknown;
+}
+
+const PEOPLE = Object.keys(procedures).filter((name) => /^(session|members)\./.test(name));
+const FOR_PEOPLE = 'it is for people, who sign in to the dashboard';
+const whole = (_: string, data: unknown) => data;
+
+const byRequest = (index: 0 | 1) => async (made: DoorCall) => {
+  const request = requestsOf(made.procedure, made.input)[index];
+  if (!request) throw new Error(`${made.procedure} has no route`);
+  const { status, ...outcome } = readAnswer(request, await call(made.app, made.key, request));
+  // That something was made is said by REST alone.
+  return { ...outcome, status: status === 201 ? 200 : status };
+};
+
+// biome-ignore lint/suspicious/noExplicitAny: the answer of any procedure
+type Data = any;
+const toRow = ({ id, name, email, company, title, tags, version }: Data) => ({
+  ...{ id, name, email, company, title, tags, version },
+});
+const toDone = ({ id }: Data) => ({ results: [{ id, outcome: 'done' }] });
+
+/** By procedure: the tool, its arguments, and what of the procedure's answer the tool gives. */
+const TOOLS: Record<string, [tool: string, toArguments: (input: Input) => object, shape: (data: Data) => unknown]> = {
+  'keys.current': ['whoami', (input) => input, ({ id, name, scopes, expiresAt }) => ({ id, name, scopes, expiresAt })],
+  'organization.current': ['whoami', (input) => input, (data) => data],
+  'contacts.list': [
+    'search_contacts',
+    ({ search, ...input }) => ({ query: search, ...input }),
+    ({ items, nextCursor }) => ({ contacts: items.map(toRow), nextCursor }),
+  ],
+  'contacts.get': [
+    'get_contacts',
+    ({ id }) => ({ ids: [id] }),
+    ({ organizationId: _, ...contact }) => ({ contacts: [contact], missing: [] }),
+  ],
+  'contacts.create': ['create_contact', (input) => input, (data) => ({ contact: toRow(data) })],
+  'contacts.update': ['update_contact', (input) => input, (data) => ({ contact: toRow(data) })],
+  'contacts.upsertMany': [
+    'upsert_contacts',
+    (input) => input,
+    ({ results }) => ({
+      results: results.map(({ issues: _, error, ...row }: Data) => ({
+        ...row,
+        ...(error && { error: expect.stringContaining(error) }),
+      })),
+    }),
+  ],
+  'contacts.delete': ['delete_contacts', ({ id }) => ({ ids: [id] }), toDone],
+  'contacts.restore': ['restore_contacts', ({ id }) => ({ ids: [id] }), toDone],
+};
+
+/** Of `whoami`, the part that a procedure answers with. */
+const WHOAMI: Record<string, string> = { 'keys.current': 'key', 'organization.current': 'organization' };
+
+async function callTool({ app, key, procedure, input }: DoorCall): Promise<Outcome> {
+  const [name, toArguments] = TOOLS[procedure] ?? [];
+  if (!name || !toArguments) throw new Error(`${procedure} has no tool`);
+  const message = rpc(1, 'tools/call', { name, arguments: toArguments(input) });
+  const { status, body } = await app.api(key, 'POST', '/mcp', message, MCP_HEADERS);
+  if (status !== 200) return { status, error: body.error, details: body.details };
+  const { isError, structuredContent, _meta } = body.result;
+  if (isError) return _meta['introzy/error'];
+  const part = WHOAMI[procedure];
+  return { status, data: part ? structuredContent[part] : structuredContent };
+}
+
+async function callClient({ app, key, procedure, input }: DoorCall): Promise<Outcome> {
+  const fetch: typeof globalThis.fetch = async (url, init) => app.app.request(url as string, init);
+  const client = createIntrozyClient({ url: 'http://introzy.test', key, fetch });
+  const [namespace = '', method = ''] = procedure.split('.');
+  const calls = (client as unknown as Record<string, Record<string, Record<string, (input: Input) => unknown>>>)[
+    namespace
+  ];
+  const { query, mutate } = calls?.[method] ?? {};
+  try {
+    const data = await (query ?? mutate)?.(input);
+    return { status: 200, data: JSON.parse(JSON.stringify(data)) };
+  } catch (error) {
+    if (!(error instanceof IntrozyError)) throw error;
+    const details = Object.keys(error.details).length > 0 ? error.details : undefined;
+    return { status: error.status ?? 0, error: error.message, details };
+  }
+}
+
+/** Every door. */
+export const DOORS: Record<string, Door> = {
+  tRPC: { leftOut: {}, call: byRequest(0), shape: whole },
+  REST: { leftOut: { [FOR_PEOPLE]: PEOPLE }, call: byRequest(1), shape: whole },
+  MCP: {
+    leftOut: {
+      [FOR_PEOPLE]: PEOPLE,
+      'no tool issues or shows a key, nor deals with keys otherwise': [
+        ...['keys.list', 'keys.get', 'keys.places', 'keys.issue', 'keys.rename', 'keys.rotate', 'keys.revoke'],
+      ],
+      'it is for those who look after the keys': ['audit.list'],
+    },
+    call: callTool,
+    shape: (procedure, data) => TOOLS[procedure]?.[2](data),
+  },
+  client: { leftOut: { [FOR_PEOPLE]: PEOPLE }, call: callClient, shape: whole },
+};
+
+/** Whether a door knows a procedure at all. */
+export const isThrough = (door: string, procedure: string): boolean => {
+  if (door === 'tRPC') return true;
+  if (door === 'REST') return requestsOf(procedure, { id: 'x' }).length > 1;
+  if (door === 'MCP') return procedure in TOOLS;
+  const [namespace = '', method = ''] = procedure.split('.');
+  return method in ((PROCEDURES as Record<string, object>)[namespace] ?? {});
+};
