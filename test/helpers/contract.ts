@@ -13,7 +13,7 @@ export interface Outcome {
   details?: unknown;
 }
 
-export interface DoorCall {
+interface DoorCall {
   app: TestApp;
   key: string | undefined;
   procedure: string;
