@@ -62,3 +62,15 @@ export const rpc = (id: number | undefined, method: string, params?: object) => 
 });
 
 export const MCP_HEADERS = { 'content-type': 'application/json', accept: 'application/json, text/event-stream' };
+
+/** Sends a message, or a batch, as any client might. */
+export const post = (app: TestApp, key: string | undefined, body: unknown, headers: Record<string, string> = {}) =>
+  app.api(key, 'POST', '/mcp', body, { ...MCP_HEADERS, ...headers });
+export const whoami = (id: number) => rpc(id, 'tools/call', { name: 'whoami', arguments: {} });
+
+/** What a message of revision 2026-07-28 says of its sender. */
+export const META = {
+  'io.modelcontextprotocol/protocolVersion': '2026-07-28',
+  'io.modelcontextprotocol/clientInfo': { name: 'test', version: '1' },
+  'io.modelcontextprotocol/clientCapabilities': {},
+};
