@@ -1,5 +1,6 @@
 import { IntrozyError } from './introzyError.ts';
 import type { CallOptions, ProcedureCalls, RouterInputs, RouterOutputs } from './procedures.ts';
+import { wait } from './wait.ts';
 
 export type Contact = RouterOutputs['contacts']['get'];
 /** What may be written of a contact; only `name` is required. */
@@ -83,16 +84,3 @@ async function patiently<T>(call: () => Promise<T>, signal: AbortSignal | undefi
     }
   }
 }
-
-const wait = (milliseconds: number, signal: AbortSignal | undefined) =>
-  new Promise<void>((resolve, reject) => {
-    const abort = () => {
-      clearTimeout(timer);
-      reject(signal?.reason);
-    };
-    const timer = setTimeout(() => {
-      signal?.removeEventListener('abort', abort);
-      resolve();
-    }, milliseconds);
-    signal?.addEventListener('abort', abort, { once: true });
-  });

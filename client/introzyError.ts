@@ -1,7 +1,7 @@
 import type { TRPCClientError } from '@trpc/client';
 import type { AppRouter } from '../server/router.ts';
 import type { ErrorData } from './procedures.ts';
-import { responseOf } from './transport.ts';
+import { readRetryAfter, responseOf } from './transport.ts';
 
 /** What a call rejects with. Where no answer of the service came, `code` is missing, and `cause` says why. */
 export class IntrozyError extends Error {
@@ -32,6 +32,6 @@ export class IntrozyError extends Error {
     this.details = data?.details ?? {};
     this.issues = this.details.issues ?? [];
     this.requestId = data?.requestId ?? headers?.get('x-request-id') ?? undefined;
-    this.retryAfter = Number(headers?.get('retry-after') ?? Number.NaN) || undefined;
+    this.retryAfter = (readRetryAfter(headers?.get('retry-after') ?? null) ?? 0) / 1000 || undefined;
   }
 }

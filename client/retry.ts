@@ -1,7 +1,7 @@
 import { TRPCClientError, type TRPCLink } from '@trpc/client';
 import { observable, type Unsubscribable } from '@trpc/server/observable';
 import type { AppRouter } from '../server/router.ts';
-import { responseOf } from './transport.ts';
+import { readRetryAfter, responseOf } from './transport.ts';
 
 /** How often a query is sent at most. */
 const ATTEMPTS = 3;
@@ -61,12 +61,6 @@ function waitAfter(error: ClientError, attempts: number): number | undefined {
   if (!PASSING.has(error.data?.httpStatus ?? response.status)) return undefined;
   const wait = readRetryAfter(response.headers.get('retry-after')) ?? backoff;
   return wait <= LONGEST_WAIT ? wait : undefined;
-}
-
-/** Milliseconds, from seconds or a date (RFC 9110, section 10.2.3). */
-function readRetryAfter(value: string | null): number | undefined {
-  const wait = /^\d+$/.test(value ?? '') ? Number(value) * 1000 : Date.parse(value ?? '') - Date.now();
-  return Number.isNaN(wait) ? undefined : Math.max(wait, 0);
 }
 
 /** The error without the answers to the other calls of its batch, among which may be a key that was just issued. */

@@ -33,3 +33,9 @@ async function isOfTrpc(response: Response): Promise<boolean> {
 /** The answer that a call failed with, if one came. */
 export const responseOf = ({ cause, meta }: TRPCClientError<AppRouter>) =>
   cause instanceof UnexpectedAnswer ? cause.response : (meta?.response as Response | undefined);
+
+/** Milliseconds, from seconds or a date (RFC 9110, section 10.2.3). */
+export function readRetryAfter(value: string | null): number | undefined {
+  const wait = /^\d+$/.test(value ?? '') ? Number(value) * 1000 : Date.parse(value ?? '') - Date.now();
+  return Number.isNaN(wait) ? undefined : Math.max(wait, 0);
+}

@@ -85,7 +85,7 @@ export function createApp(deps: Deps) {
     await ping(deps.db);
     return toAnswer({ status: 'ready' }, c.get('context'));
   });
-  app.route('/', createReference());
+  app.route('/', createReference(deps.publicUrl));
   app.route('/', createDashboard(deps.publicUrl));
   app.on('ALL', ['/livez', '/readyz'], (c) => toErrorAnswer(notAllowed(['GET']), c.get('context')));
   return app;

@@ -49,6 +49,11 @@ export async function readJson(request: Request): Promise<unknown> {
   } catch {
     throw badRequest('The body is not valid JSON');
   }
-  if (isDeeperThan(value, JSON_DEPTH)) throw badRequest(`The body nests deeper than ${JSON_DEPTH}`);
+  refuseDeep(value);
   return value;
+}
+
+/** Throws where JSON nests too deep. */
+export function refuseDeep(value: unknown) {
+  if (isDeeperThan(value, JSON_DEPTH)) throw badRequest(`The body nests deeper than ${JSON_DEPTH}`);
 }

@@ -7,6 +7,7 @@ import { compress } from 'hono/compress';
 import { PAGES } from '../shared/pages.ts';
 import { type Context, commonHeaders } from './context.ts';
 import { fault } from './faults.ts';
+import { pageHeaders } from './pageHeaders.ts';
 
 const BUILT = resolve(import.meta.dirname, '../client/dashboard/dist');
 /** In the page, for the one that its styles are allowed by. */
@@ -23,7 +24,8 @@ export function createDashboard(publicUrl: string) {
   for (const path of Object.values(PAGES)) {
     app.get(path, (c) => {
       const nonce = randomBytes(16).toString('base64url');
-      const headers = { ...pageHeaders(nonce, publicUrl), ...commonHeaders(c.get('context')) };
+      const policy = { 'style-src': `'self' 'nonce-${nonce}'`, 'font-src': "'self'", 'form-action': "'self'" };
+      const headers = { ...pageHeaders(publicUrl, policy), ...commonHeaders(c.get('context')) };
       if (page === undefined) return c.html(NOT_BUILT, 503, headers);
       return c.html(page.replaceAll(NONCE, nonce), 200, headers);
     });
@@ -45,25 +47,4 @@ export function createDashboard(publicUrl: string) {
     }),
   );
   return app;
-}
-
-function pageHeaders(nonce: string, publicUrl: string): Record<string, string> {
-  const policy = [
-    "default-src 'none'",
-    "script-src 'self'",
-    `style-src 'self' 'nonce-${nonce}'`,
-    "img-src 'self' data:",
-    "font-src 'self'",
-    "connect-src 'self'",
-    "base-uri 'none'",
-    "form-action 'self'",
-    "frame-ancestors 'none'",
-  ];
-  return {
-    'Content-Security-Policy': policy.join('; '),
-    'Cross-Origin-Opener-Policy': 'same-origin',
-    'Referrer-Policy': 'no-referrer',
-    'X-Frame-Options': 'DENY',
-    ...(publicUrl.startsWith('https:') && { 'Strict-Transport-Security': 'max-age=31536000' }),
-  };
 }

@@ -5,6 +5,7 @@ import { Hono } from 'hono';
 import { compress } from 'hono/compress';
 import { type Context, commonHeaders } from './context.ts';
 import { fault } from './faults.ts';
+import { pageHeaders } from './pageHeaders.ts';
 import { createOpenApi } from './rest/openapi.ts';
 
 /** The description of the REST routes, as it is served; made when it is first asked for. */
@@ -38,35 +39,47 @@ const SCRIPT = `SwaggerUIBundle({
 });
 `;
 
-const readAsset = (name: string) => readFileSync(fileURLToPath(import.meta.resolve(`swagger-ui-dist/${name}`)), 'utf8');
-/** What the page is made of, by the name that it is loaded under. */
-const assets: Record<string, { type: string; read(): string }> = {
-  'swagger-ui.css': { type: 'text/css', read: () => readAsset('swagger-ui.css') },
-  'swagger-ui-bundle.js': { type: 'text/javascript', read: () => readAsset('swagger-ui-bundle.js') },
-  'reference.js': { type: 'text/javascript', read: () => SCRIPT },
+interface Asset {
+  type: string;
+  body: string;
+  etag: string;
+}
+
+const asset = (type: string, body: string): Asset => {
+  return { type, body, etag: `"${createHash('sha256').update(body).digest('base64url')}"` };
 };
+const ofSwaggerUi = (type: string, name: string) =>
+  asset(type, readFileSync(fileURLToPath(import.meta.resolve(`swagger-ui-dist/${name}`)), 'utf8'));
+
+/** What the page is made of, by the name that it is loaded under; read when it is first asked for. */
+let assets: Record<string, Asset> | undefined;
+const readAssets = () =>
+  (assets ??= {
+    'swagger-ui.css': ofSwaggerUi('text/css', 'swagger-ui.css'),
+    'swagger-ui-bundle.js': ofSwaggerUi('text/javascript', 'swagger-ui-bundle.js'),
+    'reference.js': asset('text/javascript', SCRIPT),
+  });
 
 /** `/openapi.json`, and `/docs`: a page to read it and to try it, of Swagger UI, from this host alone. */
-export function createReference() {
+export function createReference(publicUrl: string) {
   const app = new Hono<{ Variables: { context: Context } }>();
   app.use('/openapi.json', compress());
   app.get('/openapi.json', (c) => {
     const headers = { 'Content-Type': 'application/json; charset=UTF-8', ...commonHeaders(c.get('context')) };
     return c.body(readDocument(), 200, headers);
   });
-  app.get(DOCS, (c) => c.html(PAGE, 200, { ...pageHeaders, ...commonHeaders(c.get('context')) }));
+  app.get(DOCS, (c) => c.html(PAGE, 200, { ...pageHeaders(publicUrl), ...commonHeaders(c.get('context')) }));
   app.use(`${DOCS}/*`, compress());
   app.get(`${DOCS}/:name`, (c) => {
-    const asset = assets[c.req.param('name')];
-    if (!asset) throw fault('NOT_FOUND', { message: 'There is nothing at this address' });
-    const body = asset.read();
+    const found = readAssets()[c.req.param('name')];
+    if (!found) throw fault('NOT_FOUND', { message: 'There is nothing at this address' });
     const headers = {
       ...commonHeaders(c.get('context')),
       'Cache-Control': 'public, max-age=3600',
-      'Content-Type': `${asset.type}; charset=UTF-8`,
-      ETag: `"${createHash('sha256').update(body).digest('base64url')}"`,
+      'Content-Type': `${found.type}; charset=UTF-8`,
+      ETag: found.etag,
     };
-    return c.body(body, 200, headers);
+    return c.body(found.body, 200, headers);
   });
   for (const path of ['/openapi.json', DOCS, `${DOCS}/:name`]) {
     app.all(path, () => {
@@ -75,19 +88,3 @@ export function createReference() {
   }
   return app;
 }
-
-const pageHeaders = {
-  'Content-Security-Policy': [
-    "default-src 'none'",
-    "script-src 'self'",
-    "style-src 'self'",
-    "img-src 'self' data:",
-    "connect-src 'self'",
-    "base-uri 'none'",
-    "form-action 'none'",
-    "frame-ancestors 'none'",
-  ].join('; '),
-  'Cross-Origin-Opener-Policy': 'same-origin',
-  'Referrer-Policy': 'no-referrer',
-  'X-Frame-Options': 'DENY',
-};

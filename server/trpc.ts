@@ -44,6 +44,14 @@ const t = initTRPC.context<Context>().create({
 
 export const router = t.router;
 
+/** Who calls, from what is known of them: whether the database still admits them is another question. Throws 401. */
+export async function getPrincipal(ctx: Context): Promise<Principal> {
+  const identified = await identify(ctx);
+  if (!identified.ok) throw unauthorized(identified.refusal);
+  ctx.seen.identity = identified.principal.identity;
+  return identified.principal;
+}
+
 /**
  * A procedure for those whom `check` lets pass; what it answers with is the context's `granted`. In this order it is settled
  * who calls, whether their rate allows it, what they may do, and that they mean their own organization; then the
@@ -55,13 +63,11 @@ const procedureFor = <Granted>(check: (identity: Identity) => Granted) =>
   t.procedure.use(async ({ ctx, next, getRawInput }) => {
     let principal: Principal | undefined;
     try {
-      const identified = await identify(ctx);
-      if (!identified.ok) throw unauthorized(identified.refusal);
-      ({ principal } = identified);
-      const { identity, tenant } = principal;
-      ctx.seen.identity = identity;
-      return await onlyIfAdmitted(principal, async () => {
-        if (!ctx.isCounted) await countCall(ctx, identified.principal);
+      const caller = await getPrincipal(ctx);
+      principal = caller;
+      const { identity, tenant } = caller;
+      return await onlyIfAdmitted(caller, async () => {
+        if (!ctx.isCounted) await countCall(ctx, caller);
         const granted = check(identity);
         refuseForeign(identity.organizationId, await getRawInput());
         const result = await next({ ctx: { identity, tenant, organizationId: identity.organizationId, granted } });

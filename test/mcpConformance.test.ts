@@ -5,7 +5,7 @@ import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, test } from 'vitest';
 import { LEFT_OUT } from './helpers/conformance.ts';
-import { serveApp } from './helpers/serveApp.ts';
+import { serveApp, serveWithKey } from './helpers/serveApp.ts';
 import { testApp } from './helpers/testApp.ts';
 
 const run = promisify(execFile);
@@ -45,11 +45,7 @@ describe('The conformance suite of MCP finds nothing but what is left out on pur
     test(`in revision ${revision}`, { timeout: 180_000 }, async () => {
       await using app = await testApp();
       // The suite has no way to send a key.
-      await using server = await serveApp((request) => {
-        const headers = new Headers(request.headers);
-        headers.set('authorization', `Bearer ${app.one.key}`);
-        return app.app.fetch(new Request(request, { headers }));
-      });
+      await using server = await serveWithKey(app, app.one.key);
       const judged = await judge(`${server.address}/mcp`, revision);
       expect(judged.size).toBe(count);
       const isFailed = ({ status }: Check) => status === 'FAILURE';

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
-import { serveApp } from './helpers/serveApp.ts';
+import { serveWithKey } from './helpers/serveApp.ts';
 import { prepare, writeExamples } from './helpers/specmatic.ts';
 import { testApp } from './helpers/testApp.ts';
 
@@ -16,11 +16,7 @@ test('Specmatic makes up requests, good and bad, and finds each answered as desc
   timeout: 400_000,
 }, async () => {
   await using app = await testApp();
-  await using server = await serveApp((request) => {
-    const headers = new Headers(request.headers);
-    headers.set('authorization', `Bearer ${app.one.key}`);
-    return app.app.fetch(new Request(request, { headers }));
-  });
+  await using server = await serveWithKey(app, app.one.key);
   const directory = await mkdtemp(join(tmpdir(), 'introzy-specmatic-'));
   try {
     const description = join(directory, 'openapi.json');

@@ -4,7 +4,7 @@ import { KEY_ANYWHERE, KEY_PREFIX } from '../../shared/keyFormat.ts';
 import { ConfigError } from '../config.ts';
 import { CsvFileError } from '../csv/csvFileError.ts';
 import { ImportStopped } from '../csv/importContacts.ts';
-import { RemoteFailure } from '../mcp/remote.ts';
+import { RemoteFailure } from '../mcp/remoteFailure.ts';
 import { CommandError, INTROZY } from './commandError.ts';
 import { contactsCommand } from './contacts.ts';
 import { keysCommand } from './keys.ts';

@@ -6,15 +6,14 @@ import {
   WebStandardStreamableHTTPServerTransport,
 } from '@modelcontextprotocol/server';
 import { getTRPCErrorFromUnknown, type TRPCError } from '@trpc/server';
-import { isDeeperThan, JSON_DEPTH } from '../../shared/jsonDepth.ts';
 import type { Principal } from '../auth/principal.ts';
 import { ownOrigins } from '../auth/sameOrigin.ts';
-import { identify } from '../auth/verify.ts';
-import { readText, requireJson } from '../body.ts';
+import { readText, refuseDeep, requireJson } from '../body.ts';
 import { type Context, commonHeaders } from '../context.ts';
-import { badRequest, describeError, fault, translateFault, unauthorized } from '../faults.ts';
+import { fault, translateFault, unauthorized } from '../faults.ts';
 import { countCall } from '../rate.ts';
 import { toErrorAnswer } from '../rest/envelope.ts';
+import { getPrincipal } from '../trpc.ts';
 import { isWhole } from './explain.ts';
 import { createMcpServer } from './server.ts';
 
@@ -33,7 +32,8 @@ export async function answerMcp(request: Request, { context, onError }: Door): P
   try {
     refuseForeign(request, context);
     const principal = await authenticate(context);
-    const text = await readMessage(request);
+    requireJson(request.headers);
+    const text = await readText(request);
     const message = parse(text);
     await countCall(context, principal, countRequests(message));
     return await serve({ request, text, message, context, principal, onError });
@@ -59,10 +59,7 @@ function refuseForeign(request: Request, { deps: { publicUrl } }: Context) {
 /** Whose key it is, which the database has admitted. A session’s cookie is for the dashboard, not for agents. */
 async function authenticate(context: Context): Promise<Principal> {
   if (context.credential.type === 'session') throw unauthorized('missing');
-  const identified = await identify(context);
-  if (!identified.ok) throw unauthorized(identified.refusal);
-  const { principal } = identified;
-  context.seen.identity = principal.identity;
+  const principal = await getPrincipal(context);
   try {
     await principal.admit();
   } catch (cause) {
@@ -73,11 +70,6 @@ async function authenticate(context: Context): Promise<Principal> {
   return principal;
 }
 
-async function readMessage(request: Request): Promise<string> {
-  requireJson(request.headers);
-  return await readText(request);
-}
-
 /** The message, or the batch of them; `undefined` for what is not JSON, which the SDK answers. */
 function parse(text: string): unknown {
   let message: unknown;
@@ -86,7 +78,7 @@ function parse(text: string): unknown {
   } catch {
     return undefined;
   }
-  if (isDeeperThan(message, JSON_DEPTH)) throw badRequest(`The body nests deeper than ${JSON_DEPTH}`);
+  refuseDeep(message);
   return message;
 }
 
@@ -118,7 +110,7 @@ async function serve({ request, text, message, context, principal, onError }: Se
   const signal = isListening(message) ? endOfListening(request, context) : null;
   const answer = await answerWith(server, new Request(url, { method, headers, body: text, signal }), message);
   // A batch that failed in part says so in its answers; but who is refused is refused.
-  const failure = failures.find((error) => describeError(error).code === 'UNAUTHORIZED') ?? failures[0];
+  const failure = failures.find(({ code }) => code === 'UNAUTHORIZED') ?? failures[0];
   const isRefused = failure && (failure.code === 'UNAUTHORIZED' || failures.length === countRequests(message));
   if (isRefused) return toErrorAnswer(failure, context);
   for (const [name, value] of Object.entries(commonHeaders(context))) answer.headers.set(name, value);

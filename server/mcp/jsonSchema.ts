@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { documentedAs } from '../../shared/documentedAs.ts';
+import { represent } from '../represent.ts';
 
 type JsonSchema = { [keyword: string]: unknown };
 
@@ -11,7 +12,7 @@ export function toJsonSchema(schema: z.ZodType, io: 'input' | 'output'): JsonSch
     override: ({ zodSchema, jsonSchema }) => {
       const documented = documentedAs(zodSchema);
       if (documented) Object.assign(jsonSchema, toJsonSchema(documented, io));
-      if (zodSchema._zod.def.type === 'date') Object.assign(jsonSchema, { type: 'string', format: 'date-time' });
+      represent({ zodSchema, jsonSchema });
     },
   });
   return slim(full as JsonSchema);
@@ -19,15 +20,9 @@ export function toJsonSchema(schema: z.ZodType, io: 'input' | 'output'): JsonSch
 
 /** Costs tokens, and is no news to a model. */
 const NOISE = new Set(['$schema', 'additionalProperties', 'pattern', 'propertyNames', 'minLength', 'maxLength']);
-const isAnyInteger = (value: unknown) => Math.abs(Number(value)) === Number.MAX_SAFE_INTEGER;
 
 function slim(schema: JsonSchema): JsonSchema {
-  const { anyOf, ...others } = schema;
-  if (Array.isArray(anyOf) && anyOf.length === 2 && anyOf[1].type === 'null') {
-    const inner = slim(anyOf[0]);
-    return { ...others, ...inner, type: [inner.type, 'null'] };
-  }
-  const told = Object.entries(schema).filter(([keyword, value]) => !NOISE.has(keyword) && !isAnyInteger(value));
+  const told = Object.entries(schema).filter(([keyword]) => !NOISE.has(keyword));
   return Object.fromEntries(told.map(([keyword, value]) => [keyword, slimValue(keyword, value)]));
 }
 

@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import { type CallToolResult, ProtocolError, Server } from '@modelcontextprotocol/server';
+import { type CallToolResult, ProtocolError, type Server } from '@modelcontextprotocol/server';
 import { ERRORS, type ErrorCode, ErrorEnvelope } from '../../shared/errors.ts';
 import { explainDescribed } from './explain.ts';
 import { MCP_PATH } from './handler.ts';
-import { CACHE_HINTS, INSTRUCTIONS, SERVER_INFO } from './server.ts';
+import { newServer } from './newServer.ts';
+import { RemoteFailure } from './remoteFailure.ts';
 
 /** A service as a client reaches it: over the network, or in this process. */
 export interface Remote {
@@ -13,11 +14,6 @@ export interface Remote {
   send(request: Request): Promise<Response>;
 }
 
-/** The service refuses, or is out of reach; the message says what to do. */
-export class RemoteFailure extends Error {
-  override readonly name = 'RemoteFailure';
-}
-
 /** Throws, in words for the person who runs the agent, where the key is not taken. */
 export async function checkRemote(remote: Remote): Promise<void> {
   await ask(remote, 'GET', '/api/keys/current');
@@ -25,11 +21,7 @@ export async function checkRemote(remote: Remote): Promise<void> {
 
 /** An MCP server that hands each call on to the service's own, which checks and counts it as any other. */
 export function createRemoteServer(remote: Remote): Server {
-  const server = new Server(SERVER_INFO, {
-    capabilities: { tools: {} },
-    instructions: INSTRUCTIONS,
-    cacheHints: CACHE_HINTS,
-  });
+  const server = newServer();
   server.setRequestHandler('tools/list', async ({ params }) => (await call(remote, 'tools/list', params)) as never);
   server.setRequestHandler('tools/call', async ({ params }): Promise<CallToolResult> => {
     try {

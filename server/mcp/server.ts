@@ -1,24 +1,14 @@
-import { type CallToolResult, ProtocolError, ProtocolErrorCode, Server } from '@modelcontextprotocol/server';
+import { type CallToolResult, ProtocolError, ProtocolErrorCode, type Server } from '@modelcontextprotocol/server';
 import { redactKeys } from '../../shared/keyFormat.ts';
 import type { Identity } from '../auth/principal.ts';
 import { callProcedure } from '../callProcedure.ts';
 import type { Context } from '../context.ts';
 import { fault, issuesOf } from '../faults.ts';
 import { requireScopes } from '../trpc.ts';
-import { version } from '../version.ts';
 import { explain, toRestError } from './explain.ts';
 import { toJsonSchema } from './jsonSchema.ts';
+import { newServer } from './newServer.ts';
 import { type Caller, type Tool, tools } from './tools.ts';
-
-export const SERVER_INFO = { name: 'introzy', title: 'Introzy', version };
-
-export const INSTRUCTIONS =
-  'The contacts of one organization, the one of the API key. Find contacts with search_contacts before you change them; ' +
-  'change them from the version that you have read (expectedVersion). What is deleted can be restored.';
-
-/** Milliseconds that a client may keep the list of tools: it changes with a key's scopes, which never change, and with us. */
-const LIST_KEPT = 300_000;
-export const CACHE_HINTS = { 'tools/list': { ttlMs: LIST_KEPT, cacheScope: 'private' } } as const;
 
 /** A tool as clients see it; all four hints are explicit. */
 const describeTool = ({ name, title, description, input, output, hints }: Tool) => ({
@@ -45,11 +35,7 @@ interface ServerParts {
 
 /** An MCP server for one request, of one key. */
 export function createMcpServer({ context, identity, onFailure }: ServerParts): Server {
-  const server = new Server(SERVER_INFO, {
-    capabilities: { tools: {} },
-    instructions: INSTRUCTIONS,
-    cacheHints: CACHE_HINTS,
-  });
+  const server = newServer();
   const caller = callerOf(context);
   server.setRequestHandler('tools/list', () => ({
     tools: [...described].filter(([tool]) => isAllowed(tool, identity)).map(([, description]) => description),

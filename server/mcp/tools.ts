@@ -95,9 +95,7 @@ export const tools: readonly Tool[] = [
     hints: {},
     input: schemas.CreateInput,
     output: schemas.ContactOutput,
-    run: async (caller, input) => ({
-      contact: schemas.toRow((await caller.mutate('contacts.create', input)) as Contact),
-    }),
+    run: writeContact('contacts.create'),
   }),
   tool({
     name: 'update_contact',
@@ -108,9 +106,7 @@ export const tools: readonly Tool[] = [
     hints: { destructive: true, idempotent: true },
     input: schemas.UpdateInput,
     output: schemas.ContactOutput,
-    run: async (caller, input) => ({
-      contact: schemas.toRow((await caller.mutate('contacts.update', input)) as Contact),
-    }),
+    run: writeContact('contacts.update'),
   }),
   tool({
     name: 'upsert_contacts',
@@ -134,7 +130,7 @@ export const tools: readonly Tool[] = [
     hints: { destructive: true, idempotent: true },
     input: schemas.IdsInput,
     output: schemas.IdsOutput,
-    run: (caller, { ids }) => changeEach(ids, (id) => caller.mutate('contacts.delete', { id })),
+    run: changeEach('contacts.delete'),
   }),
   tool({
     name: 'restore_contacts',
@@ -144,7 +140,7 @@ export const tools: readonly Tool[] = [
     hints: { idempotent: true },
     input: schemas.IdsInput,
     output: schemas.IdsOutput,
-    run: (caller, { ids }) => changeEach(ids, (id) => caller.mutate('contacts.restore', { id })),
+    run: changeEach('contacts.restore'),
   }),
 ];
 
@@ -155,15 +151,25 @@ async function findByEmail(caller: Caller, email: string): Promise<Contact> {
   return contact;
 }
 
-async function changeEach(ids: readonly string[], change: (id: string) => Promise<unknown>) {
-  const outcomes = await each(ids, change);
-  requireSome(outcomes);
-  return {
-    results: outcomes.map(({ of, error }) =>
-      error === undefined
-        ? { id: of, outcome: 'done' as const }
-        : { id: of, outcome: 'failed' as const, error: explain(error) },
-    ),
+/** Runs a procedure that writes one contact. */
+function writeContact(procedure: string) {
+  return async (caller: Caller, input: object) => ({
+    contact: schemas.toRow((await caller.mutate(procedure, input)) as Contact),
+  });
+}
+
+/** Runs a procedure for each id. */
+function changeEach(procedure: string) {
+  return async (caller: Caller, { ids }: { ids: string[] }) => {
+    const outcomes = await each(ids, (id) => caller.mutate(procedure, { id }));
+    requireSome(outcomes);
+    return {
+      results: outcomes.map(({ of, error }) =>
+        error === undefined
+          ? { id: of, outcome: 'done' as const }
+          : { id: of, outcome: 'failed' as const, error: explain(error) },
+      ),
+    };
   };
 }
 

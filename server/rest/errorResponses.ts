@@ -3,19 +3,24 @@ import { CONNECTION_ERRORS, ERRORS, type ErrorDetails, ErrorEnvelope, REFUSAL_RE
 import { CONTACT } from './examples.ts';
 
 type Headers = NonNullable<ZodOpenApiResponseObject['headers']>;
-const text = (description: string, example: string) => ({ description, schema: { type: 'string' as const }, example });
+/** A header whose value is text. */
+export const textHeader = (description: string, example: string) => ({
+  description,
+  schema: { type: 'string' as const },
+  example,
+});
 
 /** On every answer. */
 export const COMMON_HEADERS: Headers = {
-  'X-Request-Id': text('The log has the request under it', '6f1f8a52-6f0e-4f6e-9a3b-0e6c1c6a7d10'),
+  'X-Request-Id': textHeader('The log has the request under it', '6f1f8a52-6f0e-4f6e-9a3b-0e6c1c6a7d10'),
 };
 /** On every answer to a key that was not refused. */
 export const RATE_HEADERS: Headers = {
-  RateLimit: text('Calls that are left, and the seconds until the count begins anew', '"default";r=299;t=60'),
-  'RateLimit-Policy': text('Calls in a window of seconds', '"default";q=300;w=60'),
+  RateLimit: textHeader('Calls that are left, and the seconds until the count begins anew', '"default";r=299;t=60'),
+  'RateLimit-Policy': textHeader('Calls in a window of seconds', '"default";q=300;w=60'),
 };
-const CHALLENGE = { 'WWW-Authenticate': text('RFC 6750', 'Bearer realm="introzy", error="invalid_token"') };
-const RETRY = { 'Retry-After': text('Seconds to wait', '12') };
+const CHALLENGE = { 'WWW-Authenticate': textHeader('RFC 6750', 'Bearer realm="introzy", error="invalid_token"') };
+const RETRY = { 'Retry-After': textHeader('Seconds to wait', '12') };
 
 interface Parts {
   /** Its name among the components. */
@@ -68,7 +73,7 @@ export const errorResponses = {
     id: 'MethodNotAllowed',
     description: 'Another method than the path has',
     message: ERRORS.METHOD_NOT_SUPPORTED.message,
-    headers: { Allow: text('The methods that the path has', 'GET, POST, HEAD') },
+    headers: { Allow: textHeader('The methods that the path has', 'GET, POST, HEAD') },
   }),
   409: response({
     id: 'Conflict',

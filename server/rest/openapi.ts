@@ -5,9 +5,12 @@ import { AuditEntry } from '../../shared/audit.ts';
 import { Contact, ContactInput, UpsertResult } from '../../shared/contacts.ts';
 import { documentedAs } from '../../shared/documentedAs.ts';
 import { ErrorEnvelope } from '../../shared/errors.ts';
+import { KEY_PREFIX } from '../../shared/keyFormat.ts';
+import { represent } from '../represent.ts';
 import { appRouter } from '../router.ts';
 import { version } from '../version.ts';
-import { COMMON_HEADERS, errorResponses, RATE_HEADERS } from './errorResponses.ts';
+import { COMMON_HEADERS, errorResponses, RATE_HEADERS, textHeader } from './errorResponses.ts';
+import { CONTACT } from './examples.ts';
 import { type Operation, operations } from './operations.ts';
 import { type Route, routes } from './routes.ts';
 
@@ -56,13 +59,12 @@ export function createOpenApi() {
           apiKey: {
             type: 'http',
             scheme: 'bearer',
-            description:
-              'An API key, `introzy_` and 64 hexadecimal characters: in the `Authorization` header and nowhere else.',
+            description: `An API key, \`${KEY_PREFIX}\` and 64 hexadecimal characters: in the \`Authorization\` header and nowhere else.`,
           },
         },
       },
     },
-    { override: represent, allowEmptySchema: { custom: true } },
+    { override, allowEmptySchema: { custom: true } },
   );
 }
 
@@ -73,21 +75,13 @@ const UPSERT_ROW = {
   anyOf: [{ $ref: '#/components/schemas/ContactInput' }, { description: 'Anything else: the row fails, alone' }],
 };
 
-/** What zod cannot say itself: dates, and schemas that only code can check. */
-function represent({ zodSchema, jsonSchema, io }: Overridden) {
+/** What zod cannot say itself: what goes out as text, and schemas that only code can check. */
+function override({ zodSchema, jsonSchema, io }: Overridden) {
   const documented = documentedAs(zodSchema);
   if (documented === ContactInput) Object.assign(jsonSchema, UPSERT_ROW);
   else if (documented)
     Object.assign(jsonSchema, z.toJSONSchema(documented, { io }), { $schema: undefined, anyOf: undefined });
-  if (zodSchema._zod.def.type === 'date') Object.assign(jsonSchema, { type: 'string', format: 'date-time' });
-  const [given, none] = jsonSchema.anyOf ?? [];
-  if (given && none && 'type' in none && none.type === 'null' && 'type' in given) {
-    delete jsonSchema.anyOf;
-    Object.assign(jsonSchema, given, { type: [given.type, 'null'] });
-  }
-  // The numbers that any integer has.
-  if (jsonSchema.minimum === Number.MIN_SAFE_INTEGER) delete jsonSchema.minimum;
-  if (jsonSchema.maximum === Number.MAX_SAFE_INTEGER) delete jsonSchema.maximum;
+  represent({ zodSchema, jsonSchema });
   // The format says as much.
   if (jsonSchema.format === 'uuid' || jsonSchema.format === 'date-time') delete jsonSchema.pattern;
 }
@@ -166,14 +160,13 @@ function successOf(route: Route, output: z.ZodType, { summary, result }: Operati
   const example = isPage
     ? { success: true, data: page.items, nextCursor: page.nextCursor }
     : { success: true, data: result };
-  const text = (description: string, of: string) => ({ description, schema: { type: 'string' as const }, example: of });
   return {
     description: summary,
     headers: {
       ...COMMON_HEADERS,
       ...RATE_HEADERS,
-      ...(route.hasVersion && { ETag: text('The version, for `If-Match`', '"1"') }),
-      ...(route.location && { Location: text('Where it is', route.location('019ab8f2-77a0-7c1e-b3d5-0a9f4e6c2d03')) }),
+      ...(route.hasVersion && { ETag: textHeader('The version, for `If-Match`', '"1"') }),
+      ...(route.location && { Location: textHeader('Where it is', route.location(CONTACT.id)) }),
     },
     content: { 'application/json': { schema, example } },
   };

@@ -1,5 +1,6 @@
 import type { AddressInfo } from 'node:net';
 import { serve } from '@hono/node-server';
+import type { TestApp } from './testApp.ts';
 
 /** Serves a fetch handler on a port of its own, for programs that need a socket. */
 export async function serveApp(fetch: (request: Request) => Response | Promise<Response>) {
@@ -16,3 +17,11 @@ export async function serveApp(fetch: (request: Request) => Response | Promise<R
     },
   };
 }
+
+/** Serves an app to a program that has no way to send a key: with one of its own in each request. */
+export const serveWithKey = ({ app }: Pick<TestApp, 'app'>, key: string) =>
+  serveApp((request) => {
+    const headers = new Headers(request.headers);
+    headers.set('authorization', `Bearer ${key}`);
+    return app.fetch(new Request(request, { headers }));
+  });

@@ -1,4 +1,5 @@
 import type { UpsertResult } from '../../../../shared/contacts.ts';
+import { wait } from '../../../wait.ts';
 import { client, describeError, detailsOf } from '../../api.ts';
 
 /** Seconds to wait where the service does not say. */
@@ -23,17 +24,7 @@ export async function upsertPatiently(
       return results;
     } catch (error) {
       if (!detailsOf(error, 429)) throw new Error(describeError(error), { cause: error });
-      await pause(WAIT * 1000, signal);
+      await wait(WAIT * 1000, signal);
     }
   }
-}
-
-function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(resolve, milliseconds);
-    signal.addEventListener('abort', () => {
-      clearTimeout(timer);
-      reject(signal.reason as Error);
-    });
-  });
 }

@@ -1,0 +1,77 @@
+import { PassThrough } from 'node:stream';
+import { setImmediate } from 'node:timers/promises';
+import { StdioServerTransport, serveStdio } from '@modelcontextprotocol/server/stdio';
+import { destination, pino } from 'pino';
+import { createApp } from '../app.ts';
+import { type Config, readAgentConfig, readConfig } from '../config.ts';
+import { DirectoryInUse } from '../dataDirectory.ts';
+import { createDeps } from '../deps.ts';
+import { checkRemote, createRemoteServer, type Remote } from '../mcp/remote.ts';
+import { openStore, REQUEST_LIMITS } from '../store.ts';
+
+/** Serves MCP over standard input and output, with the key and the service that the environment names. */
+export async function serveMcp(): Promise<void> {
+  const { key, url } = readAgentConfig();
+  await using service = await findService(url);
+  const remote = { key, url: service.url, send: service.send };
+  await checkRemote(remote);
+  await serve(remote);
+}
+
+interface Service extends Omit<Remote, 'key'>, AsyncDisposable {}
+
+const overNetwork = (url: string): Service => ({
+  url,
+  send: (request) => fetch(request),
+  [Symbol.asyncDispose]: () => Promise.resolve(),
+});
+
+/** The service that is named; or one in this process; or the one that has the database already. */
+async function findService(url: string | undefined): Promise<Service> {
+  if (url !== undefined) return overNetwork(url);
+  const config = readConfig();
+  try {
+    return await openService(config);
+  } catch (error) {
+    if (error instanceof DirectoryInUse) return overNetwork(config.publicUrl);
+    throw error;
+  }
+}
+
+async function openService(config: Config): Promise<Service> {
+  const store = await openStore(config, REQUEST_LIMITS);
+  // Standard output is the client's.
+  const log = pino({ level: 'warn' }, destination({ dest: 2, sync: true }));
+  const deps = createDeps({ ...config, db: store.db, log, keySecrets: store.keySecrets });
+  const app = createApp(deps);
+  return {
+    url: config.publicUrl,
+    send: async (request) => await app.fetch(request),
+    async [Symbol.asyncDispose]() {
+      await deps.lastUse.flush();
+      await store.close();
+    },
+  };
+}
+
+/** Serves until a signal ends us, or the client closes our input: then what it has asked until then is still answered. */
+async function serve(remote: Remote): Promise<void> {
+  const ended = Promise.withResolvers<void>();
+  for (const event of ['end', 'close'] as const) process.stdin.once(event, ended.resolve);
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, ended.resolve);
+
+  const open = new Set<Promise<Response>>();
+  const send = (request: Request) => {
+    const answer = remote.send(request);
+    open.add(answer);
+    return answer.finally(() => open.delete(answer));
+  };
+  // The SDK drops what is open as its input ends; so it is given one that ends later.
+  const input = process.stdin.pipe(new PassThrough(), { end: false });
+  const transport = new StdioServerTransport(input, process.stdout);
+  const served = serveStdio(() => createRemoteServer({ ...remote, send }), { transport });
+  await ended.promise;
+  for (await setImmediate(); open.size > 0; await setImmediate()) await Promise.allSettled(open);
+  await served.close();
+  process.stdin.destroy();
+}
