@@ -1,5 +1,5 @@
 import type { TRPCClientError } from '@trpc/client';
-import type { AppRouter } from '../server/router.ts';
+import type { AppRouter } from '../server/procedures/router.ts';
 import type { ErrorData } from './procedures.ts';
 import { readRetryAfter, responseOf } from './transport.ts';
 

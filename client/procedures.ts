@@ -1,5 +1,5 @@
 import type { inferRouterError, inferRouterInputs, inferRouterOutputs } from '@trpc/server';
-import type { AppRouter } from '../server/router.ts';
+import type { AppRouter } from '../server/procedures/router.ts';
 
 /** Every procedure that a key may call, and how; the others are for people, who sign in. */
 export const PROCEDURES = {

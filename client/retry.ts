@@ -1,6 +1,6 @@
 import { TRPCClientError, type TRPCLink } from '@trpc/client';
 import { observable, type Unsubscribable } from '@trpc/server/observable';
-import type { AppRouter } from '../server/router.ts';
+import type { AppRouter } from '../server/procedures/router.ts';
 import { readRetryAfter, responseOf } from './transport.ts';
 
 /** How often a query is sent at most. */

@@ -1,5 +1,5 @@
 import type { TRPCClientError } from '@trpc/client';
-import type { AppRouter } from '../server/router.ts';
+import type { AppRouter } from '../server/procedures/router.ts';
 
 /** An answer that the procedures did not give: a proxy's, or another service's. */
 class UnexpectedAnswer extends Error {

@@ -1,10 +1,10 @@
 import { sql } from 'kysely';
 import { v7 as uuidv7 } from 'uuid';
 import type { ApiKey, Issuer, Scope } from '../shared/apiKeys.ts';
+import { inTransaction, type Tenant } from './admission.ts';
 import { KeyRefused } from './errors.ts';
 import type { Failure, Outcome } from './outcome.ts';
 import { prepared } from './prepared.ts';
-import { inTransaction, type Tenant } from './tenant.ts';
 
 /** A key's columns as the API shows them. The state is the database's judgement, by its own clock. */
 const columns = [

@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import type { AuditAction, AuditEntry } from '../shared/audit.ts';
-import type { Tenant } from './tenant.ts';
+import type { Tenant } from './admission.ts';
 
 export interface AuditQuery {
   organizationId: string;

@@ -3,8 +3,8 @@ import { MAX as LAST_ID } from 'uuid';
 import type { ContactPage } from '../shared/contacts.ts';
 import { decodeContact, encodedPage } from '../shared/encoded.ts';
 import { comparable, encodeCursor } from '../shared/text.ts';
+import type { Tenant } from './admission.ts';
 import { prepared } from './prepared.ts';
-import type { Tenant } from './tenant.ts';
 import { searchable } from './wordBreaks.ts';
 
 export interface ContactListQuery {

@@ -1,9 +1,9 @@
 import { type Insertable, type RawBuilder, type SqlBool, sql } from 'kysely';
 import { v7 as uuidv7 } from 'uuid';
 import type { ContactInput } from '../shared/contacts.ts';
+import { inTransaction, type Tenant } from './admission.ts';
 import { bumpIf, toColumns } from './contacts.ts';
 import type { Schema } from './schema.ts';
-import { inTransaction, type Tenant } from './tenant.ts';
 
 export interface UpsertRow {
   /** The row's place in the request. */

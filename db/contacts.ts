@@ -3,11 +3,11 @@ import { v7 as uuidv7 } from 'uuid';
 import type { Contact, ContactInput, ContactUpdate } from '../shared/contacts.ts';
 import { decodeContact } from '../shared/encoded.ts';
 import { comparable } from '../shared/text.ts';
+import type { Tenant } from './admission.ts';
 import { isUniqueViolation } from './errors.ts';
 import type { Failure, Outcome } from './outcome.ts';
 import { prepared } from './prepared.ts';
 import type { Schema } from './schema.ts';
-import type { Tenant } from './tenant.ts';
 
 interface ContactId {
   organizationId: string;

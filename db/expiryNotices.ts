@@ -1,6 +1,6 @@
 import { type Kysely, sql } from 'kysely';
+import type { Tenant } from './admission.ts';
 import type { Schema } from './schema.ts';
-import type { Tenant } from './tenant.ts';
 
 /** A key that expires before long, and whom to tell. */
 export interface ExpiryNotice {

@@ -2,8 +2,8 @@ import { sql } from 'kysely';
 import { v4 as uuidv4 } from 'uuid';
 import type { Invitation, Role } from '../shared/people.ts';
 import { mayGive } from '../shared/roles.ts';
+import { inTransaction, type Tenant } from './admission.ts';
 import type { Outcome } from './outcome.ts';
-import { inTransaction, type Tenant } from './tenant.ts';
 
 /** Days in which an invitation can be accepted. */
 const INVITATION_DAYS = 7;

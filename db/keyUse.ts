@@ -1,7 +1,7 @@
 import { type Kysely, sql } from 'kysely';
 import type { ApiKeyPlace, Scope } from '../shared/apiKeys.ts';
+import type { Tenant } from './admission.ts';
 import type { Schema } from './schema.ts';
-import type { Tenant } from './tenant.ts';
 
 /** What a key is, which never changes. Whether it is valid, only the transaction that it opens decides. */
 export interface KeyIdentity {

@@ -2,8 +2,8 @@ import { type SqlBool, sql } from 'kysely';
 import { v7 as uuidv7 } from 'uuid';
 import type { Member, MemberRemoved, Role } from '../shared/people.ts';
 import { mayGive } from '../shared/roles.ts';
+import { inTransaction, type Tenant } from './admission.ts';
 import type { Outcome } from './outcome.ts';
-import { inTransaction, type Tenant } from './tenant.ts';
 
 const columns = [
   'members.id',

@@ -1,7 +1,7 @@
 import { Kysely, sql } from 'kysely';
-import { openEmbedded } from './embedded.ts';
-import { type Links, linkDialect, withinOneDeadline } from './link.ts';
-import { openPostgres, type PostgresOptions } from './postgres.ts';
+import { type Links, linkDialect, withinOneDeadline } from './driver/connection.ts';
+import { openEmbedded } from './driver/embedded.ts';
+import { openPostgres, type PostgresOptions } from './driver/postgres.ts';
 import type { Schema } from './schema.ts';
 
 /** Milliseconds a transaction's statements may take, and wait for a lock, on the database's side. */

@@ -1,8 +1,8 @@
 import type { Kysely } from 'kysely';
 import { validate as isUuid, v7 as uuidv7 } from 'uuid';
 import type { Organization } from '../shared/organizations.ts';
+import type { Tenant } from './admission.ts';
 import type { Schema } from './schema.ts';
-import type { Tenant } from './tenant.ts';
 
 const columns = ['id', 'name'] as const;
 

@@ -1,9 +1,9 @@
 import { type Kysely, sql } from 'kysely';
 import type { CurrentSession, Role } from '../shared/people.ts';
 import { scopesOf } from '../shared/roles.ts';
+import type { Tenant } from './admission.ts';
 import type { Outcome } from './outcome.ts';
 import type { Schema } from './schema.ts';
-import type { Tenant } from './tenant.ts';
 
 /** Who a session is: a member of the organization that it is about. */
 export interface SessionPerson {

@@ -1,14 +1,14 @@
 import closeWithGrace from 'close-with-grace';
 import { destination, pino } from 'pino';
 import { listOrganizations } from '../db/organizations.ts';
-import { createApp } from './app.ts';
-import { ConfigError, readConfig } from './config.ts';
-import { createDeps } from './deps.ts';
-import { startHourly } from './hourly.ts';
-import { listen } from './listen.ts';
-import { createMailer } from './mail.ts';
-import { curlLine, generatePassword, sampleContacts, setUpOrganization } from './setup.ts';
-import { openStore, REQUEST_LIMITS, type Store } from './store.ts';
+import { createApp } from './doors/app.ts';
+import { createMailer } from './mail/mailer.ts';
+import { ConfigError, readConfig } from './start/config.ts';
+import { createDeps } from './start/deps.ts';
+import { startHourly } from './start/hourly.ts';
+import { listen } from './start/listen.ts';
+import { curlLine, generatePassword, sampleContacts, setUpOrganization } from './start/setup.ts';
+import { openStore, REQUEST_LIMITS, type Store } from './start/store.ts';
 
 /** Milliseconds in which everything ends after SIGTERM. */
 const CLOSE_WITHIN = 10_000;

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { getMigrations } from 'better-auth/db/migration';
 import { pino } from 'pino';
 import { expect, test } from 'vitest';
-import { asOperator } from '../db/tenant.ts';
+import { asOperator } from '../db/admission.ts';
 import { createAuth } from '../server/auth/accounts.ts';
 import { addMember, openBrowser, PASSWORD, signedIn } from './helpers/browser.ts';
 import { failure, mailbox } from './helpers/mailbox.ts';

@@ -1,8 +1,8 @@
 import { pino } from 'pino';
 import { expect, test } from 'vitest';
 import { openDatabase } from '../db/open.ts';
-import { createApp } from '../server/app.ts';
-import { createDeps } from '../server/deps.ts';
+import { createApp } from '../server/doors/app.ts';
+import { createDeps } from '../server/start/deps.ts';
 import { addMember, openBrowser, PASSWORD, signedIn } from './helpers/browser.ts';
 import { testApp } from './helpers/testApp.ts';
 

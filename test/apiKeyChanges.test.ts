@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { asOperator } from '../db/tenant.ts';
+import { asOperator } from '../db/admission.ts';
 import { type TestApp, testApp } from './helpers/testApp.ts';
 
 const DAY = 86_400_000;

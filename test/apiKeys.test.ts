@@ -1,8 +1,8 @@
 import { createHmac } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 import { expect, inject, test, vi } from 'vitest';
+import { asOperator } from '../db/admission.ts';
 import { insertApiKey } from '../db/apiKeys.ts';
-import { asOperator } from '../db/tenant.ts';
 import { checksumOf, digestsOf } from '../server/auth/keySecret.ts';
 import type { Scope } from '../shared/apiKeys.ts';
 import { hintOf, SCOPES } from '../shared/keyFormat.ts';

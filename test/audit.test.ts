@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { asOperator } from '../db/tenant.ts';
+import { asOperator } from '../db/admission.ts';
 import type { AuditEntry } from '../shared/audit.ts';
 import { addMember, addPerson, openBrowser, signedIn } from './helpers/browser.ts';
 import { mailbox } from './helpers/mailbox.ts';

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { createProgram } from '../server/cli/program.ts';
-import { takeDataDirectory } from '../server/dataDirectory.ts';
+import { takeDataDirectory } from '../server/start/dataDirectory.ts';
 import { isKey, KEY_ANYWHERE } from '../shared/keyFormat.ts';
 import { type CommandLine, commandLine } from './cliHelpers.ts';
 import { UUID } from './helpers/refusals.ts';

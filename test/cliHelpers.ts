@@ -5,11 +5,11 @@ import { join, resolve } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { pino } from 'pino';
 import { inject } from 'vitest';
-import { createApp } from '../server/app.ts';
 import { generateKeySecret } from '../server/auth/keySecret.ts';
-import { readConfig } from '../server/config.ts';
-import { createDeps } from '../server/deps.ts';
-import { openStore, REQUEST_LIMITS } from '../server/store.ts';
+import { createApp } from '../server/doors/app.ts';
+import { readConfig } from '../server/start/config.ts';
+import { createDeps } from '../server/start/deps.ts';
+import { openStore, REQUEST_LIMITS } from '../server/start/store.ts';
 import { createDatabase } from './helpers/database.ts';
 
 const ORIGIN = 'http://127.0.0.1:3000';

@@ -1,9 +1,9 @@
 import type { Insertable } from 'kysely';
 import { v7 as uuidv7 } from 'uuid';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { asOperator } from '../db/admission.ts';
 import { toColumns } from '../db/contacts.ts';
 import type { Schema } from '../db/schema.ts';
-import { asOperator } from '../db/tenant.ts';
 import type { ContactInput } from '../shared/contacts.ts';
 import { type TestApp, testApp } from './helpers/testApp.ts';
 

@@ -2,10 +2,10 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll } from 'vitest';
-import { asOperator } from '../db/tenant.ts';
-import { openCsvFile } from '../server/csv/csvFile.ts';
-import { createFailuresFile } from '../server/csv/failures.ts';
-import { importContacts } from '../server/csv/importContacts.ts';
+import { asOperator } from '../db/admission.ts';
+import { openCsvFile } from '../server/cli/import/csvFile.ts';
+import { createFailuresFile } from '../server/cli/import/failures.ts';
+import { importContacts } from '../shared/csv/importRows.ts';
 import type { TestApp } from './helpers/testApp.ts';
 
 /** Where the files of a test file are. */

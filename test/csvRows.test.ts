@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { openCsvFile } from '../server/csv/csvFile.ts';
+import { openCsvFile } from '../server/cli/import/csvFile.ts';
 import { contactsOf, counts, directory, importText } from './csvHelpers.ts';
 import { testApp } from './helpers/testApp.ts';
 

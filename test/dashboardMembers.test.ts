@@ -1,5 +1,5 @@
 import { afterAll, expect, test } from 'vitest';
-import type { Mail } from '../server/mail.ts';
+import type { Mail } from '../server/mail/mailer.ts';
 import { addMember, PASSWORD } from './helpers/browser.ts';
 import { closeBrowser, openDashboard, settled, signIn } from './helpers/chromium.ts';
 import { testApp } from './helpers/testApp.ts';

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { COMMAND_LIMITS, REQUEST_LIMITS } from '../server/store.ts';
+import { COMMAND_LIMITS, REQUEST_LIMITS } from '../server/start/store.ts';
 import { startInstance } from './helpers/instance.ts';
 import { startProxy } from './helpers/proxy.ts';
 import { type TestApp, testApp } from './helpers/testApp.ts';

@@ -1,7 +1,7 @@
 import { expect, inject, test } from 'vitest';
 import { openDatabase } from '../db/open.ts';
 import { parseKeySecrets } from '../server/auth/keySecret.ts';
-import { setUpOrganization } from '../server/setup.ts';
+import { setUpOrganization } from '../server/start/setup.ts';
 import { until } from './helpers/instance.ts';
 import { makePlace, openSocket, parseAnswer, startService } from './helpers/service.ts';
 

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { sendExpiryNotices } from '../server/expiryNotices.ts';
-import type { Mail } from '../server/mail.ts';
+import type { Mail } from '../server/mail/mailer.ts';
+import { sendExpiryNotices } from '../server/start/expiryNotices.ts';
 import { addMember, signedIn } from './helpers/browser.ts';
 import { runAsAdmin } from './helpers/tables.ts';
 import { type TestApp, testApp } from './helpers/testApp.ts';

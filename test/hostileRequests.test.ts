@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { BODY_LIMIT } from '../server/body.ts';
-import { routes } from '../server/rest/routes.ts';
+import { routes } from '../server/doors/rest/routes.ts';
+import { BODY_LIMIT } from '../server/http/body.ts';
 import { type TestApp, testApp } from './helpers/testApp.ts';
 
 const NOBODY = '01890000-0000-7000-8000-000000000000';

@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import { expect, test } from 'vitest';
-import { asOperator } from '../db/tenant.ts';
+import { asOperator } from '../db/admission.ts';
 import { digestsOf, type KeySecrets } from '../server/auth/keySecret.ts';
 import { atOnce, tally } from './helpers/atOnce.ts';
 import { startPeer, until } from './helpers/instance.ts';

@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 import { expect, inject, test, vi } from 'vitest';
+import { asOperator } from '../db/admission.ts';
 import { recordKeyUses } from '../db/keyUse.ts';
-import { asOperator } from '../db/tenant.ts';
 import { createLastUse } from '../server/auth/lastUse.ts';
 import { atOnce, tally } from './helpers/atOnce.ts';
 import { runAs } from './helpers/database.ts';

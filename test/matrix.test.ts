@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import { asOperator } from '../db/tenant.ts';
+import { asOperator } from '../db/admission.ts';
 import { checksumOf } from '../server/auth/keySecret.ts';
-import { routes } from '../server/rest/routes.ts';
+import { routes } from '../server/doors/rest/routes.ts';
 import { SCOPES } from '../shared/keyFormat.ts';
 import { allBut, CASES, type Case, FOR_PEOPLE, inputOf, invalidInputOf, makeTargets } from './helpers/cases.ts';
 import { call, type DoorRequest, type Input, procedures, readAnswer, requestsOf } from './helpers/doors.ts';

@@ -1,8 +1,8 @@
 import { pino } from 'pino';
 import { describe, expect, test } from 'vitest';
 import { openDatabase } from '../db/open.ts';
-import { createApp } from '../server/app.ts';
-import { createDeps } from '../server/deps.ts';
+import { createApp } from '../server/doors/app.ts';
+import { createDeps } from '../server/start/deps.ts';
 import { addMember, signedIn } from './helpers/browser.ts';
 import { connectMcp, MCP_HEADERS, META, post, rpc, whoami } from './helpers/mcp.ts';
 import { CHALLENGE } from './helpers/refusals.ts';

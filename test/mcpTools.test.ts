@@ -1,6 +1,6 @@
 import { countTokens } from 'gpt-tokenizer';
 import { describe, expect, test } from 'vitest';
-import { tools } from '../server/mcp/tools.ts';
+import { tools } from '../server/doors/mcp/tools.ts';
 import { connectMcp, MCP_HEADERS, rpc } from './helpers/mcp.ts';
 import { testApp } from './helpers/testApp.ts';
 

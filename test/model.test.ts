@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, inject, test } from 'vitest';
-import { asOperator } from '../db/tenant.ts';
+import { asOperator } from '../db/admission.ts';
 import { digestsOf } from '../server/auth/keySecret.ts';
 import { comparable } from '../shared/text.ts';
 import { contactSteps, listPage } from './helpers/contactSteps.ts';

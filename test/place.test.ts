@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { coarsePlace } from '../server/auth/place.ts';
-import { createContext } from '../server/context.ts';
+import { createContext } from '../server/procedures/context.ts';
 import { addMember, signedIn } from './helpers/browser.ts';
 import { testApp } from './helpers/testApp.ts';
 

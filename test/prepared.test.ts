@@ -1,5 +1,5 @@
 import { expect, inject, test } from 'vitest';
-import { openPostgres } from '../db/postgres.ts';
+import { openPostgres } from '../db/driver/postgres.ts';
 
 /** Statements that the server keeps prepared for the one connection, but for the one that asks. */
 const KEPT = 'select statement from pg_prepared_statements where statement not like $1';

@@ -1,10 +1,10 @@
 import { Kysely } from 'kysely';
 import { expect, test } from 'vitest';
+import { type Links, linkDialect } from '../db/driver/connection.ts';
 import { DatabaseUnavailable } from '../db/errors.ts';
-import { type Links, linkDialect } from '../db/link.ts';
 import type { Database } from '../db/open.ts';
-import { createApp } from '../server/app.ts';
-import { BODY_LIMIT } from '../server/body.ts';
+import { createApp } from '../server/doors/app.ts';
+import { BODY_LIMIT } from '../server/http/body.ts';
 import { type TestApp, testApp } from './helpers/testApp.ts';
 
 const NOBODY = '01890000-0000-7000-8000-000000000000';

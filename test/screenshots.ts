@@ -4,11 +4,11 @@ import { pino } from 'pino';
 import { chromium, type Page } from 'playwright-core';
 import { migrate } from '../db/migrate.ts';
 import { openDatabase } from '../db/open.ts';
-import { createApp } from '../server/app.ts';
 import { generateKeySecret, parseKeySecrets } from '../server/auth/keySecret.ts';
-import { createDeps } from '../server/deps.ts';
-import { listen } from '../server/listen.ts';
-import { sampleContacts, setUpOrganization } from '../server/setup.ts';
+import { createApp } from '../server/doors/app.ts';
+import { createDeps } from '../server/start/deps.ts';
+import { listen } from '../server/start/listen.ts';
+import { sampleContacts, setUpOrganization } from '../server/start/setup.ts';
 import { CHROMIUM } from './helpers/chromiumPath.ts';
 
 /** Takes a picture of each page of the dashboard for docs/, of a service with an example organization: `npm run screenshots`. */

@@ -1,8 +1,8 @@
 import { type Kysely, sql } from 'kysely';
 import { MAX as LAST_ID } from 'uuid';
 import { expect, test } from 'vitest';
+import { asOperator } from '../db/admission.ts';
 import type { Schema } from '../db/schema.ts';
-import { asOperator } from '../db/tenant.ts';
 import { runAsAdmin } from './helpers/tables.ts';
 import { testApp } from './helpers/testApp.ts';
 

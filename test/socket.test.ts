@@ -2,7 +2,7 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { once } from 'node:events';
 import type { Server } from 'node:http';
 import { expect, test } from 'vitest';
-import { listen } from '../server/listen.ts';
+import { listen } from '../server/start/listen.ts';
 import { until } from './helpers/instance.ts';
 import { openSocket, parseAnswer } from './helpers/service.ts';
 import { type TestApp, testApp } from './helpers/testApp.ts';

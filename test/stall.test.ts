@@ -1,8 +1,8 @@
 import { sql } from 'kysely';
 import pg from 'pg';
 import { expect, test } from 'vitest';
+import { asOperator } from '../db/admission.ts';
 import { DatabaseUnavailable } from '../db/errors.ts';
-import { asOperator } from '../db/tenant.ts';
 import { tally } from './helpers/atOnce.ts';
 import { startInstance, until } from './helpers/instance.ts';
 import { readBackends, signal } from './helpers/outage.ts';

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { appRouter } from '../server/router.ts';
+import { appRouter } from '../server/procedures/router.ts';
 import { transformer } from '../shared/transformer.ts';
 import { type TestApp, testApp } from './helpers/testApp.ts';
 

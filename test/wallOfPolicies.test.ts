@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { asOperator } from '../db/tenant.ts';
+import { asOperator } from '../db/admission.ts';
 import { findUnlisted, TENANT_CALLS } from './helpers/tenantCalls.ts';
 import { type TestApp, testApp } from './helpers/testApp.ts';
 import { unscoped } from './helpers/unscoped.ts';

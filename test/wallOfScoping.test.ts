@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { asOperator } from '../db/tenant.ts';
+import { asOperator } from '../db/admission.ts';
 import { TENANT_CALLS } from './helpers/tenantCalls.ts';
 import { breakSearch, setPolicies, tryCalls, wallsApp } from './helpers/victim.ts';
 

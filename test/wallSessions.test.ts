@@ -1,11 +1,11 @@
 import { type Kysely, sql } from 'kysely';
 import { expect, test } from 'vitest';
+import { asKey, asNobody, asOperator } from '../db/admission.ts';
 import { getContact, insertContact } from '../db/contacts.ts';
 import { type Database, openDatabase } from '../db/open.ts';
 import type { Schema } from '../db/schema.ts';
-import { asKey, asNobody, asOperator } from '../db/tenant.ts';
-import { createApp } from '../server/app.ts';
 import { digestsOf } from '../server/auth/keySecret.ts';
+import { createApp } from '../server/doors/app.ts';
 import { callApi } from './helpers/instance.ts';
 import { type TestApp, testApp } from './helpers/testApp.ts';
 

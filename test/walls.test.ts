@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
+import { asOperator } from '../db/admission.ts';
 import { insertInvitation } from '../db/invitations.ts';
 import { recordKeyUses } from '../db/keyUse.ts';
-import { asOperator } from '../db/tenant.ts';
 import { insertLike, probe, tenantTables } from './helpers/probe.ts';
 import { readTables, runAsRoot } from './helpers/tables.ts';
 import { type TestApp, testApp } from './helpers/testApp.ts';

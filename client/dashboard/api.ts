@@ -1,8 +1,8 @@
 import { MutationCache, QueryCache, QueryClient } from '@tanstack/react-query';
 import { createTRPCClient, httpBatchLink, isTRPCClientError, type TRPCClientError } from '@trpc/client';
 import { createTRPCOptionsProxy } from '@trpc/tanstack-react-query';
-import type { AppRouter } from '../../server/router.ts';
-import { PAGES } from '../../shared/pages.ts';
+import type { AppRouter } from '../../server/procedures/router.ts';
+import { PAGES } from '../../shared/paths.ts';
 import { transformer } from '../../shared/transformer.ts';
 
 export type ApiError = TRPCClientError<AppRouter>;

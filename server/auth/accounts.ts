@@ -5,16 +5,16 @@ import { organization } from 'better-auth/plugins/organization';
 import type { Logger } from 'pino';
 import { v7 as uuidv7 } from 'uuid';
 import { findFirstOrganization, isInvited, recordFailedSignIn } from '../../db/accounts.ts';
+import { asAccounts } from '../../db/admission.ts';
 import { DatabaseUnavailable } from '../../db/errors.ts';
 import type { Database } from '../../db/open.ts';
 import { findOrganization } from '../../db/organizations.ts';
-import { asAccounts } from '../../db/tenant.ts';
 import { PASSWORD } from '../../shared/roles.ts';
-import type { Mailer } from '../mail.ts';
+import { ownOrigins } from '../http/sameOrigin.ts';
+import type { Mailer } from '../mail/mailer.ts';
 import { accountTables } from './accountTables.ts';
 import type { KeySecrets } from './keySecret.ts';
 import { coarsePlace } from './place.ts';
-import { ownOrigins } from './sameOrigin.ts';
 import { cookieOptions } from './sessionCookie.ts';
 
 export interface AccountsOptions {

@@ -1,7 +1,7 @@
 import type { TRPCError } from '@trpc/server';
 import type { KeyRefusal } from '../../shared/errors.ts';
+import { findForgery } from '../http/sameOrigin.ts';
 import { readBearer } from './bearer.ts';
-import { findForgery } from './sameOrigin.ts';
 import { hasSessionCookie } from './sessionCookie.ts';
 
 /** What a request presents: a key, or why there is none; without either, the cookie of a session. */

@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
+import { asOperator } from '../../db/admission.ts';
 import { type KeyUse, recordKeyUses } from '../../db/keyUse.ts';
 import type { Database } from '../../db/open.ts';
-import { asOperator } from '../../db/tenant.ts';
 import { coarsePlace, type Source } from './place.ts';
 
 /** Notes when keys are used, and records it off the path of the requests. */

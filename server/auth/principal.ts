@@ -1,4 +1,4 @@
-import type { Tenant } from '../../db/tenant.ts';
+import type { Tenant } from '../../db/admission.ts';
 import type { Scope } from '../../shared/apiKeys.ts';
 import type { KeyRefusal } from '../../shared/errors.ts';
 import type { Role } from '../../shared/people.ts';

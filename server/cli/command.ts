@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
-import { type Config, readConfig } from '../config.ts';
-import { COMMAND_LIMITS, openStore, type Store } from '../store.ts';
+import { type Config, readConfig } from '../start/config.ts';
+import { COMMAND_LIMITS, openStore, type Store } from '../start/store.ts';
 
 /** What a command was given: its arguments in order, its options by name. */
 export interface Given {

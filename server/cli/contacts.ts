@@ -1,9 +1,9 @@
 import { Command } from 'commander';
-import { asOperator } from '../../db/tenant.ts';
-import { openCsvFile } from '../csv/csvFile.ts';
-import { createFailuresFile } from '../csv/failures.ts';
-import { type ImportCounts, importContacts } from '../csv/importContacts.ts';
+import { asOperator } from '../../db/admission.ts';
+import { type ImportCounts, importContacts } from '../../shared/csv/importRows.ts';
 import { addAction, ORGANIZATION } from './command.ts';
+import { openCsvFile } from './import/csvFile.ts';
+import { createFailuresFile } from './import/failures.ts';
 import { chooseOrganization } from './organization.ts';
 import { createProgressLine } from './progress.ts';
 

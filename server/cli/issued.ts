@@ -1,6 +1,6 @@
 import type { IssuedKey } from '../../shared/apiKeys.ts';
-import type { Config } from '../config.ts';
-import { curlLine } from '../setup.ts';
+import type { Config } from '../start/config.ts';
+import { curlLine } from '../start/setup.ts';
 import { minuteOf, printable } from './text.ts';
 
 /** A key that was just made, and how to try it. */

@@ -1,12 +1,12 @@
 import { Command } from 'commander';
+import { asOperator } from '../../db/admission.ts';
 import { listApiKeys, revokeApiKey, rotateApiKey } from '../../db/apiKeys.ts';
 import type { Failure, Outcome } from '../../db/outcome.ts';
 import { getOwner } from '../../db/people.ts';
-import { asOperator } from '../../db/tenant.ts';
 import { type ApiKey, ApiKeyIssueRequest, ApiKeyRequest, ApiKeyRotateRequest } from '../../shared/apiKeys.ts';
 import { EXPIRY_DAYS, GRACE_HOURS, KEY_PREFIX, SCOPES } from '../../shared/keyFormat.ts';
 import { mintKey } from '../auth/keySecret.ts';
-import { issueKey } from '../setup.ts';
+import { issueKey } from '../start/setup.ts';
 import { addAction, ORGANIZATION } from './command.ts';
 import { CommandError, INTROZY } from './commandError.ts';
 import { readInput, toNumber } from './input.ts';

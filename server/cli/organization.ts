@@ -1,6 +1,6 @@
 import { findOrganization, listOrganizations } from '../../db/organizations.ts';
 import type { Organization } from '../../shared/organizations.ts';
-import type { Store } from '../store.ts';
+import type { Store } from '../start/store.ts';
 import { CommandError, INTROZY } from './commandError.ts';
 import { printable } from './text.ts';
 

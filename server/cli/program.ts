@@ -1,12 +1,12 @@
 import { Command } from 'commander';
 import { DatabaseUnavailable } from '../../db/errors.ts';
+import { ImportStopped } from '../../shared/csv/importRows.ts';
 import { KEY_ANYWHERE, KEY_PREFIX } from '../../shared/keyFormat.ts';
-import { ConfigError } from '../config.ts';
-import { CsvFileError } from '../csv/csvFileError.ts';
-import { ImportStopped } from '../csv/importContacts.ts';
-import { RemoteFailure } from '../mcp/remoteFailure.ts';
+import { RemoteFailure } from '../doors/mcp/remoteFailure.ts';
+import { ConfigError } from '../start/config.ts';
 import { CommandError, INTROZY } from './commandError.ts';
 import { contactsCommand } from './contacts.ts';
+import { CsvFileError } from './import/csvFileError.ts';
 import { keysCommand } from './keys.ts';
 import { mcpCommand } from './mcp.ts';
 import { migrateCommand } from './migrate.ts';

@@ -2,7 +2,7 @@ import { Command } from 'commander';
 import { z } from 'zod';
 import { EmailAddress } from '../../shared/contacts.ts';
 import { line } from '../../shared/text.ts';
-import { generatePassword, setUpOrganization } from '../setup.ts';
+import { generatePassword, setUpOrganization } from '../start/setup.ts';
 import { addAction } from './command.ts';
 import { CommandError, INTROZY } from './commandError.ts';
 import { readInput } from './input.ts';

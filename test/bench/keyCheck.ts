@@ -1,10 +1,10 @@
 import { pino } from 'pino';
 import { openDatabase } from '../../db/open.ts';
 import { parseKeySecrets } from '../../server/auth/keySecret.ts';
-import { identify } from '../../server/auth/verify.ts';
-import { createContext } from '../../server/context.ts';
-import { createDeps } from '../../server/deps.ts';
-import { REQUEST_LIMITS } from '../../server/store.ts';
+import { identify } from '../../server/auth/keys.ts';
+import { createContext } from '../../server/procedures/context.ts';
+import { createDeps } from '../../server/start/deps.ts';
+import { REQUEST_LIMITS } from '../../server/start/store.ts';
 
 /** Prints how many checks of a key a second the service does in process, on the PostgreSQL of the first argument. */
 const [, , url = '', seconds = '', concurrency = '', secrets = '', key = ''] = process.argv;

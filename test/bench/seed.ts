@@ -1,8 +1,8 @@
+import { asOperator } from '../../db/admission.ts';
 import type { Database } from '../../db/open.ts';
 import { getOwner } from '../../db/people.ts';
-import { asOperator } from '../../db/tenant.ts';
 import type { KeySecrets } from '../../server/auth/keySecret.ts';
-import { issueKey, setUpOrganization } from '../../server/setup.ts';
+import { issueKey, setUpOrganization } from '../../server/start/setup.ts';
 import { runAs } from '../helpers/database.ts';
 
 export interface SeedSize {

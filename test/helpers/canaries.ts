@@ -1,5 +1,5 @@
 import { expect } from 'vitest';
-import type { createApp } from '../../server/app.ts';
+import type { createApp } from '../../server/doors/app.ts';
 import { KEY_PREFIX } from '../../shared/keyFormat.ts';
 import { readTables } from './tables.ts';
 import type { TestApp } from './testApp.ts';

@@ -1,7 +1,7 @@
 import { AxeBuilder } from '@axe-core/playwright';
 import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
 import { expect } from 'vitest';
-import { listen } from '../../server/listen.ts';
+import { listen } from '../../server/start/listen.ts';
 import { PASSWORD } from './browser.ts';
 import { CHROMIUM } from './chromiumPath.ts';
 import type { TestApp } from './testApp.ts';

@@ -1,5 +1,5 @@
-import { routes } from '../../server/rest/routes.ts';
-import { appRouter } from '../../server/router.ts';
+import { routes } from '../../server/doors/rest/routes.ts';
+import { appRouter } from '../../server/procedures/router.ts';
 import { transformer } from '../../shared/transformer.ts';
 import type { TestApp } from './testApp.ts';
 

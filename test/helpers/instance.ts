@@ -1,9 +1,9 @@
 import { pino } from 'pino';
 import { openDatabase } from '../../db/open.ts';
-import { createApp } from '../../server/app.ts';
 import type { KeySecrets } from '../../server/auth/keySecret.ts';
-import { createDeps } from '../../server/deps.ts';
-import { REQUEST_LIMITS } from '../../server/store.ts';
+import { createApp } from '../../server/doors/app.ts';
+import { createDeps } from '../../server/start/deps.ts';
+import { REQUEST_LIMITS } from '../../server/start/store.ts';
 import { PATIENT_LIMITS } from './database.ts';
 import type { TestApp } from './testApp.ts';
 

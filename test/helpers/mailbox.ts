@@ -1,4 +1,4 @@
-import type { Mail } from '../../server/mail.ts';
+import type { Mail } from '../../server/mail/mailer.ts';
 
 /** A mailbox in place of a mail server. */
 export function mailbox() {

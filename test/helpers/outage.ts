@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { migrate } from '../../db/migrate.ts';
-import { setUpOrganization } from '../../server/setup.ts';
+import { setUpOrganization } from '../../server/start/setup.ts';
 import { createDatabase, runAs } from './database.ts';
 import { startInstance, until } from './instance.ts';
 import { startPostgres } from './postgres.ts';

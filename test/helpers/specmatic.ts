@@ -1,7 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { operations } from '../../server/rest/operations.ts';
-import { routes } from '../../server/rest/routes.ts';
+import { operations } from '../../server/doors/rest/operations.ts';
+import { routes } from '../../server/doors/rest/routes.ts';
 import { makeTargets } from './cases.ts';
 import type { TestApp } from './testApp.ts';
 

@@ -1,5 +1,6 @@
 import { readdirSync } from 'node:fs';
 import { resolve } from 'node:path';
+import type { Tenant } from '../../db/admission.ts';
 import * as apiKeys from '../../db/apiKeys.ts';
 import { listAuditEntries } from '../../db/audit.ts';
 import { type ContactListQuery, listContacts } from '../../db/contactList.ts';
@@ -11,7 +12,6 @@ import * as keyUse from '../../db/keyUse.ts';
 import * as members from '../../db/members.ts';
 import { getOrganization } from '../../db/organizations.ts';
 import { getCurrentSession, getOwner } from '../../db/people.ts';
-import type { Tenant } from '../../db/tenant.ts';
 import { mintKey } from '../../server/auth/keySecret.ts';
 import { SCOPES } from '../../shared/keyFormat.ts';
 import { addPerson } from './browser.ts';

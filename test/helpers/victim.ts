@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
+import { asOperator, type Tenant } from '../../db/admission.ts';
 import { upsertContacts } from '../../db/contactUpsert.ts';
 import { insertInvitation } from '../../db/invitations.ts';
 import { recordKeyUses } from '../../db/keyUse.ts';
 import { listMembers } from '../../db/members.ts';
-import { asOperator, type Tenant } from '../../db/tenant.ts';
 import { digestsOf } from '../../server/auth/keySecret.ts';
 import { addMember } from './browser.ts';
 import { columnsOf } from './probe.ts';

@@ -1,5 +1,5 @@
 import { expect } from 'vitest';
-import { setUpOrganization } from '../../server/setup.ts';
+import { setUpOrganization } from '../../server/start/setup.ts';
 import type { IssuedKey, Scope } from '../../shared/apiKeys.ts';
 import { SCOPES } from '../../shared/keyFormat.ts';
 import { call, type Input, readAnswer, requestsOf } from './doors.ts';

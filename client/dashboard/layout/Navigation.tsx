@@ -1,7 +1,7 @@
 import { NavLink, Text } from '@mantine/core';
 import { IconAddressBook, IconHistory, IconKey, IconUserCircle, IconUsers } from '@tabler/icons-react';
 import { Link, useLocation } from 'react-router';
-import { PAGES } from '../../../shared/pages.ts';
+import { PAGES } from '../../../shared/paths.ts';
 import { useSession } from '../session.ts';
 
 const ICON = { size: 18, stroke: 1.6, 'aria-hidden': true } as const;

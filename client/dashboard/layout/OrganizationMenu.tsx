@@ -1,7 +1,7 @@
 import { Button, Menu, Text } from '@mantine/core';
 import { IconCheck, IconSelector } from '@tabler/icons-react';
 import { useMutation, useQuery } from '@tanstack/react-query';
-import { PAGES } from '../../../shared/pages.ts';
+import { PAGES } from '../../../shared/paths.ts';
 import { auth } from '../auth.ts';
 import { useSession } from '../session.ts';
 

@@ -1,5 +1,5 @@
 import { Navigate } from 'react-router';
-import { PAGES } from '../../../shared/pages.ts';
+import { PAGES } from '../../../shared/paths.ts';
 import { useSession } from '../session.ts';
 
 /** To what the person is most likely here for. */

@@ -1,6 +1,6 @@
 import { Button, Stack, Text, TextInput } from '@mantine/core';
 import { useMutation, useQuery } from '@tanstack/react-query';
-import { PAGES } from '../../../../shared/pages.ts';
+import { PAGES } from '../../../../shared/paths.ts';
 import { auth } from '../../auth.ts';
 import { FormError } from '../../components/states.tsx';
 import { useForm } from '../../components/useForm.ts';

@@ -1,7 +1,7 @@
 import { Button, Stack, Text } from '@mantine/core';
 import { useEffect, useState } from 'react';
 import { useSearchParams } from 'react-router';
-import { PAGES } from '../../../../shared/pages.ts';
+import { PAGES } from '../../../../shared/paths.ts';
 import { auth } from '../../auth.ts';
 import { NewPasswordField } from '../../components/PasswordField.tsx';
 import { FormError } from '../../components/states.tsx';

@@ -1,6 +1,6 @@
 import { Button, Stack, TextInput } from '@mantine/core';
 import { useSearchParams } from 'react-router';
-import { PAGES } from '../../../../shared/pages.ts';
+import { PAGES } from '../../../../shared/paths.ts';
 import { queryClient } from '../../api.ts';
 import { auth, safeNext } from '../../auth.ts';
 import { PasswordField } from '../../components/PasswordField.tsx';

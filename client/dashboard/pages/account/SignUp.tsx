@@ -1,4 +1,4 @@
-import { PAGES } from '../../../../shared/pages.ts';
+import { PAGES } from '../../../../shared/paths.ts';
 import { AccountCard } from '../../layout/AccountCard.tsx';
 import { NewAccountForm } from './NewAccountForm.tsx';
 

@@ -3,7 +3,7 @@ import { useQuery } from '@tanstack/react-query';
 import type { ReactNode } from 'react';
 import { Link, useParams } from 'react-router';
 import type { ApiKey } from '../../../../shared/apiKeys.ts';
-import { PAGES } from '../../../../shared/pages.ts';
+import { PAGES } from '../../../../shared/paths.ts';
 import { trpc } from '../../api.ts';
 import { PageHeader } from '../../components/PageHeader.tsx';
 import { RelativeTime } from '../../components/RelativeTime.tsx';

@@ -1,0 +1,69 @@
+import { PGlite } from '@electric-sql/pglite';
+import { btree_gin } from '@electric-sql/pglite/contrib/btree_gin';
+import { pg_trgm } from '@electric-sql/pglite/contrib/pg_trgm';
+import type { QueryResult } from 'kysely';
+import { translateError } from '../errors.ts';
+import type { Link, Links, Statement } from './connection.ts';
+
+/**
+ * Opens PostgreSQL inside this process, its files in `directory` (in memory where there is none). The caller holds the
+ * lock on the directory: a second process on the same files destroys them.
+ */
+export async function openEmbedded(directory: string | undefined): Promise<Links> {
+  const extensions = { btree_gin, pg_trgm };
+  const database = await PGlite.create(directory === undefined ? { extensions } : { dataDir: directory, extensions });
+  const link = createLink(database);
+  // One connection: whoever acquires it waits for its turn.
+  let turn: Promise<unknown> = Promise.resolve();
+  let endTurn = () => {};
+
+  return {
+    // Whoever waits is served in the end: this database cannot be away.
+    deadline: Number.POSITIVE_INFINITY,
+    async acquire() {
+      const before = turn;
+      const { promise, resolve } = Promise.withResolvers<void>();
+      turn = promise;
+      await before;
+      endTurn = resolve;
+      return link;
+    },
+    release: () => endTurn(),
+    close: () => database.close(),
+  };
+}
+
+function createLink(database: PGlite): Link {
+  let open = false;
+  const run = async ({ sql, parameters }: Statement): Promise<QueryResult<unknown>> => {
+    const { rows, affectedRows } = await database.query(sql, [...parameters]);
+    return affectedRows === undefined ? { rows } : { rows, numAffectedRows: BigInt(affectedRows) };
+  };
+  const runAll = async (statements: readonly Statement[]) => {
+    const answers: QueryResult<unknown>[] = [];
+    for (const statement of statements) answers.push(await run(statement));
+    return answers;
+  };
+
+  return {
+    async send(statements) {
+      const first = statements[0]?.sql;
+      if (first === 'begin') open = true;
+      if (first === 'commit' || first === 'rollback') open = false;
+      try {
+        if (open || statements.length < 2) return await runAll(statements);
+        await database.exec('begin');
+        try {
+          const answers = await runAll(statements);
+          await database.exec('commit');
+          return answers;
+        } catch (error) {
+          await database.exec('rollback');
+          throw error;
+        }
+      } catch (error) {
+        throw translateError(error);
+      }
+    },
+  };
+}

@@ -1,0 +1,74 @@
+import { getTRPCErrorFromUnknown, TRPCError } from '@trpc/server';
+import { z } from 'zod';
+import { Id, isStorable, line, STORABLE, text } from '../../shared/text.ts';
+import { ADDRESS_HEADER } from '../auth/accounts.ts';
+import { readJson } from '../http/body.ts';
+import { fault, translateFault } from '../http/errors.ts';
+import { findForgery } from '../http/sameOrigin.ts';
+import { type Context, commonHeaders } from '../procedures/context.ts';
+
+/** What the dashboard needs of better-auth, each by one method. The rest is closed: members, say, are the procedures'. */
+const OPEN = new Map([
+  ...['/get-session', '/list-sessions', '/organization/list'].map((path) => [path, 'GET'] as const),
+  ...[
+    '/sign-in/email',
+    '/sign-up/email',
+    '/sign-out',
+    '/request-password-reset',
+    '/reset-password',
+    '/change-password',
+    '/update-user',
+    '/revoke-session',
+    '/revoke-sessions',
+    '/revoke-other-sessions',
+    '/organization/create',
+    '/organization/set-active',
+    '/organization/accept-invitation',
+  ].map((path) => [path, 'POST'] as const),
+]);
+
+/** What every body must be; what a path needs of it, better-auth knows. */
+const AccountRequest = z
+  .looseObject({
+    name: line(100).optional(),
+    email: text(320).optional(),
+    organizationId: Id.nullish(),
+    invitationId: Id.optional(),
+  })
+  .superRefine((body, { addIssue }) => {
+    for (const [name, value] of Object.entries(body)) {
+      if (typeof value === 'string' && !isStorable(value))
+        addIssue({ code: 'custom', path: [name], message: STORABLE });
+    }
+  });
+
+async function readBody(request: Request): Promise<string> {
+  const { success, data, error } = AccountRequest.safeParse((await readJson(request)) ?? {});
+  if (!success) throw new TRPCError({ code: 'BAD_REQUEST', cause: error });
+  return JSON.stringify(data);
+}
+
+/** Answers a request about accounts and sessions at `path`, below `/api/auth`. */
+export async function answerAccounts(request: Request, { path, context }: { path: string; context: Context }) {
+  const method = OPEN.get(path);
+  if (!method) throw fault('NOT_FOUND', { message: 'There is nothing at this address' });
+  const isAllowed = request.method === method || (request.method === 'HEAD' && method === 'GET');
+  if (!isAllowed) throw fault('METHOD_NOT_SUPPORTED', { headers: { Allow: method } });
+  const { deps, source } = context;
+  // With or without a cookie: to be signed in as somebody else by a foreign page would do harm, too.
+  const forgery = findForgery(request, deps.publicUrl);
+  if (forgery) throw forgery;
+  const headers = new Headers(request.headers);
+  headers.delete(ADDRESS_HEADER);
+  if (source.address !== undefined) headers.set(ADDRESS_HEADER, source.address);
+  const body = method === 'POST' ? await readBody(request) : undefined;
+  try {
+    const answer = await deps.accounts.handle(
+      new Request(request.url, { method, headers, ...(body !== undefined && { body }) }),
+    );
+    for (const [name, value] of Object.entries(commonHeaders(context))) answer.headers.set(name, value);
+    return answer;
+  } catch (error) {
+    throw translateFault(getTRPCErrorFromUnknown(error));
+  }
+}

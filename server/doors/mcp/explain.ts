@@ -1,0 +1,51 @@
+import { getTRPCErrorFromUnknown } from '@trpc/server';
+import type { ErrorCode, ErrorDetails, ErrorEnvelope } from '../../../shared/errors.ts';
+import { describeError } from '../../http/errors.ts';
+
+/** What an agent can do about an error, by its code. */
+const ADVICE: Partial<Record<ErrorCode, (details: ErrorDetails) => string>> = {
+  BAD_REQUEST: () => 'Nothing was written. Mend the input, and call again.',
+  FORBIDDEN: ({ reason }) =>
+    reason
+      ? 'Ask whoever gave you the key for one that may.'
+      : 'It is another organization’s. Use ids that search_contacts gives.',
+  NOT_FOUND: () => 'Look for it with search_contacts.',
+  CONFLICT: ({ existingId }) =>
+    existingId
+      ? `existingId: ${existingId}. Change that contact with update_contact, or use upsert_contacts.`
+      : 'Read it again with get_contacts.',
+  PRECONDITION_FAILED: ({ currentVersion }) =>
+    `It has changed: currentVersion: ${currentVersion}. Read it with get_contacts, then call again with that expectedVersion.`,
+  UNAUTHORIZED: () => 'Ask the person who runs you for a valid API key.',
+  TOO_MANY_REQUESTS: () => 'Wait for Retry-After seconds (a minute at most), then call again.',
+  SERVICE_UNAVAILABLE: () => 'Try again in some seconds.',
+  INTERNAL_SERVER_ERROR: () => 'Do not repeat the call; tell the person who runs you.',
+};
+
+/** An error in words: what was wrong, where, and what to do next. */
+export function explain(error: unknown): string {
+  if (error instanceof AggregateError) return error.errors.map(explainOne).join('\n');
+  const { code, message, details = {} } = describeError(getTRPCErrorFromUnknown(error));
+  return explainDescribed(code, { success: false, error: message, details });
+}
+
+const explainOne = ({ of, error }: { of: string; error: unknown }) => `${of}: ${explain(error)}`;
+
+/** The words for an error that came as an envelope. */
+export function explainDescribed(code: ErrorCode, { error, details = {} }: ErrorEnvelope): string {
+  const issues = details.issues?.map(({ path, message }) => [path.join('.'), message].filter(Boolean).join(': '));
+  const what = [error, details.reason, issues?.join('; ')].filter(Boolean).join(': ');
+  return [`${what}.`, ADVICE[code]?.(details)].filter(Boolean).join(' ');
+}
+
+/** What REST would answer with, for programs: the status, and what is in the envelope. */
+export function toRestError(error: unknown): { status: number } & Omit<ErrorEnvelope, 'success'> {
+  const first = error instanceof AggregateError ? error.errors[0].error : error;
+  const { status, message, details } = describeError(getTRPCErrorFromUnknown(first));
+  return { status, error: message, ...(details && { details }) };
+}
+
+/** Concern the key, the rate or the service, whatever a call is about: HTTP's status says them, as for every door. */
+const WHOLE = new Set<ErrorCode>(['UNAUTHORIZED', 'TOO_MANY_REQUESTS', 'INTERNAL_SERVER_ERROR', 'SERVICE_UNAVAILABLE']);
+export const isWhole = (error: unknown) =>
+  !(error instanceof AggregateError) && WHOLE.has(describeError(getTRPCErrorFromUnknown(error)).code);

@@ -1,0 +1,80 @@
+import { randomUUID } from 'node:crypto';
+import { type CallToolResult, ProtocolError, type Server } from '@modelcontextprotocol/server';
+import { ERRORS, type ErrorCode, ErrorEnvelope } from '../../../shared/errors.ts';
+import { explainDescribed } from './explain.ts';
+import { MCP_PATH } from './handler.ts';
+import { newServer } from './newServer.ts';
+import { RemoteFailure } from './remoteFailure.ts';
+
+/** A service as a client reaches it: over the network, or in this process. */
+export interface Remote {
+  /** Its base address, without a slash at the end. */
+  url: string;
+  key: string;
+  send(request: Request): Promise<Response>;
+}
+
+/** Throws, in words for the person who runs the agent, where the key is not taken. */
+export async function checkRemote(remote: Remote): Promise<void> {
+  await ask(remote, 'GET', '/api/keys/current');
+}
+
+/** An MCP server that hands each call on to the service's own, which checks and counts it as any other. */
+export function createRemoteServer(remote: Remote): Server {
+  const server = newServer();
+  server.setRequestHandler('tools/list', async ({ params }) => (await call(remote, 'tools/list', params)) as never);
+  server.setRequestHandler('tools/call', async ({ params }): Promise<CallToolResult> => {
+    try {
+      return (await call(remote, 'tools/call', params)) as CallToolResult;
+    } catch (error) {
+      if (!(error instanceof RemoteFailure)) throw error;
+      return { isError: true, content: [{ type: 'text', text: error.message }] };
+    }
+  });
+  return server;
+}
+
+/** The revision that the service is spoken to in; the client's own is settled with the client. */
+const REVISION = '2025-11-25';
+
+async function call(
+  remote: Remote,
+  method: string,
+  { _meta, ...params }: Record<string, unknown> = {},
+): Promise<unknown> {
+  const message = { jsonrpc: '2.0', id: randomUUID(), method, params };
+  const { result, error } = (await ask(remote, 'POST', MCP_PATH, message)) as {
+    result?: unknown;
+    error?: { code: number; message: string };
+  };
+  if (error) throw new ProtocolError(error.code, error.message);
+  return result;
+}
+
+async function ask({ url, key, send }: Remote, method: 'GET' | 'POST', path: string, body?: object): Promise<unknown> {
+  const headers = {
+    authorization: `Bearer ${key}`,
+    ...(body && {
+      'content-type': 'application/json',
+      accept: 'application/json, text/event-stream',
+      'mcp-protocol-version': REVISION,
+    }),
+  };
+  const request = new Request(url + path, { method, headers, ...(body && { body: JSON.stringify(body) }) });
+  const answer = await send(request).catch(() => {
+    throw new RemoteFailure(`No service answers at ${url}. Start it (npm start), or set INTROZY_URL to its address.`);
+  });
+  const json: unknown = await answer.json().catch(() => undefined);
+  if (answer.ok && json !== undefined) return json;
+  if (typeof json === 'object' && json !== null && 'jsonrpc' in json) return json;
+  throw new RemoteFailure(explainAnswer(url, answer, json));
+}
+
+function explainAnswer(url: string, { status, headers }: Response, json: unknown): string {
+  const envelope = ErrorEnvelope.safeParse(json);
+  const code = (Object.keys(ERRORS) as ErrorCode[]).find((each) => ERRORS[each].status === status);
+  if (!envelope.success || !code)
+    return `What answers at ${url} is no Introzy service (HTTP ${status}). Set INTROZY_URL.`;
+  const wait = headers.get('retry-after');
+  return explainDescribed(code, envelope.data) + (wait ? ` Retry-After: ${wait} seconds.` : '');
+}

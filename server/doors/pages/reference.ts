@@ -1,0 +1,90 @@
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { Hono } from 'hono';
+import { compress } from 'hono/compress';
+import { fault } from '../../http/errors.ts';
+import { type Context, commonHeaders } from '../../procedures/context.ts';
+import { createOpenApi } from '../rest/openapi.ts';
+import { pageHeaders } from './pageHeaders.ts';
+
+/** The description of the REST routes, as it is served; made when it is first asked for. */
+let document: string | undefined;
+const readDocument = () => (document ??= JSON.stringify(createOpenApi()));
+
+const DOCS = '/docs';
+const PAGE = `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Introzy API reference</title>
+<link rel="icon" href="data:,">
+<link rel="stylesheet" href="${DOCS}/swagger-ui.css">
+</head>
+<body>
+<div id="reference"></div>
+<script src="${DOCS}/swagger-ui-bundle.js"></script>
+<script src="${DOCS}/reference.js"></script>
+</body>
+</html>
+`;
+/** No validator: it would be another host's. The key that a reader gives stays in the page's memory. */
+const SCRIPT = `SwaggerUIBundle({
+  url: '/openapi.json',
+  dom_id: '#reference',
+  deepLinking: true,
+  persistAuthorization: false,
+  validatorUrl: null,
+});
+`;
+
+interface Asset {
+  type: string;
+  body: string;
+  etag: string;
+}
+
+const asset = (type: string, body: string): Asset => {
+  return { type, body, etag: `"${createHash('sha256').update(body).digest('base64url')}"` };
+};
+const ofSwaggerUi = (type: string, name: string) =>
+  asset(type, readFileSync(fileURLToPath(import.meta.resolve(`swagger-ui-dist/${name}`)), 'utf8'));
+
+/** What the page is made of, by the name that it is loaded under; read when it is first asked for. */
+let assets: Record<string, Asset> | undefined;
+const readAssets = () =>
+  (assets ??= {
+    'swagger-ui.css': ofSwaggerUi('text/css', 'swagger-ui.css'),
+    'swagger-ui-bundle.js': ofSwaggerUi('text/javascript', 'swagger-ui-bundle.js'),
+    'reference.js': asset('text/javascript', SCRIPT),
+  });
+
+/** `/openapi.json`, and `/docs`: a page to read it and to try it, of Swagger UI, from this host alone. */
+export function createReference(publicUrl: string) {
+  const app = new Hono<{ Variables: { context: Context } }>();
+  app.use('/openapi.json', compress());
+  app.get('/openapi.json', (c) => {
+    const headers = { 'Content-Type': 'application/json; charset=UTF-8', ...commonHeaders(c.get('context')) };
+    return c.body(readDocument(), 200, headers);
+  });
+  app.get(DOCS, (c) => c.html(PAGE, 200, { ...pageHeaders(publicUrl), ...commonHeaders(c.get('context')) }));
+  app.use(`${DOCS}/*`, compress());
+  app.get(`${DOCS}/:name`, (c) => {
+    const found = readAssets()[c.req.param('name')];
+    if (!found) throw fault('NOT_FOUND', { message: 'There is nothing at this address' });
+    const headers = {
+      ...commonHeaders(c.get('context')),
+      'Cache-Control': 'public, max-age=3600',
+      'Content-Type': `${found.type}; charset=UTF-8`,
+      ETag: found.etag,
+    };
+    return c.body(found.body, 200, headers);
+  });
+  for (const path of ['/openapi.json', DOCS, `${DOCS}/:name`]) {
+    app.all(path, () => {
+      throw fault('METHOD_NOT_SUPPORTED', { headers: { Allow: 'GET, HEAD' } });
+    });
+  }
+  return app;
+}

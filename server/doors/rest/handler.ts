@@ -1,0 +1,94 @@
+import { getTRPCErrorFromUnknown, type TRPCError } from '@trpc/server';
+import { readJson } from '../../http/body.ts';
+import { badRequest } from '../../http/errors.ts';
+import { callProcedure } from '../../procedures/call.ts';
+import type { Context } from '../../procedures/context.ts';
+import { toAnswer, toErrorAnswer } from '../answer.ts';
+import type { Route } from './routes.ts';
+
+export interface RestCall {
+  route: Route;
+  request: Request;
+  /** The path's `{id}`. */
+  id: string | undefined;
+  context: Context;
+  onError(error: TRPCError): void;
+}
+
+/** Answers a REST request by calling its procedure, which also decides when the body is read: for valid keys only. */
+export async function answerRest({ route, request, id, context, onError }: RestCall): Promise<Response> {
+  let input: Promise<unknown> | undefined;
+  try {
+    const result = await callProcedure({
+      path: route.procedure,
+      type: route.method === 'GET' ? 'query' : 'mutation',
+      ctx: context,
+      getRawInput: () => (input ??= readInput({ route, request, id })),
+    });
+    return toAnswer(result, context, route);
+  } catch (cause) {
+    const error = getTRPCErrorFromUnknown(cause);
+    onError(error);
+    return toErrorAnswer(error, context);
+  }
+}
+
+/** The fields of a procedure's input, wherever they stand: in the body, the query, the path, a header. */
+async function readInput({ route, request, id }: Pick<RestCall, 'route' | 'request' | 'id'>) {
+  let body = (route.method === 'GET' ? undefined : await readJson(request)) ?? {};
+  if (Array.isArray(body) && route.arrayField) body = { [route.arrayField]: body };
+  if (typeof body !== 'object' || Array.isArray(body)) throw badRequest('The body must be a JSON object');
+  const input: Record<string, unknown> = { ...body };
+  const add = (name: string, value: unknown, where: string) => {
+    if (Object.hasOwn(input, name) && input[name] !== value) throw badRequest(`Differs from ${where}`, [name]);
+    input[name] = value;
+  };
+  for (const [name, value] of Object.entries(readQuery(request.url))) {
+    // What is to be kept does not belong in an address, which proxies log.
+    if (WITH_BODY.has(route.method) && !IN_ANY_QUERY.has(name)) throw badRequest('Send this in the body', [name]);
+    add(name, value, 'the one in the query');
+  }
+  if (id !== undefined) add('id', id, 'the id in the path');
+  const expectedVersion = route.isConditional ? readIfMatch(request.headers.get('if-match')) : undefined;
+  if (expectedVersion !== undefined) add('expectedVersion', expectedVersion, 'If-Match');
+  return input;
+}
+
+const WITH_BODY = new Set<Route['method']>(['POST', 'PATCH']);
+const IN_ANY_QUERY = new Set(['organizationId', 'expectedVersion']);
+
+/** The parameters that are not text. What is not of their form goes on as text, for the procedure to refuse. */
+const parsers = new Map<string, (text: string) => unknown>([
+  ['limit', (text) => (/^-?\d{1,15}$/.test(text) ? Number(text) : text)],
+  ['expectedVersion', (text) => (/^\d{1,15}$/.test(text) ? Number(text) : text)],
+  ['includeDeleted', (text) => (text === 'true' ? true : text === 'false' ? false : text)],
+]);
+
+function readQuery(url: string): Record<string, unknown> {
+  const start = url.indexOf('?');
+  if (start === -1) return {};
+  const query: Record<string, unknown> = {};
+  const parameters = new URLSearchParams(url.slice(start));
+  for (const name of new Set(parameters.keys())) {
+    const values = parameters.getAll(name);
+    const [value = ''] = values;
+    query[name] = values.length > 1 ? values : (parsers.get(name)?.(value) ?? value);
+  }
+  return query;
+}
+
+/**
+ * The version in an `If-Match` (RFC 9110, section 13.1.1); `undefined` for none, or for `*`. An entity tag that is none of
+ * ours matches no version, and a list of tags is not offered.
+ */
+function readIfMatch(header: string | null): number | undefined {
+  const value = header?.trim();
+  if (value === undefined || value === '*') return undefined;
+  const version = /^("?)(\d{1,9})\1$/.exec(value)?.[2];
+  if (version !== undefined) return Number(version);
+  if (/^(W\/)?"[^"]*"$/.test(value)) return NO_VERSION;
+  throw badRequest('Not one entity tag, such as "3"', ['If-Match']);
+}
+
+/** Versions begin with 1. */
+const NO_VERSION = 0;

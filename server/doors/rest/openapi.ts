@@ -1,0 +1,194 @@
+import { z } from 'zod';
+import { createDocument, type ZodOpenApiOperationObject, type ZodOpenApiResponseObject } from 'zod-openapi';
+import { ApiKey } from '../../../shared/apiKeys.ts';
+import { AuditEntry } from '../../../shared/audit.ts';
+import { Contact, ContactInput, UpsertResult } from '../../../shared/contacts.ts';
+import { documentedAs } from '../../../shared/documentedAs.ts';
+import { ErrorEnvelope } from '../../../shared/errors.ts';
+import { KEY_PREFIX } from '../../../shared/keyFormat.ts';
+import { appRouter } from '../../procedures/router.ts';
+import { represent } from '../schemas.ts';
+import { version } from '../version.ts';
+import { COMMON_HEADERS, errorResponses, RATE_HEADERS, textHeader } from './errorResponses.ts';
+import { CONTACT } from './examples.ts';
+import { type Operation, operations } from './operations.ts';
+import { type Route, routes } from './routes.ts';
+
+const DESCRIPTION = `An organization's contacts, and the API keys by which programs and agents reach them.
+
+Answers are \`{"success":true,"data":…}\`; a list adds \`nextCursor\`. Errors are
+\`{"success":false,"error":"…","details":{…}}\`, without \`details\` where there are none. Dates are ISO 8601 in UTC. An
+input field that does not exist is refused. \`HEAD\` works wherever \`GET\` does.
+
+The same procedures are at \`/trpc\` (tRPC, superjson) and at \`/mcp\` (Model Context Protocol), with the same key.`;
+
+/** The service's REST routes in OpenAPI 3.1, made from the table of routes and the schemas of their procedures. */
+export function createOpenApi() {
+  return createDocument(
+    {
+      openapi: '3.1.0',
+      info: { title: 'Introzy API', version, description: DESCRIPTION, license: { name: 'Proprietary', url: '/' } },
+      servers: [{ url: '/', description: 'This service' }],
+      tags: [
+        { name: 'Contacts', description: 'The contacts of the organization' },
+        { name: 'API keys', description: 'Their life: issued, rotated, revoked' },
+        { name: 'Organization', description: 'The organization, and what was done in it' },
+        { name: 'Service', description: 'For whoever runs it' },
+      ],
+      security: [{ apiKey: [] }],
+      paths: {
+        ...Object.fromEntries(
+          [...Map.groupBy(routes, ({ path }) => path)].map(([path, some]) => [
+            path,
+            Object.fromEntries(some.map((route) => [route.method.toLowerCase(), toOperation(route)])),
+          ]),
+        ),
+        '/livez': { get: probe('isAlive', 'Whether the process lives', { status: 'alive' }) },
+        '/readyz': {
+          get: probe('isReady', 'Whether it can serve: the database answers, and the service is not about to end', {
+            status: 'ready',
+          }),
+        },
+      },
+      components: {
+        schemas: {
+          ...{ Contact, UpsertResult, ApiKey, AuditEntry, Error: ErrorEnvelope },
+          ContactInput: ContactInput.meta({ unusedIO: 'input' }),
+        },
+        securitySchemes: {
+          apiKey: {
+            type: 'http',
+            scheme: 'bearer',
+            description: `An API key, \`${KEY_PREFIX}\` and 64 hexadecimal characters: in the \`Authorization\` header and nowhere else.`,
+          },
+        },
+      },
+    },
+    { override, allowEmptySchema: { custom: true } },
+  );
+}
+
+type Overridden = Parameters<NonNullable<NonNullable<Parameters<typeof createDocument>[1]>['override']>>[0];
+
+/** A row that is none fails alone, and leaves the request valid. */
+const UPSERT_ROW = {
+  anyOf: [{ $ref: '#/components/schemas/ContactInput' }, { description: 'Anything else: the row fails, alone' }],
+};
+
+/** What zod cannot say itself: what goes out as text, and schemas that only code can check. */
+function override({ zodSchema, jsonSchema, io }: Overridden) {
+  const documented = documentedAs(zodSchema);
+  if (documented === ContactInput) Object.assign(jsonSchema, UPSERT_ROW);
+  else if (documented)
+    Object.assign(jsonSchema, z.toJSONSchema(documented, { io }), { $schema: undefined, anyOf: undefined });
+  represent({ zodSchema, jsonSchema });
+  // The format says as much.
+  if (jsonSchema.format === 'uuid' || jsonSchema.format === 'date-time') delete jsonSchema.pattern;
+}
+
+/** What tRPC keeps of a procedure's schemas. */
+interface Schemas {
+  inputs: [z.ZodType];
+  output: z.ZodType;
+}
+const procedures = appRouter._def.procedures as unknown as Record<string, { _def: Schemas }>;
+
+function toOperation(route: Route): ZodOpenApiOperationObject {
+  const operation = operations[route.procedure];
+  const schemas = procedures[route.procedure]?._def;
+  if (!operation || !schemas) throw new Error(`There are no words for ${route.procedure}`);
+  const { tag, summary, description, scope, errors = [] } = operation;
+  const words = [description, scope ? `Scope: \`${scope}\`.` : 'Any key will do.'];
+  const hasBody = route.method === 'POST' || route.method === 'PATCH';
+  const ofBody = hasBody ? ([413, 415] as const) : [];
+  const statuses = [400, 401, 403, 405, ...errors, ...ofBody, 429, 431, 500, 503] as const;
+  return {
+    operationId: route.procedure.replaceAll('.', '-'),
+    tags: [tag],
+    summary,
+    description: words.filter(Boolean).join(' '),
+    ...requestOf(route, { input: objectOf(schemas.inputs[0]), operation, hasBody }),
+    responses: {
+      [route.status ?? 200]: successOf(route, schemas.output, operation),
+      ...Object.fromEntries(statuses.map((status) => [status, errorResponses[status]])),
+    },
+  };
+}
+
+/** The object in a schema that may be left out. */
+function objectOf(schema: z.ZodType): z.ZodObject {
+  const { def } = schema._zod as unknown as { def: { innerType?: z.ZodType } };
+  return def.innerType ? objectOf(def.innerType) : (schema as z.ZodObject);
+}
+
+interface Request {
+  input: z.ZodObject;
+  operation: Operation;
+  hasBody: boolean;
+}
+
+/** Where a procedure's input goes. `organizationId` is left out: it is the key's own, and any other is refused. */
+function requestOf(route: Route, { input, operation, hasBody }: Request): Partial<ZodOpenApiOperationObject> {
+  const { organizationId: _, id, expectedVersion, ...shape } = input.shape;
+  const path = id && z.object({ id });
+  const header =
+    route.isConditional &&
+    z.object({ 'If-Match': z.string().optional().meta({ description: 'An ETag', example: '"3"' }) });
+  const more = hasBody && expectedVersion ? { ...shape, expectedVersion } : shape;
+  const fields = z.strictObject(hasBody ? more : { ...more, ...(expectedVersion && { expectedVersion }) });
+  const isEmpty = Object.keys(fields.shape).length === 0;
+  return {
+    requestParams: { ...(path && { path }), ...(header && { header }), ...(!hasBody && !isEmpty && { query: fields }) },
+    ...(hasBody &&
+      !isEmpty && {
+        requestBody: {
+          required: !fields.safeParse({}).success,
+          content: { 'application/json': { schema: fields, ...(operation.body && { example: operation.body }) } },
+        },
+      }),
+  };
+}
+
+function successOf(route: Route, output: z.ZodType, { summary, result }: Operation): ZodOpenApiResponseObject {
+  const { items, nextCursor } = objectOf(documentedAs(output) ?? output).shape;
+  const isPage = items !== undefined;
+  const schema = z.object({
+    success: z.literal(true),
+    ...(isPage ? { data: items, nextCursor: nextCursor as z.ZodType } : { data: output }),
+  });
+  const page = result as { items: unknown; nextCursor: unknown };
+  const example = isPage
+    ? { success: true, data: page.items, nextCursor: page.nextCursor }
+    : { success: true, data: result };
+  return {
+    description: summary,
+    headers: {
+      ...COMMON_HEADERS,
+      ...RATE_HEADERS,
+      ...(route.hasVersion && { ETag: textHeader('The version, for `If-Match`', '"1"') }),
+      ...(route.location && { Location: textHeader('Where it is', route.location(CONTACT.id)) }),
+    },
+    content: { 'application/json': { schema, example } },
+  };
+}
+
+function probe(operationId: string, summary: string, data: { status: string }): ZodOpenApiOperationObject {
+  const schema = z.object({ success: z.literal(true), data: z.object({ status: z.literal(data.status) }) });
+  return {
+    operationId,
+    tags: ['Service'],
+    summary,
+    security: [],
+    responses: {
+      200: {
+        description: summary,
+        headers: COMMON_HEADERS,
+        content: { 'application/json': { schema, example: { success: true, data } } },
+      },
+      405: errorResponses[405],
+      431: errorResponses[431],
+      500: errorResponses[500],
+      ...(operationId === 'isReady' && { 503: errorResponses[503] }),
+    },
+  };
+}

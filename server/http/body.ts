@@ -1,0 +1,59 @@
+import { TRPCError } from '@trpc/server';
+import { isDeeperThan, JSON_DEPTH } from '../../shared/jsonDepth.ts';
+import { badRequest, fault } from './errors.ts';
+
+/** Bytes of a request's body at most. */
+export const BODY_LIMIT = 1_048_576;
+
+/** Throws unless the content type is JSON in UTF-8, which no HTML form can send, and not compressed. */
+export function requireJson(headers: Headers) {
+  if (headers.has('content-encoding')) throw fault('UNSUPPORTED_MEDIA_TYPE');
+  const [type, ...parameters] = (headers.get('content-type') ?? '').toLowerCase().split(';');
+  const charset = parameters.map((parameter) => parameter.trim()).find((parameter) => parameter.startsWith('charset='));
+  const isUtf8 = charset === undefined || /^charset="?utf-?8"?$/.test(charset);
+  if (type?.trim() !== 'application/json' || !isUtf8) throw fault('UNSUPPORTED_MEDIA_TYPE');
+}
+
+/** Reads a body as text, of `BODY_LIMIT` bytes at most. Throws where it is larger, or not UTF-8. */
+export async function readText(request: Request): Promise<string> {
+  if (Number(request.headers.get('content-length') ?? 0) > BODY_LIMIT) throw fault('PAYLOAD_TOO_LARGE');
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  try {
+    for await (const chunk of request.body ?? []) {
+      size += chunk.length;
+      if (size > BODY_LIMIT) throw fault('PAYLOAD_TOO_LARGE');
+      chunks.push(chunk);
+    }
+  } catch (error) {
+    if (error instanceof TRPCError) throw error;
+    throw badRequest('The request broke off before its end');
+  }
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(Buffer.concat(chunks));
+  } catch {
+    throw badRequest('The body is not UTF-8');
+  }
+}
+
+/** A body's JSON; `undefined` where there is no body. */
+export async function readJson(request: Request): Promise<unknown> {
+  const hasType = request.headers.has('content-type');
+  if (hasType) requireJson(request.headers);
+  const text = await readText(request);
+  if (text === '') return undefined;
+  if (!hasType) throw fault('UNSUPPORTED_MEDIA_TYPE');
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    throw badRequest('The body is not valid JSON');
+  }
+  refuseDeep(value);
+  return value;
+}
+
+/** Throws where JSON nests too deep. */
+export function refuseDeep(value: unknown) {
+  if (isDeeperThan(value, JSON_DEPTH)) throw badRequest(`The body nests deeper than ${JSON_DEPTH}`);
+}

@@ -1,0 +1,31 @@
+import type { TRPCError } from '@trpc/server';
+import { requireJson } from './body.ts';
+import { fault } from './errors.ts';
+
+const SAFE_METHODS = new Set(['GET', 'HEAD']);
+
+/**
+ * What is wrong with a request that a cookie goes with, if anything: one that may change something is JSON, which no form
+ * can send, and comes from a page of this very origin. Browsers say where from, and scripts cannot (Fetch standard:
+ * `Origin` and `Sec-Fetch-Site` are forbidden request-headers).
+ */
+export function findForgery(request: Request, publicUrl: string): TRPCError | undefined {
+  if (SAFE_METHODS.has(request.method)) return undefined;
+  const { headers } = request;
+  const site = headers.get('sec-fetch-site') ?? 'same-origin';
+  if (site !== 'same-origin' || !ownOrigins(request, publicUrl).includes(headers.get('origin') ?? '')) {
+    return fault('FORBIDDEN', { details: { reason: 'The request does not come from a page of this service' } });
+  }
+  try {
+    requireJson(headers);
+    return undefined;
+  } catch (error) {
+    return error as TRPCError;
+  }
+}
+
+/** The origin that others call the service by, and the one that this request was sent to. */
+export function ownOrigins(request: Request, publicUrl: string): string[] {
+  const { origin, protocol } = new URL(publicUrl);
+  return [origin, `${protocol}//${new URL(request.url).host}`];
+}

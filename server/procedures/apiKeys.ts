@@ -1,0 +1,121 @@
+import type { Tenant } from '../../db/admission.ts';
+import {
+  getApiKey,
+  insertApiKey,
+  listApiKeys,
+  type NewSecret,
+  renameApiKey,
+  revokeApiKey,
+  rotateApiKey,
+} from '../../db/apiKeys.ts';
+import { listKeyPlaces } from '../../db/keyUse.ts';
+import { toPage } from '../../db/page.ts';
+import {
+  ApiKey,
+  ApiKeyIssueRequest,
+  ApiKeyListRequest,
+  ApiKeyPage,
+  ApiKeyPlaces,
+  ApiKeyRenameRequest,
+  ApiKeyRequest,
+  ApiKeyRotateRequest,
+  CurrentKeyRequest,
+  IssuedKey,
+} from '../../shared/apiKeys.ts';
+import { type KeySecrets, mintKey } from '../auth/keySecret.ts';
+import type { Identity } from '../auth/principal.ts';
+import { fault, insufficientScope, settle } from '../http/errors.ts';
+import { issuerInSight, keyProcedure, ownKeysProcedure, requireScopes, router, scopedProcedure } from './procedure.ts';
+
+export const apiKeysRouter = router({
+  current: keyProcedure
+    .input(CurrentKeyRequest)
+    .output(ApiKey)
+    .query(async ({ ctx: { tenant, organizationId, identity } }) =>
+      settle(await getApiKey(tenant, { organizationId, id: requireKey(identity) }), 'API key'),
+    ),
+
+  list: ownKeysProcedure
+    .input(ApiKeyListRequest)
+    .output(ApiKeyPage)
+    .query(async ({ ctx: { tenant, organizationId, granted: own }, input: { limit, cursor, createdBy } }) => {
+      if (own !== undefined && createdBy !== undefined && createdBy !== own) return { items: [], nextCursor: null };
+      const query = { organizationId, limit, from: cursor, createdBy: own ?? createdBy };
+      return toPage(await listApiKeys(tenant, query), limit);
+    }),
+
+  get: ownKeysProcedure
+    .input(ApiKeyRequest)
+    .output(ApiKey)
+    .query(({ ctx, input: { id } }) => getInSight(ctx, id)),
+
+  places: ownKeysProcedure
+    .input(ApiKeyRequest)
+    .output(ApiKeyPlaces)
+    .query(async ({ ctx, input: { id } }) => {
+      await getInSight(ctx, id);
+      const { tenant, organizationId } = ctx;
+      return { places: await listKeyPlaces(tenant, { organizationId, id }) };
+    }),
+
+  issue: scopedProcedure('keys:manage')
+    .input(ApiKeyIssueRequest)
+    .output(IssuedKey)
+    .mutation(async ({ ctx: { deps, tenant, organizationId, identity }, input: { name, scopes, expiresInDays } }) => {
+      requireScopes(identity, scopes);
+      const { key, secret } = newSecret(deps.keySecrets, expiresInDays);
+      const issuedBy = identity.who;
+      return { key, apiKey: await insertApiKey(tenant, { organizationId, name, scopes, issuedBy, secret }) };
+    }),
+
+  rename: scopedProcedure('keys:manage')
+    .input(ApiKeyRenameRequest)
+    .output(ApiKey)
+    .mutation(async ({ ctx: { tenant, organizationId }, input: { id, name } }) =>
+      settle(await renameApiKey(tenant, { organizationId, id, name }), 'API key'),
+    ),
+
+  rotate: scopedProcedure('keys:manage')
+    .input(ApiKeyRotateRequest)
+    .output(IssuedKey)
+    .mutation(async ({ ctx: { deps, tenant, organizationId, identity }, input: { id, graceHours, expiresInDays } }) => {
+      const { key, secret } = newSecret(deps.keySecrets, expiresInDays);
+      const rotation = { organizationId, id, scopes: identity.scopes, graceHours, secret };
+      return { key, apiKey: settle(await rotateApiKey(tenant, rotation), 'API key') };
+    }),
+
+  revoke: keyProcedure
+    .input(ApiKeyRequest)
+    .output(ApiKey)
+    .mutation(async ({ ctx, input: { id } }) => {
+      const { tenant, organizationId, identity } = ctx;
+      if (id !== identity.who.id && issuerInSight(identity) !== undefined) await getInSight(ctx, id);
+      return settle(await revokeApiKey(tenant, { organizationId, id }), 'API key');
+    }),
+});
+
+interface InSight {
+  tenant: Tenant;
+  organizationId: string;
+  identity: Identity;
+}
+
+/** A key that the caller may deal with. Who issued it never changes. */
+async function getInSight({ tenant, organizationId, identity }: InSight, id: string): Promise<ApiKey> {
+  const issuer = issuerInSight(identity);
+  const apiKey = settle(await getApiKey(tenant, { organizationId, id }), 'API key');
+  if (issuer !== undefined && apiKey.createdBy.id !== issuer) throw insufficientScope(['keys:manage'], 'Your role');
+  return apiKey;
+}
+
+/** The id of the key that calls; a person has none. */
+function requireKey({ who }: Identity): string {
+  if (who.type === 'key') return who.id;
+  throw fault('NOT_FOUND', { message: 'You are signed in, and call with no API key' });
+}
+
+/** Mints a secret for a key: the one to hand out, and the one to keep. */
+function newSecret(secrets: KeySecrets, expiresInDays: number): { key: string; secret: NewSecret } {
+  const { key, ...kept } = mintKey(secrets);
+  return { key, secret: { ...kept, expiresInDays } };
+}

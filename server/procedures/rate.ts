@@ -1,0 +1,30 @@
+import { RateLimiterRes } from 'rate-limiter-flexible';
+import type { Principal } from '../auth/principal.ts';
+import { fault, outOfReach } from '../http/errors.ts';
+import type { Context } from './context.ts';
+
+/** Counts `calls`, and throws where they are too many; a batch makes as many calls as it has. */
+export async function countCall(
+  { deps: { rateLimiter }, seen }: Context,
+  { countedAs }: Principal,
+  calls = 1,
+): Promise<void> {
+  const used = await rateLimiter.consume(countedAs, calls).catch((rejection: unknown) => {
+    if (rejection instanceof RateLimiterRes) return rejection;
+    throw outOfReach(rejection);
+  });
+  const { points: limit, duration: window } = rateLimiter;
+  const reset = Math.max(Math.ceil(used.msBeforeNext / 1000), 1);
+  seen.rate = { limit, window, remaining: used.remainingPoints, reset };
+  if (used.consumedPoints > limit) throw fault('TOO_MANY_REQUESTS', { headers: { 'Retry-After': String(reset) } });
+}
+
+/** A call that the database refused is not the key's, nor is the state of its rate for the caller to see. */
+export async function dropCount({ deps: { rateLimiter, log }, seen }: Context, principal: Principal): Promise<void> {
+  const { identity, countedAs, refuse } = principal;
+  refuse();
+  delete seen.rate;
+  const { id } = identity.who;
+  if (countedAs !== id) return;
+  await rateLimiter.reward(id).catch((error: unknown) => log.warn({ err: error, id }, 'a refused call stays counted'));
+}

@@ -1,0 +1,13 @@
+import { getCurrentSession } from '../../db/people.ts';
+import { CurrentSession, CurrentSessionRequest } from '../../shared/people.ts';
+import { settle } from '../http/errors.ts';
+import { personProcedure, router } from './procedure.ts';
+
+export const sessionRouter = router({
+  current: personProcedure
+    .input(CurrentSessionRequest)
+    .output(CurrentSession)
+    .query(async ({ ctx: { tenant, organizationId, granted } }) =>
+      settle(await getCurrentSession(tenant, { organizationId, userId: granted.id }), 'member'),
+    ),
+});

@@ -1,0 +1,127 @@
+import { randomUUID } from 'node:crypto';
+import { createServer, type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
+import { getRequestListener, RequestError } from '@hono/node-server';
+import type { Logger } from 'pino';
+import { CONNECTION_ERRORS, ERRORS, type ErrorDetails } from '../../shared/errors.ts';
+import type { createApp } from '../doors/app.ts';
+import { type Config, ConfigError } from './config.ts';
+
+/** Milliseconds for a request's headers, for all of it, and that an idle connection stays open. */
+const TIMEOUTS = { headersTimeout: 10_000, requestTimeout: 30_000, keepAliveTimeout: 72_000 } as const;
+const MAX_CONNECTIONS = 10_000;
+/** Milliseconds that the listener stays open after the drain begins, for a balancer to see /readyz turn. */
+const NOTICE = 1_000;
+/** Milliseconds that open requests may take from then on; what the service has to record after them comes on top. */
+const GRACE = 6_000;
+
+export interface Listener {
+  port: number;
+  /** Stops taking connections, and ends once every open request is answered, or has had its time. */
+  drain(): Promise<void>;
+}
+
+interface ListenOptions extends Pick<Config, 'host' | 'port'> {
+  log: Logger;
+}
+
+/** Serves `app` over HTTP. */
+export async function listen(app: ReturnType<typeof createApp>, { host, port, log }: ListenOptions): Promise<Listener> {
+  // How often Node looks for connections that are over their time; half a minute unless told. A missing Host is answered
+  // below, as Node's own answer has no body.
+  const options = { ...TIMEOUTS, connectionsCheckingInterval: 1_000, requireHostHeader: false };
+  const server = createServer(options, getRequestListener(app.fetch, { errorHandler: answerRequestError(log) }));
+  server.maxConnections = MAX_CONNECTIONS;
+  server.on('clientError', answerClientError(log));
+  server.on('checkExpectation', answerExpectation(log));
+  let isDraining = false;
+  server.on('request', (_request, response) => {
+    if (isDraining) response.setHeader('Connection', 'close');
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', ({ code = '', message }: NodeJS.ErrnoException) =>
+      reject(new ConfigError(`It cannot listen at ${host}, port ${port}: ${LISTEN_ERRORS[code] ?? message}.`)),
+    );
+    server.listen(port, host, resolve);
+  });
+
+  return {
+    port: (server.address() as AddressInfo).port,
+    async drain() {
+      isDraining = true;
+      await new Promise((resolve) => setTimeout(resolve, NOTICE));
+      const closed = new Promise((resolve) => server.close(resolve));
+      // A connection whose request was open when the drain began stays open after its answer: for minutes.
+      const sweep = setInterval(() => server.closeIdleConnections(), 50);
+      const cut = setTimeout(() => server.closeAllConnections(), GRACE);
+      await closed;
+      clearInterval(sweep);
+      clearTimeout(cut);
+    },
+  };
+}
+
+const LISTEN_ERRORS: Record<string, string> = {
+  EADDRINUSE: 'another program listens there. Stop it, or set PORT to another port',
+  EACCES: 'this user may not. Set PORT to one above 1023',
+  EADDRNOTAVAIL: 'the address is not one of this machine’s. Set HOST to 127.0.0.1, or to 0.0.0.0 for all of them',
+  ENOTFOUND: 'there is no such host. Set HOST to 127.0.0.1, or to 0.0.0.0 for all addresses of this machine',
+};
+
+/** An answer that the app has no part in, and its line in the log. */
+function ownAnswer(log: Logger, { status, error, details, cause }: OwnAnswer) {
+  const requestId = randomUUID();
+  if (status >= 500) log.error({ requestId, err: cause });
+  log.info({ requestId, status, reason: (cause as NodeJS.ErrnoException | undefined)?.code });
+  const headers = {
+    'Content-Type': 'application/json; charset=UTF-8',
+    'Cache-Control': 'no-store',
+    'X-Request-Id': requestId,
+  };
+  return { status, headers, body: JSON.stringify({ success: false, error, details }) };
+}
+
+interface OwnAnswer {
+  status: number;
+  error: string;
+  details?: ErrorDetails | undefined;
+  cause?: unknown;
+}
+
+/** Answers a request whose Host or target is none: it never reaches the app. */
+const answerRequestError = (log: Logger) => (cause: unknown) => {
+  const isCallers = cause instanceof RequestError;
+  const { status, message } = ERRORS[isCallers ? 'BAD_REQUEST' : 'INTERNAL_SERVER_ERROR'];
+  const details = isCallers ? { issues: [{ path: ['Host'], message: cause.message }] } : undefined;
+  const { body, headers } = ownAnswer(log, { status, error: message, details, cause });
+  return new Response(body, { status, headers });
+};
+
+/** Answers a request that expects what nobody promised (RFC 9110, section 10.1.1). */
+const answerExpectation = (log: Logger) => (_: IncomingMessage, response: ServerResponse) => {
+  const { status, message: error } = CONNECTION_ERRORS.EXPECTATION_FAILED;
+  const { headers, body } = ownAnswer(log, { status, error });
+  response.writeHead(status, { ...headers, Connection: 'close' }).end(body);
+};
+
+const CLIENT_ERRORS: Record<string, keyof typeof CONNECTION_ERRORS> = {
+  HPE_HEADER_OVERFLOW: 'HEADERS_TOO_LARGE',
+  ERR_HTTP_REQUEST_TIMEOUT: 'TIMEOUT',
+};
+
+/** Answers what is no HTTP request, and therefore never reaches the app. */
+const answerClientError = (log: Logger) => (cause: Error & { code?: string }, socket: Socket) => {
+  if (cause.code === 'ECONNRESET' || !socket.writable) return socket.destroy();
+  const { status, message: error } = CONNECTION_ERRORS[CLIENT_ERRORS[cause.code ?? ''] ?? 'NOT_HTTP'];
+  const { headers, body } = ownAnswer(log, { status, error, cause });
+  socket.end(
+    [
+      `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
+      ...Object.entries(headers).map((header) => header.join(': ')),
+      `Content-Length: ${Buffer.byteLength(body)}`,
+      'Connection: close',
+      '',
+      body,
+    ].join('\r\n'),
+  );
+};

@@ -1,0 +1,105 @@
+import { randomBytes } from 'node:crypto';
+import { hashPassword } from 'better-auth/crypto';
+import { insertUser } from '../../db/accounts.ts';
+import { enterAsOperator, type Tenant } from '../../db/admission.ts';
+import { type IssuedBy, insertApiKey } from '../../db/apiKeys.ts';
+import { upsertContacts } from '../../db/contactUpsert.ts';
+import { insertMember } from '../../db/members.ts';
+import type { Database } from '../../db/open.ts';
+import { insertOrganization } from '../../db/organizations.ts';
+import type { IssuedKey, Scope } from '../../shared/apiKeys.ts';
+import type { ContactInput } from '../../shared/contacts.ts';
+import { EXPIRY_DAYS, SCOPES } from '../../shared/keyFormat.ts';
+import type { Organization } from '../../shared/organizations.ts';
+import { type KeySecrets, mintKey } from '../auth/keySecret.ts';
+
+interface NewKey {
+  organizationId: string;
+  name: string;
+  scopes?: Scope[];
+  expiresInDays?: number;
+  issuedBy: IssuedBy;
+}
+
+/** Issues a key on the operator's word. */
+export async function issueKey(db: Tenant, keySecrets: KeySecrets, newKey: NewKey): Promise<IssuedKey> {
+  const { key, ...kept } = mintKey(keySecrets);
+  const { scopes = [...SCOPES], expiresInDays = EXPIRY_DAYS.default } = newKey;
+  const apiKey = await insertApiKey(db, { ...newKey, scopes, secret: { ...kept, expiresInDays } });
+  return { key, apiKey };
+}
+
+export interface NewOrganization {
+  name: string;
+  /** Its owner's. */
+  email: string;
+  /** The owner's, if they have no account yet; without one they set it by its reset. */
+  password?: string;
+  contacts?: readonly ContactInput[];
+}
+
+/**
+ * Makes an organization, its owner, a first key with all scopes and its first contacts, all of it or nothing; `undefined`
+ * where the name is taken.
+ */
+export async function setUpOrganization(
+  db: Database,
+  keySecrets: KeySecrets,
+  { name, email, password, contacts = [] }: NewOrganization,
+): Promise<NewlySetUp | undefined> {
+  const passwordHash = password === undefined ? undefined : await hashPassword(password);
+  return await db.root.transaction().execute(async (trx) => {
+    const organization = await insertOrganization(trx, name);
+    if (!organization) return undefined;
+    const { id: organizationId } = organization;
+    const owner = await insertUser(trx, { email, passwordHash });
+    await enterAsOperator(trx, db, organizationId);
+    await insertMember(trx, { organizationId, userId: owner.id, role: 'owner' });
+    const issuedBy = { type: 'person', id: owner.id } as const;
+    const issued = await issueKey(trx, keySecrets, { organizationId, name: 'First key', issuedBy });
+    const rows = contacts.map((input, index) => ({ index, input }));
+    if (rows.length > 0) await upsertContacts(trx, { organizationId, rows });
+    return { organization, issued, isNewOwner: owner.isNew };
+  });
+}
+
+export interface NewlySetUp {
+  organization: Organization;
+  issued: IssuedKey;
+  /** False where the owner had an account, and keeps its password. */
+  isNewOwner: boolean;
+}
+
+/** A password to begin with: 20 characters of base64url, 120 bits. */
+export const generatePassword = () => randomBytes(15).toString('base64url');
+
+/** A line for a shell that calls the service with a key. */
+export const curlLine = (key: string, address: string) => `curl -H 'Authorization: Bearer ${key}' ${address}`;
+
+/** A few contacts to try things with. */
+export const sampleContacts: readonly ContactInput[] = [
+  {
+    name: 'Ada Lovelace',
+    email: 'ada@example.com',
+    company: 'Analytical Engines',
+    title: 'Programmer',
+    location: 'London',
+    tags: ['friend', 'mathematics'],
+  },
+  { name: 'Grace Hopper', email: 'grace@example.com', company: 'US Navy', title: 'Rear Admiral', tags: ['compilers'] },
+  {
+    name: 'Katherine Johnson',
+    email: 'katherine@example.com',
+    company: 'NASA',
+    title: 'Mathematician',
+    tags: ['mathematics'],
+  },
+  { name: 'Hedy Lamarr', email: 'hedy@example.com', title: 'Inventor', location: 'Vienna', phone: '+43 1 5550100' },
+  {
+    name: 'Alan Turing',
+    email: 'alan@example.com',
+    company: 'Bletchley Park',
+    notes: 'Met at the chess club.',
+    customFields: { introducedBy: 'Joan Clarke' },
+  },
+];
