@@ -1,7 +1,13 @@
+import type { TRPCClient } from '@trpc/client';
 import type { inferRouterError, inferRouterInputs, inferRouterOutputs } from '@trpc/server';
 import type { AppRouter } from '../server/procedures/router.ts';
 
-/** Every procedure that a key may call, and how; the others are for people, who sign in. */
+/** The router's table of calls: `Calls['keys']['list']` is `{ query(…) }`. */
+type Calls = TRPCClient<AppRouter>;
+/** The groups of procedures for people, who sign in, and not for keys. */
+type ForPeople = 'session' | 'members';
+
+/** Every procedure that a key may call, and how. The compiler refuses a list that differs from the router. */
 export const PROCEDURES = {
   keys: {
     current: 'query',
@@ -24,7 +30,11 @@ export const PROCEDURES = {
   },
   audit: { list: 'query' },
   organization: { current: 'query' },
-} as const;
+} as const satisfies {
+  [Group in Exclude<keyof inferRouterInputs<AppRouter>, ForPeople>]: {
+    [Name in keyof Calls[Group]]: keyof Calls[Group][Name];
+  };
+};
 type Procedures = typeof PROCEDURES;
 
 type Whole = string | number | boolean | bigint | symbol | null | undefined | Date;

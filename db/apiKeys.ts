@@ -4,6 +4,7 @@ import type { ApiKey, Issuer, Scope } from '../shared/apiKeys.ts';
 import { inTransaction, type Tenant } from './admission.ts';
 import { KeyRefused } from './errors.ts';
 import type { Failure, Outcome } from './outcome.ts';
+import { type Page, toPage } from './page.ts';
 import { prepared } from './prepared.ts';
 
 /** A key's columns as the API shows them. The state is the database's judgement, by its own clock. */
@@ -43,25 +44,27 @@ export async function getApiKey(
 export interface ApiKeyQuery {
   organizationId: string;
   limit: number;
-  from?: string | undefined;
-  /** The id of the person or the key that issued them. */
+  /** The id of the page's first key. */
+  cursor?: string | undefined;
+  /** The id of the person or the key that issued the keys. */
   createdBy?: string | undefined;
 }
 
-/** Up to `limit` + 1 keys, newest first, from the one with the id `from` on. */
+/** A page of keys, newest first. */
 export async function listApiKeys(
   db: Tenant,
-  { organizationId, limit, from, createdBy }: ApiKeyQuery,
-): Promise<ApiKey[]> {
-  return await db
+  { organizationId, limit, cursor, createdBy }: ApiKeyQuery,
+): Promise<Page<ApiKey>> {
+  const rows = await db
     .selectFrom('api_keys')
     .select(columns)
     .where('organization_id', '=', organizationId)
-    .$if(from !== undefined, (query) => query.where('id', '<=', from as string))
+    .$if(cursor !== undefined, (query) => query.where('id', '<=', cursor as string))
     .$if(createdBy !== undefined, (query) => query.where('created_by_id', '=', createdBy as string))
     .orderBy('id', 'desc')
     .limit(limit + 1)
     .execute();
+  return toPage(rows, limit);
 }
 
 /** A secret as it is kept. */

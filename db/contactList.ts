@@ -1,8 +1,9 @@
 import { type RawBuilder, type SqlBool, sql } from 'kysely';
 import { MAX as LAST_ID } from 'uuid';
-import type { ContactPage } from '../shared/contacts.ts';
-import { decodeContact, encodedPage } from '../shared/encoded.ts';
-import { comparable, encodeCursor } from '../shared/text.ts';
+import type { Contact, ContactPage } from '../shared/contacts.ts';
+import { decodeDocument, encodedPage } from '../shared/encoded.ts';
+import { encodeCursor } from '../shared/paging.ts';
+import { comparable } from '../shared/text.ts';
 import type { Tenant } from './admission.ts';
 import { prepared } from './prepared.ts';
 import { searchable } from './wordBreaks.ts';
@@ -32,18 +33,18 @@ export async function listContacts(db: Tenant, query: ContactListQuery): Promise
   const isFiltered = patterns.length > 0 || query.tag !== undefined || query.updatedSince !== undefined;
 
   if (query.email !== undefined)
-    return toPage(await readFound(db, organizationId, foundByEmail(query, patterns)), limit);
+    return toContactPage(await readFound(db, organizationId, foundByEmail(query, patterns)), limit);
   if (!isFiltered) {
     const [page] = await readNewest(db, { organizationId, limit, cursor, includeDeleted });
-    return toPage(page as PageRow, limit);
+    return toContactPage(page as PageRow, limit);
   }
   for (let window = FIRST_WINDOW; window <= LAST_WINDOW; ) {
     const page = await readFound(db, organizationId, foundAmongNewest(query, { patterns, window }));
-    if (page.count > limit || page.scanned < window) return toPage(page, limit);
+    if (page.count > limit || page.scanned < window) return toContactPage(page, limit);
     // Twice as many as a page should take at the rate of this one.
     window *= Math.ceil((2 * (limit + 1)) / page.count);
   }
-  return toPage(await readFound(db, organizationId, foundByIndex(query, patterns)), limit);
+  return toContactPage(await readFound(db, organizationId, foundByIndex(query, patterns)), limit);
 }
 
 /** How many of the newest contacts are tried at first, and at most. */
@@ -58,12 +59,12 @@ interface PageRow {
 const SEPARATOR = ',\n';
 const pageRow = sql`string_agg(document, ${sql.lit(SEPARATOR)}) as documents, count(*)::int as count`;
 
-/** The page that begins with these; the contact beyond its limit is where the next one begins. */
-function toPage({ documents, count }: PageRow, limit: number): ContactPage {
+/** Makes a page out of up to `limit` + 1 documents: the surplus contact begins the next page. */
+function toContactPage({ documents, count }: PageRow, limit: number): ContactPage {
   const text = documents ?? '';
   if (count <= limit) return encodedPage(`[${text}]`, null);
   const end = text.lastIndexOf(SEPARATOR);
-  const { id } = decodeContact(text.slice(end + SEPARATOR.length));
+  const { id } = decodeDocument<Contact>(text.slice(end + SEPARATOR.length));
   return encodedPage(`[${text.slice(0, end)}]`, encodeCursor(id));
 }
 

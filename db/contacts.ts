@@ -1,7 +1,7 @@
 import { type Insertable, type RawBuilder, type SqlBool, sql, type Updateable } from 'kysely';
 import { v7 as uuidv7 } from 'uuid';
 import type { Contact, ContactInput, ContactUpdate } from '../shared/contacts.ts';
-import { decodeContact } from '../shared/encoded.ts';
+import { decodeDocument } from '../shared/encoded.ts';
 import { comparable } from '../shared/text.ts';
 import type { Tenant } from './admission.ts';
 import { isUniqueViolation } from './errors.ts';
@@ -27,7 +27,7 @@ const selectContact = prepared<ContactId, { document: string }>((db, parameter) 
 /** One contact that is not deleted. */
 export async function getContact(db: Tenant, { organizationId, id }: ContactId): Promise<Outcome<Contact>> {
   const [row] = await selectContact(db, { organizationId, id });
-  return row ? decodeContact(row.document) : await explainAbsence(db, { organizationId, id });
+  return row ? decodeDocument<Contact>(row.document) : await explainAbsence(db, { organizationId, id });
 }
 
 /** Adds a contact, unless its email is taken. */
@@ -42,7 +42,7 @@ export async function insertContact(
       .values({ ...columns, organization_id: organizationId, id: uuidv7() })
       .returning('document')
       .executeTakeFirstOrThrow();
-    return decodeContact(row.document);
+    return decodeDocument<Contact>(row.document);
   });
 }
 
@@ -69,7 +69,7 @@ export async function updateContact(
       .$if(expectedVersion !== undefined, (query) => query.where(isAtVersion(expectedVersion as number)))
       .returning('document')
       .executeTakeFirst();
-    return row ? decodeContact(row.document) : await explainAbsence(db, { organizationId, id });
+    return row ? decodeDocument<Contact>(row.document) : await explainAbsence(db, { organizationId, id });
   });
 }
 
@@ -86,7 +86,9 @@ export async function deleteContact(
     .$if(expectedVersion !== undefined, (query) => query.where(isAtVersion(expectedVersion as number)))
     .returning('document')
     .executeTakeFirst();
-  return row ? decodeContact(row.document) : await explainAbsence(db, { organizationId, id, includeDeleted: true });
+  return row
+    ? decodeDocument<Contact>(row.document)
+    : await explainAbsence(db, { organizationId, id, includeDeleted: true });
 }
 
 /** Undoes a deletion, unless the email was taken meanwhile. A contact that is not deleted stays as it is. */
@@ -100,7 +102,7 @@ export async function restoreContact(db: Tenant, { organizationId, id }: Contact
       .where('id', '=', id)
       .returning('document')
       .executeTakeFirst();
-    return row ? decodeContact(row.document) : await explainAbsence(db, { organizationId, id });
+    return row ? decodeDocument<Contact>(row.document) : await explainAbsence(db, { organizationId, id });
   });
 }
 

@@ -1,8 +1,8 @@
-import { createProgram, describeError } from './cli/program.ts';
+import { createProgram, sentenceOf } from './cli/program.ts';
 
 try {
   await createProgram().parseAsync();
 } catch (error) {
-  process.stderr.write(`${describeError(error)}\n`);
+  process.stderr.write(`${sentenceOf(error)}\n`);
   process.exitCode = 1;
 }

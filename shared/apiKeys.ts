@@ -1,6 +1,8 @@
 import { z } from 'zod';
-import { EXPIRY_DAYS, GRACE_HOURS, SCOPES } from './keyFormat.ts';
-import { Id, line, organizationId, PageRequest, pageOf } from './text.ts';
+import { EXPIRY_DAYS, GRACE_HOURS } from './keyFormat.ts';
+import { PageRequest, pageOf } from './paging.ts';
+import { SCOPES } from './scopes.ts';
+import { Id, line, organizationId } from './text.ts';
 
 export const Scope = z.enum(SCOPES);
 export type Scope = z.infer<typeof Scope>;

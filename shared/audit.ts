@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { AUDIT_ACTIONS } from './auditActions.ts';
-import { Id, PageRequest, pageOf } from './text.ts';
+import { PageRequest, pageOf } from './paging.ts';
+import { Id } from './text.ts';
 
 export const AuditAction = z.enum(AUDIT_ACTIONS);
 export type AuditAction = z.infer<typeof AuditAction>;

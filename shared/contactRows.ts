@@ -1,7 +1,6 @@
 import type { UpsertRow } from '../db/contactUpsert.ts';
-import { issuesOf } from '../server/http/errors.ts';
 import { ContactInput, type UpsertResult } from './contacts.ts';
-import { ERRORS } from './errors.ts';
+import { ERRORS, issuesOf } from './errors.ts';
 
 /** Judges rows one by one: those to write, and what is wrong with the others. To be merged, a row needs no name. */
 export function judgeRows(contacts: readonly unknown[], merge = false): { rows: UpsertRow[]; failed: UpsertResult[] } {

@@ -3,7 +3,8 @@ import { documentAs } from './documentedAs.ts';
 import { encodedItems } from './encoded.ts';
 import { Issue } from './errors.ts';
 import { JsonObject } from './json.ts';
-import { Id, isStorable, line, organizationId, PageRequest, pageOf, STORABLE, text } from './text.ts';
+import { PageRequest, pageOf } from './paging.ts';
+import { Id, isStorable, line, organizationId, STORABLE, text } from './text.ts';
 
 /** A contact as its organization sees it. */
 export const Contact = z.object({

@@ -1,30 +1,28 @@
-import type { Contact } from './contacts.ts';
-
-/** The fields of a contact that are dates, where they are not null. */
+/** The fields of a row that are dates, or `null`. */
 const DATE_FIELDS = ['createdAt', 'updatedAt', 'deletedAt'] as const;
 
 const texts = new WeakMap<object, string>();
 
 /**
- * A page of contacts as the database keeps them written, the text of a JSON array. It reads as any page does, and its
- * items are decoded once somebody looks; a door that answers in JSON passes the text on instead.
+ * A page whose items the database keeps as documents: `text` is the JSON array of them. The page reads as any page does, and
+ * its items are decoded at the first look. A door that answers in JSON passes the text on and decodes nothing.
  */
-export function encodedPage(text: string, nextCursor: string | null): { items: Contact[]; nextCursor: string | null } {
-  let items: Contact[] | undefined;
-  const page = { nextCursor } as { items: Contact[]; nextCursor: string | null };
-  // Not enumerable: tRPC looks at each enumerable property of a result, for promises, and would have it decoded.
+export function encodedPage<T>(text: string, nextCursor: string | null): { items: T[]; nextCursor: string | null } {
+  let items: T[] | undefined;
+  const page = { nextCursor } as { items: T[]; nextCursor: string | null };
+  // Not enumerable: tRPC looks for promises in each enumerable property of a result, and would decode the items.
   Object.defineProperty(page, 'items', {
-    get: () => (items ??= (JSON.parse(text) as Record<string, unknown>[]).map(decodeDates)),
+    get: () => (items ??= (JSON.parse(text) as Record<string, unknown>[]).map((item) => decodeDates<T>(item))),
   });
   texts.set(page, text);
   return page;
 }
 
-/** The JSON text of a page's items; `undefined` where `value` is no page that came encoded. */
+/** The JSON text of a page's items; `undefined` where `value` is not an encoded page. */
 export const encodedItems = (value: unknown): string | undefined =>
   typeof value === 'object' && value !== null ? texts.get(value) : undefined;
 
-/** The items as JSON has them, and superjson's notes of which of their fields are dates. */
+/** The items as plain JSON, and superjson's notes of the fields that are dates. */
 export function parseEncoded(items: string): { items: object[]; dates: Record<string, ['Date']> } {
   const parsed = JSON.parse(items) as Record<string, unknown>[];
   const dates: Record<string, ['Date']> = {};
@@ -34,10 +32,10 @@ export function parseEncoded(items: string): { items: object[]; dates: Record<st
   return { items: parsed, dates };
 }
 
-/** A contact, from its text. */
-export const decodeContact = (text: string): Contact => decodeDates(JSON.parse(text) as Record<string, unknown>);
+/** Decodes a document: JSON, with the dates of `DATE_FIELDS` as `Date`s. */
+export const decodeDocument = <T>(text: string): T => decodeDates<T>(JSON.parse(text) as Record<string, unknown>);
 
-function decodeDates(item: Record<string, unknown>): Contact {
+function decodeDates<T>(item: Record<string, unknown>): T {
   const dates = DATE_FIELDS.map((field) => [field, typeof item[field] === 'string' ? new Date(item[field]) : null]);
-  return { ...item, ...Object.fromEntries(dates) } as Contact;
+  return { ...item, ...Object.fromEntries(dates) } as T;
 }

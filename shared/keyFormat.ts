@@ -13,9 +13,6 @@ export const isKey = (text: string) => KEY_PATTERN.test(text);
 /** The part of a key that may be shown: its first 8 hexadecimal characters. */
 export const hintOf = (key: string) => key.slice(KEY_PREFIX.length, KEY_PREFIX.length + 8);
 
-/** What a key, or a person, may be allowed. */
-export const SCOPES = ['contacts:read', 'contacts:write', 'keys:manage'] as const;
-
 /** Days until a key expires, and hours that a rotated-out secret goes on working. */
 export const EXPIRY_DAYS = { least: 30, default: 90, most: 365 } as const;
 export const GRACE_HOURS = { default: 24, most: 168 } as const;

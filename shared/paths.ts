@@ -1,5 +1,5 @@
-/** The dashboard's pages. At these addresses the service answers with the web page; `:id` stands for any one segment. */
-export const PAGES = {
+/** The addresses at which the service answers with the dashboard; `:id` stands for any segment. */
+export const PATHS = {
   home: '/',
   signIn: '/sign-in',
   signUp: '/sign-up',

@@ -1,5 +1,5 @@
-import type { Scope } from './apiKeys.ts';
-import { SCOPES } from './keyFormat.ts';
+import type { Scope } from './scopes.ts';
+import { SCOPES } from './scopes.ts';
 
 /** What a person may do in an organization, the least first. */
 export const ROLES = ['member', 'admin', 'owner'] as const;

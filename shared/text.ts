@@ -34,29 +34,3 @@ export const comparable = (written: string) => written.trim().toLowerCase().norm
 export const Id = z.guid({ error: 'Not a UUID' }).toLowerCase();
 /** The organization that the caller means. Optional: it is the key's own; another one is refused. */
 export const organizationId = Id.optional();
-
-/** An opaque cursor: the id of the row that the page begins with, base64url. */
-const Cursor = z.string().transform((cursor, context) => {
-  const hex = CURSOR.test(cursor) ? Uint8Array.fromBase64(cursor, { alphabet: 'base64url' }).toHex() : '';
-  if (VERSION_7.test(hex)) return hex.replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
-  context.addIssue({ code: 'custom', message: 'Not a cursor of this list' });
-  return z.NEVER;
-});
-/** 16 bytes, of which the last character holds two bits. */
-const CURSOR = /^[\w-]{21}[AQgw]$/;
-const VERSION_7 = /^.{12}7.{3}[89ab]/;
-
-/** The cursor of the page that begins with the row of this id (a UUID). */
-export const encodeCursor = (id: string) =>
-  Uint8Array.fromHex(id.replaceAll('-', '')).toBase64({ alphabet: 'base64url', omitPadding: true });
-
-/** How a list is asked for, page by page. */
-export const PageRequest = z.strictObject({
-  organizationId,
-  limit: z.int().min(1).max(200).default(50).describe('Rows of a page'),
-  cursor: Cursor.optional().describe('The `nextCursor` of the page before; leave it out for the first'),
-});
-
-/** A page of a list, newest first. */
-export const pageOf = <T extends z.ZodType>(item: T) =>
-  z.object({ items: z.array(item), nextCursor: z.string().nullable().describe('`null` on the last page') });

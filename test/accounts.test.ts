@@ -13,7 +13,10 @@ test('better-auth misses nothing in our tables', async () => {
   await using app = await testApp();
   const { db, deps, keySecrets } = app;
   const log = pino({ level: 'silent' });
-  const auth = createAuth({ ...deps, db, keySecrets, log, openSignUp: false, signInRate: 10 });
+  const auth = createAuth({
+    ...{ publicUrl: deps.publicUrl, db, keySecrets, log, openSignUp: false, signInRate: 10 },
+    ...{ basePath: '/api/auth', trustedOrigins: () => [], sendReset: async () => {} },
+  });
   // Who connects may look at the tables.
   const options = { ...auth.options, database: { db: db.root, type: 'postgres' as const } };
   const { toBeCreated, toBeAdded } = await getMigrations(options);

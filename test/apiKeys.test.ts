@@ -5,7 +5,8 @@ import { asOperator } from '../db/admission.ts';
 import { insertApiKey } from '../db/apiKeys.ts';
 import { checksumOf, digestsOf } from '../server/auth/keySecret.ts';
 import type { Scope } from '../shared/apiKeys.ts';
-import { hintOf, SCOPES } from '../shared/keyFormat.ts';
+import { hintOf } from '../shared/keyFormat.ts';
+import { SCOPES } from '../shared/scopes.ts';
 import { testApp } from './helpers/testApp.ts';
 
 const DAY = 86_400_000;

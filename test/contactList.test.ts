@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { encodeCursor } from '../shared/text.ts';
+import { encodeCursor } from '../shared/paging.ts';
 import { type TestApp, testApp } from './helpers/testApp.ts';
 
 const refused = (httpStatus: number, more = {}) => ({ data: { httpStatus, ...more } });

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { asOperator } from '../db/admission.ts';
 import { checksumOf } from '../server/auth/keySecret.ts';
 import { routes } from '../server/doors/rest/routes.ts';
-import { SCOPES } from '../shared/keyFormat.ts';
+import { SCOPES } from '../shared/scopes.ts';
 import { allBut, CASES, type Case, FOR_PEOPLE, inputOf, invalidInputOf, makeTargets } from './helpers/cases.ts';
 import { call, type DoorRequest, type Input, procedures, readAnswer, requestsOf } from './helpers/doors.ts';
 import { CHALLENGE, expectRefusal, FOREIGN, lacks, type Refusal, UUID, unauthorized } from './helpers/refusals.ts';

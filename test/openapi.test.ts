@@ -5,8 +5,8 @@ import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, test } from 'vitest';
 import { createOpenApi } from '../server/doors/rest/openapi.ts';
-import { operations } from '../server/doors/rest/operations.ts';
 import { routes } from '../server/doors/rest/routes.ts';
+import { procedures } from '../server/procedures/call.ts';
 import { ERRORS, ErrorEnvelope } from '../shared/errors.ts';
 import { CASES } from './helpers/cases.ts';
 import { call, requestsOf } from './helpers/doors.ts';
@@ -52,7 +52,7 @@ test('Every route is described, with the scope that it takes, and nothing else i
   expect(described.sort()).toEqual([...served, 'GET /livez', 'GET /readyz'].sort());
   for (const route of routes) {
     const { scope } = CASES[route.procedure] ?? {};
-    expect(operations[route.procedure]?.scope, route.procedure).toBe(scope);
+    expect(procedures[route.procedure].meta.scope, route.procedure).toBe(scope);
     expect(operationOf(route).description).toContain(scope ? `Scope: \`${scope}\`.` : 'Any key will do.');
   }
   expect(document.security).toEqual([{ apiKey: [] }]);

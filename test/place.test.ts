@@ -39,10 +39,12 @@ test('The address is the connection’s, or the one that a proxy of ours puts la
   await using app = await testApp();
   const headers = { 'x-forwarded-for': '198.51.100.1, 203.0.113.9' };
   const request = new Request('http://localhost/', { headers });
-  expect(createContext(app.deps, request, '10.0.0.1').source.address).toBe('10.0.0.1');
+  expect(createContext(app.deps, request, { remoteAddress: '10.0.0.1' }).source.address).toBe('10.0.0.1');
   const trusting = { ...app.deps, trustProxy: true };
-  expect(createContext(trusting, request, '10.0.0.1').source.address).toBe('203.0.113.9');
-  expect(createContext(trusting, new Request('http://localhost/'), '10.0.0.1').source.address).toBe('10.0.0.1');
+  expect(createContext(trusting, request, { remoteAddress: '10.0.0.1' }).source.address).toBe('203.0.113.9');
+  expect(createContext(trusting, new Request('http://localhost/'), { remoteAddress: '10.0.0.1' }).source.address).toBe(
+    '10.0.0.1',
+  );
 });
 
 test('A key’s page says where it was used from: each place once, the latest first', async () => {

@@ -4,7 +4,8 @@ import { expect, test } from 'vitest';
 import { checksumOf, mintKey } from '../server/auth/keySecret.ts';
 import { encodedPage } from '../shared/encoded.ts';
 import { hintOf, isKey } from '../shared/keyFormat.ts';
-import { comparable, encodeCursor, Id, PageRequest } from '../shared/text.ts';
+import { encodeCursor, PageRequest } from '../shared/paging.ts';
+import { comparable, Id } from '../shared/text.ts';
 import { transformer } from '../shared/transformer.ts';
 import { testSecrets } from './helpers/testApp.ts';
 

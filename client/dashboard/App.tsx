@@ -1,6 +1,6 @@
 import { lazy, Suspense } from 'react';
 import { Navigate, Route, Routes } from 'react-router';
-import { PAGES } from '../../shared/paths.ts';
+import { PATHS } from '../../shared/paths.ts';
 import { ErrorBoundary } from './components/ErrorBoundary.tsx';
 import { PageLoading } from './components/PageLoading.tsx';
 
@@ -24,21 +24,21 @@ export function App() {
     <ErrorBoundary>
       <Suspense fallback={<PageLoading />}>
         <Routes>
-          <Route path={PAGES.signIn} element={<SignIn />} />
-          <Route path={PAGES.signUp} element={<SignUp />} />
-          <Route path={PAGES.forgotPassword} element={<ForgotPassword />} />
-          <Route path={PAGES.resetPassword} element={<ResetPassword />} />
-          <Route path={PAGES.invitation} element={<Invitation />} />
+          <Route path={PATHS.signIn} element={<SignIn />} />
+          <Route path={PATHS.signUp} element={<SignUp />} />
+          <Route path={PATHS.forgotPassword} element={<ForgotPassword />} />
+          <Route path={PATHS.resetPassword} element={<ResetPassword />} />
+          <Route path={PATHS.invitation} element={<Invitation />} />
           <Route element={<Shell />}>
-            <Route path={PAGES.home} element={<Home />} />
-            <Route path={PAGES.contacts} element={<Contacts />} />
-            <Route path={PAGES.apiKeys} element={<ApiKeys />} />
-            <Route path={PAGES.apiKey} element={<ApiKeyPage />} />
-            <Route path={PAGES.members} element={<Members />} />
-            <Route path={PAGES.auditLog} element={<AuditLog />} />
-            <Route path={PAGES.account} element={<Account />} />
+            <Route path={PATHS.home} element={<Home />} />
+            <Route path={PATHS.contacts} element={<Contacts />} />
+            <Route path={PATHS.apiKeys} element={<ApiKeys />} />
+            <Route path={PATHS.apiKey} element={<ApiKeyPage />} />
+            <Route path={PATHS.members} element={<Members />} />
+            <Route path={PATHS.auditLog} element={<AuditLog />} />
+            <Route path={PATHS.account} element={<Account />} />
           </Route>
-          <Route path="*" element={<Navigate to={PAGES.home} replace />} />
+          <Route path="*" element={<Navigate to={PATHS.home} replace />} />
         </Routes>
       </Suspense>
     </ErrorBoundary>

@@ -2,7 +2,7 @@ import { MutationCache, QueryCache, QueryClient } from '@tanstack/react-query';
 import { createTRPCClient, httpBatchLink, isTRPCClientError, type TRPCClientError } from '@trpc/client';
 import { createTRPCOptionsProxy } from '@trpc/tanstack-react-query';
 import type { AppRouter } from '../../server/procedures/router.ts';
-import { PAGES } from '../../shared/paths.ts';
+import { PATHS } from '../../shared/paths.ts';
 import { transformer } from '../../shared/transformer.ts';
 
 export type ApiError = TRPCClientError<AppRouter>;
@@ -20,7 +20,7 @@ function onError(error: unknown) {
   isLeaving = true;
   queryClient.clear();
   const next = window.location.pathname + window.location.search;
-  window.location.assign(`${PAGES.signIn}?${new URLSearchParams({ next })}`);
+  window.location.assign(`${PATHS.signIn}?${new URLSearchParams({ next })}`);
 }
 
 export const queryClient: QueryClient = new QueryClient({
@@ -54,7 +54,7 @@ export const KEYSET = {
 };
 
 /** What went wrong, in a sentence for people. */
-export function describeError(error: unknown): string {
+export function sentenceOf(error: unknown): string {
   if (!isApiError(error)) return error instanceof Error ? error.message : String(error);
   const { data } = error;
   if (!data) return 'Introzy cannot be reached. Check your connection, and try again.';

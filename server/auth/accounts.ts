@@ -10,8 +10,6 @@ import { DatabaseUnavailable } from '../../db/errors.ts';
 import type { Database } from '../../db/open.ts';
 import { findOrganization } from '../../db/organizations.ts';
 import { PASSWORD } from '../../shared/roles.ts';
-import { ownOrigins } from '../http/sameOrigin.ts';
-import type { Mailer } from '../mail/mailer.ts';
 import { accountTables } from './accountTables.ts';
 import type { KeySecrets } from './keySecret.ts';
 import { coarsePlace } from './place.ts';
@@ -20,26 +18,30 @@ import { cookieOptions } from './sessionCookie.ts';
 export interface AccountsOptions {
   db: Database;
   log: Logger;
-  mail: Mailer;
   keySecrets: KeySecrets;
   publicUrl: string;
   /** Anybody may make an account, and an organization. */
   openSignUp: boolean;
-  /** Attempts to sign in, or to have a password reset, a minute from one address. */
+  /** Attempts to sign in, or to have a password reset, that one address may make in a minute. */
   signInRate: number;
+  /** The path below which better-auth answers. */
+  basePath: string;
+  /** The origins whose pages may send a request that a cookie goes with. */
+  trustedOrigins(request: Request): string[];
+  /** Sends the token of a password's reset to its address. */
+  sendReset(reset: { email: string; token: string }): Promise<void>;
 }
 
 /** People's accounts and sessions: what better-auth does for us. */
 export interface Accounts {
-  /** Answers a request to `/api/auth/…`. Throws `DatabaseUnavailable`. */
-  handle(request: Request): Promise<Response>;
+  /** Answers a request that came from `address`. Throws `DatabaseUnavailable`. */
+  handle(request: Request, address: string | undefined): Promise<Response>;
   /** The id of the session that these headers bring the cookie of, if it holds. Throws `DatabaseUnavailable`. */
   findSession(headers: Headers): Promise<string | undefined>;
 }
 
-export const AUTH_PATH = '/api/auth';
-/** The header in which better-auth is told where a request comes from; one that came with it is dropped. */
-export const ADDRESS_HEADER = 'x-introzy-address';
+/** The header that tells better-auth the caller's address. The same header in a caller's own request is dropped. */
+const ADDRESS_HEADER = 'x-introzy-address';
 /** Seconds: a session ends when it was not used for so long, and is prolonged once a day. */
 const SESSION = { expiresIn: 30 * 86_400, updateAge: 86_400 } as const;
 
@@ -49,7 +51,12 @@ export function createAccounts(options: AccountsOptions): Accounts {
     throw findUnavailable(error) ?? error;
   };
   return {
-    handle: (request) => auth.handler(request).catch(rethrow),
+    handle(request, address) {
+      const headers = new Headers(request.headers);
+      headers.delete(ADDRESS_HEADER);
+      if (address !== undefined) headers.set(ADDRESS_HEADER, address);
+      return auth.handler(new Request(request, { headers })).catch(rethrow);
+    },
     async findSession(headers) {
       const found = await auth.api.getSession({ headers, query: { disableRefresh: true } }).catch(rethrow);
       return found?.session.id;
@@ -64,28 +71,23 @@ function findUnavailable(error: unknown): DatabaseUnavailable | undefined {
 }
 
 /** better-auth, on our tables. */
-export function createAuth({ db, log, mail, keySecrets, publicUrl, openSignUp, signInRate }: AccountsOptions) {
+export function createAuth(options: AccountsOptions) {
+  const { db, log, keySecrets, publicUrl, openSignUp, signInRate, basePath, sendReset, trustedOrigins } = options;
   const accounts = asAccounts(db);
   const tooMany = { window: 60, max: signInRate };
   return betterAuth({
     appName: 'Introzy',
     baseURL: publicUrl,
-    basePath: AUTH_PATH,
+    basePath,
     secret: Buffer.from(hkdfSync('sha256', keySecrets[0].secret, '', 'introzy sessions', 32)).toString('base64url'),
     database: { db: accounts, type: 'postgres' },
-    trustedOrigins: (request) => (request ? ownOrigins(request, publicUrl) : []),
+    trustedOrigins: (request) => (request ? trustedOrigins(request) : []),
     emailAndPassword: {
       enabled: true,
       minPasswordLength: PASSWORD.least,
       maxPasswordLength: PASSWORD.most,
       revokeSessionsOnPasswordReset: true,
-      sendResetPassword: ({ user, token }) =>
-        mail.send({
-          to: user.email,
-          subject: 'Set a new password for Introzy',
-          text: 'Somebody, probably you, asked to set a new password for your Introzy account. The link works for an hour:',
-          link: `${publicUrl}/reset-password?token=${encodeURIComponent(token)}`,
-        }),
+      sendResetPassword: ({ user, token }) => sendReset({ email: user.email, token }),
     },
     session: { ...accountTables.session, ...SESSION },
     user: accountTables.user,

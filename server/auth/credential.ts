@@ -1,22 +1,42 @@
-import type { TRPCError } from '@trpc/server';
 import type { KeyRefusal } from '../../shared/errors.ts';
-import { findForgery } from '../http/sameOrigin.ts';
-import { readBearer } from './bearer.ts';
+import { isKey } from '../../shared/keyFormat.ts';
 import { hasSessionCookie } from './sessionCookie.ts';
 
-/** What a request presents: a key, or why there is none; without either, the cookie of a session. */
+/** The credential of a request: an API key, the cookie of a session, or the reason why there is neither. */
 export type Credential =
   | { type: 'key'; key: string }
   | { type: 'none'; refusal: KeyRefusal }
-  /** With what is wrong with the request, where somebody else's page may have sent it. */
-  | { type: 'session'; headers: Headers; forgery: TRPCError | undefined };
+  | { type: 'session'; request: Request };
 
-/** Reads what a request presents. Where there is an `Authorization`, that alone counts. */
-export function readCredential(request: Request, publicUrl: string): Credential {
+/** Reads the credential of a request. A cookie counts only where there is no `Authorization` header. */
+export function readCredential(request: Request): Credential {
   const { headers } = request;
-  if (!headers.has('authorization') && hasSessionCookie(headers)) {
-    return { type: 'session', headers, forgery: findForgery(request, publicUrl) };
+  if (!headers.has('authorization') && hasSessionCookie(headers)) return { type: 'session', request };
+  return readBearer(headers.get('authorization')?.trim() ?? '');
+}
+
+/**
+ * Reads the value of an `Authorization` header (RFC 6750, section 2.1; the scheme is case-insensitive, RFC 9110). Another
+ * scheme brings no key. A value that is neither another scheme nor a well-formed key is refused as an unknown key is.
+ */
+function readBearer(value: string): Credential {
+  const [, scheme = '', token = ''] = /^(\S*) *(.*)$/.exec(value) ?? [];
+  if (scheme.toLowerCase() !== 'bearer') {
+    return { type: 'none', refusal: value === '' || token !== '' ? 'missing' : 'unknown' };
   }
-  const bearer = readBearer(headers);
-  return bearer.ok ? { type: 'key', key: bearer.key } : { type: 'none', refusal: bearer.refusal };
+  if (token === '') return { type: 'none', refusal: 'missing' };
+  return isKey(token) ? { type: 'key', key: token } : { type: 'none', refusal: 'unknown' };
+}
+
+const ONCE = /^(?:authorization|host)$/i;
+
+/**
+ * True where `Authorization` or `Host` came twice. Only the connection's own list tells, in which names and values take
+ * turns: `['Host', 'a', 'Host', 'b']`.
+ */
+export function isSentTwice(rawHeaders: readonly string[]): boolean {
+  const names = rawHeaders
+    .filter((text, index) => index % 2 === 0 && ONCE.test(text))
+    .map((name) => name.toLowerCase());
+  return new Set(names).size < names.length;
 }

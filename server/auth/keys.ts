@@ -1,41 +1,46 @@
 import { hash } from 'node:crypto';
+import type { LRUCache } from 'lru-cache';
+import type { Logger } from 'pino';
 import { admitKey, asKey, asNobody, asOperator } from '../../db/admission.ts';
 import { identifyKey, redigestSecret } from '../../db/keyUse.ts';
-import { forOneCall } from '../../db/open.ts';
-import type { Context } from '../procedures/context.ts';
-import type { Deps } from '../start/deps.ts';
-import { digestsOf } from './keySecret.ts';
+import { type Database, forOneCall } from '../../db/open.ts';
+import { digestsOf, type KeySecrets } from './keySecret.ts';
+import type { LastUse } from './lastUse.ts';
 import type { Source } from './place.ts';
 import type { Identification, Identity, Principal } from './principal.ts';
-import { identifyPerson } from './sessions.ts';
 
-/** What is known of a key once it was seen: whose it is, with which scopes, and what the database may know it by. */
+/** What is remembered of a key that was seen: its identity, and its digests under each server secret. */
 export interface RememberedKey {
   identity: Identity;
   digests: Buffer[];
-  /** The database refused it, and has not admitted it since. */
+  /** The database refused the key, and has not admitted it since. */
   wasRefused: boolean;
 }
 
-/** Who calls, by what the request presents. */
-export async function identify({ deps, credential, source }: Context): Promise<Identification> {
-  if (credential.type === 'none') return { ok: false, refusal: credential.refusal };
-  if (credential.type === 'session') return await identifyPerson(deps, credential);
-  return await identifyKeyHolder(deps, { key: credential.key, source });
+/** The parts of the service that the check of a key needs. */
+export interface KeyParts {
+  db: Database;
+  log: Logger;
+  keySecrets: KeySecrets;
+  lastUse: LastUse;
+  /** The identities of keys, which never change. Whether a key is valid is asked of the database at each call. */
+  keys: LRUCache<string, RememberedKey>;
+  /** The keys that are being moved to the newest server secret. */
+  redigesting: Set<string>;
 }
 
 /**
- * Whose key it is. That does not say that the key is valid: what a key is never changes and may be remembered, whether it
- * is valid is asked in each transaction that `tenant` opens.
+ * Finds the identity behind a key. That does not say that the key is valid: an identity never changes and may be
+ * remembered; validity is asked in each transaction that the principal's `tenant` opens.
  */
-async function identifyKeyHolder(
-  deps: Deps,
+export async function identifyKeyHolder(
+  parts: KeyParts,
   { key: presented, source }: { key: string; source: Source },
 ): Promise<Identification> {
-  const db = forOneCall(deps.db);
-  // Remembered by its SHA-256, as the key itself is not to be kept.
+  const db = forOneCall(parts.db);
+  // Remembered under the SHA-256 of the key, as the key itself must not be kept.
   const memo = hash('sha256', presented, 'base64');
-  const remembered = deps.keys.get(memo) ?? (await lookUp({ ...deps, db }, { key: presented, memo }));
+  const remembered = parts.keys.get(memo) ?? (await lookUp({ ...parts, db }, { key: presented, memo }));
   if (!remembered) return { ok: false, refusal: 'unknown' };
 
   const { identity, digests } = remembered;
@@ -46,8 +51,8 @@ async function identifyKeyHolder(
     if (isAdmitted) return;
     isAdmitted = true;
     remembered.wasRefused = false;
-    deps.lastUse.note({ organizationId, keyId: who.id }, source);
-    if (secretId !== deps.keySecrets[0].id) redigest(deps, organizationId, digests);
+    parts.lastUse.note({ organizationId, keyId: who.id }, source);
+    if (secretId !== parts.keySecrets[0].id) redigest(parts, organizationId, digests);
   };
   const key = { organizationId, digests, onAdmitted };
   const principal: Principal = {
@@ -61,9 +66,9 @@ async function identifyKeyHolder(
   return { ok: true, principal };
 }
 
-/** What a key is, from the database, and remembered from then on. */
+/** Asks the database for the identity behind a key, and remembers the identity. */
 async function lookUp(
-  { db, keySecrets, keys }: Deps,
+  { db, keySecrets, keys }: KeyParts,
   { key, memo }: { key: string; memo: string },
 ): Promise<RememberedKey | undefined> {
   const digests = digestsOf(key, keySecrets);
@@ -77,16 +82,16 @@ async function lookUp(
 }
 
 /**
- * Moves a key that is in use to the newest server secret, off the request's path: the next use tries again. One at a
- * time, so that the uses meanwhile do not queue on the secret's row, each with a connection.
+ * Moves a key that is in use to the newest server secret, beside the request: where that fails, the next use tries again.
+ * At most one move a key at a time, so that concurrent uses do not wait for the secret's row, each with a connection.
  */
-function redigest(deps: Deps, organizationId: string, digests: Buffer[]) {
+function redigest({ db, log, keySecrets, redigesting }: KeyParts, organizationId: string, digests: Buffer[]) {
   const [digest] = digests as [Buffer];
   const memo = digest.toString('latin1');
-  if (deps.redigesting.has(memo)) return;
-  deps.redigesting.add(memo);
-  const secretId = deps.keySecrets[0].id;
-  redigestSecret(asOperator(deps.db, organizationId), { organizationId, digests, digest, secretId })
-    .catch((error: unknown) => deps.log.warn({ err: error, organizationId }, 'a key is not re-digested yet'))
-    .finally(() => deps.redigesting.delete(memo));
+  if (redigesting.has(memo)) return;
+  redigesting.add(memo);
+  const secretId = keySecrets[0].id;
+  redigestSecret(asOperator(db, organizationId), { organizationId, digests, digest, secretId })
+    .catch((error: unknown) => log.warn({ err: error, organizationId }, 'a key is not re-digested yet'))
+    .finally(() => redigesting.delete(memo));
 }

@@ -1,29 +1,29 @@
 import type { Tenant } from '../../db/admission.ts';
-import type { Scope } from '../../shared/apiKeys.ts';
 import type { KeyRefusal } from '../../shared/errors.ts';
 import type { Role } from '../../shared/people.ts';
+import type { Scope } from '../../shared/scopes.ts';
 
-/** Who calls: one of the organization's keys, or a person who is signed in to it. */
+/** The caller of a request: a key of the organization, or a person who is signed in to the organization. */
 export interface Identity {
   organizationId: string;
   scopes: readonly Scope[];
   who: { type: 'key'; id: string } | { type: 'person'; id: string; role: Role };
 }
 
-/** Who calls, and the way to that organization's data, which checks them each time. */
+/** The caller, and the way to the organization's data, which checks the caller in each transaction. */
 export interface Principal {
   identity: Identity;
   tenant: Tenant;
   /**
-   * What the call counts against: the key or the person, or, of a secret that the database has refused, that secret alone.
-   * Who holds one that was cut off is not to use up the rate of the key's owner.
+   * The name under which the call counts against a rate: the id of the key or the person. For a secret that the database
+   * refused, the name is the secret's own: whoever holds a cut-off secret must not use up the rate of the key.
    */
   countedAs: string;
-  /** True once the database has admitted the caller, in a transaction of this call's. */
+  /** True once the database has admitted the caller in a transaction of this call. */
   isAdmitted(): boolean;
   /** Has the database check the caller, for a call that has not read or written anything. */
   admit(): Promise<void>;
-  /** Notes that the database has refused them instead. */
+  /** Notes that the database has refused the caller. */
   refuse(): void;
 }
 

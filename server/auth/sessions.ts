@@ -1,22 +1,20 @@
 import { admitPerson, asNobody, asPerson } from '../../db/admission.ts';
-import { forOneCall } from '../../db/open.ts';
+import { type Database, forOneCall } from '../../db/open.ts';
 import { findSessionPerson } from '../../db/people.ts';
 import { scopesOf } from '../../shared/roles.ts';
-import type { Deps } from '../start/deps.ts';
-import type { Credential } from './credential.ts';
+import type { Accounts } from './accounts.ts';
 import type { Identification } from './principal.ts';
 
 /**
- * Who is signed in. Without a session that holds there is no credential at all. Membership and role are read anew for each
- * request, and checked once more in each transaction that `tenant` opens.
+ * Finds the person behind a session's cookie. Without a valid session the request has no credential at all. Membership and
+ * role are read anew for each request, and checked once more in each transaction that the principal's `tenant` opens.
  */
 export async function identifyPerson(
-  deps: Deps,
-  { headers, forgery }: Credential & { type: 'session' },
+  parts: { db: Database; accounts: Accounts },
+  headers: Headers,
 ): Promise<Identification> {
-  if (forgery) throw forgery;
-  const sessionId = await deps.accounts.findSession(headers);
-  const db = forOneCall(deps.db);
+  const sessionId = await parts.accounts.findSession(headers);
+  const db = forOneCall(parts.db);
   const person = sessionId === undefined ? undefined : await findSessionPerson(asNobody(db), sessionId);
   if (sessionId === undefined || !person) return { ok: false, refusal: 'missing' };
 

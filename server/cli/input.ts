@@ -1,5 +1,6 @@
 import type { z } from 'zod';
-import { EXPIRY_DAYS, GRACE_HOURS, SCOPES } from '../../shared/keyFormat.ts';
+import { EXPIRY_DAYS, GRACE_HOURS } from '../../shared/keyFormat.ts';
+import { SCOPES } from '../../shared/scopes.ts';
 import { CommandError } from './commandError.ts';
 
 /** What each input must be, by its name in the schemas. */
@@ -14,7 +15,7 @@ const RULES: Record<string, string> = {
 };
 
 /** Reads what was given; throws a `CommandError` for the first thing that is wrong. It repeats nothing: it may be a key. */
-export function readInput<T extends z.ZodType>(schema: T, given: Record<string, unknown>): z.output<T> {
+export function parseOptions<T extends z.ZodType>(schema: T, given: Record<string, unknown>): z.output<T> {
   const { success, data, error } = schema.safeParse(given);
   if (success) return data;
   const { path = [], message } = error.issues[0] ?? {};

@@ -3,13 +3,20 @@ import { asOperator } from '../../db/admission.ts';
 import { listApiKeys, revokeApiKey, rotateApiKey } from '../../db/apiKeys.ts';
 import type { Failure, Outcome } from '../../db/outcome.ts';
 import { getOwner } from '../../db/people.ts';
-import { type ApiKey, ApiKeyIssueRequest, ApiKeyRequest, ApiKeyRotateRequest } from '../../shared/apiKeys.ts';
-import { EXPIRY_DAYS, GRACE_HOURS, KEY_PREFIX, SCOPES } from '../../shared/keyFormat.ts';
+import {
+  type ApiKey,
+  ApiKeyIssueRequest,
+  ApiKeyListRequest,
+  ApiKeyRequest,
+  ApiKeyRotateRequest,
+} from '../../shared/apiKeys.ts';
+import { EXPIRY_DAYS, GRACE_HOURS, KEY_PREFIX } from '../../shared/keyFormat.ts';
+import { SCOPES } from '../../shared/scopes.ts';
 import { mintKey } from '../auth/keySecret.ts';
 import { issueKey } from '../start/setup.ts';
 import { addAction, ORGANIZATION } from './command.ts';
 import { CommandError, INTROZY } from './commandError.ts';
-import { readInput, toNumber } from './input.ts';
+import { parseOptions, toNumber } from './input.ts';
 import { describeIssued } from './issued.ts';
 import { chooseOrganization } from './organization.ts';
 import { minuteOf, printable, table } from './text.ts';
@@ -38,7 +45,7 @@ function issueCommand() {
     .option('--scopes <list>', `of ${SCOPES.join(', ')}, separated by commas (default contacts:read,contacts:write)`)
     .addHelpText('after', '\nJSON: {"key","apiKey":{…}}');
   return addAction(command, ({ options }) => {
-    const { name, expiresInDays, scopes } = readInput(ApiKeyIssueRequest, {
+    const { name, expiresInDays, scopes } = parseOptions(ApiKeyIssueRequest, {
       name: options.name,
       expiresInDays: toNumber(options.days),
       scopes: options.scopes
@@ -65,22 +72,23 @@ function listCommand() {
   return addAction(command, ({ options }) => async ({ store }) => {
     const { id: organizationId, name } = await chooseOrganization(store, options.organization);
     const items: ApiKey[] = [];
-    const limit = 200;
-    for (let from: string | undefined, isMore = true; isMore; ) {
-      const page = await listApiKeys(asOperator(store.db, organizationId), { organizationId, limit, from });
-      items.push(...page.slice(0, limit));
-      from = page[limit]?.id;
-      isMore = from !== undefined;
-    }
+    const tenant = asOperator(store.db, organizationId);
+    let next: string | undefined;
+    do {
+      const { limit, cursor } = ApiKeyListRequest.parse({ limit: 200, cursor: next });
+      const page = await listApiKeys(tenant, { organizationId, limit, cursor });
+      items.push(...page.items);
+      next = page.nextCursor ?? undefined;
+    } while (next !== undefined);
     if (items.length === 0) return { json: { items }, text: `${printable(name)} has no API keys.` };
     return {
       json: { items },
-      text: table(['ID', 'NAME', 'KEY', 'STATE', 'SCOPES', 'EXPIRES (UTC)', 'LAST USED (UTC)'], items.map(toRow)),
+      text: table(['ID', 'NAME', 'KEY', 'STATE', 'SCOPES', 'EXPIRES (UTC)', 'LAST USED (UTC)'], items.map(cellsOf)),
     };
   });
 }
 
-const toRow = ({ id, name, hint, state, scopes, expiresAt, lastUsedAt }: ApiKey) => [
+const cellsOf = ({ id, name, hint, state, scopes, expiresAt, lastUsedAt }: ApiKey) => [
   id,
   name,
   `${KEY_PREFIX}${hint}…`,
@@ -103,13 +111,13 @@ function rotateCommand() {
     .addHelpText('after', '\nJSON: {"key","apiKey":{…}}');
   return addAction(command, ({ args: [id], options }) => {
     const request = { id, expiresInDays: toNumber(options.days), graceHours: toNumber(options.graceHours) };
-    const { expiresInDays, graceHours, ...key } = readInput(ApiKeyRotateRequest, request);
+    const { expiresInDays, graceHours, ...key } = parseOptions(ApiKeyRotateRequest, request);
     return async ({ store, config }) => {
       const { id: organizationId } = await chooseOrganization(store, options.organization);
       const minted = mintKey(store.keySecrets);
       const secret = { ...minted, expiresInDays };
       const rotation = { id: key.id, organizationId, scopes: SCOPES, graceHours, secret };
-      const apiKey = settle(await rotateApiKey(asOperator(store.db, organizationId), rotation));
+      const apiKey = orCommandError(await rotateApiKey(asOperator(store.db, organizationId), rotation));
       const issued = { key: minted.key, apiKey };
       const old =
         graceHours === 0 ? 'The old secret no longer works.' : `The old secret works for ${graceHours} more hours.`;
@@ -125,10 +133,10 @@ function revokeCommand() {
     .option(...ORGANIZATION)
     .addHelpText('after', '\nJSON: {"apiKey":{…}}');
   return addAction(command, ({ args: [id], options }) => {
-    const request = readInput(ApiKeyRequest, { id });
+    const request = parseOptions(ApiKeyRequest, { id });
     return async ({ store }) => {
       const { id: organizationId } = await chooseOrganization(store, options.organization);
-      const apiKey = settle(
+      const apiKey = orCommandError(
         await revokeApiKey(asOperator(store.db, organizationId), { organizationId, id: request.id }),
       );
       return { json: { apiKey }, text: `Revoked: ${printable(apiKey.name)} (id ${apiKey.id})` };
@@ -136,12 +144,13 @@ function revokeCommand() {
   });
 }
 
-function settle(outcome: Outcome<ApiKey>): ApiKey {
+/** Gives the key, or throws the sentence that says why the key could not be had. */
+function orCommandError(outcome: Outcome<ApiKey>): ApiKey {
   if (!('failure' in outcome)) return outcome;
-  throw new CommandError(explain(outcome));
+  throw new CommandError(explainFailure(outcome));
 }
 
-function explain({ failure }: Failure): string {
+function explainFailure({ failure }: Failure): string {
   switch (failure) {
     case 'elsewhere':
       return 'The key of this id is another organization’s. Name that one with --organization.';

@@ -53,7 +53,7 @@ const EXPECTED = [CommandError, ConfigError, CsvFileError, ImportStopped, Databa
 const STACK_WIDTH = 300;
 
 /** What to print of an error: of one that was to be expected its sentence, of a defect where it comes from too. */
-export function describeError(error: unknown): string {
+export function sentenceOf(error: unknown): string {
   if (!(error instanceof Error)) return redact(`error: ${String(error)}`);
   if (EXPECTED.some((type) => error instanceof type)) return redact(`error: ${error.message}`);
   const stack = (error.stack ?? error.message).split('\n').map((line) => line.slice(0, STACK_WIDTH));

@@ -5,7 +5,7 @@ import { line } from '../../shared/text.ts';
 import { generatePassword, setUpOrganization } from '../start/setup.ts';
 import { addAction } from './command.ts';
 import { CommandError, INTROZY } from './commandError.ts';
-import { readInput } from './input.ts';
+import { parseOptions } from './input.ts';
 import { describeIssued } from './issued.ts';
 import { printable } from './text.ts';
 
@@ -22,7 +22,7 @@ export function setupCommand(): Command {
       '\nRun it again to make another organization. JSON: {"organizationId","email","password","key"}, the password null where the owner has an account already',
     );
   return addAction(command, ({ options }) => {
-    const { organization: name, email } = readInput(Setup, options);
+    const { organization: name, email } = parseOptions(Setup, options);
     return async ({ store, config }) => {
       const password = generatePassword();
       const made = await setUpOrganization(store.db, store.keySecrets, { name, email, password });

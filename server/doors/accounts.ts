@@ -1,13 +1,16 @@
-import { getTRPCErrorFromUnknown, TRPCError } from '@trpc/server';
+import { TRPCError } from '@trpc/server';
 import { z } from 'zod';
 import { Id, isStorable, line, STORABLE, text } from '../../shared/text.ts';
-import { ADDRESS_HEADER } from '../auth/accounts.ts';
 import { readJson } from '../http/body.ts';
-import { fault, translateFault } from '../http/errors.ts';
+import { fault, noSuchAddress } from '../http/errors.ts';
 import { findForgery } from '../http/sameOrigin.ts';
-import { type Context, commonHeaders } from '../procedures/context.ts';
+import type { Context } from '../procedures/context.ts';
+import { toTrpcError } from '../procedures/outcome.ts';
+import { commonHeaders } from './answer.ts';
 
-/** What the dashboard needs of better-auth, each by one method. The rest is closed: members, say, are the procedures'. */
+export const ACCOUNTS_PATH = '/api/auth';
+
+/** The paths of better-auth that the dashboard needs, with their methods. All others are closed: members are procedures. */
 const OPEN = new Map([
   ...['/get-session', '/list-sessions', '/organization/list'].map((path) => [path, 'GET'] as const),
   ...[
@@ -27,7 +30,7 @@ const OPEN = new Map([
   ].map((path) => [path, 'POST'] as const),
 ]);
 
-/** What every body must be; what a path needs of it, better-auth knows. */
+/** What every body must be. What else a path needs of its body, better-auth checks. */
 const AccountRequest = z
   .looseObject({
     name: line(100).optional(),
@@ -51,24 +54,22 @@ async function readBody(request: Request): Promise<string> {
 /** Answers a request about accounts and sessions at `path`, below `/api/auth`. */
 export async function answerAccounts(request: Request, { path, context }: { path: string; context: Context }) {
   const method = OPEN.get(path);
-  if (!method) throw fault('NOT_FOUND', { message: 'There is nothing at this address' });
+  if (!method) throw noSuchAddress();
   const isAllowed = request.method === method || (request.method === 'HEAD' && method === 'GET');
   if (!isAllowed) throw fault('METHOD_NOT_SUPPORTED', { headers: { Allow: method } });
   const { deps, source } = context;
-  // With or without a cookie: to be signed in as somebody else by a foreign page would do harm, too.
+  // With or without a cookie: a foreign page that signs a person in as somebody else would do harm, too.
   const forgery = findForgery(request, deps.publicUrl);
   if (forgery) throw forgery;
-  const headers = new Headers(request.headers);
-  headers.delete(ADDRESS_HEADER);
-  if (source.address !== undefined) headers.set(ADDRESS_HEADER, source.address);
   const body = method === 'POST' ? await readBody(request) : undefined;
   try {
     const answer = await deps.accounts.handle(
-      new Request(request.url, { method, headers, ...(body !== undefined && { body }) }),
+      new Request(request.url, { method, headers: request.headers, ...(body !== undefined && { body }) }),
+      source.address,
     );
     for (const [name, value] of Object.entries(commonHeaders(context))) answer.headers.set(name, value);
     return answer;
-  } catch (error) {
-    throw translateFault(getTRPCErrorFromUnknown(error));
+  } catch (thrown) {
+    throw toTrpcError(thrown);
   }
 }

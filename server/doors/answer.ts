@@ -2,29 +2,56 @@ import type { TRPCError } from '@trpc/server';
 import { encodedItems } from '../../shared/encoded.ts';
 import type { ErrorEnvelope } from '../../shared/errors.ts';
 import { describeError } from '../http/errors.ts';
-import { type Context, commonHeaders } from '../procedures/context.ts';
-import type { Route } from './rest/routes.ts';
+import type { Context } from '../procedures/context.ts';
 
-/** Headers go in as the answer is made: to add one to a made answer costs more than all of these. */
+/** The headers of every answer to a request, as far as the request has come. */
+export function commonHeaders({ requestId, seen: { rate } }: Context): Record<string, string> {
+  const headers: Record<string, string> = {
+    'Cache-Control': 'no-store',
+    'X-Content-Type-Options': 'nosniff',
+    'X-Request-Id': requestId,
+  };
+  if (rate) {
+    // draft-ietf-httpapi-ratelimit-headers: q calls in w seconds; r are left, for t seconds.
+    headers['RateLimit-Policy'] = `"default";q=${rate.limit};w=${rate.window}`;
+    headers.RateLimit = `"default";r=${rate.remaining};t=${rate.reset}`;
+  }
+  return headers;
+}
+
+/** Headers go in as the answer is made: adding a header to a made answer costs more than making all of these. */
 const jsonHeaders = (context: Context): Record<string, string> => ({
   'Content-Type': 'application/json; charset=UTF-8',
   ...commonHeaders(context),
 });
 
+/** What a route adds to its answers. */
+export interface AnswerOptions {
+  /** 200 unless given. */
+  status?: 201;
+  /** The address of the resource of this id. */
+  location?: (id: string) => string;
+  /** The result's version goes out as `ETag`. */
+  hasVersion?: true;
+}
+
 /** The answer to a request that went well. */
-export function toAnswer(result: unknown, context: Context, route: Partial<Route> = {}): Response {
-  const { location, hasVersion } = route;
-  const status = route.status ?? 200;
+export function toAnswer(
+  result: unknown,
+  context: Context,
+  { status, location, hasVersion }: AnswerOptions = {},
+): Response {
   const headers = jsonHeaders(context);
+  const init = { status: status ?? 200, headers };
   if (isPage(result)) {
     const items = encodedItems(result) ?? JSON.stringify(result.items);
     const next = JSON.stringify(result.nextCursor);
-    return new Response(`{"success":true,"data":${items},"nextCursor":${next}}`, { status, headers });
+    return new Response(`{"success":true,"data":${items},"nextCursor":${next}}`, init);
   }
   const { id, version, apiKey } = result as { id?: string; version?: number; apiKey?: { id: string } };
   if (location) headers.Location = location(apiKey?.id ?? (id as string));
   if (hasVersion) headers.ETag = `"${version}"`;
-  return new Response(`{"success":true,"data":${JSON.stringify(result)}}`, { status, headers });
+  return new Response(`{"success":true,"data":${JSON.stringify(result)}}`, init);
 }
 
 /** The answer to a request that failed. */

@@ -1,10 +1,12 @@
-import { getTRPCErrorFromUnknown, getTRPCErrorShape, type TRPCError } from '@trpc/server';
+import { getTRPCErrorFromUnknown, type TRPCError } from '@trpc/server';
 import { fetchRequestHandler } from '@trpc/server/adapters/fetch';
 import { transformer } from '../../shared/transformer.ts';
 import { readText, requireJson } from '../http/body.ts';
 import { describeError, fault } from '../http/errors.ts';
-import { type Context, commonHeaders } from '../procedures/context.ts';
+import { errorShape } from '../procedures/call.ts';
+import type { Context } from '../procedures/context.ts';
 import { appRouter } from '../procedures/router.ts';
+import { commonHeaders } from './answer.ts';
 
 /** Calls in one batch at most. */
 const BATCH_LIMIT = 20;
@@ -19,7 +21,7 @@ export async function answerTrpc(
   { context, onError }: { context: Context; onError: (error: TRPCError) => void },
 ): Promise<Response> {
   try {
-    // To HEAD tRPC answers with nothing, headers included.
+    // tRPC answers HEAD with nothing at all, not even headers.
     if (request.method === 'HEAD') throw fault('METHOD_NOT_SUPPORTED', { headers: { Allow: ALLOWED } });
     const answer = await fetchRequestHandler({
       endpoint: TRPC_PATH,
@@ -30,7 +32,7 @@ export async function answerTrpc(
       onError: ({ error }) => onError(error),
       responseMeta: ({ errors }) => ({ headers: new Headers({ ...commonHeaders(context), ...headersOf(errors) }) }),
     });
-    // Of a request that it refuses before any call tRPC does not say that the answer is JSON.
+    // Where tRPC refuses a request before any call, its answer is JSON but does not say so.
     if (answer.headers.get('content-type')?.startsWith('text/')) answer.headers.set('content-type', JSON_TYPE);
     return answer;
   } catch (cause) {
@@ -40,25 +42,17 @@ export async function answerTrpc(
   }
 }
 
-/** The answer to a request that came to no procedure. */
+/** The answer to a request that reached no procedure. */
 export function toTrpcErrorAnswer(error: TRPCError, context: Context): Response {
-  const shape = getTRPCErrorShape({
-    config: appRouter._def._config,
-    error,
-    type: 'unknown',
-    path: undefined,
-    input: undefined,
-    ctx: context,
-  });
   return Response.json(
-    { error: transformer.serialize(shape) },
+    { error: transformer.serialize(errorShape(error, context)) },
     { status: describeError(error).status, headers: { ...commonHeaders(context), ...headersOf([error]) } },
   );
 }
 
 /**
- * The request with nothing in it that would have tRPC do other than answer JSON with JSON: it would take a form, or
- * bytes, as the input of a mutation, and stream its answer under a status that no longer depends on it.
+ * The request without anything that makes tRPC do more than answer JSON with JSON: tRPC would take a form or bytes as the
+ * input of a mutation, and would stream an answer whose status was sent before its calls ended.
  */
 async function toPlainRequest(request: Request): Promise<Request> {
   if (request.method === 'GET') {
@@ -71,6 +65,6 @@ async function toPlainRequest(request: Request): Promise<Request> {
   return new Request(request.url, { method: 'POST', headers: { 'content-type': JSON_TYPE }, body });
 }
 
-/** The headers of all errors, of which the first one counts. */
+/** The headers of all errors. Where two errors set the same header, the first error counts. */
 const headersOf = (errors: readonly TRPCError[]): Record<string, string> =>
   Object.assign({}, ...errors.map((error) => describeError(error).headers).reverse());

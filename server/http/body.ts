@@ -2,10 +2,10 @@ import { TRPCError } from '@trpc/server';
 import { isDeeperThan, JSON_DEPTH } from '../../shared/jsonDepth.ts';
 import { badRequest, fault } from './errors.ts';
 
-/** Bytes of a request's body at most. */
+/** Bytes that a request's body may have. */
 export const BODY_LIMIT = 1_048_576;
 
-/** Throws unless the content type is JSON in UTF-8, which no HTML form can send, and not compressed. */
+/** Throws 415 unless the body is JSON in UTF-8, not compressed. No HTML form can send such a content type. */
 export function requireJson(headers: Headers) {
   if (headers.has('content-encoding')) throw fault('UNSUPPORTED_MEDIA_TYPE');
   const [type, ...parameters] = (headers.get('content-type') ?? '').toLowerCase().split(';');
@@ -14,7 +14,7 @@ export function requireJson(headers: Headers) {
   if (type?.trim() !== 'application/json' || !isUtf8) throw fault('UNSUPPORTED_MEDIA_TYPE');
 }
 
-/** Reads a body as text, of `BODY_LIMIT` bytes at most. Throws where it is larger, or not UTF-8. */
+/** Reads a body as text. Throws 413 where the body is over `BODY_LIMIT` bytes, 400 where it is not UTF-8 or breaks off. */
 export async function readText(request: Request): Promise<string> {
   if (Number(request.headers.get('content-length') ?? 0) > BODY_LIMIT) throw fault('PAYLOAD_TOO_LARGE');
   const chunks: Uint8Array[] = [];
@@ -36,7 +36,7 @@ export async function readText(request: Request): Promise<string> {
   }
 }
 
-/** A body's JSON; `undefined` where there is no body. */
+/** Reads a body as JSON; `undefined` where there is no body. */
 export async function readJson(request: Request): Promise<unknown> {
   const hasType = request.headers.has('content-type');
   if (hasType) requireJson(request.headers);
@@ -53,7 +53,7 @@ export async function readJson(request: Request): Promise<unknown> {
   return value;
 }
 
-/** Throws where JSON nests too deep. */
+/** Throws 400 where JSON nests deeper than `JSON_DEPTH`. */
 export function refuseDeep(value: unknown) {
   if (isDeeperThan(value, JSON_DEPTH)) throw badRequest(`The body nests deeper than ${JSON_DEPTH}`);
 }

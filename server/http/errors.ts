@@ -1,25 +1,23 @@
 import { TRPCError } from '@trpc/server';
 import { ZodError } from 'zod';
-import { DatabaseUnavailable, KeyRefused } from '../../db/errors.ts';
-import type { Failure, Outcome } from '../../db/outcome.ts';
 import {
   ERRORS,
   type ErrorCode,
   type ErrorDetails,
-  type Issue,
+  issuesOf,
   type KeyRefusal,
   REFUSAL_REASONS,
 } from '../../shared/errors.ts';
 import { redactKeys } from '../../shared/keyFormat.ts';
 
-/** What a fault adds to its code: a sentence of its own, what the caller can act on, headers. */
+/** What a fault says beyond its code: a sentence of its own, details to act on, headers. */
 interface FaultParts {
   message?: string;
   details?: ErrorDetails;
   headers?: Record<string, string>;
 }
 
-/** Carried by the `TRPCError` of an error that is ours, and meant to be read. */
+/** The cause of a `TRPCError` that is meant to be read by the caller; any other cause stays inside. */
 class Fault extends Error {
   override readonly name = 'Fault';
   readonly parts: FaultParts;
@@ -35,71 +33,37 @@ export const fault = (code: ErrorCode, parts: FaultParts = {}) => new TRPCError(
 
 const CHALLENGE = 'Bearer realm="introzy"';
 
-/** 401; `WWW-Authenticate` as in RFC 6750, section 3. */
+/** 401, with `WWW-Authenticate` as in RFC 6750, section 3. */
 export const unauthorized = (refusal: KeyRefusal) =>
   fault('UNAUTHORIZED', {
     details: { reason: REFUSAL_REASONS[refusal] },
     headers: { 'WWW-Authenticate': refusal === 'missing' ? CHALLENGE : `${CHALLENGE}, error="invalid_token"` },
   });
 
-/** 403 for want of scopes, which a person has by their role. */
+/** 403 for scopes that a key lacks, or the role of a person. */
 export const insufficientScope = (scopes: readonly string[], whose: 'The API key' | 'Your role' = 'The API key') =>
   fault('FORBIDDEN', {
     details: { reason: `${whose} lacks the scope ${scopes.join(', ')}` },
     headers: { 'WWW-Authenticate': `${CHALLENGE}, error="insufficient_scope", scope="${scopes.join(' ')}"` },
   });
 
-/** 400 for one reason. */
+/** 400 for one reason; `path` is the field, such as `['contacts', 3, 'email']`. */
 export const badRequest = (message: string, path: (string | number)[] = []) =>
   fault('BAD_REQUEST', { details: { issues: [{ path, message: redactKeys(message) }] } });
 
-type Named = 'contact' | 'API key' | 'member' | 'invitation';
+/** 404 for a path that leads nowhere. */
+export const noSuchAddress = () => fault('NOT_FOUND', { message: 'There is nothing at this address' });
 
-/** What was asked for; throws where it could not be had. `what` names it. */
-export function settle<T extends object>(outcome: Outcome<T>, what: Named): T {
-  if (!('failure' in outcome)) return outcome;
-  throw failureFault(outcome as Failure, what);
+/** 405; `HEAD` is allowed wherever `GET` is. */
+export function methodNotAllowed(methods: readonly string[]) {
+  const allowed = methods.includes('GET') ? [...methods, 'HEAD'] : methods;
+  return fault('METHOD_NOT_SUPPORTED', { headers: { Allow: allowed.join(', ') } });
 }
 
-function failureFault(failure: Failure, what: Named) {
-  switch (failure.failure) {
-    case 'absent':
-      return fault('NOT_FOUND', { message: `There is no ${what} with this id` });
-    case 'elsewhere':
-      return fault('FORBIDDEN');
-    case 'version':
-      return fault('PRECONDITION_FAILED', { details: { currentVersion: failure.currentVersion } });
-    case 'emailTaken':
-      return fault('CONFLICT', {
-        message: 'Another contact has this email',
-        details: { existingId: failure.existingId },
-      });
-    case 'revoked':
-      return fault('CONFLICT', { message: 'A revoked API key cannot be rotated: issue a new one' });
-    case 'scopes':
-      return insufficientScope(failure.scopes);
-    case 'lastOwner':
-      return fault('CONFLICT', { message: 'The organization needs an owner: make somebody else one first' });
-    case 'outranked':
-      return fault('FORBIDDEN', { details: { reason: 'Only an owner may do this to an owner, or make one' } });
-    case 'alreadyMember':
-      return fault('CONFLICT', { message: 'A member of the organization has this address' });
-  }
-}
-
-/** The faults behind errors that our own layers throw; anything else as it came. */
-export function translateFault(error: TRPCError): TRPCError {
-  if (error.cause instanceof KeyRefused) return unauthorized(error.cause.refusal);
-  if (error.cause instanceof DatabaseUnavailable) return unavailable(error.cause);
-  return error;
-}
-
-/** 503 where something that the service needs beside its database does not answer. */
+/** 503 where a part other than the database does not answer, such as the store of rates. */
 export const outOfReach = (cause: unknown) => new TRPCError({ code: 'SERVICE_UNAVAILABLE', cause });
 
 const RETRY_AFTER = { 'Retry-After': '1' };
-const unavailable = (cause: DatabaseUnavailable) =>
-  new TRPCError({ code: 'SERVICE_UNAVAILABLE', message: cause.message, cause });
 
 /** An error as it leaves the service, whatever the door. */
 export interface Description {
@@ -110,7 +74,7 @@ export interface Description {
   headers: Record<string, string>;
 }
 
-/** What the outside learns of an error: of a defect, nothing but that it is one. */
+/** What the caller learns of an error. Of a defect the caller learns only that there was a defect. */
 export function describeError(error: TRPCError): Description {
   const code: ErrorCode = error.code in ERRORS ? (error.code as ErrorCode) : 'INTERNAL_SERVER_ERROR';
   const { status, message } = ERRORS[code];
@@ -128,16 +92,9 @@ function partsOf(error: TRPCError, code: ErrorCode): FaultParts {
   if (code === 'SERVICE_UNAVAILABLE') return { headers: RETRY_AFTER };
   if (code !== 'BAD_REQUEST' && code !== 'PARSE_ERROR') return {};
   if (!(error.cause instanceof ZodError)) {
-    // tRPC's own words, about a batch or its JSON; a parser's would quote the body.
+    // tRPC's words are about a batch or its JSON. The words of a JSON parser would quote the body.
     const message = error.cause instanceof SyntaxError ? 'Not valid JSON' : error.message;
     return { details: { issues: [{ path: [], message: redactKeys(message) }] } };
   }
   return { details: { issues: issuesOf(error.cause) } };
 }
-
-/** Where and what, of each thing that zod found wrong. Its messages quote the names of unknown fields. */
-export const issuesOf = ({ issues }: ZodError): Issue[] =>
-  issues.map(({ path, message }) => ({
-    path: path.map((key) => (typeof key === 'number' ? key : redactKeys(String(key)))),
-    message: redactKeys(message),
-  }));

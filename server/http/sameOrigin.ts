@@ -5,9 +5,9 @@ import { fault } from './errors.ts';
 const SAFE_METHODS = new Set(['GET', 'HEAD']);
 
 /**
- * What is wrong with a request that a cookie goes with, if anything: one that may change something is JSON, which no form
- * can send, and comes from a page of this very origin. Browsers say where from, and scripts cannot (Fetch standard:
- * `Origin` and `Sec-Fetch-Site` are forbidden request-headers).
+ * The flaw of a request that a cookie goes with, if there is a flaw. A request that may change something must be JSON, which
+ * no form can send, and must come from a page of this very origin. Browsers say where a request comes from, and scripts
+ * cannot change that (Fetch standard: `Origin` and `Sec-Fetch-Site` are forbidden request-headers).
  */
 export function findForgery(request: Request, publicUrl: string): TRPCError | undefined {
   if (SAFE_METHODS.has(request.method)) return undefined;
@@ -24,7 +24,7 @@ export function findForgery(request: Request, publicUrl: string): TRPCError | un
   }
 }
 
-/** The origin that others call the service by, and the one that this request was sent to. */
+/** The origin of `publicUrl`, and the origin that this request was sent to. */
 export function ownOrigins(request: Request, publicUrl: string): string[] {
   const { origin, protocol } = new URL(publicUrl);
   return [origin, `${protocol}//${new URL(request.url).host}`];

@@ -1,26 +1,57 @@
-import { asNobody } from '../../db/admission.ts';
-import type { SentInvitation } from '../../db/invitations.ts';
-import { findOrganization } from '../../db/organizations.ts';
-import { PAGES } from '../../shared/paths.ts';
-import { fault } from '../http/errors.ts';
-import type { Deps } from '../start/deps.ts';
+import { PATHS } from '../../shared/paths.ts';
+import type { Invitation } from '../../shared/people.ts';
+import type { Mail } from './mailer.ts';
 
-/** Sends an invitation its link. Throws where the mail server does not take it; to invite again sends another one. */
-export async function sendInvitation(
-  { db, mail, log, publicUrl }: Deps,
-  { organizationId, invitation: { email, invitedBy }, secret }: SentInvitation & { organizationId: string },
-): Promise<void> {
-  const organization = await findOrganization(asNobody(db), organizationId);
-  try {
-    await mail.send({
-      to: email,
-      subject: `Join ${organization?.name} on Introzy`,
-      text: `${invitedBy} invites you to ${organization?.name} on Introzy. The link works for seven days:`,
-      link: `${publicUrl}${PAGES.invitation.replace(':id', secret)}`,
-    });
-  } catch (error) {
-    log.warn({ err: error, organizationId }, 'an invitation is not sent');
-    const message = 'The mail server did not take the invitation. Check the address, and invite once more';
-    throw fault('SERVICE_UNAVAILABLE', { message, headers: { 'Retry-After': '60' } });
-  }
+/** Invites an address. `secret` opens the invitation, and stands in this mail alone. */
+export function invitationMail({
+  invitation,
+  secret,
+  organization,
+  publicUrl,
+}: {
+  invitation: Invitation;
+  secret: string;
+  /** The organization's name. */
+  organization: string;
+  publicUrl: string;
+}): Mail {
+  return {
+    to: invitation.email,
+    subject: `Join ${organization} on Introzy`,
+    text: `${invitation.invitedBy} invites you to ${organization} on Introzy. The link works for seven days:`,
+    link: `${publicUrl}${PATHS.invitation.replace(':id', secret)}`,
+  };
+}
+
+/** Lets a person set a new password. `token` stands in this mail alone. */
+export function resetMail({ email, token, publicUrl }: { email: string; token: string; publicUrl: string }): Mail {
+  return {
+    to: email,
+    subject: 'Set a new password for Introzy',
+    text: 'Somebody, probably you, asked to set a new password for your Introzy account. The link works for an hour:',
+    link: `${publicUrl}${PATHS.resetPassword}?token=${encodeURIComponent(token)}`,
+  };
+}
+
+/** Says that a key is about to expire. */
+export function expiryMail({
+  id,
+  name,
+  expiresAt,
+  email,
+  publicUrl,
+}: {
+  id: string;
+  name: string;
+  expiresAt: Date;
+  email: string;
+  publicUrl: string;
+}): Mail {
+  const day = expiresAt.toISOString().slice(0, 10);
+  return {
+    to: email,
+    subject: `The API key “${name}” expires on ${day}`,
+    text: `The API key “${name}” expires on ${day} (UTC). What uses it stops working then. Rotate it in time:`,
+    link: `${publicUrl}${PATHS.apiKey.replace(':id', id)}`,
+  };
 }

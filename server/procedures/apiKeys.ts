@@ -9,7 +9,6 @@ import {
   rotateApiKey,
 } from '../../db/apiKeys.ts';
 import { listKeyPlaces } from '../../db/keyUse.ts';
-import { toPage } from '../../db/page.ts';
 import {
   ApiKey,
   ApiKeyIssueRequest,
@@ -24,7 +23,8 @@ import {
 } from '../../shared/apiKeys.ts';
 import { type KeySecrets, mintKey } from '../auth/keySecret.ts';
 import type { Identity } from '../auth/principal.ts';
-import { fault, insufficientScope, settle } from '../http/errors.ts';
+import { fault, insufficientScope } from '../http/errors.ts';
+import { settle } from './outcome.ts';
 import { issuerInSight, keyProcedure, ownKeysProcedure, requireScopes, router, scopedProcedure } from './procedure.ts';
 
 export const apiKeysRouter = router({
@@ -40,8 +40,8 @@ export const apiKeysRouter = router({
     .output(ApiKeyPage)
     .query(async ({ ctx: { tenant, organizationId, granted: own }, input: { limit, cursor, createdBy } }) => {
       if (own !== undefined && createdBy !== undefined && createdBy !== own) return { items: [], nextCursor: null };
-      const query = { organizationId, limit, from: cursor, createdBy: own ?? createdBy };
-      return toPage(await listApiKeys(tenant, query), limit);
+      const query = { organizationId, limit, cursor, createdBy: own ?? createdBy };
+      return await listApiKeys(tenant, query);
     }),
 
   get: ownKeysProcedure
@@ -85,6 +85,7 @@ export const apiKeysRouter = router({
     }),
 
   revoke: keyProcedure
+    .meta({ scope: 'keys:manage', hasExceptions: true })
     .input(ApiKeyRequest)
     .output(ApiKey)
     .mutation(async ({ ctx, input: { id } }) => {
@@ -100,7 +101,7 @@ interface InSight {
   identity: Identity;
 }
 
-/** A key that the caller may deal with. Who issued it never changes. */
+/** Reads a key that the caller may deal with, or throws 403. The issuer of a key never changes. */
 async function getInSight({ tenant, organizationId, identity }: InSight, id: string): Promise<ApiKey> {
   const issuer = issuerInSight(identity);
   const apiKey = settle(await getApiKey(tenant, { organizationId, id }), 'API key');
@@ -108,13 +109,13 @@ async function getInSight({ tenant, organizationId, identity }: InSight, id: str
   return apiKey;
 }
 
-/** The id of the key that calls; a person has none. */
+/** The id of the key that calls. Throws 404 for a person, who calls without a key. */
 function requireKey({ who }: Identity): string {
   if (who.type === 'key') return who.id;
   throw fault('NOT_FOUND', { message: 'You are signed in, and call with no API key' });
 }
 
-/** Mints a secret for a key: the one to hand out, and the one to keep. */
+/** Mints a secret: `key` is handed out once, `secret` is what the database keeps. */
 function newSecret(secrets: KeySecrets, expiresInDays: number): { key: string; secret: NewSecret } {
   const { key, ...kept } = mintKey(secrets);
   return { key, secret: { ...kept, expiresInDays } };

@@ -1,5 +1,4 @@
 import { listAuditEntries } from '../../db/audit.ts';
-import { toPage } from '../../db/page.ts';
 import { AuditListRequest, AuditPage } from '../../shared/audit.ts';
 import { router, scopedProcedure } from './procedure.ts';
 
@@ -7,7 +6,5 @@ export const auditRouter = router({
   list: scopedProcedure('keys:manage')
     .input(AuditListRequest)
     .output(AuditPage)
-    .query(async ({ ctx: { tenant, organizationId }, input: { limit, cursor, subjectId, action } }) =>
-      toPage(await listAuditEntries(tenant, { organizationId, limit, from: cursor, subjectId, action }), limit),
-    ),
+    .query(({ ctx: { tenant, organizationId }, input }) => listAuditEntries(tenant, { ...input, organizationId })),
 });

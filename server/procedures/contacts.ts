@@ -13,7 +13,7 @@ import {
   EncodedContactPage,
   UpsertResults,
 } from '../../shared/contacts.ts';
-import { settle } from '../http/errors.ts';
+import { settle } from './outcome.ts';
 import { router, scopedProcedure } from './procedure.ts';
 
 export const contactsRouter = router({

@@ -1,56 +1,71 @@
 import { randomUUID } from 'node:crypto';
-import { type Credential, readCredential } from '../auth/credential.ts';
+import type { RateLimiterAbstract } from 'rate-limiter-flexible';
+import type { Accounts } from '../auth/accounts.ts';
+import { type Credential, isSentTwice, readCredential } from '../auth/credential.ts';
+import type { KeyParts } from '../auth/keys.ts';
 import type { Source } from '../auth/place.ts';
 import type { Identity } from '../auth/principal.ts';
-import type { Deps } from '../start/deps.ts';
+import type { Mailer } from '../mail/mailer.ts';
+
+/** The parts of the service. `createDeps` puts them together; each function takes those that it needs. */
+export interface Deps extends KeyParts {
+  /** Calls a minute a key. Any store of rate-limiter-flexible fits; the store in memory counts for one instance. */
+  rateLimiter: RateLimiterAbstract;
+  accounts: Accounts;
+  mail: Mailer;
+  /** The address under which others reach the service, without a slash at its end. */
+  publicUrl: string;
+  /** The last address in `X-Forwarded-For` is the caller's: a proxy of ours put it there. */
+  trustProxy: boolean;
+  /** Aborted when the service is about to end: open requests are answered, and no new ones are taken. */
+  draining: AbortController;
+}
 
 /** What one request brings, the same through every door. */
 export interface Context {
   deps: Deps;
   requestId: string;
   credential: Credential;
-  /** Where it comes from. */
+  /** A header that may be sent once came twice: the door refuses the request. */
+  isAmbiguous: boolean;
   source: Source;
-  /** Whose request it turned out to be, and the state of its rate: for headers and the log. */
+  /** The caller, once found, and the state of the caller's rate: for headers and the log. */
   seen: { identity?: Identity; rate?: RateState };
-  /** The door has counted the call that its procedures answer together: they do not count again. */
+  /** The door has counted the call already: the procedures do not count it again. */
   isCounted?: boolean | undefined;
 }
+
+export type { Identity };
 
 interface RateState {
   /** Calls in a window. */
   limit: number;
-  /** Seconds that it is for. */
+  /** Seconds of a window. */
   window: number;
   remaining: number;
   /** Seconds until the count begins anew. */
   reset: number;
 }
 
-/** The context of a request that came over a connection from `address`. */
-export function createContext(deps: Deps, request: Request, address: string | undefined): Context {
+/** What only the connection knows of a request: the peer's address, and the headers as they came. */
+export interface Incoming {
+  remoteAddress?: string | undefined;
+  rawHeaders?: readonly string[] | undefined;
+}
+
+export function createContext(
+  deps: Deps,
+  request: Request,
+  { remoteAddress, rawHeaders = [] }: Incoming = {},
+): Context {
   const { headers } = request;
   const forwarded = deps.trustProxy ? headers.get('x-forwarded-for')?.split(',').at(-1)?.trim() : undefined;
   return {
     deps,
     requestId: randomUUID(),
-    credential: readCredential(request, deps.publicUrl),
-    source: { address: forwarded || address, userAgent: headers.get('user-agent') ?? undefined },
+    credential: readCredential(request),
+    isAmbiguous: isSentTwice(rawHeaders),
+    source: { address: forwarded || remoteAddress, userAgent: headers.get('user-agent') ?? undefined },
     seen: {},
   };
-}
-
-/** The headers of every answer to a request, as far as it has come. */
-export function commonHeaders({ requestId, seen: { rate } }: Context): Record<string, string> {
-  const headers: Record<string, string> = {
-    'Cache-Control': 'no-store',
-    'X-Content-Type-Options': 'nosniff',
-    'X-Request-Id': requestId,
-  };
-  if (rate) {
-    // draft-ietf-httpapi-ratelimit-headers: q calls in w seconds; r are left, for t seconds.
-    headers['RateLimit-Policy'] = `"default";q=${rate.limit};w=${rate.window}`;
-    headers.RateLimit = `"default";r=${rate.remaining};t=${rate.reset}`;
-  }
-  return headers;
 }

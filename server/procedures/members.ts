@@ -1,5 +1,6 @@
 import { cancelInvitation, insertInvitation, listInvitations } from '../../db/invitations.ts';
 import { deleteMember, listMembers, updateMemberRole } from '../../db/members.ts';
+import { getOrganization } from '../../db/organizations.ts';
 import {
   Invitation,
   InvitationRequest,
@@ -11,8 +12,11 @@ import {
   MemberRemoveRequest,
   RoleChangeRequest,
 } from '../../shared/people.ts';
-import { settle } from '../http/errors.ts';
-import { sendInvitation } from '../mail/messages.ts';
+import { fault } from '../http/errors.ts';
+import type { Mail } from '../mail/mailer.ts';
+import { invitationMail } from '../mail/messages.ts';
+import type { Context } from './context.ts';
+import { settle } from './outcome.ts';
 import { adminProcedure, router } from './procedure.ts';
 
 export const membersRouter = router({
@@ -31,7 +35,8 @@ export const membersRouter = router({
       const { id: inviterId, role: by } = granted;
       const made = await insertInvitation(tenant, { organizationId, email, role, inviterId, by });
       const sent = settle(made, 'invitation');
-      await sendInvitation(deps, { organizationId, ...sent });
+      const { name } = await getOrganization(tenant, organizationId);
+      await sendInvitation(deps, invitationMail({ ...sent, organization: name, publicUrl: deps.publicUrl }));
       return sent.invitation;
     }),
 
@@ -56,3 +61,14 @@ export const membersRouter = router({
       return settle(await deleteMember(tenant, { organizationId, id, by: granted.role, keepKeys }), 'member');
     }),
 });
+
+/** Sends an invitation. Throws 503 where the mail server refuses the mail; inviting again sends another mail. */
+async function sendInvitation({ mail, log }: Context['deps'], invitation: Mail) {
+  try {
+    await mail.send(invitation);
+  } catch (error) {
+    log.warn({ err: error }, 'an invitation is not sent');
+    const message = 'The mail server did not take the invitation. Check the address, and invite once more';
+    throw fault('SERVICE_UNAVAILABLE', { message, headers: { 'Retry-After': '60' } });
+  }
+}

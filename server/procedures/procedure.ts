@@ -1,51 +1,65 @@
-import { getTRPCErrorFromUnknown, initTRPC } from '@trpc/server';
-import type { Scope } from '../../shared/apiKeys.ts';
+import { initTRPC } from '@trpc/server';
 import { redactKeys } from '../../shared/keyFormat.ts';
 import { mayGive } from '../../shared/roles.ts';
+import type { Scope } from '../../shared/scopes.ts';
 import { Id } from '../../shared/text.ts';
 import { transformer } from '../../shared/transformer.ts';
-import { identify } from '../auth/keys.ts';
-import type { Identity, Principal } from '../auth/principal.ts';
-import { badRequest, describeError, fault, insufficientScope, translateFault, unauthorized } from '../http/errors.ts';
+import { identifyKeyHolder } from '../auth/keys.ts';
+import type { Identification, Identity, Principal } from '../auth/principal.ts';
+import { identifyPerson } from '../auth/sessions.ts';
+import { badRequest, describeError, fault, insufficientScope, unauthorized } from '../http/errors.ts';
+import { findForgery } from '../http/sameOrigin.ts';
 import type { Context } from './context.ts';
+import { toTrpcError } from './outcome.ts';
 import { countCall, dropCount } from './rate.ts';
 
-const t = initTRPC.context<Context>().create({
-  // Also where NODE_ENV says otherwise: a stack never leaves the server.
-  isDev: false,
-  transformer: {
-    output: transformer,
-    input: {
-      serialize: transformer.serialize,
-      deserialize(value) {
-        try {
-          return transformer.deserialize(value);
-        } catch (error) {
-          throw badRequest(`Not superjson: ${(error as Error).message}`);
-        }
+/** What a procedure's definition says of its callers. REST, MCP and OpenAPI read the scope here. */
+export interface ProcedureMeta {
+  /** The scope that a caller needs; without a scope in the definition any key will do. */
+  scope?: Scope;
+  /** The procedure admits some callers without the scope: for the key that calls, or for keys that the person issued. */
+  hasExceptions?: true;
+}
+
+const t = initTRPC
+  .context<Context>()
+  .meta<ProcedureMeta>()
+  .create({
+    // Also where NODE_ENV says otherwise: a stack never leaves the server.
+    isDev: false,
+    transformer: {
+      output: transformer,
+      input: {
+        serialize: transformer.serialize,
+        deserialize(value) {
+          try {
+            return transformer.deserialize(value);
+          } catch (error) {
+            throw badRequest(`Not superjson: ${(error as Error).message}`);
+          }
+        },
       },
     },
-  },
-  errorFormatter({ shape, error, path, ctx }) {
-    const { code, status, message, details } = describeError(error);
-    const { reason } = details ?? {};
-    const data = {
-      code,
-      httpStatus: status,
-      path: path && redactKeys(path),
-      requestId: ctx?.requestId,
-      reason,
-      details,
-    };
-    // What is undefined would go out as superjson's undefined, for every client to carry.
-    return { ...shape, message, data: JSON.parse(JSON.stringify(data)) as typeof data };
-  },
-});
+    errorFormatter({ shape, error, path, ctx }) {
+      const { code, status, message, details } = describeError(error);
+      const { reason } = details ?? {};
+      const data = {
+        code,
+        httpStatus: status,
+        path: path && redactKeys(path),
+        requestId: ctx?.requestId,
+        reason,
+        details,
+      };
+      // Without the fields that are undefined: superjson would send a note about each to every client.
+      return { ...shape, message, data: JSON.parse(JSON.stringify(data)) as typeof data };
+    },
+  });
 
 export const router = t.router;
 
-/** Who calls, from what is known of them: whether the database still admits them is another question. Throws 401. */
-export async function getPrincipal(ctx: Context): Promise<Principal> {
+/** Finds the caller of a request. Whether the database still admits the caller is another question. Throws 401. */
+async function getPrincipal(ctx: Context): Promise<Principal> {
   const identified = await identify(ctx);
   if (!identified.ok) throw unauthorized(identified.refusal);
   ctx.seen.identity = identified.principal.identity;
@@ -53,14 +67,38 @@ export async function getPrincipal(ctx: Context): Promise<Principal> {
 }
 
 /**
- * A procedure for those whom `check` lets pass; what it answers with is the context's `granted`. In this order it is settled
- * who calls, whether their rate allows it, what they may do, and that they mean their own organization; then the
- * procedure's own input.
+ * Finds the caller before any procedure runs, and has the database admit the caller: for a door with messages that reach no
+ * procedure. Throws 401, for a session's cookie too: the cookie is for the dashboard, not for agents.
+ */
+export async function admitKeyHolder(ctx: Context): Promise<Principal> {
+  if (ctx.credential.type === 'session') throw unauthorized('missing');
+  const principal = await getPrincipal(ctx);
+  try {
+    await principal.admit();
+  } catch (thrown) {
+    const error = toTrpcError(thrown);
+    if (error.code === 'UNAUTHORIZED') principal.refuse();
+    throw error;
+  }
+  return principal;
+}
+
+async function identify({ deps, credential, source }: Context): Promise<Identification> {
+  if (credential.type === 'none') return { ok: false, refusal: credential.refusal };
+  if (credential.type === 'key') return await identifyKeyHolder(deps, { key: credential.key, source });
+  const forgery = findForgery(credential.request, deps.publicUrl);
+  if (forgery) throw forgery;
+  return await identifyPerson(deps, credential.request.headers);
+}
+
+/**
+ * A procedure for the callers that `check` lets pass; the answer of `check` is the context's `granted`. The order is fixed:
+ * the caller, the caller's rate, the caller's rights, the organization that is meant, and then the procedure's own input.
  *
- * One middleware, not one a step: to pass a call on costs tRPC more than any of these steps.
+ * This is one middleware and not one a step: for tRPC, passing a call on costs more than any of the steps.
  */
 const procedureFor = <Granted>(check: (identity: Identity) => Granted) =>
-  t.procedure.use(async ({ ctx, next, getRawInput }) => {
+  t.procedure.use(async ({ ctx, meta, next, getRawInput }) => {
     let principal: Principal | undefined;
     try {
       const caller = await getPrincipal(ctx);
@@ -68,14 +106,15 @@ const procedureFor = <Granted>(check: (identity: Identity) => Granted) =>
       const { identity, tenant } = caller;
       return await onlyIfAdmitted(caller, async () => {
         if (!ctx.isCounted) await countCall(ctx, caller);
+        if (meta?.scope && !meta.hasExceptions) requireScopes(identity, [meta.scope]);
         const granted = check(identity);
-        refuseForeign(identity.organizationId, await getRawInput());
+        refuseOtherOrganization(identity.organizationId, await getRawInput());
         const result = await next({ ctx: { identity, tenant, organizationId: identity.organizationId, granted } });
         if (!result.ok) throw result.error;
         return result;
       });
-    } catch (cause) {
-      const error = translateFault(getTRPCErrorFromUnknown(cause));
+    } catch (thrown) {
+      const error = toTrpcError(thrown);
       if (principal && error.code === 'UNAUTHORIZED') await dropCount(ctx, principal);
       throw error;
     }
@@ -83,18 +122,18 @@ const procedureFor = <Granted>(check: (identity: Identity) => Granted) =>
 
 /** For any key, and any member. */
 export const keyProcedure = procedureFor(() => undefined);
-/** For those who have `scope`. */
-export const scopedProcedure = (scope: Scope) => procedureFor((identity) => requireScopes(identity, [scope]));
-/** About keys, for those who may deal with all or with some of them: `granted` is whose. */
-export const ownKeysProcedure = procedureFor(issuerInSight);
-/** For people: `granted` is who. */
+/** For callers that have `scope`. */
+export const scopedProcedure = (scope: Scope) => keyProcedure.meta({ scope });
+/** About keys. `granted` is the issuer whose keys the caller may deal with: see `issuerInSight`. */
+export const ownKeysProcedure = procedureFor(issuerInSight).meta({ scope: 'keys:manage', hasExceptions: true });
+/** For people; `granted` is the person. */
 export const personProcedure = procedureFor(requirePerson);
-/** For the organization's owners and admins: `granted` is who. */
+/** For the organization's owners and admins; `granted` is the person. */
 export const adminProcedure = procedureFor(requireAdmin);
 
 /**
- * No answer leaves before the database has admitted the key. Most calls do that with their own query; the others, and those
- * that fail before it, do it at the end, so that a stranger learns nothing but the refusal.
+ * Lets no answer leave before the database has admitted the caller. Most calls are admitted with their own query. The others,
+ * and calls that fail before their query, are admitted at the end, so that a stranger learns nothing but the refusal.
  */
 async function onlyIfAdmitted<T>({ isAdmitted, admit }: Principal, call: () => Promise<T>) {
   try {
@@ -102,14 +141,14 @@ async function onlyIfAdmitted<T>({ isAdmitted, admit }: Principal, call: () => P
     if (!isAdmitted()) await admit();
     return result;
   } catch (error) {
-    const { code } = translateFault(getTRPCErrorFromUnknown(error));
+    const { code } = toTrpcError(error);
     const isSettled = code === 'UNAUTHORIZED' || code === 'SERVICE_UNAVAILABLE';
     if (!isAdmitted() && !isSettled) await admit();
     throw error;
   }
 }
 
-/** Throws where the key lacks any of `scopes`. */
+/** Throws 403 where the caller lacks any of `scopes`. */
 export function requireScopes(identity: Identity, scopes: readonly Scope[]) {
   const missing = scopes.filter((scope) => !identity.scopes.includes(scope));
   if (missing.length === 0) return;
@@ -117,8 +156,8 @@ export function requireScopes(identity: Identity, scopes: readonly Scope[]) {
 }
 
 /**
- * Whose keys the caller may deal with: `undefined` stands for all of the organization's, which takes `keys:manage`; a person
- * without it has those that they issued themselves.
+ * The issuer whose keys the caller may deal with. `undefined` stands for every issuer in the organization, which takes
+ * `keys:manage`; a person without that scope may deal with the keys that they issued themselves.
  */
 export function issuerInSight({ scopes, who }: Identity): string | undefined {
   if (scopes.includes('keys:manage')) return undefined;
@@ -137,8 +176,8 @@ function requireAdmin(identity: Identity) {
   throw fault('FORBIDDEN', { details: { reason: 'Only an owner or an admin of the organization may do this' } });
 }
 
-/** Throws where the input names another organization than the key's own. */
-function refuseForeign(organizationId: string, input: unknown) {
+/** Throws 403 where the input names another organization than the caller's. */
+function refuseOtherOrganization(organizationId: string, input: unknown) {
   if (typeof input !== 'object' || input === null || !('organizationId' in input)) return;
   const named = Id.safeParse(input.organizationId);
   if (named.success && named.data !== organizationId) throw fault('FORBIDDEN');

@@ -3,7 +3,7 @@ import type { Principal } from '../auth/principal.ts';
 import { fault, outOfReach } from '../http/errors.ts';
 import type { Context } from './context.ts';
 
-/** Counts `calls`, and throws where they are too many; a batch makes as many calls as it has. */
+/** Counts `calls` against the caller's rate, and throws 429 where the rate is used up. */
 export async function countCall(
   { deps: { rateLimiter }, seen }: Context,
   { countedAs }: Principal,
@@ -19,7 +19,7 @@ export async function countCall(
   if (used.consumedPoints > limit) throw fault('TOO_MANY_REQUESTS', { headers: { 'Retry-After': String(reset) } });
 }
 
-/** A call that the database refused is not the key's, nor is the state of its rate for the caller to see. */
+/** Takes back the count of a call that the database refused; the refused caller must not see the state of the rate. */
 export async function dropCount({ deps: { rateLimiter, log }, seen }: Context, principal: Principal): Promise<void> {
   const { identity, countedAs, refuse } = principal;
   refuse();

@@ -1,6 +1,6 @@
 import { getCurrentSession } from '../../db/people.ts';
 import { CurrentSession, CurrentSessionRequest } from '../../shared/people.ts';
-import { settle } from '../http/errors.ts';
+import { settle } from './outcome.ts';
 import { personProcedure, router } from './procedure.ts';
 
 export const sessionRouter = router({

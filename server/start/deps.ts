@@ -2,33 +2,14 @@ import { LRUCache } from 'lru-cache';
 import type { Logger } from 'pino';
 import { type RateLimiterAbstract, RateLimiterMemory } from 'rate-limiter-flexible';
 import type { Database } from '../../db/open.ts';
-import { type Accounts, createAccounts } from '../auth/accounts.ts';
+import { createAccounts } from '../auth/accounts.ts';
 import type { KeySecrets } from '../auth/keySecret.ts';
-import type { RememberedKey } from '../auth/keys.ts';
-import { createLastUse, type LastUse } from '../auth/lastUse.ts';
+import { createLastUse } from '../auth/lastUse.ts';
+import { ACCOUNTS_PATH } from '../doors/accounts.ts';
+import { ownOrigins } from '../http/sameOrigin.ts';
 import { createMailer, type Mailer } from '../mail/mailer.ts';
-
-/** What the service is made of, handed to everything that needs some of it. */
-export interface Deps {
-  db: Database;
-  log: Logger;
-  keySecrets: KeySecrets;
-  /** Calls a minute a key. Any store of rate-limiter-flexible will do; the one in memory counts for one instance. */
-  rateLimiter: RateLimiterAbstract;
-  lastUse: LastUse;
-  /** What keys are, which never changes. Whether one is valid is asked of the database. */
-  keys: LRUCache<string, RememberedKey>;
-  /** The keys that are being moved to the newest server secret. */
-  redigesting: Set<string>;
-  accounts: Accounts;
-  mail: Mailer;
-  /** What others call the service. */
-  publicUrl: string;
-  /** The last address in X-Forwarded-For is the caller's. */
-  trustProxy: boolean;
-  /** Aborted as the service is about to end: it answers what is open, and takes on no more. */
-  draining: AbortController;
-}
+import { resetMail } from '../mail/messages.ts';
+import type { Deps } from '../procedures/context.ts';
 
 interface Choices {
   db: Database;
@@ -40,11 +21,11 @@ interface Choices {
   publicUrl?: string;
   trustProxy?: boolean;
   openSignUp?: boolean;
-  /** Attempts to sign in a minute from one address. */
+  /** Attempts to sign in that one address may make in a minute. */
   signInRate?: number;
 }
 
-/** Puts the service's parts together. */
+/** Puts the parts of the service together. */
 export function createDeps(choices: Choices): Deps {
   const {
     db,
@@ -64,7 +45,17 @@ export function createDeps(choices: Choices): Deps {
     lastUse: createLastUse({ db, log }),
     keys: new LRUCache({ max: 100_000 }),
     redigesting: new Set(),
-    accounts: createAccounts({ db, log, mail, keySecrets, publicUrl, openSignUp, signInRate }),
+    accounts: createAccounts({
+      db,
+      log,
+      keySecrets,
+      publicUrl,
+      openSignUp,
+      signInRate,
+      basePath: ACCOUNTS_PATH,
+      trustedOrigins: (request) => ownOrigins(request, publicUrl),
+      sendReset: (reset) => mail.send(resetMail({ ...reset, publicUrl })),
+    }),
     mail,
     publicUrl,
     trustProxy,

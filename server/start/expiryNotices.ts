@@ -1,7 +1,7 @@
 import { asNobody, asOperator } from '../../db/admission.ts';
 import { listOrganizationsToNotify, returnExpiryNotice, takeExpiryNotices } from '../../db/expiryNotices.ts';
-import { PAGES } from '../../shared/paths.ts';
-import type { Deps } from './deps.ts';
+import { PATHS } from '../../shared/paths.ts';
+import type { Deps } from '../procedures/context.ts';
 
 /** Days before a key expires. */
 const DAYS = 7;
@@ -19,7 +19,7 @@ export async function sendExpiryNotices({ db, log, mail, publicUrl }: Parts): Pr
           to: email,
           subject: `The API key “${name}” expires on ${day}`,
           text: `The API key “${name}” expires on ${day} (UTC). What uses it stops working then. Rotate it in time:`,
-          link: `${publicUrl}${PAGES.apiKey.replace(':id', id)}`,
+          link: `${publicUrl}${PATHS.apiKey.replace(':id', id)}`,
         });
         await mailed.catch(async (error: unknown) => {
           log.warn({ err: error, organizationId, keyId: id }, 'the notice of an expiry is not sent yet');

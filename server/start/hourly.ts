@@ -1,6 +1,6 @@
 import { deleteExpiredSessions } from '../../db/accounts.ts';
 import { asAccounts } from '../../db/admission.ts';
-import type { Deps } from './deps.ts';
+import type { Deps } from '../procedures/context.ts';
 import { sendExpiryNotices } from './expiryNotices.ts';
 
 /** Milliseconds. */

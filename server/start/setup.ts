@@ -9,8 +9,9 @@ import type { Database } from '../../db/open.ts';
 import { insertOrganization } from '../../db/organizations.ts';
 import type { IssuedKey, Scope } from '../../shared/apiKeys.ts';
 import type { ContactInput } from '../../shared/contacts.ts';
-import { EXPIRY_DAYS, SCOPES } from '../../shared/keyFormat.ts';
+import { EXPIRY_DAYS } from '../../shared/keyFormat.ts';
 import type { Organization } from '../../shared/organizations.ts';
+import { SCOPES } from '../../shared/scopes.ts';
 import { type KeySecrets, mintKey } from '../auth/keySecret.ts';
 
 interface NewKey {

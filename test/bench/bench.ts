@@ -9,7 +9,7 @@ import { parseArgs, promisify } from 'node:util';
 import { migrate } from '../../db/migrate.ts';
 import { openDatabase } from '../../db/open.ts';
 import { digestsOf, generateKeySecret, parseKeySecrets } from '../../server/auth/keySecret.ts';
-import { encodeCursor } from '../../shared/text.ts';
+import { encodeCursor } from '../../shared/paging.ts';
 import { runAs } from '../helpers/database.ts';
 import { freePort, startPostgres } from '../helpers/postgres.ts';
 import { compare, loadTool, measure } from './load.ts';

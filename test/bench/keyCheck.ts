@@ -1,8 +1,7 @@
 import { pino } from 'pino';
 import { openDatabase } from '../../db/open.ts';
 import { parseKeySecrets } from '../../server/auth/keySecret.ts';
-import { identify } from '../../server/auth/keys.ts';
-import { createContext } from '../../server/procedures/context.ts';
+import { identifyKeyHolder } from '../../server/auth/keys.ts';
 import { createDeps } from '../../server/start/deps.ts';
 import { REQUEST_LIMITS } from '../../server/start/store.ts';
 
@@ -16,8 +15,7 @@ const db = await openDatabase({
 });
 const deps = createDeps({ db, log: pino({ level: 'silent' }), keySecrets: parseKeySecrets(secrets), rateLimit: 1 });
 
-const request = new Request('http://127.0.0.1/', { headers: { authorization: `Bearer ${key}` } });
-const context = createContext(deps, request, '127.0.0.1');
+const source = { address: '127.0.0.1', userAgent: undefined };
 
 const start = performance.now();
 const until = start + Number(seconds) * 1000;
@@ -25,7 +23,7 @@ let checks = 0;
 await Promise.all(
   Array.from({ length: Number(concurrency) }, async () => {
     while (performance.now() < until) {
-      const identified = await identify(context);
+      const identified = await identifyKeyHolder(deps, { key, source });
       if (!identified.ok) throw new Error(identified.refusal);
       await identified.principal.admit();
       checks += 1;

@@ -1,5 +1,5 @@
 import type { Scope } from '../../shared/apiKeys.ts';
-import { SCOPES } from '../../shared/keyFormat.ts';
+import { SCOPES } from '../../shared/scopes.ts';
 import type { Input } from './doors.ts';
 import type { TestApp, TestOrganization } from './testApp.ts';
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import type { Scope } from '../../shared/apiKeys.ts';
 import type { ContactInput } from '../../shared/contacts.ts';
-import { SCOPES } from '../../shared/keyFormat.ts';
+import { SCOPES } from '../../shared/scopes.ts';
 import { isStorable } from '../../shared/text.ts';
 import type { ModelList } from './model.ts';
 

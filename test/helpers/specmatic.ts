@@ -1,6 +1,5 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { operations } from '../../server/doors/rest/operations.ts';
 import { routes } from '../../server/doors/rest/routes.ts';
 import { makeTargets } from './cases.ts';
 import type { TestApp } from './testApp.ts';
@@ -41,10 +40,9 @@ function propertiesWithin(node: Json): Json[] {
 /** Writes, for each route that is about something, a request about something that there is. */
 export async function writeExamples(app: TestApp, document: Json, directory: string) {
   await mkdir(directory);
-  for (const { method, path, procedure, status = 200 } of routes.filter((route) => route.path.includes('{id}'))) {
+  for (const { method, path, procedure, body, status = 200 } of routes.filter((route) => route.path.includes('{id}'))) {
     const targets = await makeTargets(app, app.one);
     const about = path.includes('/keys/') ? 'apiKey' : path.endsWith('/restore') ? 'deletedContact' : 'contact';
-    const body = operations[procedure]?.body;
     const request = { method, path: path.replace('{id}', targets[about]), ...(body && { body }) };
     const { content } = document.paths[path][method.toLowerCase()].responses[status];
     const response = { status, body: content['application/json'].example };

@@ -13,7 +13,7 @@ import * as members from '../../db/members.ts';
 import { getOrganization } from '../../db/organizations.ts';
 import { getCurrentSession, getOwner } from '../../db/people.ts';
 import { mintKey } from '../../server/auth/keySecret.ts';
-import { SCOPES } from '../../shared/keyFormat.ts';
+import { SCOPES } from '../../shared/scopes.ts';
 import { addPerson } from './browser.ts';
 import type { TestApp } from './testApp.ts';
 import type { Victim } from './victim.ts';
@@ -60,7 +60,7 @@ export const TENANT_CALLS: Record<string, TenantCall[]> = {
   getApiKey: [(db, { organizationId, victim }) => apiKeys.getApiKey(db, { organizationId, id: victim.keyId })],
   listApiKeys: [
     (db, { organizationId }) => apiKeys.listApiKeys(db, { organizationId, limit: 200 }),
-    (db, { organizationId, victim }) => apiKeys.listApiKeys(db, { organizationId, limit: 1, from: victim.keyId }),
+    (db, { organizationId, victim }) => apiKeys.listApiKeys(db, { organizationId, limit: 1, cursor: victim.keyId }),
   ],
   insertApiKey: [
     insertKey(({ ownerId }) => ({ type: 'person', id: ownerId })),

@@ -1,7 +1,7 @@
 import { expect } from 'vitest';
 import { setUpOrganization } from '../../server/start/setup.ts';
 import type { IssuedKey, Scope } from '../../shared/apiKeys.ts';
-import { SCOPES } from '../../shared/keyFormat.ts';
+import { SCOPES } from '../../shared/scopes.ts';
 import { call, type Input, readAnswer, requestsOf } from './doors.ts';
 import { judgeKey, type ModelContact, type ModelOrganization, type ModelSecret } from './model.ts';
 import type { Operation, Target } from './operations.ts';

@@ -1,14 +1,14 @@
 import { Alert, Button, Group, Skeleton, Stack, Text, ThemeIcon, Title } from '@mantine/core';
 import { IconAlertCircle } from '@tabler/icons-react';
 import type { ReactNode } from 'react';
-import { describeError } from '../api.ts';
+import { sentenceOf } from '../api.ts';
 
 /** Something that could not be loaded, and a way to try once more. */
 export function ErrorState({ error, onRetry }: { error: unknown; onRetry?: () => void }) {
   return (
     <Alert role="alert" color="red" variant="light" icon={<IconAlertCircle />} title="This could not be loaded">
       <Group justify="space-between">
-        <Text size="sm">{describeError(error)}</Text>
+        <Text size="sm">{sentenceOf(error)}</Text>
         {onRetry && (
           <Button size="xs" variant="default" onClick={onRetry}>
             Try again
@@ -61,7 +61,7 @@ export function FormError({ error }: { error: unknown }) {
   if (!error) return null;
   return (
     <Alert role="alert" color="red" variant="light" icon={<IconAlertCircle />}>
-      {describeError(error)}
+      {sentenceOf(error)}
     </Alert>
   );
 }

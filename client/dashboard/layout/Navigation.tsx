@@ -1,7 +1,7 @@
 import { NavLink, Text } from '@mantine/core';
 import { IconAddressBook, IconHistory, IconKey, IconUserCircle, IconUsers } from '@tabler/icons-react';
 import { Link, useLocation } from 'react-router';
-import { PAGES } from '../../../shared/paths.ts';
+import { PATHS } from '../../../shared/paths.ts';
 import { useSession } from '../session.ts';
 
 const ICON = { size: 18, stroke: 1.6, 'aria-hidden': true } as const;
@@ -26,14 +26,14 @@ export function Navigation({ onNavigate }: { onNavigate: () => void }) {
   };
   return (
     <>
-      {link(PAGES.contacts, 'Contacts', <IconAddressBook {...ICON} />)}
+      {link(PATHS.contacts, 'Contacts', <IconAddressBook {...ICON} />)}
       <Text size="xs" fw={600} c="dimmed" mt="md" mb={4} px="sm">
         Settings
       </Text>
-      {link(PAGES.apiKeys, 'API Keys', <IconKey {...ICON} />)}
-      {may('keys:manage') && link(PAGES.members, 'Members', <IconUsers {...ICON} />)}
-      {may('keys:manage') && link(PAGES.auditLog, 'Audit log', <IconHistory {...ICON} />)}
-      {link(PAGES.account, 'Account', <IconUserCircle {...ICON} />)}
+      {link(PATHS.apiKeys, 'API Keys', <IconKey {...ICON} />)}
+      {may('keys:manage') && link(PATHS.members, 'Members', <IconUsers {...ICON} />)}
+      {may('keys:manage') && link(PATHS.auditLog, 'Audit log', <IconHistory {...ICON} />)}
+      {link(PATHS.account, 'Account', <IconUserCircle {...ICON} />)}
     </>
   );
 }

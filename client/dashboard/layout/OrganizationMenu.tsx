@@ -1,7 +1,7 @@
 import { Button, Menu, Text } from '@mantine/core';
 import { IconCheck, IconSelector } from '@tabler/icons-react';
 import { useMutation, useQuery } from '@tanstack/react-query';
-import { PAGES } from '../../../shared/paths.ts';
+import { PATHS } from '../../../shared/paths.ts';
 import { auth } from '../auth.ts';
 import { useSession } from '../session.ts';
 
@@ -15,7 +15,7 @@ export function OrganizationMenu() {
   });
   // A page of its own: nothing of the other organization is left.
   const choice = useMutation({
-    mutationFn: async (id: string) => auth.setActive(id).then(() => window.location.assign(PAGES.home)),
+    mutationFn: async (id: string) => auth.setActive(id).then(() => window.location.assign(PATHS.home)),
   });
   if (all.length < 2) {
     return (

@@ -1,7 +1,7 @@
 import { Avatar, Menu, UnstyledButton, useMantineColorScheme } from '@mantine/core';
 import { IconCheck, IconDeviceDesktop, IconLogout, IconMoon, IconSun } from '@tabler/icons-react';
 import { useMutation } from '@tanstack/react-query';
-import { PAGES } from '../../../shared/paths.ts';
+import { PATHS } from '../../../shared/paths.ts';
 import { queryClient } from '../api.ts';
 import { auth } from '../auth.ts';
 import { useSession } from '../session.ts';
@@ -20,7 +20,7 @@ export function PersonMenu() {
     mutationFn: async () => {
       await auth.signOut();
       queryClient.clear();
-      window.location.assign(PAGES.signIn);
+      window.location.assign(PATHS.signIn);
     },
   });
   return (

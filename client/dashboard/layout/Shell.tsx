@@ -2,7 +2,7 @@ import { AppShell, Burger, Group, Image, Text } from '@mantine/core';
 import { useDisclosure } from '@mantine/hooks';
 import { lazy, Suspense } from 'react';
 import { Navigate, Outlet, useLocation } from 'react-router';
-import { PAGES } from '../../../shared/paths.ts';
+import { PATHS } from '../../../shared/paths.ts';
 import { detailsOf } from '../api.ts';
 import { ErrorBoundary } from '../components/ErrorBoundary.tsx';
 import { PageLoading } from '../components/PageLoading.tsx';
@@ -26,7 +26,7 @@ export default function Shell() {
   if (session.isPending || (isRefused && account.isPending)) return <PageLoading />;
   if (isRefused && account.data) return <NoOrganization email={account.data.user.email} />;
   if (isRefused && !account.error) {
-    return <Navigate to={`${PAGES.signIn}?${new URLSearchParams({ next: pathname + search })}`} replace />;
+    return <Navigate to={`${PATHS.signIn}?${new URLSearchParams({ next: pathname + search })}`} replace />;
   }
   if (!session.data) return <ErrorState error={session.error} onRetry={() => session.refetch()} />;
   return (

@@ -1,16 +1,14 @@
 import { type CallToolResult, ProtocolError, ProtocolErrorCode, type Server } from '@modelcontextprotocol/server';
 import { redactKeys } from '../../../shared/keyFormat.ts';
-import type { Identity } from '../../auth/principal.ts';
-import { fault, issuesOf } from '../../http/errors.ts';
-import { callProcedure } from '../../procedures/call.ts';
-import type { Context } from '../../procedures/context.ts';
+import { callProcedure, procedures } from '../../procedures/call.ts';
+import type { Context, Identity } from '../../procedures/context.ts';
 import { requireScopes } from '../../procedures/procedure.ts';
 import { explain, toRestError } from './explain.ts';
 import { toJsonSchema } from './jsonSchema.ts';
 import { newServer } from './newServer.ts';
 import { type Caller, type Tool, tools } from './tools.ts';
 
-/** A tool as clients see it; all four hints are explicit. */
+/** The description of a tool for clients, with all four hints explicit. */
 const describeTool = ({ name, title, description, input, output, hints }: Tool) => ({
   name,
   title,
@@ -29,11 +27,11 @@ const described = new Map(tools.map((tool) => [tool, describeTool(tool)]));
 interface ServerParts {
   context: Context;
   identity: Identity;
-  /** Is told of each call that failed. */
+  /** Called for each call that failed. */
   onFailure(error: unknown): void;
 }
 
-/** An MCP server for one request, of one key. */
+/** An MCP server for one request of one key. */
 export function createMcpServer({ context, identity, onFailure }: ServerParts): Server {
   const server = newServer();
   const caller = callerOf(context);
@@ -47,8 +45,8 @@ export function createMcpServer({ context, identity, onFailure }: ServerParts): 
       throw new ProtocolError(ProtocolErrorCode.InvalidParams, message);
     }
     try {
-      if (tool.scope) requireScopes(identity, [tool.scope]);
-      return toResult(await tool.run(caller, readInput(tool, params.arguments) as never));
+      requireScopes(identity, scopesOf(tool));
+      return toResult(await tool.run(caller, params.arguments));
     } catch (error) {
       onFailure(error);
       return toFailure(error);
@@ -57,28 +55,26 @@ export function createMcpServer({ context, identity, onFailure }: ServerParts): 
   return server;
 }
 
-const isAllowed = ({ scope }: Tool, { scopes }: Identity) => scope === undefined || scopes.includes(scope);
-
-/** The procedures, in the context of one request. */
-function callerOf(context: Context): Caller {
-  const call = (type: 'query' | 'mutation') => (path: string, input: object) =>
-    callProcedure({ ctx: context, path, type, getRawInput: () => Promise.resolve(input) });
-  return { query: call('query'), mutate: call('mutation'), callsLeft: () => context.seen.rate?.remaining ?? 0 };
+/** The scopes that a tool needs, from the definition of its procedure. */
+function scopesOf({ procedure }: Tool) {
+  const { scope } = procedures[procedure].meta;
+  return scope === undefined ? [] : [scope];
 }
+const isAllowed = (tool: Tool, { scopes }: Identity) => scopesOf(tool).every((scope) => scopes.includes(scope));
 
-function readInput({ input }: Tool, given: unknown): object {
-  const { success, data, error } = input.safeParse(given ?? {});
-  if (success) return data;
-  throw fault('BAD_REQUEST', { details: { issues: issuesOf(error) } });
-}
+/** The procedures in the context of one request. */
+const callerOf = (context: Context): Caller => ({
+  call: (path, input) => callProcedure(path, { ctx: context, getRawInput: () => Promise.resolve(input) }),
+  callsLeft: () => context.seen.rate?.remaining ?? 0,
+});
 
-/** The text is for clients that read no structured content, as the specification has it. */
+/** A result twice: structured, and as text for clients that read no structured content. */
 function toResult(result: object): CallToolResult {
   const text = JSON.stringify(result);
   return { content: [{ type: 'text', text }], structuredContent: JSON.parse(text) };
 }
 
-/** With what REST would answer beside the words, for programs. */
+/** A failure in words for the model, and in `_meta` as REST would answer, for programs. */
 function toFailure(error: unknown): CallToolResult {
   const text = explain(error);
   return { isError: true, content: [{ type: 'text', text }], _meta: { 'introzy/error': toRestError(error) } };

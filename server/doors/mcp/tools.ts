@@ -1,53 +1,66 @@
-import type { z } from 'zod';
-import type { ApiKey, Scope } from '../../../shared/apiKeys.ts';
-import type { Contact, ContactPage, UpsertResult } from '../../../shared/contacts.ts';
-import type { Organization } from '../../../shared/organizations.ts';
+import { z } from 'zod';
+import type { Contact, UpsertResult } from '../../../shared/contacts.ts';
+import { issuesOf } from '../../../shared/errors.ts';
 import { fault } from '../../http/errors.ts';
+import type { InputOf, OutputOf, ProcedurePath } from '../../procedures/call.ts';
 import { each, requireSome } from './each.ts';
 import { explain, explainDescribed } from './explain.ts';
 import * as schemas from './schemas.ts';
 
-/** What a tool is run with: the procedures, as the key that calls. */
+/** The procedures, as the key that calls the tool. */
 export interface Caller {
-  query(procedure: string, input: object): Promise<unknown>;
-  mutate(procedure: string, input: object): Promise<unknown>;
-  /** How many calls the key may still make in this minute. */
+  call<Path extends ProcedurePath>(path: Path, input: InputOf<Path>): Promise<OutputOf<Path>>;
+  /** Calls that the key may still make in this minute. */
   callsLeft(): number;
 }
 
-export interface Tool {
+interface ToolDefinition {
   name: string;
   title: string;
   description: string;
-  /** Without it the key neither sees nor calls the tool. */
-  scope?: Scope;
+  /** The procedure behind the tool. A key without the procedure's scope neither sees nor calls the tool. */
+  procedure: ProcedurePath;
   hints: { readOnly?: true; destructive?: true; idempotent?: true };
-  input: z.ZodObject;
-  output: z.ZodObject;
-  run(caller: Caller, input: never): Promise<object>;
 }
 
-/** A tool, with `run` typed by the schemas. */
+export interface Tool extends ToolDefinition {
+  input: z.ZodObject;
+  output: z.ZodObject;
+  /** Throws 400 where `given` is not the tool's input. */
+  run(caller: Caller, given: unknown): Promise<object>;
+}
+
+/** A tool whose `run` is typed by its schemas. */
 const tool = <Input extends z.ZodObject, Output extends z.ZodObject>(
-  definition: Omit<Tool, 'input' | 'output' | 'run'> & {
+  definition: ToolDefinition & {
     input: Input;
     output: Output;
-    run(caller: Caller, input: z.infer<Input>): Promise<z.input<Output> & object>;
+    run(caller: Caller, input: z.output<Input>): Promise<z.input<Output>>;
   },
-): Tool => definition as unknown as Tool;
+): Tool => ({
+  ...definition,
+  run: (caller, given) => definition.run(caller, parseArguments(definition.input, given)),
+});
 
-/** Every tool. None issues or shows a key: an agent has the one that it was given. */
+function parseArguments<Input extends z.ZodObject>(input: Input, given: unknown): z.output<Input> {
+  const { success, data, error } = z.safeParse(input, given ?? {});
+  if (success) return data;
+  throw fault('BAD_REQUEST', { details: { issues: issuesOf(error) } });
+}
+
+/** Every tool. No tool issues or shows a key: an agent has the key that a person gave it. */
 export const tools: readonly Tool[] = [
   tool({
     name: 'whoami',
     title: 'Who am I',
     description: 'The organization and API key that you act with: scopes, expiry, calls left this minute.',
+    procedure: 'keys.current',
     hints: { readOnly: true, idempotent: true },
     input: schemas.WhoamiInput,
     output: schemas.WhoamiOutput,
     async run(caller) {
-      const { id, name, scopes, expiresAt } = (await caller.query('keys.current', {})) as ApiKey;
-      const organization = (await caller.query('organization.current', {})) as Organization;
+      const { id, name, scopes, expiresAt } = await caller.call('keys.current', {});
+      const organization = await caller.call('organization.current', {});
       return { organization, key: { id, name, scopes, expiresAt }, callsLeft: caller.callsLeft() };
     },
   }),
@@ -56,15 +69,12 @@ export const tools: readonly Tool[] = [
     title: 'Search contacts',
     description:
       'Find contacts, newest first, as short rows. Without conditions it lists all. get_contacts has the rest of a contact.',
-    scope: 'contacts:read',
+    procedure: 'contacts.list',
     hints: { readOnly: true, idempotent: true },
     input: schemas.SearchInput,
     output: schemas.SearchOutput,
     async run(caller, { query, ...conditions }) {
-      const { items, nextCursor } = (await caller.query('contacts.list', {
-        search: query,
-        ...conditions,
-      })) as ContactPage;
+      const { items, nextCursor } = await caller.call('contacts.list', { search: query, ...conditions });
       return { contacts: items.map(schemas.toRow), nextCursor };
     },
   }),
@@ -72,12 +82,12 @@ export const tools: readonly Tool[] = [
     name: 'get_contacts',
     title: 'Get contacts',
     description: 'Whole contacts, by ids or emails, up to 100 in all.',
-    scope: 'contacts:read',
+    procedure: 'contacts.get',
     hints: { readOnly: true, idempotent: true },
     input: schemas.GetInput,
     output: schemas.GetOutput,
     async run(caller, { ids = [], emails = [] }) {
-      const byId = await each(ids, (id) => caller.query('contacts.get', { id }) as Promise<Contact>);
+      const byId = await each(ids, (id) => caller.call('contacts.get', { id }));
       const byEmail = await each(emails, (email) => findByEmail(caller, email));
       const all = [...byId, ...byEmail];
       requireSome(all);
@@ -91,34 +101,34 @@ export const tools: readonly Tool[] = [
     name: 'create_contact',
     title: 'Create a contact',
     description: 'Create a contact. Emails are unique: a taken one fails, and says whose it is.',
-    scope: 'contacts:write',
+    procedure: 'contacts.create',
     hints: {},
     input: schemas.CreateInput,
     output: schemas.ContactOutput,
-    run: writeContact('contacts.create'),
+    run: async (caller, input) => ({ contact: schemas.toRow(await caller.call('contacts.create', input)) }),
   }),
   tool({
     name: 'update_contact',
     title: 'Update a contact',
     description:
       'Change fields of a contact. Fields left out stay; null empties one; tags and customFields are replaced.',
-    scope: 'contacts:write',
+    procedure: 'contacts.update',
     hints: { destructive: true, idempotent: true },
     input: schemas.UpdateInput,
     output: schemas.ContactOutput,
-    run: writeContact('contacts.update'),
+    run: async (caller, input) => ({ contact: schemas.toRow(await caller.call('contacts.update', input)) }),
   }),
   tool({
     name: 'upsert_contacts',
     title: 'Upsert contacts',
     description:
       'Create or update up to 100 contacts, matched by email; an outcome a row. With merge, nothing is emptied, and tags are added.',
-    scope: 'contacts:write',
+    procedure: 'contacts.upsertMany',
     hints: { destructive: true, idempotent: true },
     input: schemas.UpsertInput,
     output: schemas.UpsertOutput,
     async run(caller, input) {
-      const { results } = (await caller.mutate('contacts.upsertMany', input)) as { results: UpsertResult[] };
+      const { results } = await caller.call('contacts.upsertMany', input);
       return { results: results.map(toRowOutcome) };
     },
   }),
@@ -126,7 +136,7 @@ export const tools: readonly Tool[] = [
     name: 'delete_contacts',
     title: 'Delete contacts',
     description: 'Delete up to 100 contacts. restore_contacts undoes it: keep the ids.',
-    scope: 'contacts:write',
+    procedure: 'contacts.delete',
     hints: { destructive: true, idempotent: true },
     input: schemas.IdsInput,
     output: schemas.IdsOutput,
@@ -136,7 +146,7 @@ export const tools: readonly Tool[] = [
     name: 'restore_contacts',
     title: 'Restore contacts',
     description: 'Undo the deletion of up to 100 contacts.',
-    scope: 'contacts:write',
+    procedure: 'contacts.restore',
     hints: { idempotent: true },
     input: schemas.IdsInput,
     output: schemas.IdsOutput,
@@ -145,23 +155,16 @@ export const tools: readonly Tool[] = [
 ];
 
 async function findByEmail(caller: Caller, email: string): Promise<Contact> {
-  const { items } = (await caller.query('contacts.list', { email, limit: 1 })) as ContactPage;
+  const { items } = await caller.call('contacts.list', { email, limit: 1 });
   const [contact] = items;
   if (!contact) throw fault('NOT_FOUND', { message: 'There is no contact with this email' });
   return contact;
 }
 
-/** Runs a procedure that writes one contact. */
-function writeContact(procedure: string) {
-  return async (caller: Caller, input: object) => ({
-    contact: schemas.toRow((await caller.mutate(procedure, input)) as Contact),
-  });
-}
-
-/** Runs a procedure for each id. */
-function changeEach(procedure: string) {
+/** Runs a procedure for each id, one after the other. */
+function changeEach(procedure: 'contacts.delete' | 'contacts.restore') {
   return async (caller: Caller, { ids }: { ids: string[] }) => {
-    const outcomes = await each(ids, (id) => caller.mutate(procedure, { id }));
+    const outcomes = await each(ids, (id) => caller.call(procedure, { id }));
     requireSome(outcomes);
     return {
       results: outcomes.map(({ of, error }) =>

@@ -4,37 +4,38 @@ import { join, resolve } from 'node:path';
 import { serveStatic } from '@hono/node-server/serve-static';
 import { Hono } from 'hono';
 import { compress } from 'hono/compress';
-import { PAGES } from '../../../shared/paths.ts';
-import { fault } from '../../http/errors.ts';
-import { type Context, commonHeaders } from '../../procedures/context.ts';
+import { PATHS } from '../../../shared/paths.ts';
+import { methodNotAllowed } from '../../http/errors.ts';
+import type { Context } from '../../procedures/context.ts';
+import { commonHeaders } from '../answer.ts';
 import { pageHeaders } from './pageHeaders.ts';
 
 const BUILT = resolve(import.meta.dirname, '../../../client/dashboard/dist');
-/** In the page, for the one that its styles are allowed by. */
+/** Stands in the built page where each answer puts a fresh nonce: the nonce allows the page's own styles. */
 const NONCE = '__CSP_NONCE__';
 
 const NOT_BUILT = `<!doctype html><html lang="en"><meta charset="utf-8"><title>Introzy</title>
 <h1>The dashboard is not built</h1><p>Build it with <code>npm run build</code>, then load this page again. The API works.</p></html>`;
 
-/** The web page, at each of its addresses, and its files. */
+/** The dashboard's document, at each of its addresses, and the files that the document loads. */
 export function createDashboard(publicUrl: string) {
   const index = join(BUILT, 'index.html');
-  const page = existsSync(index) ? readFileSync(index, 'utf8') : undefined;
+  const html = existsSync(index) ? readFileSync(index, 'utf8') : undefined;
   const app = new Hono<{ Variables: { context: Context } }>();
-  for (const path of Object.values(PAGES)) {
+  for (const path of Object.values(PATHS)) {
     app.get(path, (c) => {
       const nonce = randomBytes(16).toString('base64url');
       const policy = { 'style-src': `'self' 'nonce-${nonce}'`, 'font-src': "'self'", 'form-action': "'self'" };
       const headers = { ...pageHeaders(publicUrl, policy), ...commonHeaders(c.get('context')) };
-      if (page === undefined) return c.html(NOT_BUILT, 503, headers);
-      return c.html(page.replaceAll(NONCE, nonce), 200, headers);
+      if (html === undefined) return c.html(NOT_BUILT, 503, headers);
+      return c.html(html.replaceAll(NONCE, nonce), 200, headers);
     });
     app.all(path, () => {
-      throw fault('METHOD_NOT_SUPPORTED', { headers: { Allow: 'GET, HEAD' } });
+      throw methodNotAllowed(['GET']);
     });
   }
-  if (page === undefined) return app;
-  // Their names change with what they hold.
+  if (html === undefined) return app;
+  // The name of an asset holds a hash of its content, so that a browser may keep the asset for ever.
   app.use('/assets/*', compress());
   app.use(
     '/assets/*',

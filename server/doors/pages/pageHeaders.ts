@@ -1,4 +1,4 @@
-/** What a page may do: nothing, but for what is its own. */
+/** The Content-Security-Policy of a page: everything from this host alone. */
 const POLICY = {
   'default-src': "'none'",
   'script-src': "'self'",
@@ -10,7 +10,7 @@ const POLICY = {
   'frame-ancestors': "'none'",
 };
 
-/** The headers of a page of ours; `policy` is where its Content-Security-Policy is another. */
+/** The security headers of a page. `policy` replaces directives of the Content-Security-Policy. */
 export function pageHeaders(publicUrl: string, policy: Record<string, string> = {}): Record<string, string> {
   const directives = Object.entries({ ...POLICY, ...policy }).map((directive) => directive.join(' '));
   return {

@@ -3,12 +3,13 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { Hono } from 'hono';
 import { compress } from 'hono/compress';
-import { fault } from '../../http/errors.ts';
-import { type Context, commonHeaders } from '../../procedures/context.ts';
+import { methodNotAllowed, noSuchAddress } from '../../http/errors.ts';
+import type { Context } from '../../procedures/context.ts';
+import { commonHeaders } from '../answer.ts';
 import { createOpenApi } from '../rest/openapi.ts';
 import { pageHeaders } from './pageHeaders.ts';
 
-/** The description of the REST routes, as it is served; made when it is first asked for. */
+/** The OpenAPI document as it is served; made at the first request for it. */
 let document: string | undefined;
 const readDocument = () => (document ??= JSON.stringify(createOpenApi()));
 
@@ -29,7 +30,7 @@ const PAGE = `<!doctype html>
 </body>
 </html>
 `;
-/** No validator: it would be another host's. The key that a reader gives stays in the page's memory. */
+/** No validator, as Swagger's runs on another host. A key that a reader enters stays in the page's memory. */
 const SCRIPT = `SwaggerUIBundle({
   url: '/openapi.json',
   dom_id: '#reference',
@@ -51,7 +52,7 @@ const asset = (type: string, body: string): Asset => {
 const ofSwaggerUi = (type: string, name: string) =>
   asset(type, readFileSync(fileURLToPath(import.meta.resolve(`swagger-ui-dist/${name}`)), 'utf8'));
 
-/** What the page is made of, by the name that it is loaded under; read when it is first asked for. */
+/** The files of the page, by name; read at the first request. */
 let assets: Record<string, Asset> | undefined;
 const readAssets = () =>
   (assets ??= {
@@ -60,7 +61,7 @@ const readAssets = () =>
     'reference.js': asset('text/javascript', SCRIPT),
   });
 
-/** `/openapi.json`, and `/docs`: a page to read it and to try it, of Swagger UI, from this host alone. */
+/** `/openapi.json`, and `/docs`: Swagger UI, to read and to try the API. Everything comes from this host. */
 export function createReference(publicUrl: string) {
   const app = new Hono<{ Variables: { context: Context } }>();
   app.use('/openapi.json', compress());
@@ -72,7 +73,7 @@ export function createReference(publicUrl: string) {
   app.use(`${DOCS}/*`, compress());
   app.get(`${DOCS}/:name`, (c) => {
     const found = readAssets()[c.req.param('name')];
-    if (!found) throw fault('NOT_FOUND', { message: 'There is nothing at this address' });
+    if (!found) throw noSuchAddress();
     const headers = {
       ...commonHeaders(c.get('context')),
       'Cache-Control': 'public, max-age=3600',
@@ -83,7 +84,7 @@ export function createReference(publicUrl: string) {
   });
   for (const path of ['/openapi.json', DOCS, `${DOCS}/:name`]) {
     app.all(path, () => {
-      throw fault('METHOD_NOT_SUPPORTED', { headers: { Allow: 'GET, HEAD' } });
+      throw methodNotAllowed(['GET']);
     });
   }
   return app;

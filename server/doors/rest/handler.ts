@@ -15,16 +15,12 @@ export interface RestCall {
   onError(error: TRPCError): void;
 }
 
-/** Answers a REST request by calling its procedure, which also decides when the body is read: for valid keys only. */
+/** Answers a REST request by calling its procedure. The procedure decides when the body is read: for known keys only. */
 export async function answerRest({ route, request, id, context, onError }: RestCall): Promise<Response> {
   let input: Promise<unknown> | undefined;
   try {
-    const result = await callProcedure({
-      path: route.procedure,
-      type: route.method === 'GET' ? 'query' : 'mutation',
-      ctx: context,
-      getRawInput: () => (input ??= readInput({ route, request, id })),
-    });
+    const getRawInput = () => (input ??= gatherInput({ route, request, id }));
+    const result = await callProcedure(route.procedure, { ctx: context, getRawInput });
     return toAnswer(result, context, route);
   } catch (cause) {
     const error = getTRPCErrorFromUnknown(cause);
@@ -33,8 +29,8 @@ export async function answerRest({ route, request, id, context, onError }: RestC
   }
 }
 
-/** The fields of a procedure's input, wherever they stand: in the body, the query, the path, a header. */
-async function readInput({ route, request, id }: Pick<RestCall, 'route' | 'request' | 'id'>) {
+/** Gathers the fields of a procedure's input from the body, the query, the path and `If-Match`. */
+async function gatherInput({ route, request, id }: Pick<RestCall, 'route' | 'request' | 'id'>) {
   let body = (route.method === 'GET' ? undefined : await readJson(request)) ?? {};
   if (Array.isArray(body) && route.arrayField) body = { [route.arrayField]: body };
   if (typeof body !== 'object' || Array.isArray(body)) throw badRequest('The body must be a JSON object');
@@ -44,7 +40,7 @@ async function readInput({ route, request, id }: Pick<RestCall, 'route' | 'reque
     input[name] = value;
   };
   for (const [name, value] of Object.entries(readQuery(request.url))) {
-    // What is to be kept does not belong in an address, which proxies log.
+    // Contact data does not belong in an address, which proxies log.
     if (WITH_BODY.has(route.method) && !IN_ANY_QUERY.has(name)) throw badRequest('Send this in the body', [name]);
     add(name, value, 'the one in the query');
   }
@@ -57,7 +53,7 @@ async function readInput({ route, request, id }: Pick<RestCall, 'route' | 'reque
 const WITH_BODY = new Set<Route['method']>(['POST', 'PATCH']);
 const IN_ANY_QUERY = new Set(['organizationId', 'expectedVersion']);
 
-/** The parameters that are not text. What is not of their form goes on as text, for the procedure to refuse. */
+/** The query parameters that are not text. A value of another form goes on as text, and the procedure refuses it. */
 const parsers = new Map<string, (text: string) => unknown>([
   ['limit', (text) => (/^-?\d{1,15}$/.test(text) ? Number(text) : text)],
   ['expectedVersion', (text) => (/^\d{1,15}$/.test(text) ? Number(text) : text)],
@@ -78,8 +74,8 @@ function readQuery(url: string): Record<string, unknown> {
 }
 
 /**
- * The version in an `If-Match` (RFC 9110, section 13.1.1); `undefined` for none, or for `*`. An entity tag that is none of
- * ours matches no version, and a list of tags is not offered.
+ * The version in an `If-Match` (RFC 9110, section 13.1.1); `undefined` without the header, or for `*`. An entity tag of
+ * another form than ours matches no version. A list of tags is not offered.
  */
 function readIfMatch(header: string | null): number | undefined {
   const value = header?.trim();
@@ -90,5 +86,5 @@ function readIfMatch(header: string | null): number | undefined {
   throw badRequest('Not one entity tag, such as "3"', ['If-Match']);
 }
 
-/** Versions begin with 1. */
+/** No contact has this version: versions begin with 1. */
 const NO_VERSION = 0;

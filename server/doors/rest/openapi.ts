@@ -6,12 +6,11 @@ import { Contact, ContactInput, UpsertResult } from '../../../shared/contacts.ts
 import { documentedAs } from '../../../shared/documentedAs.ts';
 import { ErrorEnvelope } from '../../../shared/errors.ts';
 import { KEY_PREFIX } from '../../../shared/keyFormat.ts';
-import { appRouter } from '../../procedures/router.ts';
-import { represent } from '../schemas.ts';
+import { procedures } from '../../procedures/call.ts';
+import { objectOf, represent } from '../schemas.ts';
 import { version } from '../version.ts';
 import { COMMON_HEADERS, errorResponses, RATE_HEADERS, textHeader } from './errorResponses.ts';
 import { CONTACT } from './examples.ts';
-import { type Operation, operations } from './operations.ts';
 import { type Route, routes } from './routes.ts';
 
 const DESCRIPTION = `An organization's contacts, and the API keys by which programs and agents reach them.
@@ -22,7 +21,7 @@ input field that does not exist is refused. \`HEAD\` works wherever \`GET\` does
 
 The same procedures are at \`/trpc\` (tRPC, superjson) and at \`/mcp\` (Model Context Protocol), with the same key.`;
 
-/** The service's REST routes in OpenAPI 3.1, made from the table of routes and the schemas of their procedures. */
+/** The REST routes in OpenAPI 3.1, made from the table of routes and the definitions of their procedures. */
 export function createOpenApi() {
   return createDocument(
     {
@@ -38,9 +37,9 @@ export function createOpenApi() {
       security: [{ apiKey: [] }],
       paths: {
         ...Object.fromEntries(
-          [...Map.groupBy(routes, ({ path }) => path)].map(([path, some]) => [
+          [...Map.groupBy(routes, ({ path }) => path)].map(([path, ofPath]) => [
             path,
-            Object.fromEntries(some.map((route) => [route.method.toLowerCase(), toOperation(route)])),
+            Object.fromEntries(ofPath.map((route) => [route.method.toLowerCase(), toOperation(route)])),
           ]),
         ),
         '/livez': { get: probe('isAlive', 'Whether the process lives', { status: 'alive' }) },
@@ -70,35 +69,26 @@ export function createOpenApi() {
 
 type Overridden = Parameters<NonNullable<NonNullable<Parameters<typeof createDocument>[1]>['override']>>[0];
 
-/** A row that is none fails alone, and leaves the request valid. */
+/** A row that is not a contact fails alone: the request stays valid. */
 const UPSERT_ROW = {
   anyOf: [{ $ref: '#/components/schemas/ContactInput' }, { description: 'Anything else: the row fails, alone' }],
 };
 
-/** What zod cannot say itself: what goes out as text, and schemas that only code can check. */
+/** What zod cannot say itself: dates as text, and the schemas that stand in for checks in code. */
 function override({ zodSchema, jsonSchema, io }: Overridden) {
   const documented = documentedAs(zodSchema);
   if (documented === ContactInput) Object.assign(jsonSchema, UPSERT_ROW);
   else if (documented)
     Object.assign(jsonSchema, z.toJSONSchema(documented, { io }), { $schema: undefined, anyOf: undefined });
   represent({ zodSchema, jsonSchema });
-  // The format says as much.
+  // The format says the same.
   if (jsonSchema.format === 'uuid' || jsonSchema.format === 'date-time') delete jsonSchema.pattern;
 }
 
-/** What tRPC keeps of a procedure's schemas. */
-interface Schemas {
-  inputs: [z.ZodType];
-  output: z.ZodType;
-}
-const procedures = appRouter._def.procedures as unknown as Record<string, { _def: Schemas }>;
-
 function toOperation(route: Route): ZodOpenApiOperationObject {
-  const operation = operations[route.procedure];
-  const schemas = procedures[route.procedure]?._def;
-  if (!operation || !schemas) throw new Error(`There are no words for ${route.procedure}`);
-  const { tag, summary, description, scope, errors = [] } = operation;
-  const words = [description, scope ? `Scope: \`${scope}\`.` : 'Any key will do.'];
+  const { tag, summary, description, errors = [] } = route;
+  const { meta, input, output } = procedures[route.procedure];
+  const words = [description, meta.scope ? `Scope: \`${meta.scope}\`.` : 'Any key will do.'];
   const hasBody = route.method === 'POST' || route.method === 'PATCH';
   const ofBody = hasBody ? ([413, 415] as const) : [];
   const statuses = [400, 401, 403, 405, ...errors, ...ofBody, 429, 431, 500, 503] as const;
@@ -107,28 +97,21 @@ function toOperation(route: Route): ZodOpenApiOperationObject {
     tags: [tag],
     summary,
     description: words.filter(Boolean).join(' '),
-    ...requestOf(route, { input: objectOf(schemas.inputs[0]), operation, hasBody }),
+    ...requestOf(route, { input: objectOf(input), hasBody }),
     responses: {
-      [route.status ?? 200]: successOf(route, schemas.output, operation),
+      [route.status ?? 200]: successOf(route, output),
       ...Object.fromEntries(statuses.map((status) => [status, errorResponses[status]])),
     },
   };
 }
 
-/** The object in a schema that may be left out. */
-function objectOf(schema: z.ZodType): z.ZodObject {
-  const { def } = schema._zod as unknown as { def: { innerType?: z.ZodType } };
-  return def.innerType ? objectOf(def.innerType) : (schema as z.ZodObject);
-}
-
 interface Request {
   input: z.ZodObject;
-  operation: Operation;
   hasBody: boolean;
 }
 
-/** Where a procedure's input goes. `organizationId` is left out: it is the key's own, and any other is refused. */
-function requestOf(route: Route, { input, operation, hasBody }: Request): Partial<ZodOpenApiOperationObject> {
+/** The places of a procedure's input. `organizationId` is left out: only the key's own organization is taken. */
+function requestOf(route: Route, { input, hasBody }: Request): Partial<ZodOpenApiOperationObject> {
   const { organizationId: _, id, expectedVersion, ...shape } = input.shape;
   const path = id && z.object({ id });
   const header =
@@ -143,13 +126,14 @@ function requestOf(route: Route, { input, operation, hasBody }: Request): Partia
       !isEmpty && {
         requestBody: {
           required: !fields.safeParse({}).success,
-          content: { 'application/json': { schema: fields, ...(operation.body && { example: operation.body }) } },
+          content: { 'application/json': { schema: fields, ...(route.body && { example: route.body }) } },
         },
       }),
   };
 }
 
-function successOf(route: Route, output: z.ZodType, { summary, result }: Operation): ZodOpenApiResponseObject {
+function successOf(route: Route, output: z.ZodType): ZodOpenApiResponseObject {
+  const { summary, result } = route;
   const { items, nextCursor } = objectOf(documentedAs(output) ?? output).shape;
   const isPage = items !== undefined;
   const schema = z.object({

@@ -1,36 +1,152 @@
-/** A REST route: which procedure answers it, and with which status. */
-export interface Route {
+import type { ProcedurePath } from '../../procedures/call.ts';
+import type { AnswerOptions } from '../answer.ts';
+import {
+  API_KEY,
+  AUDIT_ENTRY,
+  CONTACT,
+  ISSUED_KEY,
+  NEXT_CURSOR,
+  ORGANIZATION,
+  PLACE,
+  REVOKED_KEY,
+} from './examples.ts';
+
+/** A REST route: the procedure that answers, and what the reference says of the route beside the procedure's schemas. */
+export interface Route extends AnswerOptions {
   method: 'GET' | 'POST' | 'PATCH' | 'DELETE';
   /** `{id}` is the procedure's `id`. */
   path: string;
-  procedure: string;
-  status?: 201;
-  /** Where the answer's resource is, from its id. */
-  location?: (id: string) => string;
-  /** The field that a body which is an array stands for. */
+  procedure: ProcedurePath;
+  /** The input field that a body stands for where the body is an array. */
   arrayField?: string;
-  /** The answer's version goes out as `ETag`. */
-  hasVersion?: true;
-  /** `If-Match` names the version that is expected. */
+  /** The route takes `If-Match`, with the version that is expected. */
   isConditional?: true;
+
+  tag: 'Contacts' | 'API keys' | 'Organization';
+  summary: string;
+  description?: string;
+  /** The statuses of this route beside those that every route has. */
+  errors?: (404 | 409 | 412)[];
+  /** An example of a body. */
+  body?: object;
+  /** An example of the procedure's result. */
+  result: object;
 }
 
+const { name, email, tags, company } = CONTACT;
+const WRITTEN = { name, email, company, tags };
+
 /**
- * Every REST route. Query parameters, the body's fields and the path's id together are the procedure's input. A path that
- * an `{id}` would match too stands before it.
+ * Every REST route. Query parameters, the fields of the body and the id of the path together are the procedure's input. A
+ * path that another path's `{id}` would match stands before that other path: `/api/keys/current`, then `/api/keys/{id}`.
  */
 export const routes: readonly Route[] = [
-  { method: 'GET', path: '/api/keys/current', procedure: 'keys.current' },
-  { method: 'GET', path: '/api/keys', procedure: 'keys.list' },
-  { method: 'POST', path: '/api/keys', procedure: 'keys.issue', status: 201, location: (id) => `/api/keys/${id}` },
-  { method: 'GET', path: '/api/keys/{id}', procedure: 'keys.get' },
-  { method: 'PATCH', path: '/api/keys/{id}', procedure: 'keys.rename' },
-  { method: 'DELETE', path: '/api/keys/{id}', procedure: 'keys.revoke' },
-  { method: 'POST', path: '/api/keys/{id}/rotate', procedure: 'keys.rotate' },
-  { method: 'GET', path: '/api/keys/{id}/places', procedure: 'keys.places' },
-  { method: 'GET', path: '/api/organization', procedure: 'organization.current' },
-  { method: 'GET', path: '/api/audit', procedure: 'audit.list' },
-  { method: 'GET', path: '/api/contacts', procedure: 'contacts.list' },
+  {
+    method: 'GET',
+    path: '/api/keys/current',
+    procedure: 'keys.current',
+    tag: 'API keys',
+    summary: 'The key that calls',
+    result: API_KEY,
+  },
+  {
+    method: 'GET',
+    path: '/api/keys',
+    procedure: 'keys.list',
+    tag: 'API keys',
+    summary: 'List the keys',
+    description: 'Newest first.',
+    result: { items: [API_KEY], nextCursor: null },
+  },
+  {
+    method: 'POST',
+    path: '/api/keys',
+    procedure: 'keys.issue',
+    status: 201,
+    location: (id) => `/api/keys/${id}`,
+    tag: 'API keys',
+    summary: 'Issue a key',
+    description: 'The one answer that holds the key itself. A key gives no scopes that it does not have.',
+    body: { name: API_KEY.name, expiresInDays: 90 },
+    result: ISSUED_KEY,
+  },
+  {
+    method: 'GET',
+    path: '/api/keys/{id}',
+    procedure: 'keys.get',
+    tag: 'API keys',
+    summary: 'Read a key',
+    errors: [404],
+    result: API_KEY,
+  },
+  {
+    method: 'PATCH',
+    path: '/api/keys/{id}',
+    procedure: 'keys.rename',
+    tag: 'API keys',
+    summary: 'Rename a key',
+    errors: [404],
+    body: { name: API_KEY.name },
+    result: API_KEY,
+  },
+  {
+    method: 'DELETE',
+    path: '/api/keys/{id}',
+    procedure: 'keys.revoke',
+    tag: 'API keys',
+    summary: 'Revoke a key',
+    description: 'At once and for good. Revoking again changes nothing. A key may revoke itself, whatever its scopes.',
+    errors: [404],
+    result: REVOKED_KEY,
+  },
+  {
+    method: 'POST',
+    path: '/api/keys/{id}/rotate',
+    procedure: 'keys.rotate',
+    tag: 'API keys',
+    summary: 'Give a key a new secret',
+    description:
+      'The key keeps its id, name and scopes, and gets a fresh expiry. A revoked key cannot be rotated (409).',
+    errors: [404, 409],
+    body: { graceHours: 24 },
+    result: ISSUED_KEY,
+  },
+  {
+    method: 'GET',
+    path: '/api/keys/{id}/places',
+    procedure: 'keys.places',
+    tag: 'API keys',
+    summary: 'Where a key was used from',
+    description: 'Networks and kinds of program, the latest first.',
+    errors: [404],
+    result: { places: [PLACE] },
+  },
+  {
+    method: 'GET',
+    path: '/api/organization',
+    procedure: 'organization.current',
+    tag: 'Organization',
+    summary: 'The organization of the key',
+    result: ORGANIZATION,
+  },
+  {
+    method: 'GET',
+    path: '/api/audit',
+    procedure: 'audit.list',
+    tag: 'Organization',
+    summary: 'The audit log',
+    description: 'What was done to keys, members and sessions, newest first. Nobody can change it.',
+    result: { items: [AUDIT_ENTRY], nextCursor: null },
+  },
+  {
+    method: 'GET',
+    path: '/api/contacts',
+    procedure: 'contacts.list',
+    tag: 'Contacts',
+    summary: 'List or search contacts',
+    description: 'Newest first. No page costs more than the first, however deep.',
+    result: { items: [CONTACT], nextCursor: NEXT_CURSOR },
+  },
   {
     method: 'POST',
     path: '/api/contacts',
@@ -38,10 +154,78 @@ export const routes: readonly Route[] = [
     status: 201,
     location: (id) => `/api/contacts/${id}`,
     hasVersion: true,
+    tag: 'Contacts',
+    summary: 'Create a contact',
+    errors: [409],
+    body: WRITTEN,
+    result: CONTACT,
   },
-  { method: 'POST', path: '/api/contacts/batch', procedure: 'contacts.upsertMany', arrayField: 'contacts' },
-  { method: 'GET', path: '/api/contacts/{id}', procedure: 'contacts.get', hasVersion: true },
-  { method: 'PATCH', path: '/api/contacts/{id}', procedure: 'contacts.update', hasVersion: true, isConditional: true },
-  { method: 'DELETE', path: '/api/contacts/{id}', procedure: 'contacts.delete', hasVersion: true, isConditional: true },
-  { method: 'POST', path: '/api/contacts/{id}/restore', procedure: 'contacts.restore', hasVersion: true },
+  {
+    method: 'POST',
+    path: '/api/contacts/batch',
+    procedure: 'contacts.upsertMany',
+    arrayField: 'contacts',
+    tag: 'Contacts',
+    summary: 'Create or update up to 100 contacts',
+    description:
+      'Matched by email. Each row has an outcome of its own, in the order of the rows; a bad one fails alone. Fields that a row leaves out stay as they are.',
+    body: { contacts: [WRITTEN, { name: 'Grace Hopper', linkedinUrl: 'ftp://example.com/grace' }] },
+    result: {
+      results: [
+        { index: 0, outcome: 'created', id: CONTACT.id, version: 1 },
+        {
+          index: 1,
+          outcome: 'failed',
+          error: 'Invalid request',
+          issues: [{ path: ['linkedinUrl'], message: 'Not an http(s) address' }],
+        },
+      ],
+    },
+  },
+  {
+    method: 'GET',
+    path: '/api/contacts/{id}',
+    procedure: 'contacts.get',
+    hasVersion: true,
+    tag: 'Contacts',
+    summary: 'Read a contact',
+    errors: [404],
+    result: CONTACT,
+  },
+  {
+    method: 'PATCH',
+    path: '/api/contacts/{id}',
+    procedure: 'contacts.update',
+    hasVersion: true,
+    isConditional: true,
+    tag: 'Contacts',
+    summary: 'Change a contact',
+    description: 'Fields that are left out stay as they are; `null` empties one.',
+    errors: [404, 409, 412],
+    body: { title: 'Countess', notes: null },
+    result: { ...CONTACT, notes: null, version: 2 },
+  },
+  {
+    method: 'DELETE',
+    path: '/api/contacts/{id}',
+    procedure: 'contacts.delete',
+    hasVersion: true,
+    isConditional: true,
+    tag: 'Contacts',
+    summary: 'Delete a contact',
+    description: 'It can be restored. Deleting again changes nothing.',
+    errors: [404, 412],
+    result: { ...CONTACT, deletedAt: '2026-11-25T08:00:00.000Z', version: 2 },
+  },
+  {
+    method: 'POST',
+    path: '/api/contacts/{id}/restore',
+    procedure: 'contacts.restore',
+    hasVersion: true,
+    tag: 'Contacts',
+    summary: 'Restore a deleted contact',
+    description: 'Restoring again changes nothing. Another contact may have its email by now (409).',
+    errors: [404, 409],
+    result: { ...CONTACT, version: 3 },
+  },
 ];

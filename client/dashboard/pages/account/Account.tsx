@@ -1,7 +1,7 @@
 import { Badge, Button, Group, Paper, Stack, Table, Text, TextInput, Title, VisuallyHidden } from '@mantine/core';
 import { notifications } from '@mantine/notifications';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
-import { PAGES } from '../../../../shared/paths.ts';
+import { PATHS } from '../../../../shared/paths.ts';
 import { trpc } from '../../api.ts';
 import { type AccountSession, auth } from '../../auth.ts';
 import { PageHeader } from '../../components/PageHeader.tsx';
@@ -92,7 +92,7 @@ function Sessions() {
     onSuccess: () => queries.invalidateQueries({ queryKey: ['sessions'] }),
   });
   const everywhere = useMutation({
-    mutationFn: async () => auth.signOutEverywhere().then(() => window.location.assign(PAGES.signIn)),
+    mutationFn: async () => auth.signOutEverywhere().then(() => window.location.assign(PATHS.signIn)),
   });
   return (
     <Paper withBorder p="md" component="section">

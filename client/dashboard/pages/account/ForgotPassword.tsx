@@ -1,5 +1,5 @@
 import { Button, Stack, Text, TextInput } from '@mantine/core';
-import { PAGES } from '../../../../shared/paths.ts';
+import { PATHS } from '../../../../shared/paths.ts';
 import { auth } from '../../auth.ts';
 import { FormError } from '../../components/states.tsx';
 import { useForm } from '../../components/useForm.ts';
@@ -7,7 +7,7 @@ import { AccountCard } from '../../layout/AccountCard.tsx';
 
 export default function ForgotPassword() {
   const form = useForm<'email'>(({ email }) => auth.requestReset(email));
-  const links = [{ to: PAGES.signIn, label: 'Back to sign-in' }];
+  const links = [{ to: PATHS.signIn, label: 'Back to sign-in' }];
   if (form.isSuccess) {
     return (
       <AccountCard title="Look into your mail" links={links}>

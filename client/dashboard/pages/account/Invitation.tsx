@@ -2,7 +2,7 @@ import { Button, Group, SegmentedControl, Stack, Text, TextInput } from '@mantin
 import { useMutation, useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { useParams } from 'react-router';
-import { PAGES } from '../../../../shared/paths.ts';
+import { PATHS } from '../../../../shared/paths.ts';
 import { auth } from '../../auth.ts';
 import { PageLoading } from '../../components/PageLoading.tsx';
 import { PasswordField } from '../../components/PasswordField.tsx';
@@ -29,7 +29,7 @@ export default function Invitation() {
 
 const accept = async (id: string) => {
   await auth.acceptInvitation(id);
-  window.location.assign(PAGES.home);
+  window.location.assign(PATHS.home);
 };
 
 function Accept({ id, email }: { id: string; email: string }) {

@@ -1,6 +1,6 @@
 import { Button, Stack, Text, TextInput } from '@mantine/core';
 import { useMutation, useQuery } from '@tanstack/react-query';
-import { PAGES } from '../../../../shared/paths.ts';
+import { PATHS } from '../../../../shared/paths.ts';
 import { auth } from '../../auth.ts';
 import { FormError } from '../../components/states.tsx';
 import { useForm } from '../../components/useForm.ts';
@@ -10,14 +10,14 @@ import { AccountCard } from '../../layout/AccountCard.tsx';
 export default function NoOrganization({ email }: { email: string }) {
   const { data: organizations = [] } = useQuery({ queryKey: ['organizations'], queryFn: auth.listOrganizations });
   const choice = useMutation({
-    mutationFn: async (id: string) => auth.setActive(id).then(() => window.location.assign(PAGES.home)),
+    mutationFn: async (id: string) => auth.setActive(id).then(() => window.location.assign(PATHS.home)),
   });
   const leaving = useMutation({
-    mutationFn: async () => auth.signOut().then(() => window.location.assign(PAGES.signIn)),
+    mutationFn: async () => auth.signOut().then(() => window.location.assign(PATHS.signIn)),
   });
   const form = useForm<'name'>(async ({ name }) => {
     await auth.createOrganization(name.trim());
-    window.location.assign(PAGES.home);
+    window.location.assign(PATHS.home);
   });
   return (
     <AccountCard title="Choose an organization" text={`You are signed in as ${email}.`}>

@@ -1,7 +1,7 @@
 import { Button, Stack, Text } from '@mantine/core';
 import { useEffect, useState } from 'react';
 import { useSearchParams } from 'react-router';
-import { PAGES } from '../../../../shared/paths.ts';
+import { PATHS } from '../../../../shared/paths.ts';
 import { auth } from '../../auth.ts';
 import { NewPasswordField } from '../../components/PasswordField.tsx';
 import { FormError } from '../../components/states.tsx';
@@ -12,16 +12,16 @@ export default function ResetPassword() {
   const [query] = useSearchParams();
   const [token] = useState(query.get('token'));
   // Out of the address at once: that is seen, kept in the history, and sent around.
-  useEffect(() => window.history.replaceState(null, '', PAGES.resetPassword), []);
+  useEffect(() => window.history.replaceState(null, '', PATHS.resetPassword), []);
   const form = useForm<'new-password'>(({ 'new-password': password }) => auth.resetPassword(token ?? '', password));
   if (form.isSuccess) {
     return (
-      <AccountCard title="The password is set" links={[{ to: PAGES.signIn, label: 'Sign in' }]}>
+      <AccountCard title="The password is set" links={[{ to: PATHS.signIn, label: 'Sign in' }]}>
         <Text role="status">You are signed out everywhere. Sign in with the new password.</Text>
       </AccountCard>
     );
   }
-  const links = [{ to: PAGES.forgotPassword, label: 'Send a new link' }];
+  const links = [{ to: PATHS.forgotPassword, label: 'Send a new link' }];
   if (!token) {
     return (
       <AccountCard title="Set a new password" links={links}>

@@ -1,6 +1,6 @@
 import { Button, Stack, TextInput } from '@mantine/core';
 import { useSearchParams } from 'react-router';
-import { PAGES } from '../../../../shared/paths.ts';
+import { PATHS } from '../../../../shared/paths.ts';
 import { queryClient } from '../../api.ts';
 import { auth, safeNext } from '../../auth.ts';
 import { PasswordField } from '../../components/PasswordField.tsx';
@@ -17,7 +17,7 @@ export default function SignIn() {
     window.location.assign(safeNext(query.get('next')));
   });
   return (
-    <AccountCard title="Sign in" links={[{ to: PAGES.forgotPassword, label: 'Forgot your password?' }]}>
+    <AccountCard title="Sign in" links={[{ to: PATHS.forgotPassword, label: 'Forgot your password?' }]}>
       <form onSubmit={form.onSubmit}>
         <Stack>
           <FormError error={form.error} />

@@ -1,4 +1,4 @@
-import { PAGES } from '../../../../shared/paths.ts';
+import { PATHS } from '../../../../shared/paths.ts';
 import { AccountCard } from '../../layout/AccountCard.tsx';
 import { NewAccountForm } from './NewAccountForm.tsx';
 
@@ -7,9 +7,9 @@ export default function SignUp() {
     <AccountCard
       title="Create an account"
       text="Then you make an organization of your own. To join one that is there, use the link of your invitation."
-      links={[{ to: PAGES.signIn, label: 'Sign in instead' }]}
+      links={[{ to: PATHS.signIn, label: 'Sign in instead' }]}
     >
-      <NewAccountForm onDone={() => window.location.assign(PAGES.home)} />
+      <NewAccountForm onDone={() => window.location.assign(PATHS.home)} />
     </AccountCard>
   );
 }

@@ -3,7 +3,7 @@ import { useQuery } from '@tanstack/react-query';
 import type { ReactNode } from 'react';
 import { Link, useParams } from 'react-router';
 import type { ApiKey } from '../../../../shared/apiKeys.ts';
-import { PAGES } from '../../../../shared/paths.ts';
+import { PATHS } from '../../../../shared/paths.ts';
 import { trpc } from '../../api.ts';
 import { PageHeader } from '../../components/PageHeader.tsx';
 import { RelativeTime } from '../../components/RelativeTime.tsx';
@@ -24,7 +24,7 @@ export default function ApiKeyPage() {
     <FreshKeyHost>
       <Stack>
         <Breadcrumbs>
-          <Anchor component={Link} to={PAGES.apiKeys}>
+          <Anchor component={Link} to={PATHS.apiKeys}>
             API Keys
           </Anchor>
           <Text>{apiKey?.name ?? 'Key'}</Text>

@@ -2,7 +2,8 @@ import { Button, Checkbox, Group, Modal, Stack, TextInput } from '@mantine/core'
 import { useMutation } from '@tanstack/react-query';
 import { type FormEvent, useState } from 'react';
 import type { Scope } from '../../../../shared/apiKeys.ts';
-import { EXPIRY_DAYS, SCOPES } from '../../../../shared/keyFormat.ts';
+import { EXPIRY_DAYS } from '../../../../shared/keyFormat.ts';
+import { SCOPES } from '../../../../shared/scopes.ts';
 import { trpc } from '../../api.ts';
 import { FormError } from '../../components/states.tsx';
 import { ExpirationField } from './ExpirationField.tsx';

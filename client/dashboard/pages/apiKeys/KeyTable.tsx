@@ -3,7 +3,7 @@ import { IconArrowDown, IconArrowsSort, IconArrowUp } from '@tabler/icons-react'
 import { useState } from 'react';
 import { Link } from 'react-router';
 import type { ApiKey } from '../../../../shared/apiKeys.ts';
-import { PAGES } from '../../../../shared/paths.ts';
+import { PATHS } from '../../../../shared/paths.ts';
 import { RelativeTime } from '../../components/RelativeTime.tsx';
 import { KeyActions } from './KeyActions.tsx';
 import { Expires, KeyScopes, KeyState, LastUsed } from './KeyState.tsx';
@@ -67,7 +67,7 @@ function KeyRow({ apiKey }: { apiKey: ApiKey }) {
   return (
     <Table.Tr>
       <Table.Td miw={140} maw={240}>
-        <Anchor component={Link} to={PAGES.apiKey.replace(':id', apiKey.id)} fw={500} lineClamp={2} underline="hover">
+        <Anchor component={Link} to={PATHS.apiKey.replace(':id', apiKey.id)} fw={500} lineClamp={2} underline="hover">
           {apiKey.name}
         </Anchor>
       </Table.Td>

@@ -2,7 +2,7 @@ import { Button, Group, Text } from '@mantine/core';
 import { notifications } from '@mantine/notifications';
 import { useMutation } from '@tanstack/react-query';
 import type { Contact } from '../../../../shared/contacts.ts';
-import { client, describeError } from '../../api.ts';
+import { client, sentenceOf } from '../../api.ts';
 import { useContactLists } from './lists.ts';
 
 /** Milliseconds that the way back is shown. */
@@ -11,7 +11,7 @@ const UNDO_FOR = 10_000;
 /** Deletes a contact, at once: it can be undone. */
 export function DeleteContact({ contact: { id, name }, onDeleted }: { contact: Contact; onDeleted: () => void }) {
   const lists = useContactLists();
-  const fail = (error: unknown) => notifications.show({ color: 'red', message: describeError(error) });
+  const fail = (error: unknown) => notifications.show({ color: 'red', message: sentenceOf(error) });
   const restore = async (notice: string) => {
     notifications.hide(notice);
     await client.contacts.restore.mutate({ id }).then(lists.putBack, fail);

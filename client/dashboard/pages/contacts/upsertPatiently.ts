@@ -1,6 +1,6 @@
 import type { UpsertResult } from '../../../../shared/contacts.ts';
 import { wait } from '../../../wait.ts';
-import { client, describeError, detailsOf } from '../../api.ts';
+import { client, detailsOf, sentenceOf } from '../../api.ts';
 
 /** Seconds to wait where the service does not say. */
 const WAIT = 5;
@@ -23,7 +23,7 @@ export async function upsertPatiently(
       });
       return results;
     } catch (error) {
-      if (!detailsOf(error, 429)) throw new Error(describeError(error), { cause: error });
+      if (!detailsOf(error, 429)) throw new Error(sentenceOf(error), { cause: error });
       await wait(WAIT * 1000, signal);
     }
   }

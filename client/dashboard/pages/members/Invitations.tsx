@@ -2,14 +2,14 @@ import { Badge, Button, Group, Table, Text, Title } from '@mantine/core';
 import { notifications } from '@mantine/notifications';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import type { Invitation } from '../../../../shared/people.ts';
-import { describeError, trpc } from '../../api.ts';
+import { sentenceOf, trpc } from '../../api.ts';
 import { RelativeTime } from '../../components/RelativeTime.tsx';
 
 /** Who is invited, and has not accepted yet. */
 export function Invitations({ invitations }: { invitations: Invitation[] }) {
   const queries = useQueryClient();
   const common = {
-    onError: (error: unknown) => notifications.show({ color: 'red', message: describeError(error) }),
+    onError: (error: unknown) => notifications.show({ color: 'red', message: sentenceOf(error) }),
     onSettled: () => queries.invalidateQueries({ queryKey: trpc.members.pathKey() }),
   };
   const cancelling = useMutation(trpc.members.cancelInvitation.mutationOptions(common));

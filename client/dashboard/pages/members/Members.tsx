@@ -6,7 +6,7 @@ import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import type { Member, Role } from '../../../../shared/people.ts';
 import { mayGive, ROLES } from '../../../../shared/roles.ts';
-import { describeError, trpc } from '../../api.ts';
+import { sentenceOf, trpc } from '../../api.ts';
 import { PageHeader } from '../../components/PageHeader.tsx';
 import { RelativeTime } from '../../components/RelativeTime.tsx';
 import { ErrorState, RowsLoading } from '../../components/states.tsx';
@@ -51,7 +51,7 @@ function MemberTable({ members }: { members: Member[] }) {
     trpc.members.changeRole.mutationOptions({
       onSuccess: ({ person, role }) => notifications.show({ message: `${person.email} is ${role} now` }),
       onError: (error) =>
-        notifications.show({ color: 'red', title: 'The role is unchanged', message: describeError(error) }),
+        notifications.show({ color: 'red', title: 'The role is unchanged', message: sentenceOf(error) }),
       onSettled: () => queries.invalidateQueries({ queryKey: trpc.members.pathKey() }),
     }),
   );

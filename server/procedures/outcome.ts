@@ -1,0 +1,47 @@
+import { getTRPCErrorFromUnknown, TRPCError } from '@trpc/server';
+import { DatabaseUnavailable, KeyRefused } from '../../db/errors.ts';
+import type { Failure, Outcome } from '../../db/outcome.ts';
+import { fault, insufficientScope, unauthorized } from '../http/errors.ts';
+
+/** The word for a thing in an error's sentence: "There is no contact with this id". */
+type Thing = 'contact' | 'API key' | 'member' | 'invitation';
+
+/** Gives the result of a query, or throws the error that the query's failure stands for. */
+export function settle<T extends object>(outcome: Outcome<T>, thing: Thing): T {
+  if (!('failure' in outcome)) return outcome;
+  throw toError(outcome as Failure, thing);
+}
+
+function toError(failure: Failure, thing: Thing): TRPCError {
+  switch (failure.failure) {
+    case 'absent':
+      return fault('NOT_FOUND', { message: `There is no ${thing} with this id` });
+    case 'elsewhere':
+      return fault('FORBIDDEN');
+    case 'version':
+      return fault('PRECONDITION_FAILED', { details: { currentVersion: failure.currentVersion } });
+    case 'emailTaken':
+      return fault('CONFLICT', {
+        message: 'Another contact has this email',
+        details: { existingId: failure.existingId },
+      });
+    case 'revoked':
+      return fault('CONFLICT', { message: 'A revoked API key cannot be rotated: issue a new one' });
+    case 'scopes':
+      return insufficientScope(failure.scopes);
+    case 'lastOwner':
+      return fault('CONFLICT', { message: 'The organization needs an owner: make somebody else one first' });
+    case 'outranked':
+      return fault('FORBIDDEN', { details: { reason: 'Only an owner may do this to an owner, or make one' } });
+    case 'alreadyMember':
+      return fault('CONFLICT', { message: 'A member of the organization has this address' });
+  }
+}
+
+/** Anything thrown, as an error of tRPC: a refused key is 401, an absent database 503, a defect 500. */
+export function toTrpcError(thrown: unknown): TRPCError {
+  const error = getTRPCErrorFromUnknown(thrown);
+  if (error.cause instanceof KeyRefused) return unauthorized(error.cause.refusal);
+  if (!(error.cause instanceof DatabaseUnavailable)) return error;
+  return new TRPCError({ code: 'SERVICE_UNAVAILABLE', message: error.cause.message, cause: error.cause });
+}
