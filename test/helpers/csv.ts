@@ -1,0 +1,57 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll } from 'vitest';
+import { asOperator } from '../../db/admission.ts';
+import { openCsvFile } from '../../server/cli/import/csvFile.ts';
+import { createFailuresFile } from '../../server/cli/import/failures.ts';
+import { importContacts } from '../../shared/csv/importRows.ts';
+import type { TestApp } from './testApp.ts';
+
+/** Where the files of a test file are. */
+export let directory: string;
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'introzy-csv-'));
+});
+afterAll(() => rm(directory, { recursive: true, force: true }));
+
+export interface Imported {
+  created: number;
+  updated: number;
+  unchanged: number;
+  failed: number;
+  /** The file of failures; `undefined` where there is none. */
+  failures: string | undefined;
+}
+
+/** Imports a file into the organization `one`, as the command does. */
+async function importFile(app: TestApp, path: string, encoding?: string): Promise<Imported> {
+  const organizationId = app.one.id;
+  const file = await openCsvFile(path, encoding);
+  const failures = await createFailuresFile(path, file.columns.headers.slice(file.columns.added));
+  const contactImport = { organizationId, file, failures, onProgress: () => {} };
+  const counts = await importContacts(asOperator(app.db, organizationId), contactImport);
+  await failures.close();
+  return { ...counts, failures: await readFile(failures.path, 'utf8').catch(() => undefined) };
+}
+
+export async function importText(app: TestApp, text: string | Buffer, encoding?: string): Promise<Imported> {
+  const path = join(directory, 'contacts.csv');
+  await writeFile(path, text);
+  return await importFile(app, path, encoding);
+}
+
+export const importFixture = async (app: TestApp, name: string) =>
+  await importText(app, await readFile(join(import.meta.dirname, '../fixtures', name)));
+
+/** The organization's contacts by name, without what differs from run to run. */
+export async function contactsOf(app: TestApp, { key } = app.one) {
+  const { body } = await app.api(key, 'GET', '/api/contacts?limit=200');
+  const contacts = body.data.map((contact: Record<string, unknown>) => {
+    const { id, organizationId, createdAt, updatedAt, ...rest } = contact;
+    return Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== null));
+  });
+  return contacts.sort((a: { name: string }, b: { name: string }) => (a.name < b.name ? -1 : 1));
+}
+
+export const counts = ({ created, updated, unchanged, failed }: Imported) => [created, updated, unchanged, failed];

@@ -1,0 +1,101 @@
+import { expect, inject, test } from 'vitest';
+import { openDatabase } from '../../db/open.ts';
+import { parseKeySecrets } from '../../server/auth/keySecret.ts';
+import { setUpOrganization } from '../../server/start/setup.ts';
+import { until } from '../helpers/instance.ts';
+import { makePlace, openSocket, parseAnswer, startService } from '../helpers/service.ts';
+
+const PATIENCE = { timeout: 180_000 };
+
+type Service = Awaited<ReturnType<typeof startService>>;
+
+/** A key of the service: its first one, or one that is made as the command line makes it. */
+async function firstKey(service: Service, { DATABASE_URL: url, INTROZY_KEY_SECRETS: secrets }: Record<string, string>) {
+  if (inject('database').kind === 'embedded') return service.output().match(/introzy_[0-9a-f]{64}/)?.[0] as string;
+  const options = { url: url as string, poolSize: 1, deadline: 10_000, prepare: true };
+  const db = await openDatabase({ kind: 'postgres', timeouts: { statement: 5_000, lock: 5_000 }, options });
+  const owner = { name: 'One', email: 'one@example.com' };
+  const made = await setUpOrganization(db, parseKeySecrets(secrets as string), owner).finally(() => db.close());
+  return made?.issued.key as string;
+}
+
+/** The status of /readyz, on a connection of its own. */
+async function readiness({ address }: Service) {
+  const { send, closed } = openSocket(address);
+  send('GET /readyz HTTP/1.1\r\nHost: introzy.test\r\nConnection: close\r\n\r\n');
+  return parseAnswer(await closed).status;
+}
+
+test.concurrent(
+  'On SIGTERM the service turns away, finishes what is open, records last uses and ends well',
+  PATIENCE,
+  async () => {
+    await using place = await makePlace();
+    await using service = await startService(place.environment);
+    const key = await firstKey(service, place.environment);
+    // The first use, recorded at once; a later one is not, for a minute.
+    const used = async () => (await service.call(key, 'GET', '/api/keys/current')).body.data.lastUsedAt;
+    await until(async () => (await used()) !== null, 'the first use');
+    const firstUse = new Date(await used());
+    expect(await readiness(service)).toBe(200);
+
+    const body = JSON.stringify({ name: 'Slow', notes: 'x'.repeat(2_000) });
+    const slow = openSocket(service.address);
+    slow.send(
+      `POST /api/contacts HTTP/1.1\r\nHost: introzy.test\r\nAuthorization: Bearer ${key}\r\n` +
+        `Content-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body.slice(0, 1_000)}`,
+    );
+    // One that is only kept alive must not hold the end up.
+    const idle = openSocket(service.address);
+    idle.send('GET /livez HTTP/1.1\r\nHost: introzy.test\r\n\r\n');
+    await until(() => idle.received() !== '', 'the service reads');
+
+    const begun = performance.now();
+    service.child.kill('SIGTERM');
+    const seen: number[] = [];
+    await until(async () => seen.push(await readiness(service)) > 0 && seen.at(-1) !== 200, 'readyz turns');
+    expect(seen.at(-1)).toBe(503);
+    // While it drains it still serves what comes in, which it will not record by itself.
+    const midway = new Date();
+    expect((await service.call(key, 'GET', '/api/contacts')).status).toBe(200);
+    await new Promise((resolve) => setTimeout(resolve, 2_000));
+    expect(service.child.exitCode).toBeNull();
+    slow.send(body.slice(1_000));
+
+    const answer = parseAnswer(await slow.closed);
+    expect(answer.status).toBe(201);
+    expect(JSON.parse(answer.body).data.name).toBe('Slow');
+    const { code, signal, stderr } = await service.exit;
+    expect([code, signal, stderr]).toEqual([0, null, '']);
+    expect(performance.now() - begun).toBeLessThan(10_000);
+
+    await using next = await startService(place.environment);
+    const current = (await next.call(key, 'GET', '/api/keys/current')).body.data;
+    const lastUse = new Date(current.lastUsedAt);
+    expect(lastUse.getTime()).toBeGreaterThan(firstUse.getTime());
+    expect(lastUse.getTime()).toBeGreaterThanOrEqual(midway.getTime());
+    expect((await next.call(key, 'GET', '/api/contacts?search=slow')).body.data).toHaveLength(1);
+  },
+);
+
+test.concurrent(
+  'A request that never ends does not keep the service from ending well, within 10 seconds',
+  PATIENCE,
+  async () => {
+    await using place = await makePlace();
+    await using service = await startService(place.environment);
+    const key = await firstKey(service, place.environment);
+    const stuck = openSocket(service.address);
+    stuck.send(
+      `POST /api/contacts HTTP/1.1\r\nHost: introzy.test\r\nAuthorization: Bearer ${key}\r\n` +
+        `Content-Type: application/json\r\nContent-Length: 100\r\n\r\n{`,
+    );
+    expect((await service.call(key, 'GET', '/api/contacts')).status).toBe(200);
+    const begun = performance.now();
+    service.child.kill('SIGTERM');
+    const { code, stdout } = await service.exit;
+    expect(code).toBe(0);
+    expect(stdout).toContain('the service has ended');
+    expect(performance.now() - begun).toBeLessThan(10_000);
+  },
+);
