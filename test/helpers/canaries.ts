@@ -34,8 +34,13 @@ export function watchKeys(app: ReturnType<typeof createApp>) {
     expectOneAnswerEach() {
       for (const [key, count] of answers) expect(count, `answers with the key of ${key.slice(0, 16)}`).toBe(1);
     },
-    async expectNoneKept(opened: Opened) {
-      this.expectNoneIn(JSON.stringify(await readTables(opened)), 'the database');
-    },
   };
+}
+
+export type Canaries = ReturnType<typeof watchKeys>;
+
+/** No key of `canaries` is in any table. */
+export async function expectNoneKept(opened: Opened, canaries: Canaries[]) {
+  const tables = JSON.stringify(await readTables(opened));
+  for (const { expectNoneIn } of canaries) expectNoneIn(tables, 'the database');
 }

@@ -8,12 +8,15 @@ import { createFailuresFile } from '../../server/cli/import/failures.ts';
 import { importContacts } from '../../shared/csv/importRows.ts';
 import type { TestApp } from './testApp.ts';
 
-/** Where the files of a test file are. */
+/** Where the files to import are, in a test file that calls `useDirectory`. */
 export let directory: string;
-beforeAll(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'introzy-csv-'));
-});
-afterAll(() => rm(directory, { recursive: true, force: true }));
+
+export function useDirectory() {
+  beforeAll(async () => {
+    directory = await mkdtemp(join(tmpdir(), 'introzy-csv-'));
+  });
+  afterAll(() => rm(directory, { recursive: true, force: true }));
+}
 
 export interface Imported {
   created: number;
