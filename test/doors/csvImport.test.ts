@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
-import { contactsOf, counts, importFixture, useDirectory } from '../helpers/csv.ts';
+import { contactsOf, counts, importFixture, makeDirectory } from '../helpers/csv.ts';
 import { testApp } from '../helpers/testApp.ts';
 
-useDirectory();
+makeDirectory();
 
 test("LinkedIn's Connections.csv is taken as it comes, with its notes in front of the header", async () => {
   await using app = await testApp();

@@ -2,10 +2,10 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { openCsvFile } from '../../server/cli/import/csvFile.ts';
-import { contactsOf, counts, directory, importText, useDirectory } from '../helpers/csv.ts';
+import { contactsOf, counts, directory, importText, makeDirectory } from '../helpers/csv.ts';
 import { testApp } from '../helpers/testApp.ts';
 
-useDirectory();
+makeDirectory();
 
 const fields = 'name,email,phone,company,title,location,linkedinUrl,notes,tags';
 const ada = ['Ada', 'ada@example.com', '1', 'Engines', 'Dr', 'London', 'https://a.example/b', 'Æ', 'a; b;a'];

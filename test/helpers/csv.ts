@@ -8,10 +8,10 @@ import { createFailuresFile } from '../../server/cli/import/failures.ts';
 import { importContacts } from '../../shared/csv/importRows.ts';
 import type { TestApp } from './testApp.ts';
 
-/** Where the files to import are, in a test file that calls `useDirectory`. */
+/** Where the files to import are, in a test file that calls `makeDirectory`. */
 export let directory: string;
 
-export function useDirectory() {
+export function makeDirectory() {
   beforeAll(async () => {
     directory = await mkdtemp(join(tmpdir(), 'introzy-csv-'));
   });

@@ -8,11 +8,12 @@ import { build, type Rolldown } from 'vite';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { serveApp } from '../helpers/serveApp.ts';
 import { testApp } from '../helpers/testApp.ts';
+import { programOf } from './judges.ts';
 
 const run = promisify(execFile);
 const ROOT = resolve(import.meta.dirname, '../..');
 const CLIENT = join(ROOT, 'client');
-const BIN = join(ROOT, 'node_modules/.bin');
+const COMPILER = join(ROOT, 'node_modules/.bin/tsc');
 const PATIENCE = { timeout: 180_000 };
 
 /** Somebody's project, with the package and nothing else in it. */
@@ -61,10 +62,10 @@ test('The package has its code, its declarations and its words, and nothing of a
 });
 
 test('publint and attw find nothing', PATIENCE, async () => {
-  const { stdout } = await run(join(BIN, 'publint'), ['run', archive, '--strict']);
+  const { stdout } = await run(programOf('publint'), ['run', archive, '--strict']);
   expect(stdout).toContain('All good!');
   // It exits with 1 where it finds anything; the package is ESM alone.
-  await run(join(BIN, 'attw'), [archive, '--no-definitely-typed', '--profile', 'esm-only', '--format', 'json']);
+  await run(programOf('attw'), [archive, '--no-definitely-typed', '--profile', 'esm-only', '--format', 'json']);
 });
 
 test('It is at most 15 kB, minified and compressed, with all that it depends on', async () => {
@@ -97,7 +98,7 @@ test('The README’s example is type-checked and runs as it stands, and prints w
   await writeFile(join(project, 'wrong.ts'), example.replace("tags: ['maths']", 'tags: 7'));
   const strict = ['--noEmit', '--strict', '--module', 'nodenext', '--target', 'esnext', '--types', ''];
   const check = (file: string) =>
-    run(join(BIN, 'tsc'), [...strict, '--exactOptionalPropertyTypes', '--skipLibCheck', 'false', file], {
+    run(COMPILER, [...strict, '--exactOptionalPropertyTypes', '--skipLibCheck', 'false', file], {
       cwd: project,
     });
   await check('example.ts');

@@ -1,15 +1,15 @@
 import { execFile } from 'node:child_process';
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, test } from 'vitest';
 import { serveApp, serveWithKey } from '../helpers/serveApp.ts';
 import { testApp } from '../helpers/testApp.ts';
 import { LEFT_OUT } from './conformance.ts';
+import { programOf } from './judges.ts';
 
 const run = promisify(execFile);
-const BIN = resolve(import.meta.dirname, '../../node_modules/.bin');
 const leftOut = new Set(Object.values(LEFT_OUT).flat());
 
 interface Check {
@@ -24,7 +24,7 @@ async function judge(url: string, revision: string): Promise<Map<string, Check[]
   try {
     const args = ['server', '--url', url, '--requirements', revision, '--output-dir', directory];
     // It ends with 1 where any scenario fails; which may, is settled below.
-    const { stdout } = await run(join(BIN, 'conformance'), args).catch((error: { stdout: string }) => error);
+    const { stdout } = await run(programOf('conformance'), args).catch((error: { stdout: string }) => error);
     const scenarios = [...stdout.matchAll(/^=== Running scenario: (.*) ===$/gm)].map(([, name]) => name as string);
     const results = await readdir(directory);
     const read = async (scenario: string) => {
@@ -73,7 +73,7 @@ test('The Inspector, on its command line, lists the tools, finds no fault in the
   await using server = await serveApp(app.app.fetch);
   const inspect = async (...args: string[]) => {
     const connection = ['--cli', `${server.address}/mcp`, '--header', `Authorization: Bearer ${app.one.key}`];
-    const { stdout } = await run(join(BIN, 'mcp-inspector'), [...connection, ...args]);
+    const { stdout } = await run(programOf('mcp-inspector'), [...connection, ...args]);
     return JSON.parse(stdout);
   };
   const { tools } = await inspect('--method', 'tools/list', '--strict');
@@ -85,7 +85,7 @@ test('The Inspector, on its command line, lists the tools, finds no fault in the
   expect(contact).toMatchObject({ name: 'Grace Hopper', tags: ['navy'], version: 1 });
   const found = await call('search_contacts', 'query=grace hopper', 'limit=5');
   expect(found.structuredContent).toEqual({ contacts: [contact], nextCursor: null });
-  const { stdout } = await run(join(BIN, 'mcp-inspector'), [
+  const { stdout } = await run(programOf('mcp-inspector'), [
     ...['--cli', `${server.address}/mcp`, '--header', 'Authorization: Bearer introzy_no', '--method', 'tools/list'],
   ]).catch((error: { stdout: string; stderr: string }) => ({ stdout: error.stdout + error.stderr }));
   expect(stdout).toMatch(/auth_required/);

@@ -1,14 +1,14 @@
 import { execFile } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
 import { serveWithKey } from '../helpers/serveApp.ts';
 import { testApp } from '../helpers/testApp.ts';
+import { SPECMATIC } from './judges.ts';
 import { prepare, writeExamples } from './specmatic.ts';
 
-const JAR = resolve(import.meta.dirname, '../../node_modules/specmatic/specmatic.jar');
 /** Requests that are made up of one operation's optional parts, at most: all would be some hundred thousand. */
 const COMBINATIONS = '5';
 
@@ -24,7 +24,7 @@ test('Specmatic makes up requests, good and bad, and finds each answered as desc
     await writeFile(description, JSON.stringify(prepare(document)));
     const examples = join(directory, 'examples');
     await writeExamples(app, document, examples);
-    const args = ['-jar', JAR, 'test', `--testBaseURL=${server.address}`, `--examples=${examples}`, description];
+    const args = ['-jar', SPECMATIC, 'test', `--testBaseURL=${server.address}`, `--examples=${examples}`, description];
     const { PATH = '', HOME = '' } = process.env;
     const env = { PATH, HOME, SPECMATIC_GENERATIVE_TESTS: 'true', MAX_TEST_REQUEST_COMBINATIONS: COMBINATIONS };
     const options = { cwd: directory, env, maxBuffer: 256 * 1024 * 1024, timeout: 360_000 };
