@@ -4,13 +4,13 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { pino } from 'pino';
-import { inject } from 'vitest';
 import { generateKeySecret } from '../../server/auth/keySecret.ts';
 import { createApp } from '../../server/doors/app.ts';
 import { readConfig } from '../../server/start/config.ts';
 import { createDeps } from '../../server/start/deps.ts';
 import { openStore, REQUEST_LIMITS } from '../../server/start/store.ts';
-import { createDatabase } from './database.ts';
+import { createDatabase, providedPostgres, type TestDatabase } from './database.ts';
+import { PROCESS } from './service.ts';
 
 const ORIGIN = 'http://127.0.0.1:3000';
 const CLI = resolve(import.meta.dirname, '../../server/cli.ts');
@@ -21,18 +21,17 @@ export interface Ended {
   stderr: string;
 }
 
-/** The command line on a database of its own, as the environment names it to a process. */
-export async function commandLine() {
-  const provided = inject('database');
+/** The command line on an empty database of its own, which the environment of its processes names. */
+export async function commandLine(kind: TestDatabase['kind'] = 'postgres') {
   const directory = await mkdtemp(join(tmpdir(), 'introzy-cli-'));
-  const database = provided.kind === 'embedded' ? undefined : await createDatabase(provided);
+  const database = kind === 'postgres' ? await createDatabase(providedPostgres()) : undefined;
   const environment: NodeJS.ProcessEnv = database
     ? { DATABASE_URL: database.url, INTROZY_KEY_SECRETS: generateKeySecret() }
     : { DATA_DIR: join(directory, 'data') };
 
   const run = async (args: string[], { nodeOptions = [], env = {}, input }: RunOptions = {}): Promise<Ended> => {
     const child = spawn(process.execPath, [...nodeOptions, CLI, ...args], {
-      env: { ...environment, ...env },
+      env: { ...PROCESS, ...environment, ...env },
       stdio: ['pipe', 'pipe', 'pipe'],
     });
     child.stdin.end(input);

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import pg from 'pg';
+import { inject } from 'vitest';
 import { migrate } from '../../db/migrate.ts';
 import { openDatabase } from '../../db/open.ts';
 
@@ -46,6 +47,13 @@ export async function createTemplate(server: Server) {
   const db = await openDatabase({ kind: 'postgres', timeouts, options });
   await migrate(db.root).finally(() => db.close());
   return { name, drop };
+}
+
+/** The PostgreSQL of the test project; throws where the project runs on the embedded database. */
+export function providedPostgres(): TestDatabase & { kind: 'postgres' } {
+  const provided = inject('database');
+  if (provided.kind !== 'postgres') throw new Error('This needs PostgreSQL');
+  return provided;
 }
 
 /** Runs statements, one by one, over a connection of their own. */

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createProgram } from '../../server/cli/program.ts';
 import { takeDataDirectory } from '../../server/start/dataDirectory.ts';
 import { isKey, KEY_ANYWHERE } from '../../shared/keyFormat.ts';
@@ -19,7 +19,7 @@ async function setUp() {
   return { name, id: made.organizationId as string, key: made.key as string };
 }
 
-/** Made once: each run of the command opens the database anew, which takes PGlite a second or two. */
+/** Made once: each run of the command takes a process of its own. */
 let acme: ReturnType<typeof setUp> | undefined;
 let other: ReturnType<typeof setUp> | undefined;
 const sharedAcme = () => (acme ??= setUp());
@@ -231,16 +231,15 @@ describe('errors', () => {
     expect(away.stderr).not.toMatch(/hunter2|^ +at /m);
   });
 
-  if (inject('database').kind === 'embedded') {
-    test('name the process that has the embedded database', async () => {
-      const directory = await takeDataDirectory(cli.environment.DATA_DIR ?? '');
-      try {
-        const { status, stderr } = await cli.run(['keys', 'list']);
-        expect(status).toBe(1);
-        expect(stderr).toMatch(new RegExp(`^error: The embedded database .* is in use by process ${process.pid}\\. `));
-      } finally {
-        await directory.release();
-      }
-    });
-  }
+  test('name the process that has the embedded database', async () => {
+    await using embedded = await commandLine('embedded');
+    const directory = await takeDataDirectory(embedded.environment.DATA_DIR ?? '');
+    try {
+      const { status, stderr } = await embedded.run(['keys', 'list']);
+      expect(status).toBe(1);
+      expect(stderr).toMatch(new RegExp(`^error: The embedded database .* is in use by process ${process.pid}\\. `));
+    } finally {
+      await directory.release();
+    }
+  });
 });

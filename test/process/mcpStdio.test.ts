@@ -1,10 +1,10 @@
 import { resolve } from 'node:path';
 import { Client } from '@modelcontextprotocol/client';
 import { StdioClientTransport } from '@modelcontextprotocol/client/stdio';
-import { expect, inject, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { commandLine } from '../helpers/commandLine.ts';
 import { rpc, toolsOf } from '../helpers/mcp.ts';
-import { startService } from '../helpers/service.ts';
+import { PROCESS, startService } from '../helpers/service.ts';
 
 const CLI = resolve(import.meta.dirname, '../../server/cli.ts');
 const PATIENCE = { timeout: 120_000 };
@@ -15,7 +15,7 @@ async function connectStdio(env: NodeJS.ProcessEnv, mode: 'auto' | 'legacy' = 'l
   const transport = new StdioClientTransport({
     command: process.execPath,
     args: [CLI, 'mcp'],
-    env: env as Record<string, string>,
+    env: { ...PROCESS, ...env } as Record<string, string>,
     stderr: 'pipe',
   });
   await client.connect(transport);
@@ -26,7 +26,7 @@ const setUp = async (cli: Awaited<ReturnType<typeof commandLine>>) =>
   (await cli.json('setup', '--organization', 'Example', '--email', 'owner@example.com')).key as string;
 
 test('Over stdio the tools work on the database itself', PATIENCE, async () => {
-  await using cli = await commandLine();
+  await using cli = await commandLine('embedded');
   const key = await setUp(cli);
   for (const mode of ['legacy', 'auto'] as const) {
     await using mcp = await connectStdio({ ...cli.environment, INTROZY_API_KEY: key }, mode);
@@ -50,12 +50,11 @@ test(
   'Over stdio a running service is used: the one that has the database, or the one that is named',
   PATIENCE,
   async () => {
-    await using cli = await commandLine();
+    await using cli = await commandLine('embedded');
     const key = await setUp(cli);
     await using service = await startService(cli.environment as Record<string, string>);
     const { port } = new URL(service.address);
-    const isEmbedded = inject('database').kind === 'embedded';
-    const ways = [{ INTROZY_URL: service.address }, ...(isEmbedded ? [{ PORT: port }] : [])];
+    const ways = [{ INTROZY_URL: service.address }, { PORT: port }];
     for (const way of ways) {
       await using mcp = await connectStdio({ ...cli.environment, ...way, INTROZY_API_KEY: key });
       const { key: own } = await mcp.result('whoami');
