@@ -1,5 +1,5 @@
 import { AxeBuilder } from '@axe-core/playwright';
-import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
+import { type Browser, type BrowserContextOptions, chromium, type Page, type Request } from 'playwright-core';
 import { expect } from 'vitest';
 import { listen } from '../../server/start/listen.ts';
 import { PASSWORD } from './browser.ts';
@@ -18,6 +18,9 @@ const FLAGS = [
 ];
 
 let launched: Promise<Browser> | undefined;
+
+/** The requests of each page that are not answered yet. */
+const underWay = new WeakMap<Page, Set<Request>>();
 
 /** The dashboard of a test's app, served over a socket, in browsers of people's own. */
 export async function openDashboard(app: TestApp) {
@@ -38,6 +41,11 @@ export async function openDashboard(app: TestApp) {
       await context.grantPermissions(['clipboard-read', 'clipboard-write']);
       const page = await context.newPage();
       page.setDefaultTimeout(20_000);
+      const open = new Set<Request>();
+      underWay.set(page, open);
+      page.on('request', (request) => open.add(request));
+      page.on('requestfinished', (request) => open.delete(request));
+      page.on('requestfailed', (request) => open.delete(request));
       page.on('pageerror', ({ message }) => troubles.push(message));
       page.on('console', (message) => {
         // That a request was refused is no trouble of the page's.
@@ -71,10 +79,21 @@ export async function signIn(page: Page, { email, at = '/' }: { email: string; a
   await page.locator('main h1').waitFor();
 }
 
-/** Waits until nothing is being loaded any more. */
+/** Milliseconds in which a page asks for nothing and shows nothing as loading, before it counts as settled. */
+const QUIET = 120;
+
+/** Waits until nothing is being loaded any more: Playwright's `networkidle` waits half a second each time. */
 export async function settled(page: Page) {
-  await page.waitForLoadState('networkidle');
-  await page.waitForFunction(() => !document.querySelector('[role=status][aria-label=Loading], .mantine-Loader-root'));
+  await page.waitForLoadState('load');
+  const isBusy = async () =>
+    (underWay.get(page)?.size ?? 0) > 0 ||
+    (await page.locator('[role=status][aria-label=Loading], .mantine-Loader-root').count()) > 0;
+  const end = performance.now() + 20_000;
+  for (let quietSince = performance.now(); performance.now() - quietSince < QUIET; ) {
+    if (performance.now() > end) throw new Error(`${page.url()} is still loading`);
+    if (await isBusy()) quietSince = performance.now();
+    await page.waitForTimeout(20);
+  }
 }
 
 /** What axe finds wrong with what is on the screen, by WCAG 2.2 AA and its own best practices. */

@@ -206,6 +206,7 @@ const OTHERS = [
     'ping',
     'prepared',
   ],
+  'toPage',
   ...['openDatabase', 'openEmbedded', 'openPostgres', 'isUniqueViolation', 'translateError'],
   ...['DatabaseUnavailable', 'KeyRefused', 'identifyKey', 'bumpIf', 'toColumns'],
   ...[
