@@ -59,7 +59,8 @@ export default defineConfig({
   root,
   test: {
     reporters: ['default', resolve(import.meta.dirname, 'helpers/countReporter.ts')],
-    maxWorkers: 2,
+    // Three for two cores: half of what tests in a browser and of processes take is waiting.
+    maxWorkers: 3,
     sequence: { sequencer: SlowestFirst },
     projects: [
       ...(hasChromium ? [project('browser', { folder: 'browser', setups: ['embedded'] })] : []),

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { Page } from 'playwright-core';
 import { afterAll, expect, test } from 'vitest';
 import { addMember } from '../helpers/browser.ts';
-import { closeBrowser, openDashboard, settled, signIn } from '../helpers/chromium.ts';
+import { closeBrowser, openDashboard, settled } from '../helpers/chromium.ts';
 import { runAsAdmin } from '../helpers/tables.ts';
 import { type TestApp, testApp } from '../helpers/testApp.ts';
 
@@ -16,7 +16,7 @@ async function openContacts(app: TestApp) {
   const { email } = await addMember(app, app.one.id);
   const dashboard = await openDashboard(app);
   const page = await dashboard.visit();
-  await signIn(page, { email, at: '/contacts' });
+  await dashboard.enter(page, { email, at: '/contacts' });
   return { page, dashboard };
 }
 

@@ -1,7 +1,7 @@
 import type { Page } from 'playwright-core';
 import { afterAll, expect, test } from 'vitest';
 import { addMember } from '../helpers/browser.ts';
-import { closeBrowser, openDashboard, settled, signIn } from '../helpers/chromium.ts';
+import { closeBrowser, openDashboard, settled } from '../helpers/chromium.ts';
 import { runAsAdmin } from '../helpers/tables.ts';
 import { testApp } from '../helpers/testApp.ts';
 
@@ -21,7 +21,7 @@ test('The table marks what wants attention, is sorted by its headings, and filte
   await set(ids.Gamma as string, `created_at = now() - interval '1 day'`);
   await using dashboard = await openDashboard(app);
   const page = await dashboard.visit();
-  await signIn(page, owner);
+  await dashboard.enter(page, owner);
   await settled(page);
   const row = (name: string) => page.getByRole('row', { name: new RegExp(name) });
   expect(await row('Beta').innerText()).toMatch(/31 days ago[\s\S]*Unused for 30 days/);
@@ -55,7 +55,7 @@ test('A key expires on the date that is chosen, within a month and a year', PATI
   const owner = await addMember(app, app.one.id, 'owner');
   await using dashboard = await openDashboard(app);
   const page = await dashboard.visit();
-  await signIn(page, owner);
+  await dashboard.enter(page, owner);
   await page.getByRole('button', { name: 'Generate New Key' }).click();
   await page.getByRole('textbox', { name: 'Name' }).fill('On a date');
   await page.getByRole('combobox', { name: 'Expiration' }).selectOption('On a date…');
@@ -83,7 +83,7 @@ test(
     await runAsAdmin(app, `update api_keys set expires_at = now() - interval '1 day' where id = '${apiKey.id}'`);
     await using dashboard = await openDashboard(app);
     const page = await dashboard.visit();
-    await signIn(page, owner);
+    await dashboard.enter(page, owner);
     await page.getByRole('button', { name: 'Show 1 revoked or expired' }).click();
     await page.getByRole('button', { name: 'Actions for Expired' }).click();
     await page.getByRole('menuitem', { name: 'Rotate' }).click();

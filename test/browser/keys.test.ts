@@ -144,7 +144,7 @@ test('After the dialog is closed, the page’s memory of what it showed is gone 
   const owner = await addMember(app, app.one.id, 'owner');
   await using dashboard = await openDashboard(app);
   const page = await dashboard.visit();
-  await signIn(page, owner);
+  await dashboard.enter(page, owner);
   await page.getByRole('button', { name: 'Generate New Key' }).click();
   await page.getByRole('textbox', { name: 'Name' }).fill('In memory');
   await page.getByRole('button', { name: 'Generate the key' }).click();

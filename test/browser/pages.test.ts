@@ -46,7 +46,7 @@ const pages = (keyId: string): [string, ((page: Page) => Promise<unknown>)[]][] 
   ['/settings/account', [(page) => page.getByRole('button', { name: 'Your menu' }).click()]],
 ];
 
-test.each([
+test.concurrent.each([
   ['light', 1280],
   ['dark', 360],
 ] as const)(
@@ -75,7 +75,7 @@ test.each([
       await page.getByRole('heading', { level: 1 }).waitFor();
       await look(path);
     }
-    await signIn(page, owner);
+    await dashboard.enter(page, owner);
     for (const [path, openings] of pages(keyId)) {
       await page.goto(path);
       await page.locator('main h1').waitFor();
@@ -89,7 +89,7 @@ test.each([
   },
 );
 
-test('A person finds the pages that they may open, and no other', PATIENCE, async () => {
+test.concurrent('A person finds the pages that they may open, and no other', PATIENCE, async () => {
   await using app = await testApp();
   const { owner, member } = await furnish(app);
   await using dashboard = await openDashboard(app);
@@ -110,12 +110,12 @@ test('A person finds the pages that they may open, and no other', PATIENCE, asyn
   await second.getByText('Only an owner or an admin of the organization may do this').waitFor();
 });
 
-test('What cannot be loaded says so, and can be tried again', PATIENCE, async () => {
+test.concurrent('What cannot be loaded says so, and can be tried again', PATIENCE, async () => {
   await using app = await testApp();
   const { owner, keyId } = await furnish(app);
   await using dashboard = await openDashboard(app);
   const page = await dashboard.visit();
-  await signIn(page, owner);
+  await dashboard.enter(page, owner);
   for (const [path, procedure, there] of [
     ['/settings/api-keys', 'keys.list', 'Nightly import'],
     [`/settings/api-keys/${keyId}`, 'keys.get', 'contacts:write'],
@@ -141,7 +141,7 @@ test('What cannot be loaded says so, and can be tried again', PATIENCE, async ()
   }
 });
 
-test('While a page loads its place is kept: nothing jumps', PATIENCE, async () => {
+test.concurrent('While a page loads its place is kept: nothing jumps', PATIENCE, async () => {
   await using app = await testApp();
   const { owner, keyId } = await furnish(app);
   await using dashboard = await openDashboard(app);
@@ -155,7 +155,7 @@ test('While a page loads its place is kept: nothing jumps', PATIENCE, async () =
       }
     }).observe({ type: 'layout-shift', buffered: true });
   });
-  await signIn(page, owner);
+  await dashboard.enter(page, owner);
   for (const path of [
     '/settings/api-keys',
     `/settings/api-keys/${keyId}`,

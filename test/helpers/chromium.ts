@@ -58,6 +58,14 @@ export async function openDashboard(app: TestApp) {
       });
       return page;
     },
+    /** Signs in by the request that the form makes, where the form is not the subject: that saves some seconds. */
+    async enter(page: Page, { email, at = '/' }: { email: string; at?: string }) {
+      const data = { email, password: PASSWORD };
+      const answer = await page.request.post('/api/auth/sign-in/email', { headers: { origin }, data });
+      expect(answer.status()).toBe(200);
+      await page.goto(at);
+      await page.locator('main h1').waitFor();
+    },
     async [Symbol.asyncDispose]() {
       for (const context of contexts) await context.close();
       await server.drain();
@@ -69,7 +77,7 @@ export async function openDashboard(app: TestApp) {
 /** Closes what all of a file's dashboards share. */
 export const closeBrowser = async () => (await launched)?.close();
 
-/** Signs in as anybody would, and is on the page that was asked for. */
+/** Signs in by the form, as anybody would, and is on the page that was asked for. */
 export async function signIn(page: Page, { email, at = '/' }: { email: string; at?: string }) {
   await page.goto(at);
   await page.getByLabel('Email').fill(email);
@@ -100,7 +108,8 @@ export async function settled(page: Page) {
 export async function findBarriers(page: Page): Promise<string[]> {
   // Colours are judged as they are, not as they fade in.
   await page.waitForFunction(() => document.getAnimations().every(({ playState }) => playState !== 'running'));
-  const { violations } = await new AxeBuilder({ page }).analyze();
+  // Without the page of its own that axe opens for frames: the dashboard has none.
+  const { violations } = await new AxeBuilder({ page }).setLegacyMode().analyze();
   return violations.flatMap(({ id, nodes }) =>
     nodes.map(({ html, failureSummary }) => `${id}: ${html}\n${failureSummary}`),
   );
