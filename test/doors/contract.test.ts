@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ERRORS } from '../../shared/errors.ts';
+import { addMember, type Browser, signedIn } from '../helpers/browser.ts';
 import { allBut, CASES, FOR_PEOPLE, inputOf, makeTargets, type Targets } from '../helpers/cases.ts';
-import { DOORS, isThrough, type Outcome } from '../helpers/contract.ts';
-import { type Input, procedures } from '../helpers/doors.ts';
+import { DOORS, isThrough, type Outcome, walk } from '../helpers/contract.ts';
+import { type DoorRequest, type Input, procedures, readAnswer, requestsOf } from '../helpers/doors.ts';
 import { type TestApp, testApp } from '../helpers/testApp.ts';
 
 /** A request, and what it comes to, whatever the door. */
@@ -201,3 +202,132 @@ for (const [name, door] of Object.entries(DOORS)) {
     });
   });
 }
+
+/** What a call of a procedure for people is about: each call of the table has targets of its own. */
+interface PeopleTargets {
+  member: string;
+  invitation: string;
+}
+
+const isGiven = (input: Input) => () => input;
+const ofMember = (more: Input) => (targets: PeopleTargets) => ({ id: targets.member, ...more });
+
+/** By procedure for people: inputs, and the status that each comes to for an owner. */
+const INPUTS: Record<string, [input: (targets: PeopleTargets) => Input, status: number][]> = {
+  'session.current': [
+    [isGiven({}), 200],
+    [isGiven({ more: 1 }), 400],
+  ],
+  'members.list': [
+    [isGiven({}), 200],
+    [isGiven({ more: 1 }), 400],
+  ],
+  'members.invite': [
+    [({ member }) => ({ email: `${member}@example.com` }), 200],
+    [({ member }) => ({ email: `${member}@example.com`, role: 'admin' }), 200],
+    [isGiven({ email: 'nobody' }), 400],
+    [isGiven({}), 400],
+  ],
+  'members.cancelInvitation': [
+    [({ invitation }) => ({ id: invitation }), 200],
+    [isGiven({ id: NONE }), 404],
+    [isGiven({ id: 'none' }), 400],
+  ],
+  'members.changeRole': [
+    [ofMember({ role: 'admin' }), 200],
+    [ofMember({ role: 'king' }), 400],
+    [isGiven({ id: NONE, role: 'admin' }), 404],
+  ],
+  'members.remove': [
+    [ofMember({}), 200],
+    [ofMember({ keepKeys: 'all' }), 400],
+    [isGiven({ id: NONE }), 404],
+  ],
+};
+
+describe('What is for people comes to the same by tRPC’s walk through a procedure and by our own', () => {
+  let app: TestApp;
+  const callers = {} as Record<'owner' | 'admin' | 'member', Browser>;
+  beforeAll(async () => {
+    app = await testApp();
+    for (const role of ['owner', 'admin', 'member'] as const) {
+      callers[role] = await signedIn(app, await addMember(app, app.one.id, role));
+    }
+  });
+  afterAll(() => app[Symbol.asyncDispose]());
+
+  async function makePeople(): Promise<PeopleTargets> {
+    const { userId } = await addMember(app, app.one.id);
+    const { trpc } = callers.owner;
+    const { members } = await trpc.members.list.query();
+    const invited = await trpc.members.invite.mutate({ email: `${userId}@invited.example` });
+    return { member: members.find(({ person }) => person.id === userId)?.id ?? NONE, invitation: invited.id };
+  }
+
+  /** Calls by both walks, each about targets of its own; answers with what the calls came to. */
+  async function callBoth(browser: Browser, procedure: string, inputOfCall: (targets: PeopleTargets) => Input) {
+    const [one, another] = [await makePeople(), await makePeople()];
+    const [request] = requestsOf(procedure, inputOfCall(one)) as [DoorRequest];
+    const overTrpc = readAnswer(request, await browser.call(request.method, request.path, request.body));
+    const cookie = [...browser.cookies].map((each) => each.join('=')).join('; ');
+    const headers = { cookie, origin: 'http://localhost', 'content-type': 'application/json' };
+    const walked = await walk({ app, procedure, input: inputOfCall(another) }, headers);
+    return { overTrpc, walked };
+  }
+
+  test('the table has every procedure for people', () => {
+    expect(Object.keys(INPUTS).sort()).toEqual(Object.keys(FOR_PEOPLE).sort());
+  });
+
+  for (const [procedure, inputs] of Object.entries(INPUTS)) {
+    const forAnyone = procedure === 'session.current';
+    const cases = inputs.flatMap(([input, status]) => [
+      { who: 'owner' as const, input, status },
+      { who: 'admin' as const, input, status },
+      { who: 'member' as const, input, status: forAnyone ? status : 403 },
+    ]);
+    const [valid] = inputs[0] as (typeof inputs)[number];
+    const foreign = (targets: PeopleTargets) => ({ ...valid(targets), organizationId: app.other.id });
+    cases.push({ who: 'owner', input: foreign, status: 403 });
+    for (const [index, { who, input, status }] of cases.entries()) {
+      test(`${procedure}, input ${index}, by the ${who}: ${status}`, async () => {
+        const { overTrpc, walked } = await callBoth(callers[who], procedure, input);
+        expect(walked.status, JSON.stringify(walked)).toBe(status);
+        expect(settledPeople(walked)).toEqual(settledPeople(overTrpc));
+      });
+    }
+
+    test(`${procedure}, by a key and by nobody`, async () => {
+      const input = valid(await makePeople());
+      for (const key of [app.one.key, undefined]) {
+        const made = { app, key, procedure, input };
+        const [overTrpc, walked] = [await DOORS.tRPC?.call(made), await DOORS.callProcedure?.call(made)];
+        expect(walked?.status).toBe(key ? 403 : 401);
+        expect(walked).toEqual(overTrpc);
+      }
+    });
+  }
+
+  test('an owner who is the last, and an admin who would act on an owner, are refused alike', async () => {
+    const { members } = await callers.owner.trpc.members.list.query();
+    const owner = members.find(({ role }) => role === 'owner')?.id ?? NONE;
+    for (const [procedure, more] of [
+      ['members.changeRole', { role: 'member' }],
+      ['members.remove', {}],
+    ] as const) {
+      const { overTrpc, walked } = await callBoth(callers.admin, procedure, isGiven({ id: owner, ...more }));
+      expect(walked.status).toBe(403);
+      expect(walked).toEqual(overTrpc);
+    }
+  });
+});
+
+/** Without what two people, or two lists of people, have not in common. */
+const settledPeople = ({ data, ...outcome }: Outcome) => ({
+  ...outcome,
+  data: JSON.parse(
+    JSON.stringify(settled(data))
+      .replaceAll(/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, 'id')
+      .replaceAll(/id@[\w.]+/g, 'id@'),
+  ),
+});

@@ -1,6 +1,11 @@
+import { getTRPCErrorFromUnknown } from '@trpc/server';
 import { expect } from 'vitest';
 import { createIntrozyClient, IntrozyError } from '../../client/index.ts';
 import { PROCEDURES } from '../../client/procedures.ts';
+import { describeError } from '../../server/http/errors.ts';
+import { callProcedure, type ProcedurePath } from '../../server/procedures/call.ts';
+import { createContext } from '../../server/procedures/context.ts';
+import { transformer } from '../../shared/transformer.ts';
 import { call, type Input, procedures, readAnswer, requestsOf } from './doors.ts';
 import { MCP_HEADERS, rpc } from './mcp.ts';
 import type { TestApp } from './testApp.ts';
@@ -110,7 +115,26 @@ async function callClient({ app, key, procedure, input }: DoorCall): Promise<Out
   }
 }
 
-/** Every door. */
+/**
+ * Calls a procedure by our own walk through its middlewares, past every door. tRPC's door is tRPC's own walk: so the table
+ * holds the two against each other.
+ */
+export async function walk(
+  { app, procedure, input }: Omit<DoorCall, 'key'>,
+  headers: Record<string, string>,
+): Promise<Outcome> {
+  const request = new Request('http://localhost/', { method: 'POST', headers });
+  const ctx = createContext(app.deps, request);
+  try {
+    const data = await callProcedure(procedure as ProcedurePath, { ctx, getRawInput: async () => input });
+    return { status: 200, data: JSON.parse(JSON.stringify(transformer.serialize(data))).json };
+  } catch (error) {
+    const { status, message, details } = describeError(getTRPCErrorFromUnknown(error));
+    return { status, error: message, details: details && JSON.parse(JSON.stringify(details)) };
+  }
+}
+
+/** Every door, and the walk that all doors but tRPC's take. */
 export const DOORS: Record<string, Door> = {
   tRPC: { leftOut: {}, call: byRequest(0), shape: whole },
   REST: { leftOut: { [FOR_PEOPLE]: PEOPLE }, call: byRequest(1), shape: whole },
@@ -125,12 +149,17 @@ export const DOORS: Record<string, Door> = {
     call: callTool,
     shape: (procedure, data) => TOOLS[procedure]?.[2](data),
   },
+  callProcedure: {
+    leftOut: {},
+    call: ({ key, ...made }) => walk(made, key === undefined ? {} : { authorization: `Bearer ${key}` }),
+    shape: whole,
+  },
   client: { leftOut: { [FOR_PEOPLE]: PEOPLE }, call: callClient, shape: whole },
 };
 
 /** Whether a door knows a procedure at all. */
 export const isThrough = (door: string, procedure: string): boolean => {
-  if (door === 'tRPC') return true;
+  if (door === 'tRPC' || door === 'callProcedure') return true;
   if (door === 'REST') return requestsOf(procedure, { id: 'x' }).length > 1;
   if (door === 'MCP') return procedure in TOOLS;
   const [namespace = '', method = ''] = procedure.split('.');
