@@ -2,7 +2,6 @@ import { Command } from 'commander';
 import { DatabaseUnavailable } from '../../db/errors.ts';
 import { ImportStopped } from '../../shared/csv/importRows.ts';
 import { KEY_ANYWHERE, KEY_PREFIX } from '../../shared/keyFormat.ts';
-import { RemoteFailure } from '../doors/mcp/remoteFailure.ts';
 import { ConfigError } from '../start/config.ts';
 import { CommandError, INTROZY } from './commandError.ts';
 import { contactsCommand } from './contacts.ts';
@@ -48,7 +47,7 @@ const SECRET = 32;
 const redact = (text: string) =>
   text.replace(KEY_ANYWHERE, (found) => (found.length < SECRET ? found : `${KEY_PREFIX}…`));
 
-const EXPECTED = [CommandError, ConfigError, CsvFileError, ImportStopped, DatabaseUnavailable, RemoteFailure];
+const EXPECTED = [CommandError, ConfigError, CsvFileError, ImportStopped, DatabaseUnavailable];
 /** PGlite is one minified file: a line of its stack trace is half a megabyte. */
 const STACK_WIDTH = 300;
 

@@ -3,11 +3,11 @@ import { setImmediate } from 'node:timers/promises';
 import { StdioServerTransport, serveStdio } from '@modelcontextprotocol/server/stdio';
 import { destination, pino } from 'pino';
 import { createApp } from '../doors/app.ts';
-import { checkRemote, createRemoteServer, type Remote } from '../doors/mcp/remote.ts';
 import { type Config, readAgentConfig, readConfig } from '../start/config.ts';
 import { DirectoryInUse } from '../start/dataDirectory.ts';
 import { createDeps } from '../start/deps.ts';
 import { openStore, REQUEST_LIMITS } from '../start/store.ts';
+import { checkRemote, createRemoteServer, type Remote } from './remoteMcp.ts';
 
 /** Serves MCP over standard input and output, with the key and the service that the environment names. */
 export async function serveMcp(): Promise<void> {

@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { type CallToolResult, ProtocolError, type Server } from '@modelcontextprotocol/server';
-import { ERRORS, type ErrorCode, ErrorEnvelope } from '../../../shared/errors.ts';
-import { explainDescribed } from './explain.ts';
-import { MCP_PATH } from './handler.ts';
-import { newServer } from './newServer.ts';
-import { RemoteFailure } from './remoteFailure.ts';
+import { ERRORS, type ErrorCode, ErrorEnvelope } from '../../shared/errors.ts';
+import { explainDescribed } from '../doors/mcp/explain.ts';
+import { MCP_PATH } from '../doors/mcp/handler.ts';
+import { newServer } from '../doors/mcp/server.ts';
+import { CommandError } from './commandError.ts';
 
 /** A service as a client reaches it: over the network, or in this process. */
 export interface Remote {
@@ -27,7 +27,7 @@ export function createRemoteServer(remote: Remote): Server {
     try {
       return (await call(remote, 'tools/call', params)) as CallToolResult;
     } catch (error) {
-      if (!(error instanceof RemoteFailure)) throw error;
+      if (!(error instanceof CommandError)) throw error;
       return { isError: true, content: [{ type: 'text', text: error.message }] };
     }
   });
@@ -62,12 +62,12 @@ async function ask({ url, key, send }: Remote, method: 'GET' | 'POST', path: str
   };
   const request = new Request(url + path, { method, headers, ...(body && { body: JSON.stringify(body) }) });
   const answer = await send(request).catch(() => {
-    throw new RemoteFailure(`No service answers at ${url}. Start it (npm start), or set INTROZY_URL to its address.`);
+    throw new CommandError(`No service answers at ${url}. Start it (npm start), or set INTROZY_URL to its address.`);
   });
   const json: unknown = await answer.json().catch(() => undefined);
   if (answer.ok && json !== undefined) return json;
   if (typeof json === 'object' && json !== null && 'jsonrpc' in json) return json;
-  throw new RemoteFailure(explainAnswer(url, answer, json));
+  throw new CommandError(explainAnswer(url, answer, json));
 }
 
 function explainAnswer(url: string, { status, headers }: Response, json: unknown): string {
