@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { redactKeys } from './keyFormat.ts';
 
 /** Why a key was refused; `unknown` covers malformed ones too. */
 export type KeyRefusal = 'missing' | 'unknown' | 'revoked' | 'expired';
@@ -39,6 +40,13 @@ export const CONNECTION_ERRORS = {
 
 export const Issue = z.object({ path: z.array(z.union([z.string(), z.number()])), message: z.string() });
 export type Issue = z.infer<typeof Issue>;
+
+/** The issues of a zod error. Paths and messages quote the names of unknown fields, and such a name may hold a key. */
+export const issuesOf = ({ issues }: z.ZodError): Issue[] =>
+  issues.map(({ path, message }) => ({
+    path: path.map((key) => (typeof key === 'number' ? key : redactKeys(String(key)))),
+    message: redactKeys(message),
+  }));
 
 /** What a caller can act on, beside the sentence. Absent where there is nothing to add. */
 export const ErrorDetails = z.object({

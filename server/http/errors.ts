@@ -6,7 +6,7 @@ import {
   ERRORS,
   type ErrorCode,
   type ErrorDetails,
-  type Issue,
+  issuesOf,
   type KeyRefusal,
   REFUSAL_REASONS,
 } from '../../shared/errors.ts';
@@ -134,10 +134,3 @@ function partsOf(error: TRPCError, code: ErrorCode): FaultParts {
   }
   return { details: { issues: issuesOf(error.cause) } };
 }
-
-/** Where and what, of each thing that zod found wrong. Its messages quote the names of unknown fields. */
-export const issuesOf = ({ issues }: ZodError): Issue[] =>
-  issues.map(({ path, message }) => ({
-    path: path.map((key) => (typeof key === 'number' ? key : redactKeys(String(key)))),
-    message: redactKeys(message),
-  }));

@@ -1,5 +1,4 @@
-import type { UpsertRow } from '../../../db/contactUpsert.ts';
-import { judgeRows } from '../../../shared/contactRows.ts';
+import { judgeRows, type UpsertRow } from '../../../shared/contactRows.ts';
 import type { Columns } from '../../../shared/csv/columns.ts';
 import { type Failure, readRow, reasonOf } from '../../../shared/csv/readRow.ts';
 import type { Row } from '../../../shared/csv/rows.ts';

@@ -1,7 +1,8 @@
 import { type CallToolResult, ProtocolError, ProtocolErrorCode, type Server } from '@modelcontextprotocol/server';
+import { issuesOf } from '../../../shared/errors.ts';
 import { redactKeys } from '../../../shared/keyFormat.ts';
 import type { Identity } from '../../auth/principal.ts';
-import { fault, issuesOf } from '../../http/errors.ts';
+import { fault } from '../../http/errors.ts';
 import { callProcedure } from '../../procedures/call.ts';
 import type { Context } from '../../procedures/context.ts';
 import { requireScopes } from '../../procedures/procedure.ts';
