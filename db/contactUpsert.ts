@@ -1,17 +1,9 @@
 import { type Insertable, type RawBuilder, type SqlBool, sql } from 'kysely';
 import { v7 as uuidv7 } from 'uuid';
-import type { ContactInput } from '../shared/contacts.ts';
+import type { UpsertRow } from '../shared/contactRows.ts';
 import { inTransaction, type Tenant } from './admission.ts';
 import { bumpIf, toColumns } from './contacts.ts';
 import type { Schema } from './schema.ts';
-
-export interface UpsertRow {
-  /** The row's place in the request. */
-  index: number;
-  input: ContactInput;
-  /** The name only stands in for one: a contact that is there already keeps its own. */
-  isNameGuess?: boolean;
-}
 
 export interface Upserted {
   index: number;

@@ -41,7 +41,7 @@ export const CONNECTION_ERRORS = {
 export const Issue = z.object({ path: z.array(z.union([z.string(), z.number()])), message: z.string() });
 export type Issue = z.infer<typeof Issue>;
 
-/** The field and the fault of each issue. Keys are taken out, as zod's messages quote the names of unknown fields. */
+/** The issues of a zod error. Paths and messages quote the names of unknown fields, and such a name may hold a key. */
 export const issuesOf = ({ issues }: z.ZodError): Issue[] =>
   issues.map(({ path, message }) => ({
     path: path.map((key) => (typeof key === 'number' ? key : redactKeys(String(key)))),

@@ -1,7 +1,7 @@
 import react from '@vitejs/plugin-react';
 import { defineConfig } from 'vite';
 
-/** `npm start` serves what this builds: server/dashboard.ts. */
+/** `npm start` serves what this builds: server/doors/pages/dashboard.ts. */
 export default defineConfig({
   root: import.meta.dirname,
   plugins: [react()],

@@ -1,11 +1,10 @@
 import { Command } from 'commander';
 import { DatabaseUnavailable } from '../../db/errors.ts';
-import { ImportStopped } from '../../shared/csv/importRows.ts';
+import { ImportError } from '../../shared/csv/importError.ts';
 import { KEY_ANYWHERE, KEY_PREFIX } from '../../shared/keyFormat.ts';
 import { ConfigError } from '../start/config.ts';
 import { CommandError, INTROZY } from './commandError.ts';
 import { contactsCommand } from './contacts.ts';
-import { CsvFileError } from './import/csvFileError.ts';
 import { keysCommand } from './keys.ts';
 import { mcpCommand } from './mcp.ts';
 import { migrateCommand } from './migrate.ts';
@@ -47,7 +46,7 @@ const SECRET = 32;
 const redact = (text: string) =>
   text.replace(KEY_ANYWHERE, (found) => (found.length < SECRET ? found : `${KEY_PREFIX}…`));
 
-const EXPECTED = [CommandError, ConfigError, CsvFileError, ImportStopped, DatabaseUnavailable];
+const EXPECTED = [CommandError, ConfigError, ImportError, DatabaseUnavailable];
 /** PGlite is one minified file: a line of its stack trace is half a megabyte. */
 const STACK_WIDTH = 300;
 

@@ -5,7 +5,7 @@ import * as apiKeys from '../../db/apiKeys.ts';
 import { listAuditEntries } from '../../db/audit.ts';
 import { type ContactListQuery, listContacts } from '../../db/contactList.ts';
 import * as contacts from '../../db/contacts.ts';
-import { type UpsertRow, upsertContacts } from '../../db/contactUpsert.ts';
+import { upsertContacts } from '../../db/contactUpsert.ts';
 import { returnExpiryNotice, takeExpiryNotices } from '../../db/expiryNotices.ts';
 import * as invitations from '../../db/invitations.ts';
 import * as keyUse from '../../db/keyUse.ts';
@@ -13,7 +13,9 @@ import * as members from '../../db/members.ts';
 import { getOrganization } from '../../db/organizations.ts';
 import { getCurrentSession, getOwner } from '../../db/people.ts';
 import { mintKey } from '../../server/auth/keySecret.ts';
+import type { UpsertRow } from '../../shared/contactRows.ts';
 import { SCOPES } from '../../shared/scopes.ts';
+
 import { addPerson } from './browser.ts';
 import type { TestApp } from './testApp.ts';
 import type { Victim } from './victim.ts';

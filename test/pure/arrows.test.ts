@@ -9,7 +9,16 @@ const BIOME = join(ROOT, 'node_modules/.bin/biome');
 
 /** By folder: imports that the linter must refuse there, as a file of the folder would write them. */
 const REFUSED: Record<string, string[]> = {
-  shared: ['../db/open.ts', '../server/http/errors.ts', '../client/wait.ts', 'node:fs', 'kysely', 'pg', '@trpc/server'],
+  shared: [
+    '../db/open.ts',
+    '../server/http/errors.ts',
+    '../client/wait.ts',
+    'node:fs',
+    'node:fs/promises',
+    'kysely',
+    'pg',
+    '@trpc/server',
+  ],
   'shared/csv': ['../../db/open.ts', 'node:fs'],
   db: ['../server/http/errors.ts', '../client/wait.ts', 'pg', '@electric-sql/pglite', 'hono', '@trpc/server'],
   'db/driver': ['../../server/main.ts', '../../client/wait.ts', '@trpc/server', 'hono'],
@@ -60,7 +69,7 @@ const REFUSED: Record<string, string[]> = {
   ],
   'server/cli': ['../../client/index.ts', '../main.ts', 'pg', 'hono', 'kysely'],
   'server/cli/import': ['../../../client/index.ts', 'pg'],
-  client: ['../db/open.ts', '../server/start/config.ts', 'node:fs', 'pg', 'hono'],
+  client: ['../db/open.ts', '../server/start/config.ts', 'node:fs', 'node:fs/promises', 'pg', 'hono'],
   'client/dashboard': ['../../server/http/errors.ts', '../../db/open.ts'],
 };
 
