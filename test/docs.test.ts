@@ -8,7 +8,7 @@ const ROOT = resolve(import.meta.dirname, '..');
 const read = (file: string) => readFileSync(join(ROOT, file), 'utf8');
 const pages = await Array.fromAsync(glob(['README.md', 'CONTRIBUTING.md', 'docs/**/*.md'], { cwd: ROOT }));
 
-/** Each match of a pattern with one group, without those twice. */
+/** What the group of a pattern matched, each text once. */
 const allOf = (text: string, pattern: RegExp) => [
   ...new Set([...text.matchAll(pattern)].map(([, found = '']) => found)),
 ];
