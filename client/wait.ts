@@ -1,4 +1,4 @@
-/** Waits, unless it is aborted: then it throws the signal's reason. */
+/** Waits. Where `signal` is aborted during the wait, throws the signal's reason at once. */
 export const wait = (milliseconds: number, signal: AbortSignal | undefined) =>
   new Promise<void>((resolve, reject) => {
     const abort = () => {
