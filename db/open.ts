@@ -4,19 +4,19 @@ import { openEmbedded } from './driver/embedded.ts';
 import { openPostgres, type PostgresOptions } from './driver/postgres.ts';
 import type { Schema } from './schema.ts';
 
-/** Milliseconds a transaction's statements may take, and wait for a lock, on the database's side. */
+/** Milliseconds that the database gives a statement (`statement_timeout`), and a wait for a lock (`lock_timeout`). */
 interface Timeouts {
   statement: number;
   lock: number;
 }
 
-/** Where the data is, and how long it may take to answer. */
+/** The database to open, and its timeouts. An embedded database without a directory is in memory. */
 export type DatabaseConfig = { timeouts: Timeouts } & (
   | { kind: 'postgres'; options: PostgresOptions }
   | { kind: 'embedded'; directory: string | undefined }
 );
 
-/** An open database. `root` is the connection's own role: migrations and the operator's look-ups, never a tenant's. */
+/** An open database. `root` acts as the connection's own role, for migrations and the operator, never for a tenant. */
 export interface Database {
   readonly root: Kysely<Schema>;
   readonly links: Links;
@@ -24,14 +24,14 @@ export interface Database {
   close(): Promise<void>;
 }
 
-/** Opens the database that `config` names. Close it to let the process end. */
+/** Opens the database that `config` names. The process cannot end before `close()`. */
 export async function openDatabase(config: DatabaseConfig): Promise<Database> {
   const links = config.kind === 'postgres' ? openPostgres(config.options) : await openEmbedded(config.directory);
   const root = new Kysely<Schema>({ dialect: linkDialect(links) });
   return { root, links, timeouts: config.timeouts, close: () => links.close() };
 }
 
-/** The database for one call: all of its transactions have together the time that one may take. */
+/** The database for a single API call: all transactions of the call share the time limit of a single transaction. */
 export const forOneCall = (db: Database): Database => ({ ...db, links: withinOneDeadline(db.links) });
 
 /** Throws `DatabaseUnavailable` where the database does not answer. */
