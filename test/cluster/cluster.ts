@@ -70,7 +70,7 @@ export async function startCluster(environment: Record<string, string> = {}) {
     };
     const startInstance = async (more: Record<string, string> = {}) =>
       stack.use(await startService({ ...settings, ...more }, endWithTests('SIGKILL')));
-    // All of them at once, as after an outage: who migrates the new database is between them.
+    // All of them at once, as after an outage; the first to take the lock migrates the new database.
     const starts = await Promise.allSettled(Array.from({ length: INSTANCES }, () => startInstance()));
     const instances = starts.map((start) => {
       if (start.status === 'rejected') throw start.reason;
@@ -78,7 +78,6 @@ export async function startCluster(environment: Record<string, string> = {}) {
     });
 
     return {
-      directory,
       instances: instances as [Instance, Instance, Instance],
       /** One more instance; with `PORT` at a port that is known before. */
       startInstance,

@@ -37,7 +37,7 @@ function workingDirectoryOf(pid: string): string {
   }
 }
 
-test('After the primary is killed the standby serves with all that was answered, also to a test that then fails', async () => {
+test('After the primary is killed the standby serves all that was answered; a test that then fails leaves nothing', async () => {
   const failing = async () => {
     await using cluster = await startCluster();
     const { key } = await cluster.setup();

@@ -97,8 +97,6 @@ export async function startDaemon(command: [string, ...string[]], { directory, e
   const daemon = {
     /** `setpriv` becomes the program: this is the program's own process id. */
     pid,
-    /** What it wrote last. */
-    said: () => said,
     /** Ends it with all of its children, as a failing machine does: nothing is told, nothing is saved. */
     async kill() {
       // So that it starts no other child meanwhile.

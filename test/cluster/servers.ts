@@ -116,7 +116,6 @@ export async function startPgBouncer(site: Site, server: PostgresServer) {
   });
   return {
     ...daemon,
-    port,
     /** What the service connects to. */
     url: urlAt(site, 'introzy_owner', [port, 'introzy']),
     /** PgBouncer's own console: `show pools`, `pause`, `reload` and so on. */
