@@ -13,10 +13,11 @@ const PATIENCE = 45_000;
 
 type Environment = Record<string, string>;
 
-/** Runs `node server/main.ts`; what it wrote and how it ended. */
-export function runService(environment: Environment) {
+/** Runs `node server/main.ts`, by `runner` where one is given; what it wrote and how it ended. */
+export function runService(environment: Environment, runner: string[] = []) {
   const { PATH = '', HOME = '' } = process.env;
-  const child = spawn(process.execPath, ['server/main.ts'], { cwd: root, env: { PATH, HOME, ...environment } });
+  const [program, ...args] = [...runner, process.execPath, 'server/main.ts'];
+  const child = spawn(program, args, { cwd: root, env: { PATH, HOME, ...environment } });
   let stdout = '';
   let stderr = '';
   child.stdout.on('data', (chunk) => (stdout += chunk));
@@ -37,8 +38,8 @@ export function runService(environment: Environment) {
 }
 
 /** A service that listens; throws where it does not come so far. */
-export async function startService(environment: Environment) {
-  const service = runService({ PORT: '0', ...environment });
+export async function startService(environment: Environment, runner: string[] = []) {
+  const service = runService({ PORT: '0', ...environment }, runner);
   const end = performance.now() + PATIENCE;
   let listening: { address: string; migrated: string[] } | undefined;
   let hasEnded = false;
