@@ -8,18 +8,18 @@ import { CommandError } from './commandError.ts';
 
 /** A service as a client reaches it: over the network, or in this process. */
 export interface Remote {
-  /** Its base address, without a slash at the end. */
+  /** The service's base address, without a slash at the end. */
   url: string;
   key: string;
   send(request: Request): Promise<Response>;
 }
 
-/** Throws, in words for the person who runs the agent, where the key is not taken. */
+/** Throws a `CommandError` for the person at the agent where no service answers, or the service refuses the key. */
 export async function checkRemote(remote: Remote): Promise<void> {
   await ask(remote, 'GET', '/api/keys/current');
 }
 
-/** An MCP server that hands each call on to the service's own, which checks and counts it as any other. */
+/** Makes an MCP server that hands each call on to the service's MCP, which checks and counts the call as any other. */
 export function createRemoteServer(remote: Remote): Server {
   const server = newServer();
   server.setRequestHandler('tools/list', async ({ params }) => (await call(remote, 'tools/list', params)) as never);
@@ -34,7 +34,7 @@ export function createRemoteServer(remote: Remote): Server {
   return server;
 }
 
-/** The revision that the service is spoken to in; the client's own is settled with the client. */
+/** MCP's revision between this process and the service. This process and the client may agree on another revision. */
 const REVISION = '2025-11-25';
 
 async function call(

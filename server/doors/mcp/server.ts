@@ -14,10 +14,13 @@ const INSTRUCTIONS =
   'The contacts of one organization, the one of the API key. Find contacts with search_contacts before you change them; ' +
   'change them from the version that you have read (expectedVersion). What is deleted can be restored.';
 
-/** Milliseconds that a client may keep the list of tools. The list depends on the key's scopes, which never change, and on our version. */
+/**
+ * Milliseconds that a client may keep the list of tools. The list depends on the key's scopes, which never change, and
+ * on our version.
+ */
 const LIST_KEPT = 300_000;
 
-/** A server without handlers yet: its name, its version, and that it has tools. */
+/** Makes a server without handlers: name, version, instructions, and the capability `tools`. */
 export const newServer = () =>
   new Server(SERVER_INFO, {
     capabilities: { tools: {} },
@@ -48,7 +51,7 @@ interface ServerParts {
   onFailure(error: unknown): void;
 }
 
-/** An MCP server for one request of one key. */
+/** Makes the MCP server for a single request of a key. */
 export function createMcpServer({ context, identity, onFailure }: ServerParts): Server {
   const server = newServer();
   const caller = callerOf(context);
@@ -79,7 +82,7 @@ function scopesOf({ procedure }: Tool) {
 }
 const isAllowed = (tool: Tool, { scopes }: Identity) => scopesOf(tool).every((scope) => scopes.includes(scope));
 
-/** The procedures in the context of one request. */
+/** Calls procedures in the context of a single request. */
 const callerOf = (context: Context): Caller => ({
   call: (path, input) => callProcedure(path, { ctx: context, getRawInput: () => Promise.resolve(input) }),
   callsLeft: () => context.seen.rate?.remaining ?? 0,
