@@ -35,7 +35,7 @@ async function start() {
   opened.defer(() => deps.lastUse.flush());
   const hourly = startHourly(deps);
   opened.defer(() => hourly.stop());
-  const server = await listen(createApp(deps), { ...config, log });
+  const server = await listen(createApp(deps).fetch, { ...config, log });
   opened.defer(() => {
     deps.draining.abort();
     return server.drain();

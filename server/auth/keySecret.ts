@@ -48,14 +48,13 @@ export function parseKeySecrets(text: string): KeySecrets {
     }
     const bytes = Buffer.from(secret, 'base64url');
     if (bytes.length < SECRET_BYTES) {
-      throw new Error(
-        `the secret of ${where} ("${id}") has ${bytes.length} bytes, and must have ${SECRET_BYTES} or more`,
-      );
+      // The id is not repeated: where a person writes `secret:id`, the id is the secret.
+      throw new Error(`the secret of ${where} has ${bytes.length} bytes, and must have ${SECRET_BYTES} or more`);
     }
     return { id, secret: createSecretKey(bytes) };
   });
-  const twice = secrets.find(({ id }, index) => secrets.findIndex((other) => other.id === id) !== index);
-  if (twice) throw new Error(`the id "${twice.id}" is given twice`);
+  const again = secrets.findIndex(({ id }, index) => secrets.findIndex((other) => other.id === id) !== index);
+  if (again !== -1) throw new Error(`the id of entry ${again + 1} is given twice`);
   return secrets as unknown as KeySecrets;
 }
 

@@ -4,7 +4,6 @@ import type { AddressInfo, Socket } from 'node:net';
 import { getRequestListener, RequestError } from '@hono/node-server';
 import type { Logger } from 'pino';
 import { CONNECTION_ERRORS, ERRORS, type ErrorDetails } from '../../shared/errors.ts';
-import type { createApp } from '../doors/app.ts';
 import { type Config, ConfigError } from './config.ts';
 
 /** Milliseconds for a request's headers, for the whole request, and for a connection without a request. */
@@ -25,12 +24,14 @@ interface ListenOptions extends Pick<Config, 'host' | 'port'> {
   log: Logger;
 }
 
-/** Serves `app` over HTTP. Throws `ConfigError` where the address or the port cannot be had. */
-export async function listen(app: ReturnType<typeof createApp>, { host, port, log }: ListenOptions): Promise<Listener> {
+type Fetch = Parameters<typeof getRequestListener>[0];
+
+/** Serves `fetch` over HTTP. Throws `ConfigError` where the address or the port cannot be had. */
+export async function listen(fetch: Fetch, { host, port, log }: ListenOptions): Promise<Listener> {
   // Node looks for connections that are over their time every second, not every half minute (Node's default). A missing
   // `Host` is answered by `answerRequestError`, as Node's own answer has no body.
   const options = { ...TIMEOUTS, connectionsCheckingInterval: 1_000, requireHostHeader: false };
-  const server = createServer(options, getRequestListener(app.fetch, { errorHandler: answerRequestError(log) }));
+  const server = createServer(options, getRequestListener(fetch, { errorHandler: answerRequestError(log) }));
   server.maxConnections = MAX_CONNECTIONS;
   server.on('clientError', answerClientError(log));
   server.on('checkExpectation', answerExpectation(log));
