@@ -29,7 +29,7 @@ const made = await setUpOrganization(db, keySecrets, example);
 if (!made) throw new Error('The organization exists');
 const deps = createDeps({ db, log, keySecrets, rateLimit: 10_000, signInRate: 100 });
 const app = createApp(deps);
-const server = await listen(app, { host: '127.0.0.1', port: 0, log });
+const server = await listen(app.fetch, { host: '127.0.0.1', port: 0, log });
 const origin = `http://127.0.0.1:${server.port}`;
 
 /** Calls the API with the first key, as a program does. */
