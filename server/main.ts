@@ -18,7 +18,7 @@ async function start() {
   // Lines go out together, a second late at most: a write for each would cost more than the request's own work.
   const logTo = destination({ dest: 1, sync: false, minLength: 4_096, periodicFlush: 1_000 });
   const log = pino({ level: config.logLevel }, logTo);
-  // What is open so far, to be closed in reverse: a signal may come while the database is still being migrated.
+  // What is open so far is closed in reverse order: a signal may come while the database is still being migrated.
   const opened = new AsyncDisposableStack();
   closeWithGrace({ delay: CLOSE_WITHIN, logger: log }, async ({ err, signal }) => {
     if (err) log.fatal({ err }, 'the service fails');
@@ -32,13 +32,14 @@ async function start() {
   opened.defer(() => store.close());
   const mail = createMailer({ smtpUrl: config.smtpUrl, from: config.mailFrom, log });
   const deps = createDeps({ ...config, db: store.db, log, keySecrets: store.keySecrets, mail });
-  opened.defer(() => deps.lastUse.flush());
   const hourly = startHourly(deps);
-  opened.defer(() => hourly.stop());
+  opened.defer(() => hourly.end());
+  // What the last requests leave to be recorded; before what waits for a mail server.
+  opened.defer(() => deps.lastUse.flush());
   const server = await listen(createApp(deps), { ...config, log });
-  opened.defer(() => {
+  opened.defer(async () => {
     deps.draining.abort();
-    return server.drain();
+    await Promise.all([deps.lastUse.flush(), server.drain()]);
   });
 
   const address = config.publicUrl.replace(/:0$/, `:${server.port}`);
