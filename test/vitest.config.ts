@@ -32,7 +32,9 @@ if (!hasJava) {
 }
 /** Builds the package in its place: once at a time. */
 const PACKAGE = 'test/clientPackage.test.ts';
-const EMBEDDED_ONLY = [IN_BROWSER, WITH_JAVA, PACKAGE];
+/** About no database. */
+const INSTALLATION = 'test/install.test.ts';
+const EMBEDDED_ONLY = [IN_BROWSER, WITH_JAVA, PACKAGE, INSTALLATION];
 
 const project = (name: string, globalSetup: string, exclude: string[] = []): TestProjectInlineConfiguration => ({
   root,
