@@ -15,7 +15,7 @@ const CLOSE_WITHIN = 10_000;
 
 async function start() {
   const config = readConfig();
-  // Lines go out together, a second late at most: a write for each would cost more than the request's own work.
+  // Log lines are written together, a second late at most: a write a line would cost more than a request's own work.
   const logTo = destination({ dest: 1, sync: false, minLength: 4_096, periodicFlush: 1_000 });
   const log = pino({ level: config.logLevel }, logTo);
   // What is open so far is closed in reverse order: a signal may come while the database is still being migrated.
@@ -34,7 +34,7 @@ async function start() {
   const deps = createDeps({ ...config, db: store.db, log, keySecrets: store.keySecrets, mail });
   const hourly = startHourly(deps);
   opened.defer(() => hourly.end());
-  // What the last requests leave to be recorded; before what waits for a mail server.
+  // Runs before the end of the round, which may wait for a mail server: the uses of the last requests are recorded first.
   opened.defer(() => deps.lastUse.flush());
   const server = await listen(createApp(deps), { ...config, log });
   opened.defer(async () => {
@@ -47,7 +47,7 @@ async function start() {
   log.info({ address, migrated: store.migrated }, 'the service listens');
 }
 
-/** What a person sees who starts the embedded service: the first time, also all that is needed to try it. */
+/** Prints what a person needs who starts the embedded service; at the first start, also what it takes to try the API. */
 async function welcome({ db, keySecrets }: Store, address: string) {
   const lines = [`Introzy listens at ${address}`];
   if ((await listOrganizations(db.root)).length === 0) {
