@@ -1,5 +1,5 @@
 import { CompiledQuery, Kysely, type QueryResult, type Transaction } from 'kysely';
-import { type Entry, linkDialect } from './driver/connection.ts';
+import { createDialect, type Entry } from './driver/connection.ts';
 import type { Database } from './open.ts';
 import type { Schema } from './schema.ts';
 
@@ -30,12 +30,12 @@ export const admitKey = (db: Database, key: KeyEntry): Promise<void> => admit(db
 export const admitPerson = (db: Database, person: PersonEntry): Promise<void> => admit(db, personEntry(db, person));
 
 async function admit(db: Database, { statement, onEnter }: Entry): Promise<void> {
-  const link = await db.links.acquire();
+  const connection = await db.connections.acquire();
   try {
-    const [answer] = await link.send([statement]);
+    const [answer] = await connection.send([statement]);
     onEnter(answer as QueryResult<unknown>);
   } finally {
-    db.links.release(link);
+    db.connections.release(connection);
   }
 }
 
@@ -110,5 +110,5 @@ const BOUND = "select set_config('statement_timeout', $1, true), set_config('loc
 const ENTER_ACCOUNTS = `${BOUND}, set_config('role', 'introzy_auth', true)`;
 
 function enter(db: Database, entry: Entry): Tenant {
-  return new Kysely<Schema>({ dialect: linkDialect(db.links, entry) });
+  return new Kysely<Schema>({ dialect: createDialect(db.connections, entry) });
 }

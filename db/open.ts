@@ -1,5 +1,5 @@
 import { Kysely, sql } from 'kysely';
-import { type Links, linkDialect, withinOneDeadline } from './driver/connection.ts';
+import { type ConnectionSource, createDialect, withinOneDeadline } from './driver/connection.ts';
 import { openEmbedded } from './driver/embedded.ts';
 import { openPostgres, type PostgresOptions } from './driver/postgres.ts';
 import type { Schema } from './schema.ts';
@@ -19,20 +19,23 @@ export type DatabaseConfig = { timeouts: Timeouts } & (
 /** An open database. `root` acts as the connection's own role, for migrations and the operator, never for a tenant. */
 export interface Database {
   readonly root: Kysely<Schema>;
-  readonly links: Links;
+  readonly connections: ConnectionSource;
   readonly timeouts: Timeouts;
   close(): Promise<void>;
 }
 
 /** Opens the database that `config` names. The process cannot end before `close()`. */
 export async function openDatabase(config: DatabaseConfig): Promise<Database> {
-  const links = config.kind === 'postgres' ? openPostgres(config.options) : await openEmbedded(config.directory);
-  const root = new Kysely<Schema>({ dialect: linkDialect(links) });
-  return { root, links, timeouts: config.timeouts, close: () => links.close() };
+  const connections = config.kind === 'postgres' ? openPostgres(config.options) : await openEmbedded(config.directory);
+  const root = new Kysely<Schema>({ dialect: createDialect(connections) });
+  return { root, connections, timeouts: config.timeouts, close: () => connections.close() };
 }
 
-/** The database for a single API call: all transactions of the call share the time limit of a single transaction. */
-export const forOneCall = (db: Database): Database => ({ ...db, links: withinOneDeadline(db.links) });
+/** The database for one call: all transactions of the call share a single deadline. */
+export const forOneCall = (db: Database): Database => ({
+  ...db,
+  connections: withinOneDeadline(db.connections),
+});
 
 /** Throws `DatabaseUnavailable` where the database does not answer. */
 export async function ping({ root }: Database): Promise<void> {

@@ -7,7 +7,13 @@ const root = resolve(import.meta.dirname, '..');
 
 /** Tests that signal PostgreSQL's processes, which must be ours and on this machine. */
 const SIGNALLING = ['test/outage.test.ts', 'test/stall.test.ts'];
-const POSTGRES_ONLY = [...SIGNALLING, 'test/prepared.test.ts', 'test/dump.test.ts', 'test/deadline.test.ts'];
+const POSTGRES_ONLY = [
+  ...SIGNALLING,
+  'test/prepared.test.ts',
+  'test/wire.test.ts',
+  'test/dump.test.ts',
+  'test/deadline.test.ts',
+];
 
 /** Tests in a browser, on the embedded database alone: what the dashboard asks of it is tested on both. */
 const IN_BROWSER = 'test/dashboard*.test.ts';
@@ -26,7 +32,9 @@ if (!hasJava) {
 }
 /** Builds the package in its place: once at a time. */
 const PACKAGE = 'test/clientPackage.test.ts';
-const EMBEDDED_ONLY = [IN_BROWSER, WITH_JAVA, PACKAGE];
+/** About no database. */
+const INSTALLATION = 'test/install.test.ts';
+const EMBEDDED_ONLY = [IN_BROWSER, WITH_JAVA, PACKAGE, INSTALLATION];
 
 const project = (name: string, globalSetup: string, exclude: string[] = []): TestProjectInlineConfiguration => ({
   root,

@@ -6,7 +6,7 @@ import { listAuditEntries } from '../../db/audit.ts';
 import { type ContactListQuery, listContacts } from '../../db/contactList.ts';
 import * as contacts from '../../db/contacts.ts';
 import { upsertContacts } from '../../db/contactUpsert.ts';
-import { returnExpiryNotice, takeExpiryNotices } from '../../db/expiryNotices.ts';
+import { claimExpiryNotice, markExpiryNotice, returnExpiryNotice } from '../../db/expiryNotices.ts';
 import * as invitations from '../../db/invitations.ts';
 import * as keyUse from '../../db/keyUse.ts';
 import * as members from '../../db/members.ts';
@@ -83,7 +83,11 @@ export const TENANT_CALLS: Record<string, TenantCall[]> = {
       }),
   ],
   listKeyPlaces: [(db, { organizationId, victim }) => keyUse.listKeyPlaces(db, { organizationId, id: victim.keyId })],
-  takeExpiryNotices: [(db, { organizationId }) => takeExpiryNotices(db, { organizationId, days: 7 })],
+  claimExpiryNotice: [(db, { organizationId }) => claimExpiryNotice(db, { organizationId, days: 7 })],
+  markExpiryNotice: [
+    (db, { organizationId, victim }) =>
+      markExpiryNotice(db, { organizationId, id: victim.keyId, expiresAt: new Date(0) }),
+  ],
   returnExpiryNotice: [
     (db, { organizationId, victim }) => returnExpiryNotice(db, { organizationId, id: victim.keyId }),
   ],
@@ -198,17 +202,13 @@ const OTHERS = [
     'asOperator',
     'enterAsOperator',
     'forOneCall',
-    'withinOneDeadline',
     'searchable',
-    'parserOf',
-    'toWire',
     'inTransaction',
-    'linkDialect',
     'migrate',
     'ping',
     'prepared',
   ],
-  ...['openDatabase', 'openEmbedded', 'openPostgres', 'isUniqueViolation', 'translateError'],
+  ...['openDatabase', 'isUniqueViolation', 'translateError'],
   ...['DatabaseUnavailable', 'KeyRefused', 'identifyKey', 'bumpIf', 'toColumns'],
   ...[
     'deleteExpiredSessions',
