@@ -2,68 +2,79 @@ import { resolve } from 'node:path';
 import { defineConfig, type TestProjectInlineConfiguration } from 'vitest/config';
 import { CHROMIUM, hasChromium } from './helpers/chromiumPath.ts';
 import { hasJava } from './helpers/javaPath.ts';
+import { SlowestFirst } from './helpers/slowestFirst.ts';
 
 const root = resolve(import.meta.dirname, '..');
 
-/** Tests that signal PostgreSQL's processes, which must be ours and on this machine. */
-const SIGNALLING = ['test/outage.test.ts', 'test/stall.test.ts'];
+/** These tests signal PostgreSQL's processes, which must be ours and on this machine. */
+const SIGNALLING = ['test/sql/outage.test.ts', 'test/sql/stall.test.ts'];
 const POSTGRES_ONLY = [
   ...SIGNALLING,
-  'test/prepared.test.ts',
-  'test/wire.test.ts',
-  'test/dump.test.ts',
-  'test/deadline.test.ts',
+  ...['deadline', 'dump', 'prepared', 'wire'].map((name) => `test/sql/${name}.test.ts`),
 ];
 
-/** Tests in a browser, on the embedded database alone: what the dashboard asks of it is tested on both. */
-const IN_BROWSER = 'test/dashboard*.test.ts';
+/** Specmatic needs Java. */
+const WITH_JAVA = 'test/judges/openapiContract.test.ts';
 if (!hasChromium) {
   process.stdout.write(
-    `There is no ${CHROMIUM}: ${IN_BROWSER} are left out. Install Debian's chromium, or set CHROMIUM.\n`,
+    `There is no ${CHROMIUM}: test/browser is left out. Install Debian's chromium, or set CHROMIUM.\n`,
   );
 }
-
-/** Needs Java; on the embedded database alone, as it is about what REST says. */
-const WITH_JAVA = 'test/openapiContract.test.ts';
 if (!hasJava) {
   process.stdout.write(
     `There is no Java: ${WITH_JAVA} (Specmatic) is left out. Install Debian's default-jre-headless.\n`,
   );
 }
-/** Builds the package in its place: once at a time. */
-const PACKAGE = 'test/clientPackage.test.ts';
-/** About no database. */
-const INSTALLATION = 'test/install.test.ts';
-const EMBEDDED_ONLY = [IN_BROWSER, WITH_JAVA, PACKAGE, INSTALLATION];
 
-const project = (name: string, globalSetup: string, exclude: string[] = []): TestProjectInlineConfiguration => ({
+interface ProjectOptions {
+  /** Of `test/`, what the project runs. */
+  folder: string;
+  /** Which of `helpers/…Setup.ts` run before the project. */
+  setups?: string[];
+  exclude?: string[];
+  /** False where the files of a folder may share a process. */
+  isolate?: boolean;
+}
+
+const project = (
+  name: string,
+  { folder, setups = [], exclude = [], isolate = true }: ProjectOptions,
+): TestProjectInlineConfiguration => ({
   root,
   test: {
     name,
-    include: ['test/*.test.ts'],
+    include: [`test/${folder}/*.test.ts`],
     exclude,
+    isolate,
     testTimeout: 60_000,
     hookTimeout: 60_000,
     pool: 'forks',
-    globalSetup: resolve(import.meta.dirname, 'helpers', globalSetup),
+    setupFiles: setups.length > 0 ? [resolve(import.meta.dirname, 'helpers/fileSetup.ts')] : [],
+    globalSetup: setups.map((setup) => resolve(import.meta.dirname, `helpers/${setup}Setup.ts`)),
   },
 });
 
-/** The same suite on each database; on yours too, where TEST_DATABASE_URL names one. */
+/**
+ * A test runs on both databases where its subject is SQL (`test/sql`), and on yours too, where TEST_DATABASE_URL names it.
+ * Every other test runs once.
+ */
 export default defineConfig({
   root,
   test: {
     reporters: ['default', resolve(import.meta.dirname, 'helpers/countReporter.ts')],
+    maxWorkers: 2,
+    sequence: { sequencer: SlowestFirst },
     projects: [
-      project('embedded', 'embeddedSetup.ts', [
-        ...POSTGRES_ONLY,
-        ...(hasChromium ? [] : [IN_BROWSER]),
-        ...(hasJava ? [] : [WITH_JAVA]),
-      ]),
-      project('postgres', 'postgresSetup.ts', EMBEDDED_ONLY),
+      ...(hasChromium ? [project('browser', { folder: 'browser', setups: ['embedded'] })] : []),
+      project('process', { folder: 'process', setups: ['postgres'] }),
+      project('judges', { folder: 'judges', setups: ['embedded', 'judges'], exclude: hasJava ? [] : [WITH_JAVA] }),
+      project('postgres', { folder: 'sql', setups: ['postgres'] }),
+      project('embedded', { folder: 'sql', setups: ['embedded'], exclude: POSTGRES_ONLY }),
       ...(process.env.TEST_DATABASE_URL
-        ? [project('external', 'externalSetup.ts', [...SIGNALLING, ...EMBEDDED_ONLY])]
+        ? [project('external', { folder: 'sql', setups: ['external'], exclude: SIGNALLING })]
         : []),
+      project('doors', { folder: 'doors', setups: ['embedded'], isolate: false }),
+      project('pure', { folder: 'pure' }),
     ],
   },
 });

@@ -10,7 +10,7 @@ import type { Source } from './place.ts';
 import type { Identification, Identity, Principal } from './principal.ts';
 
 /** The memory of a key that was presented before: its identity, and its digests under each server secret. */
-export interface RememberedKey {
+interface RememberedKey {
   identity: Identity;
   digests: Buffer[];
   /** The database refused the key, and has not admitted the key since. */

@@ -1,8 +1,7 @@
 import { expect } from 'vitest';
 import type { createApp } from '../../server/doors/app.ts';
 import { KEY_PREFIX } from '../../shared/keyFormat.ts';
-import { readTables } from './tables.ts';
-import type { TestApp } from './testApp.ts';
+import { type Opened, readTables } from './tables.ts';
 
 const KEY = new RegExp(`${KEY_PREFIX}[0-9a-f]{64}`, 'g');
 
@@ -35,8 +34,13 @@ export function watchKeys(app: ReturnType<typeof createApp>) {
     expectOneAnswerEach() {
       for (const [key, count] of answers) expect(count, `answers with the key of ${key.slice(0, 16)}`).toBe(1);
     },
-    async expectNoneKept(testApp: TestApp) {
-      this.expectNoneIn(JSON.stringify(await readTables(testApp)), 'the database');
-    },
   };
+}
+
+export type Canaries = ReturnType<typeof watchKeys>;
+
+/** No key of `canaries` is in any table. */
+export async function expectNoneKept(opened: Opened, canaries: Canaries[]) {
+  const tables = JSON.stringify(await readTables(opened));
+  for (const { expectNoneIn } of canaries) expectNoneIn(tables, 'the database');
 }

@@ -1,11 +1,18 @@
 import { randomUUID } from 'node:crypto';
 import pg from 'pg';
+import { inject } from 'vitest';
+import { migrate } from '../../db/migrate.ts';
+import { openDatabase } from '../../db/open.ts';
 
 /** Which database a test project runs on. */
 export type TestDatabase =
-  | { kind: 'embedded' }
-  /** `adminUrl` may make databases; `ownerUrl` is the user, no superuser, that the service connects as. */
-  | { kind: 'postgres'; adminUrl: string; ownerUrl: string };
+  /** `directory` holds a database at the newest schema, to be copied. */
+  | { kind: 'embedded'; directory: string }
+  /**
+   * `adminUrl` may make databases; `ownerUrl` is the user, no superuser, that the service connects as; `template` is a
+   * database at the newest schema, to be copied.
+   */
+  | { kind: 'postgres'; adminUrl: string; ownerUrl: string; template: string };
 
 /** Milliseconds, where time is not the subject: a machine that does other things too is no reason for a 503. */
 export const PATIENT_LIMITS = { statement: 20_000, lock: 20_000, deadline: 25_000 } as const;
@@ -16,17 +23,37 @@ declare module 'vitest' {
   }
 }
 
-/** Makes a database of its own, and drops it in the end. */
-export async function createDatabase({ adminUrl, ownerUrl }: TestDatabase & { kind: 'postgres' }) {
+type Server = Pick<TestDatabase & { kind: 'postgres' }, 'adminUrl' | 'ownerUrl'>;
+
+/** Makes a new database, empty or a copy of `template`; `drop` removes it. */
+export async function createDatabase({ adminUrl, ownerUrl }: Server, template = 'template1') {
   const name = `introzy_${randomUUID().replaceAll('-', '')}`;
   const owner = new URL(ownerUrl).username;
-  await runAs(adminUrl, [`create database ${name} owner ${owner}`]);
+  await runAs(adminUrl, [`create database ${name} owner ${owner} template ${template}`]);
   const at = (url: string) => Object.assign(new URL(url), { pathname: `/${name}` }).href;
   return {
+    name,
     url: at(ownerUrl),
     adminUrl: at(adminUrl),
     drop: () => runAs(adminUrl, [`drop database if exists ${name} with (force)`]),
   };
+}
+
+/** Makes a database at the newest schema, of which tests work on copies. */
+export async function createTemplate(server: Server) {
+  const { name, url, drop } = await createDatabase(server);
+  const { deadline, ...timeouts } = PATIENT_LIMITS;
+  const options = { url, poolSize: 1, deadline, prepare: true };
+  const db = await openDatabase({ kind: 'postgres', timeouts, options });
+  await migrate(db.root).finally(() => db.close());
+  return { name, drop };
+}
+
+/** The PostgreSQL of the test project; throws where the project runs on the embedded database. */
+export function providedPostgres(): TestDatabase & { kind: 'postgres' } {
+  const provided = inject('database');
+  if (provided.kind !== 'postgres') throw new Error('This needs PostgreSQL');
+  return provided;
 }
 
 /** Runs statements, one by one, over a connection of their own. */

@@ -1,7 +1,10 @@
 import type { TestProject } from 'vitest/node';
+import { createTemplate } from './database.ts';
 
-/** The database's user must be able to create databases and roles. */
-export default function setup(project: TestProject) {
+/** On the server of TEST_DATABASE_URL, whose user must be able to create databases and roles. */
+export default async function setup(project: TestProject) {
   const url = process.env.TEST_DATABASE_URL ?? '';
-  project.provide('database', { kind: 'postgres', adminUrl: url, ownerUrl: url });
+  const { name: template, drop } = await createTemplate({ adminUrl: url, ownerUrl: url });
+  project.provide('database', { kind: 'postgres', adminUrl: url, ownerUrl: url, template });
+  return drop;
 }

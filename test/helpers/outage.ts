@@ -10,7 +10,7 @@ import { testSecrets } from './testApp.ts';
 /** An instance of the service on a PostgreSQL of its own, which may be killed and stopped. */
 export async function startOutageApp() {
   const server = await startPostgres();
-  const database = await createDatabase({ kind: 'postgres', adminUrl: server.adminUrl, ownerUrl: server.ownerUrl });
+  const database = await createDatabase(server);
   const keySecrets = testSecrets();
   const instance = await startInstance({ url: database.url, keySecrets });
   await migrate(instance.db.root);

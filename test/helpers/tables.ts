@@ -1,19 +1,25 @@
 import type { Kysely } from 'kysely';
 import { sql } from 'kysely';
+import type { Database } from '../../db/open.ts';
 import type { Schema } from '../../db/schema.ts';
 import { runAs } from './database.ts';
-import type { TestApp } from './testApp.ts';
 
 const TABLES = [
   ...(['organizations', 'api_keys', 'api_key_secrets', 'api_key_places', 'contacts', 'audit_log'] as const),
   ...(['members', 'invitations', 'users', 'accounts', 'sessions', 'verifications'] as const),
 ];
 
+/** A test's database; `adminUrl` is a superuser's, and `undefined` for the embedded database, whose only user is one. */
+export interface Opened {
+  db: Database;
+  adminUrl: string | undefined;
+}
+
 /** A row as PostgreSQL writes it as JSON. */
 export type Row = Record<string, unknown> & { organization_id: string };
 
 /** Every row there is, past every policy. */
-export async function readTables(app: TestApp): Promise<Record<(typeof TABLES)[number], Row[]>> {
+export async function readTables(app: Opened): Promise<Record<(typeof TABLES)[number], Row[]>> {
   const tables: Record<string, Row[]> = {};
   for (const table of TABLES) {
     const rows = await runAsAdmin(app, `select to_jsonb(t) as row from ${table} t order by to_jsonb(t)::text`);
@@ -23,7 +29,7 @@ export async function readTables(app: TestApp): Promise<Record<(typeof TABLES)[n
 }
 
 /** Runs a statement as whoever is above the policies: a superuser of PostgreSQL, or the embedded database's only user. */
-export async function runAsAdmin({ db, adminUrl }: TestApp, statement: string): Promise<Record<string, unknown>[]> {
+export async function runAsAdmin({ db, adminUrl }: Opened, statement: string): Promise<Record<string, unknown>[]> {
   if (adminUrl !== undefined) return (await runAs(adminUrl, [statement]))[0]?.rows ?? [];
   return await runAsRoot(db.root, statement);
 }

@@ -1,10 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { createTRPCClient, httpBatchLink } from '@trpc/client';
 import { pino } from 'pino';
-import { afterAll, inject } from 'vitest';
 import { asOperator } from '../../db/admission.ts';
-import { migrate } from '../../db/migrate.ts';
-import { openDatabase } from '../../db/open.ts';
 import { getOwner } from '../../db/people.ts';
 import { generateKeySecret, type KeySecrets, parseKeySecrets } from '../../server/auth/keySecret.ts';
 import { createApp } from '../../server/doors/app.ts';
@@ -14,45 +11,23 @@ import { createDeps } from '../../server/start/deps.ts';
 import { issueKey, setUpOrganization } from '../../server/start/setup.ts';
 import type { IssuedKey, Scope } from '../../shared/apiKeys.ts';
 import { transformer } from '../../shared/transformer.ts';
-import { watchKeys } from './canaries.ts';
-import { createDatabase, PATIENT_LIMITS } from './database.ts';
+import { type Canaries, expectNoneKept, watchKeys } from './canaries.ts';
+import { atFileEnd } from './fileEnd.ts';
+import type { Opened } from './tables.ts';
+import { openTestDatabase, sharedTestDatabase } from './testDatabase.ts';
 
-const { deadline, ...TIMEOUTS } = PATIENT_LIMITS;
-
-/** A database at the newest schema; on PostgreSQL one of its own, dropped in the end. */
-async function openTestDatabase() {
-  const provided = inject('database');
-  if (provided.kind === 'embedded') {
-    const db = await openDatabase({ kind: 'embedded', directory: undefined, timeouts: TIMEOUTS });
-    await migrate(db.root);
-    return { db, url: undefined, adminUrl: undefined, close: () => db.close() };
+/** The keys of the running file's apps: they are looked for in the database once, when all apps are done with it. */
+let watched: Canaries[] | undefined;
+function sharedCanaries(opened: Opened) {
+  if (!watched) {
+    const some: Canaries[] = (watched = []);
+    atFileEnd(async () => {
+      watched = undefined;
+      await expectNoneKept(opened, some);
+    });
   }
-  const { url, adminUrl, drop } = await createDatabase(provided);
-  const db = await openDatabase({
-    kind: 'postgres',
-    timeouts: TIMEOUTS,
-    options: { url, poolSize: 10, deadline, prepare: true },
-  });
-  await migrate(db.root);
-  return {
-    db,
-    url,
-    adminUrl,
-    async close() {
-      await db.close();
-      await drop();
-    },
-  };
+  return watched;
 }
-
-/** Tests of one file share a database, as organizations share the service's. */
-let shared: ReturnType<typeof openTestDatabase> | undefined;
-/** Looks for the keys of each of the file's apps, once all are done with the database. */
-const lookOver: (() => Promise<void>)[] = [];
-afterAll(async () => {
-  for (const look of lookOver) await look();
-  await (await shared)?.close();
-});
 
 export interface TestOrganization {
   id: string;
@@ -79,7 +54,7 @@ export const testSecrets = (count = 1) =>
 
 /** The service with two organizations, `one` and `other`; called as a fetch handler, without a socket. */
 export async function testApp(options: TestAppOptions = {}) {
-  const { db, url, adminUrl, close } = await (options.isAlone ? openTestDatabase() : (shared ??= openTestDatabase()));
+  const { db, url, adminUrl, close } = await (options.isAlone ? openTestDatabase() : sharedTestDatabase());
   const keySecrets = options.keySecrets ?? testSecrets();
   const logs: string[] = [];
   const log = pino({}, { write: (line: string) => void logs.push(line) });
@@ -170,8 +145,8 @@ export async function testApp(options: TestAppOptions = {}) {
       await deps.lastUse.flush();
       canaries.expectNoneIn(logs.join(''), 'the log');
       canaries.expectOneAnswerEach();
-      if (!options.isAlone) return void lookOver.push(() => canaries.expectNoneKept(test));
-      await canaries.expectNoneKept(test);
+      if (!options.isAlone) return void sharedCanaries(test).push(canaries);
+      await expectNoneKept(test, [canaries]);
       await close();
     },
   };

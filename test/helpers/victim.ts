@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { asOperator, type Tenant } from '../../db/admission.ts';
+import { asOperator } from '../../db/admission.ts';
 import { upsertContacts } from '../../db/contactUpsert.ts';
 import { insertInvitation } from '../../db/invitations.ts';
 import { recordKeyUses } from '../../db/keyUse.ts';
@@ -8,7 +8,6 @@ import { digestsOf } from '../../server/auth/keySecret.ts';
 import { addMember } from './browser.ts';
 import { columnsOf } from './probe.ts';
 import { runAsAdmin } from './tables.ts';
-import { TENANT_CALLS } from './tenantCalls.ts';
 import { type TestApp, testApp } from './testApp.ts';
 
 /** What another organization has, to be reached for. */
@@ -51,7 +50,7 @@ export async function wallsApp(): Promise<TestApp> {
 }
 
 /** Gives `other` something new to steal; with twins, `one` has a key and contacts of the same ids. */
-async function makeVictim(app: TestApp, hasTwins: boolean): Promise<{ victim: Victim; before: string }> {
+export async function makeVictim(app: TestApp, hasTwins: boolean): Promise<{ victim: Victim; before: string }> {
   const { one, other } = app;
   const [word, email, sharedEmail] = [token(), `${token()}@example.com`, `${token()}@example.com`];
   const { contacts } = app.trpc(other.key);
@@ -136,62 +135,12 @@ async function addTwins(app: TestApp, victim: Victim) {
 }
 
 /** All that the victim has, and all that names it anywhere. */
-async function readVictim(app: TestApp, { organizationId, word }: Victim): Promise<string> {
+export async function readVictim(app: TestApp, { organizationId, word }: Victim): Promise<string> {
   await app.deps.lastUse.flush();
   const tables = [...FORCED, 'organizations', 'sessions'];
   const rows = tables.map((table) => `select t::text as row from ${table} t`).join(' union all ');
   const isAbout = `strpos(row, '${organizationId}') > 0 or strpos(row, '${word}') > 0`;
   return JSON.stringify(await runAsAdmin(app, `select row from (${rows}) rows where ${isAbout} order by row`));
-}
-
-/** What an attempt on another organization came to. */
-export interface Result {
-  what: string;
-  /** It answered with something of the victim's, or changed it, or added to it. */
-  isBreach: boolean;
-  /** The SQLSTATE that it failed with. */
-  code: string | undefined;
-}
-
-/** Makes every attempt of a function, under each of the names that the caller may give. */
-export async function tryCalls(
-  app: TestApp,
-  name: string,
-  { tenant, organizationIds, hasTwins = false }: { tenant: Tenant; organizationIds: string[]; hasTwins?: boolean },
-): Promise<Result[]> {
-  const results: Result[] = [];
-  let intact: { victim: Victim; before: string } | undefined;
-  for (const organizationId of organizationIds) {
-    for (const [index, attempt] of (TENANT_CALLS[name] ?? []).entries()) {
-      intact ??= await makeVictim(app, hasTwins);
-      const { victim, before } = intact;
-      const outcome = await attempt(tenant, { app, organizationId, victim }).then(
-        (answer) => ({ told: JSON.stringify(answer ?? null), code: undefined }),
-        // Of an error its message: its detail may repeat what the attempt itself said.
-        (error: Error & { code?: string }) => ({ told: error.message, code: error.code ?? error.message }),
-      );
-      const { word, keyId, ownerId, memberId, userId, contactId, deletedContactId, sharedContactId, deletedSharedId } =
-        victim;
-      const unknown = [
-        keyId,
-        ownerId,
-        memberId,
-        userId,
-        contactId,
-        deletedContactId,
-        sharedContactId,
-        deletedSharedId,
-        'currentVersion',
-      ];
-      const theirs = [app.other.id, word, ...(hasTwins ? [] : unknown)];
-      const isLeak = theirs.some((text) => outcome.told.includes(text));
-      const isBreach = isLeak || (await readVictim(app, victim)) !== before;
-      if (isBreach) intact = undefined;
-      const caller = organizationId === app.one.id ? 'one' : 'other';
-      results.push({ what: `${name} ${index} as ${caller}`, isBreach, code: outcome.code });
-    }
-  }
-  return results;
 }
 
 /** Switches row-level security on or off, for everybody. */

@@ -1,0 +1,173 @@
+import type { Page } from 'playwright-core';
+import { afterAll, expect, test } from 'vitest';
+import { addMember } from '../helpers/browser.ts';
+import { closeBrowser, findBarriers, isTooWide, openDashboard, settled, signIn } from '../helpers/chromium.ts';
+import { type TestApp, testApp } from '../helpers/testApp.ts';
+
+const PATIENCE = { timeout: 240_000 };
+afterAll(closeBrowser);
+
+/** An organization in which every page has something to show. */
+async function furnish(app: TestApp) {
+  const owner = await addMember(app, app.one.id, 'owner');
+  const member = await addMember(app, app.one.id, 'member');
+  const { keys, contacts } = app.trpc(app.one.key);
+  const old = await keys.issue.mutate({ name: 'An old key' });
+  await keys.revoke.mutate({ id: old.apiKey.id });
+  const { apiKey } = await keys.issue.mutate({ name: 'Nightly import', scopes: ['contacts:read', 'contacts:write'] });
+  await app.api(app.one.key, 'GET', '/api/contacts', undefined, { 'user-agent': 'curl/8.5.0' });
+  for (const name of ['Ada Lovelace', 'Grace Hopper', 'Katherine Johnson']) {
+    const email = `${name.split(' ')[0]?.toLowerCase()}@example.com`;
+    await contacts.create.mutate({ name, email, company: 'Analytical Engines', title: 'Programmer', tags: ['friend'] });
+  }
+  return { owner, member, keyId: apiKey.id };
+}
+
+/** Every page of who is signed in, and what opens on it. */
+const pages = (keyId: string): [string, ((page: Page) => Promise<unknown>)[]][] => [
+  [
+    '/settings/api-keys',
+    [
+      (page) => page.getByRole('button', { name: /revoked or expired/ }).click(),
+      (page) => page.getByRole('button', { name: 'Generate New Key' }).click(),
+    ],
+  ],
+  [
+    `/settings/api-keys/${keyId}`,
+    [
+      (page) => page.getByRole('button', { name: 'Actions for' }).click(),
+      (page) => page.getByRole('menuitem', { name: 'Revoke' }).click(),
+    ],
+  ],
+  ['/contacts', [(page) => page.getByRole('button', { name: 'Ada Lovelace' }).click()]],
+  ['/contacts', [(page) => page.getByRole('button', { name: 'Import CSV' }).click()]],
+  ['/settings/members', [(page) => page.getByRole('button', { name: 'Invite' }).click()]],
+  ['/settings/audit-log', [(page) => page.getByRole('combobox', { name: 'Show' }).selectOption('Key issued')]],
+  ['/settings/account', [(page) => page.getByRole('button', { name: 'Your menu' }).click()]],
+];
+
+test.each([
+  ['light', 1280],
+  ['dark', 360],
+] as const)(
+  'No page has barriers, or is wider than the window: %s, %i pixels',
+  PATIENCE,
+  async (colorScheme, width) => {
+    await using app = await testApp();
+    const { owner, keyId } = await furnish(app);
+    await using dashboard = await openDashboard(app);
+    const page = await dashboard.visit({ colorScheme, viewport: { width, height: 800 } });
+    const found: [string, string][] = [];
+    const look = async (what: string) => {
+      await settled(page);
+      for (const barrier of await findBarriers(page)) found.push([what, barrier]);
+      if (await isTooWide(page)) found.push([what, 'wider than the window']);
+    };
+    for (const path of [
+      '/sign-in',
+      '/sign-up',
+      '/forgot-password',
+      '/reset-password',
+      '/reset-password?token=x',
+      '/invitations/x',
+    ]) {
+      await page.goto(path);
+      await page.getByRole('heading', { level: 1 }).waitFor();
+      await look(path);
+    }
+    await signIn(page, owner);
+    for (const [path, openings] of pages(keyId)) {
+      await page.goto(path);
+      await page.locator('main h1').waitFor();
+      await look(path);
+      for (const [index, open] of openings.entries()) {
+        await open(page);
+        await look(`${path}, opening ${index}`);
+      }
+    }
+    expect(found).toEqual([]);
+  },
+);
+
+test('A person finds the pages that they may open, and no other', PATIENCE, async () => {
+  await using app = await testApp();
+  const { owner, member } = await furnish(app);
+  await using dashboard = await openDashboard(app);
+  const links = async (page: Page) =>
+    await page.getByRole('navigation', { name: 'Pages' }).getByRole('link').allInnerTexts();
+  const first = await dashboard.visit();
+  await signIn(first, owner);
+  expect(await links(first)).toEqual(['Contacts', 'API Keys', 'Members', 'Audit log', 'Account']);
+  expect(new URL(first.url()).pathname).toBe('/settings/api-keys');
+  const second = await dashboard.visit();
+  await signIn(second, member);
+  expect(await links(second)).toEqual(['Contacts', 'API Keys', 'Account']);
+  expect(new URL(second.url()).pathname).toBe('/contacts');
+  await second.goto('/settings/api-keys');
+  await second.getByRole('heading', { name: 'No API keys' }).waitFor();
+  expect(await second.getByRole('button', { name: 'Generate New Key' }).count()).toBe(0);
+  await second.goto('/settings/members');
+  await second.getByText('Only an owner or an admin of the organization may do this').waitFor();
+});
+
+test('What cannot be loaded says so, and can be tried again', PATIENCE, async () => {
+  await using app = await testApp();
+  const { owner, keyId } = await furnish(app);
+  await using dashboard = await openDashboard(app);
+  const page = await dashboard.visit();
+  await signIn(page, owner);
+  for (const [path, procedure, there] of [
+    ['/settings/api-keys', 'keys.list', 'Nightly import'],
+    [`/settings/api-keys/${keyId}`, 'keys.get', 'contacts:write'],
+    ['/contacts', 'contacts.list', 'Ada Lovelace'],
+    ['/settings/members', 'members.list', owner.email],
+    ['/settings/audit-log', 'audit.list', 'Key issued: Nightly import'],
+  ] as const) {
+    const isMeant = (url: URL) => url.pathname.includes(procedure);
+    const body = {
+      error: { json: { message: 'Internal server error', code: -32603, data: { httpStatus: 500, requestId: 'r' } } },
+    };
+    await page.route(isMeant, (route) => {
+      const count = new URL(route.request().url()).pathname.split(',').length;
+      return route.fulfill({ status: 500, json: Array.from({ length: count }, () => body) });
+    });
+    await page.goto(path);
+    const alert = page.getByRole('alert').first();
+    await alert.getByText('Something went wrong on our side').waitFor();
+    expect(await findBarriers(page), path).toEqual([]);
+    await page.unroute(isMeant);
+    await alert.getByRole('button', { name: 'Try again' }).click();
+    await page.getByText(there).first().waitFor();
+  }
+});
+
+test('While a page loads its place is kept: nothing jumps', PATIENCE, async () => {
+  await using app = await testApp();
+  const { owner, keyId } = await furnish(app);
+  await using dashboard = await openDashboard(app);
+  const page = await dashboard.visit();
+  await page.addInitScript(() => {
+    const seen = { shift: 0 };
+    Object.assign(window, { seen });
+    new PerformanceObserver((list) => {
+      for (const entry of list.getEntries() as (PerformanceEntry & { value: number; hadRecentInput: boolean })[]) {
+        if (!entry.hadRecentInput) seen.shift += entry.value;
+      }
+    }).observe({ type: 'layout-shift', buffered: true });
+  });
+  await signIn(page, owner);
+  for (const path of [
+    '/settings/api-keys',
+    `/settings/api-keys/${keyId}`,
+    '/contacts',
+    '/settings/members',
+    '/settings/audit-log',
+  ]) {
+    await page.goto(path);
+    await page.locator('main h1').waitFor();
+    await settled(page);
+    const shift = await page.evaluate(() => (window as unknown as { seen: { shift: number } }).seen.shift);
+    // What Core Web Vitals call good (CLS).
+    expect(shift, path).toBeLessThan(0.1);
+  }
+});

@@ -1,0 +1,245 @@
+import { randomUUID } from 'node:crypto';
+import { getMigrations } from 'better-auth/db/migration';
+import { pino } from 'pino';
+import { expect, test } from 'vitest';
+import { asOperator } from '../../db/admission.ts';
+import { createAuth } from '../../server/auth/accounts.ts';
+import { addMember, openBrowser, PASSWORD, signedIn } from '../helpers/browser.ts';
+import { failure, mailbox } from '../helpers/mailbox.ts';
+import { runAsAdmin } from '../helpers/tables.ts';
+import { testApp } from '../helpers/testApp.ts';
+
+test('better-auth misses nothing in our tables', async () => {
+  await using app = await testApp();
+  const { db, deps, keySecrets } = app;
+  const log = pino({ level: 'silent' });
+  const auth = createAuth({
+    ...{ publicUrl: deps.publicUrl, db, keySecrets, log, openSignUp: false, signInRate: 10 },
+    ...{ basePath: '/api/auth', trustedOrigins: () => [], sendReset: async () => {} },
+  });
+  // Who connects may look at the tables.
+  const options = { ...auth.options, database: { db: db.root, type: 'postgres' as const } };
+  const { toBeCreated, toBeAdded } = await getMigrations(options);
+  expect(toBeCreated.map(({ table }) => table)).toEqual([]);
+  expect(toBeAdded.map(({ table, fields }) => [table, Object.keys(fields)])).toEqual([]);
+});
+
+test('A person who signs in is who they are, in their organization, with the scopes of their role', async () => {
+  await using app = await testApp();
+  for (const role of ['owner', 'admin', 'member'] as const) {
+    const person = await addMember(app, app.one.id, role);
+    const { trpc } = await signedIn(app, { email: person.email.toUpperCase() });
+    const all = ['contacts:read', 'contacts:write', 'keys:manage'];
+    expect(await trpc.session.current.query()).toEqual({
+      person: { id: person.userId, name: person.email, email: person.email },
+      organization: { id: app.one.id, name: app.one.name },
+      role,
+      scopes: role === 'member' ? all.slice(0, 2) : all,
+    });
+  }
+});
+
+test('A wrong password, and an address without an account, are refused alike', async () => {
+  await using app = await testApp();
+  const person = await addMember(app, app.one.id);
+  const browser = openBrowser(app);
+  const wrong = await browser.signIn(person.email, 'not the password');
+  const unknown = await browser.signIn(`nobody-${randomUUID()}@example.com`, 'not the password');
+  expect([wrong.status, wrong.text]).toEqual([401, unknown.text]);
+  expect(unknown.status).toBe(401);
+  expect(browser.cookies.size).toBe(0);
+});
+
+test('A session and a key are refused and served by the same procedures, and a key that is there counts alone', async () => {
+  await using app = await testApp();
+  const person = await addMember(app, app.one.id);
+  const browser = await signedIn(app, person);
+  const made = await browser.trpc.contacts.create.mutate({ name: 'By a person' });
+  expect((await app.trpc(app.one.key).contacts.get.query({ id: made.id })).name).toBe('By a person');
+  expect(await failure(app.trpc(app.other.key).contacts.get.query({ id: made.id }))).toBe(403);
+
+  const theirs = await app.trpc(app.other.key).contacts.create.mutate({ name: 'Theirs' });
+  expect(await failure(browser.trpc.contacts.get.query({ id: theirs.id }))).toBe(403);
+  expect(await failure(browser.trpc.contacts.list.query({ organizationId: app.other.id }))).toBe(403);
+  const withBadKey = await browser.call('GET', '/api/contacts', undefined, { authorization: 'Bearer introzy_no' });
+  expect([withBadKey.status, withBadKey.body.details.reason]).toEqual([401, 'Invalid API key']);
+  const withKey = await browser.call('GET', `/api/contacts/${theirs.id}`, undefined, {
+    authorization: `Bearer ${app.other.key}`,
+  });
+  expect(withKey.body.data.name).toBe('Theirs');
+});
+
+test('Without a session that holds, a request has no credential', async () => {
+  await using app = await testApp();
+  const browser = await signedIn(app, await addMember(app, app.one.id));
+  const [[name, value] = ['', '']] = [...browser.cookies];
+  const [token = '', signature = ''] = decodeURIComponent(value).split('.');
+  const forged = [
+    'x',
+    encodeURIComponent(`${token}.${'A'.repeat(43)}=`),
+    encodeURIComponent(`${token.slice(1)}.${signature}`),
+    token,
+  ];
+  for (const cookie of forged) {
+    const answer = await browser.call('GET', '/api/contacts', undefined, { cookie: `${name}=${cookie}` });
+    expect([answer.status, answer.body.details.reason], cookie).toEqual([401, 'Missing API key']);
+    expect(answer.headers.get('www-authenticate')).toBe('Bearer realm="introzy"');
+  }
+  expect((await browser.call('GET', '/api/contacts')).status).toBe(200);
+});
+
+test('Members have contacts, and of the keys those that they issued', async () => {
+  await using app = await testApp();
+  const admin = await addMember(app, app.one.id, 'admin');
+  const asAdmin = await signedIn(app, admin);
+  const { apiKey } = await asAdmin.trpc.keys.issue.mutate({ name: 'mine' });
+  expect(apiKey.createdBy).toEqual({ type: 'person', id: admin.userId, name: admin.email });
+  const owner = await signedIn(app, await addMember(app, app.one.id, 'owner'));
+  const { members } = await owner.trpc.members.list.query();
+  const { id } = members.find(({ person }) => person.id === admin.userId) as (typeof members)[number];
+  await owner.trpc.members.changeRole.mutate({ id, role: 'member' });
+
+  const { keys, contacts, audit, members: people } = asAdmin.trpc;
+  expect((await keys.list.query()).items).toEqual([apiKey]);
+  expect((await keys.list.query({ createdBy: app.one.ownerId })).items).toEqual([]);
+  expect(await keys.get.query({ id: apiKey.id })).toEqual(apiKey);
+  expect(await keys.places.query({ id: apiKey.id })).toEqual({ places: [] });
+  await contacts.create.mutate({ name: 'A contact' });
+  for (const refused of [
+    () => keys.get.query({ id: app.one.keyId }),
+    () => keys.places.query({ id: app.one.keyId }),
+    () => keys.revoke.mutate({ id: app.one.keyId }),
+    () => keys.issue.mutate({ name: 'another' }),
+    () => keys.rename.mutate({ id: apiKey.id, name: 'renamed' }),
+    () => keys.rotate.mutate({ id: apiKey.id }),
+    () => audit.list.query(),
+    () => people.list.query(),
+    () => people.invite.mutate({ email: 'a@example.com' }),
+    () => people.changeRole.mutate({ id, role: 'owner' }),
+    () => people.remove.mutate({ id }),
+  ]) {
+    expect(await failure(refused())).toBe(403);
+  }
+  await expect(keys.get.query({ id: app.one.keyId })).rejects.toMatchObject({
+    data: { reason: 'Your role lacks the scope keys:manage' },
+  });
+  expect((await keys.revoke.mutate({ id: apiKey.id })).state).toBe('revoked');
+  expect(await failure(keys.current.query())).toBe(404);
+});
+
+test('Signing in makes a new session each time, whatever cookie was there: none can be fixed beforehand', async () => {
+  await using app = await testApp();
+  const victim = await addMember(app, app.one.id);
+  const attacker = await signedIn(app, await addMember(app, app.other.id));
+  const browser = openBrowser(app);
+  const planted = [...attacker.cookies];
+  for (const [name, value] of planted) browser.cookies.set(name, value);
+  await browser.signIn(victim.email);
+  expect([...browser.cookies]).not.toEqual(planted);
+  expect((await browser.trpc.session.current.query()).person.email).toBe(victim.email);
+  expect((await attacker.trpc.session.current.query()).organization.id).toBe(app.other.id);
+});
+
+test('Signing out, here or everywhere, holds from the next request on', async () => {
+  await using app = await testApp();
+  const person = await addMember(app, app.one.id);
+  const [first, second, third] = await Promise.all([1, 2, 3].map(() => signedIn(app, person)));
+  if (!first || !second || !third) throw new Error('No sessions');
+  const kept = new Map(first.cookies);
+  expect((await first.account('/sign-out')).status).toBe(200);
+  expect(first.cookies.size).toBe(0);
+  for (const [name, value] of kept) first.cookies.set(name, value);
+  expect((await first.call('GET', '/api/contacts')).status).toBe(401);
+  expect((await second.call('GET', '/api/contacts')).status).toBe(200);
+  expect((await third.account('/revoke-sessions')).status).toBe(200);
+  for (const browser of [second, third]) expect((await browser.call('GET', '/api/contacts')).status).toBe(401);
+});
+
+test('A session that is used is prolonged, once a day, by what every page of the dashboard asks', async () => {
+  await using app = await testApp();
+  const person = await addMember(app, app.one.id);
+  const browser = await signedIn(app, person);
+  const left = async () => {
+    const [row] = await runAsAdmin(
+      app,
+      `select round(extract(epoch from expires_at - now()) / 86400)::int as days from sessions where user_id = '${person.userId}'`,
+    );
+    return row?.days;
+  };
+  expect(await left()).toBe(30);
+  await runAsAdmin(
+    app,
+    `update sessions set expires_at = now() + interval '20 days' where user_id = '${person.userId}'`,
+  );
+  const answer = await browser.call('GET', '/api/auth/organization/list');
+  expect(await left()).toBe(30);
+  expect(answer.headers.getSetCookie().join()).toMatch(/introzy_session=.*Max-Age=2592000/);
+});
+
+test('A password is reset by a link that works once, and every session ends with it', async () => {
+  const mail = mailbox();
+  await using app = await testApp({ choices: { mail } });
+  const person = await addMember(app, app.one.id);
+  const browser = await signedIn(app, person);
+  const stranger = openBrowser(app);
+  const asked = await stranger.account('/request-password-reset', { email: person.email });
+  const unknown = await stranger.account('/request-password-reset', { email: `nobody-${randomUUID()}@example.com` });
+  expect([asked.status, asked.text]).toEqual([200, unknown.text]);
+  expect(mail.mails.map(({ to }) => to)).toEqual([person.email]);
+  const link = new URL(mail.mails[0]!.link);
+  expect(link.href).toMatch(/^http:\/\/127\.0\.0\.1:3000\/reset-password\?token=/);
+  const token = link.searchParams.get('token');
+
+  expect((await stranger.account('/reset-password', { token, newPassword: 'short' })).status).toBe(400);
+  expect((await stranger.account('/reset-password', { token, newPassword: 'a new password' })).status).toBe(200);
+  expect((await stranger.account('/reset-password', { token, newPassword: 'yet another one' })).status).toBe(400);
+  expect((await browser.call('GET', '/api/contacts')).status).toBe(401);
+  expect((await stranger.signIn(person.email)).status).toBe(401);
+  expect((await stranger.signIn(person.email, 'a new password')).status).toBe(200);
+});
+
+test('An owner without a password sets one by its reset', async () => {
+  const mail = mailbox();
+  await using app = await testApp({ choices: { mail } });
+  const browser = openBrowser(app);
+  expect((await browser.signIn(app.one.ownerEmail)).status).toBe(401);
+  await browser.account('/request-password-reset', { email: app.one.ownerEmail });
+  const token = new URL(mail.mails[0]!.link).searchParams.get('token');
+  await browser.account('/reset-password', { token, newPassword: PASSWORD });
+  await browser.signIn(app.one.ownerEmail);
+  expect((await browser.trpc.session.current.query()).role).toBe('owner');
+});
+
+test('A person of two organizations has one at a time, and sees neither of the other’s data nor its name in it', async () => {
+  await using app = await testApp();
+  const person = await addMember(app, app.one.id);
+  await asOperator(app.db, app.other.id)
+    .insertInto('members')
+    .values({ organization_id: app.other.id, id: randomUUID(), user_id: person.userId, role: 'admin' })
+    .execute();
+  const browser = await signedIn(app, person);
+  expect((await browser.trpc.session.current.query()).organization.id).toBe(app.one.id);
+  expect((await browser.call('GET', '/api/auth/organization/list')).body).toHaveLength(2);
+  await browser.account('/organization/set-active', { organizationId: app.other.id });
+  const { organization, role } = await browser.trpc.session.current.query();
+  expect([organization.id, role]).toEqual([app.other.id, 'admin']);
+
+  const stranger = await signedIn(app, await addMember(app, app.one.id));
+  const switched = await stranger.account('/organization/set-active', { organizationId: app.other.id });
+  expect(switched.status).toBe(403);
+  expect((await stranger.account('/organization/set-active', { organizationId: 'none' })).status).toBe(400);
+});
+
+test('Attempts to sign in from one address are limited', async () => {
+  await using app = await testApp({ choices: { signInRate: 3, trustProxy: true } });
+  const { email } = await addMember(app, app.one.id);
+  const attempt = async (from: string) => {
+    const headers = { 'x-forwarded-for': `198.51.100.7, ${from}` };
+    const body = { email, password: 'not the password' };
+    return (await openBrowser(app).call('POST', '/api/auth/sign-in/email', body, headers)).status;
+  };
+  const statuses = [];
+  for (let count = 0; count < 5; count++) statuses.push(await attempt('203.0.113.1'));
+  expect(statuses).toEqual([401, 401, 401, 429, 429]);
+  expect(await attempt('203.0.113.2')).toBe(401);
+});

@@ -1,0 +1,203 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { ERRORS } from '../../shared/errors.ts';
+import { allBut, CASES, FOR_PEOPLE, inputOf, makeTargets, type Targets } from '../helpers/cases.ts';
+import { DOORS, isThrough, type Outcome } from '../helpers/contract.ts';
+import { type Input, procedures } from '../helpers/doors.ts';
+import { type TestApp, testApp } from '../helpers/testApp.ts';
+
+/** A request, and what it comes to, whatever the door. */
+interface ContractCase {
+  procedure: string;
+  /** The key that calls; one with all scopes unless told. */
+  as?: (app: TestApp) => Promise<string | undefined>;
+  input: (targets: Targets, app: TestApp) => Input | Promise<Input>;
+  expected: Outcome | ((targets: Targets) => Outcome);
+  /** Doors that have no way to ask this. */
+  notOver?: string[];
+}
+
+const NONE = '01890000-0000-7000-8000-000000000000';
+const failure = (code: keyof typeof ERRORS, details?: object, message: string = ERRORS[code].message): Outcome => ({
+  status: ERRORS[code].status,
+  error: message,
+  details,
+});
+const issue = (path: string, message: string) => failure('BAD_REQUEST', { issues: [{ path: [path], message }] });
+const keyWith = async (app: TestApp, scopes: ReturnType<typeof allBut>) =>
+  (await app.issue(app.one.id, { scopes })).key;
+const revoked = async (app: TestApp) => {
+  const { key, apiKey } = await app.issue(app.one.id);
+  await app.trpc(key).keys.revoke.mutate({ id: apiKey.id });
+  return key;
+};
+const theirs = async (app: TestApp) => (await app.trpc(app.other.key).contacts.create.mutate({ name: 'Theirs' })).id;
+
+/** Every procedure that a key may call: as it should be called, without its scope, and with a key that is revoked. */
+const OF_EACH: Record<string, ContractCase> = Object.fromEntries(
+  Object.entries(CASES).flatMap(([procedure, { scope, ...given }]): [string, ContractCase][] => [
+    [
+      `${procedure}, by a key that is revoked`,
+      {
+        procedure,
+        as: revoked,
+        input: (targets) => inputOf(given, targets),
+        expected: failure('UNAUTHORIZED', { reason: 'API key has been revoked' }),
+      },
+    ],
+    ...(scope
+      ? [
+          [
+            `${procedure}, by a key without ${scope}`,
+            {
+              procedure,
+              as: (app: TestApp) => keyWith(app, allBut(scope)),
+              input: (targets: Targets) => inputOf(given, targets),
+              expected: failure('FORBIDDEN', { reason: `The API key lacks the scope ${scope}` }),
+            },
+          ] satisfies [string, ContractCase],
+        ]
+      : []),
+  ]),
+);
+
+const FAILURES: Record<string, ContractCase> = {
+  ...OF_EACH,
+  'a contact without a name': {
+    procedure: 'contacts.create',
+    input: () => ({ name: '  ' }),
+    expected: issue('name', 'Must be 1 to 500 characters'),
+  },
+  'a contact whose email is none': {
+    procedure: 'contacts.update',
+    input: ({ contact }) => ({ id: contact, email: 'nobody' }),
+    expected: issue('email', 'Not an email address'),
+  },
+  'a field that does not exist': {
+    procedure: 'contacts.create',
+    input: () => ({ name: 'Ada', emial: 'ada@example.com' }),
+    expected: failure('BAD_REQUEST', { issues: [{ path: [], message: 'Unrecognized key: "emial"' }] }),
+  },
+  'a page of nothing': {
+    procedure: 'contacts.list',
+    input: () => ({ limit: 0 }),
+    expected: issue('limit', 'Too small: expected number to be >=1'),
+  },
+  'a cursor that is none': {
+    procedure: 'contacts.list',
+    input: () => ({ cursor: 'elsewhere' }),
+    expected: issue('cursor', 'Not a cursor of this list'),
+  },
+  'an id that is none': {
+    procedure: 'contacts.get',
+    input: () => ({ id: 'none' }),
+    expected: issue('id', 'Not a UUID'),
+  },
+  'no rows to upsert': {
+    procedure: 'contacts.upsertMany',
+    input: () => ({ contacts: [] }),
+    expected: issue('contacts', 'Too small: expected array to have >=1 items'),
+  },
+  'a contact of another organization': {
+    procedure: 'contacts.get',
+    input: async (_, app) => ({ id: await theirs(app) }),
+    expected: failure('FORBIDDEN'),
+  },
+  'to delete a contact of another organization': {
+    procedure: 'contacts.delete',
+    input: async (_, app) => ({ id: await theirs(app) }),
+    expected: failure('FORBIDDEN'),
+  },
+  'another organization by its id': {
+    procedure: 'contacts.list',
+    input: (_, app) => ({ organizationId: app.other.id }),
+    expected: failure('FORBIDDEN'),
+    notOver: ['MCP'],
+  },
+  'a contact that there is not': {
+    procedure: 'contacts.get',
+    input: () => ({ id: NONE }),
+    expected: failure('NOT_FOUND', undefined, 'There is no contact with this id'),
+  },
+  'to restore a contact that there is not': {
+    procedure: 'contacts.restore',
+    input: () => ({ id: NONE }),
+    expected: failure('NOT_FOUND', undefined, 'There is no contact with this id'),
+  },
+  'an email that is taken': {
+    procedure: 'contacts.create',
+    input: async ({ contact }, app) => {
+      const email = `${contact}@example.com`;
+      await app.trpc(app.one.key).contacts.update.mutate({ id: contact, email });
+      return { name: 'Ada', email: email.toUpperCase() };
+    },
+    expected: ({ contact }) => failure('CONFLICT', { existingId: contact }, 'Another contact has this email'),
+  },
+  'a version that is another': {
+    procedure: 'contacts.update',
+    input: ({ contact }) => ({ id: contact, title: 'Countess', expectedVersion: 7 }),
+    expected: failure('PRECONDITION_FAILED', { currentVersion: 1 }),
+  },
+};
+
+/** Without what no two calls have in common: ids, instants, secrets, numbers of calls. */
+const settled = (value: unknown): unknown =>
+  JSON.parse(
+    JSON.stringify(value ?? null)
+      .replaceAll(/introzy_[0-9a-f]{64}/g, 'introzy_…')
+      .replaceAll(/"hint":"[0-9a-f]{8}"/g, '"hint":"…"')
+      .replaceAll(/[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}/g, 'id')
+      .replaceAll(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z/g, 'instant')
+      .replaceAll(/"lastUsedAt":(null|"instant")/g, '"lastUsedAt":"instant"')
+      .replaceAll(/"nextCursor":"[\w-]{22}"/g, '"nextCursor":"cursor"'),
+  );
+
+for (const [name, door] of Object.entries(DOORS)) {
+  describe(name, () => {
+    const leftOut = new Set(Object.values(door.leftOut).flat());
+    let app: TestApp;
+    beforeAll(async () => {
+      app = await testApp();
+    });
+    afterAll(() => app[Symbol.asyncDispose]());
+
+    test('has every procedure, but for those that are left out on purpose', () => {
+      const all = Object.keys(procedures);
+      expect(all.filter((procedure) => !isThrough(name, procedure)).sort()).toEqual([...leftOut].sort());
+      expect(all.sort()).toEqual([...Object.keys(CASES), ...Object.keys(FOR_PEOPLE)].sort());
+    });
+
+    for (const [procedure, given] of Object.entries(CASES).filter(([each]) => !leftOut.has(each))) {
+      test(`answers ${procedure} with what the procedure does`, async () => {
+        const { key } = app.one;
+        const one = await makeTargets(app, app.one);
+        const another = await makeTargets(app, app.one);
+        const callStraight = () => DOORS.tRPC?.call({ app, key, procedure, input: inputOf(given, one) });
+        // The row is there from the first time on.
+        if (procedure === 'contacts.upsertMany') await callStraight();
+        const straight = await callStraight();
+        expect(straight?.status).toBe(200);
+        const { status, data } = await door.call({ app, key, procedure, input: inputOf(given, another) });
+        expect(status).toBe(200);
+        expect(settled(data)).toEqual(door.shape(procedure, settled(straight?.data)));
+      });
+    }
+
+    for (const [what, { procedure, as, input, expected, notOver }] of Object.entries(FAILURES)) {
+      if (leftOut.has(procedure) || notOver?.includes(name)) continue;
+      test(`refuses ${what}`, async () => {
+        const targets = await makeTargets(app, app.one);
+        const key = as ? await as(app) : app.one.key;
+        const { status, error, details } = await door.call({ app, key, procedure, input: await input(targets, app) });
+        const wanted = typeof expected === 'function' ? expected(targets) : expected;
+        expect({ status, error, details }).toEqual(wanted);
+      });
+    }
+
+    test('refuses what is over the rate', async () => {
+      await using limited = await testApp({ rateLimit: 1 });
+      const request = { app: limited, key: limited.one.key, procedure: 'contacts.create', input: { name: 'Ada' } };
+      expect((await door.call(request)).status).toBe(200);
+      expect(await door.call(request)).toEqual({ ...failure('TOO_MANY_REQUESTS') });
+    });
+  });
+}

@@ -1,0 +1,17 @@
+import { execFile } from 'node:child_process';
+import { readFile, writeFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { promisify } from 'node:util';
+
+const JUDGES = resolve(import.meta.dirname, '../judges');
+
+/** Installs the packages of test/judges, some 180 MB, where they are not there as its lock file names them. */
+export default async function setup() {
+  const lock = await readFile(resolve(JUDGES, 'package-lock.json'), 'utf8');
+  // `npm ci` empties node_modules first: an installation that was cut off has no note.
+  const note = resolve(JUDGES, 'node_modules/.installed');
+  if ((await readFile(note, 'utf8').catch(() => undefined)) === lock) return;
+  process.stdout.write('Installing the packages of test/judges: once, and after each change of its lock file.\n');
+  await promisify(execFile)('npm', ['ci'], { cwd: JUDGES });
+  await writeFile(note, lock);
+}

@@ -1,0 +1,52 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { routes } from '../../server/doors/rest/routes.ts';
+import { makeTargets } from '../helpers/cases.ts';
+import type { TestApp } from '../helpers/testApp.ts';
+
+// biome-ignore lint/suspicious/noExplicitAny: a description in JSON, taken apart
+type Json = any;
+
+/**
+ * The description as Specmatic can work with it, which makes requests up from it: with what is opaque, or is not said in JSON
+ * Schema, narrowed to what it can make up; without conditions on a version, which it cannot know; and with rows to upsert of
+ * any kind, as a bad one does not make a bad request.
+ */
+export function prepare(document: Json): Json {
+  const prepared: Json = structuredClone(document);
+  for (const operation of Object.values<Json>(prepared.paths).flatMap((path) => Object.values<Json>(path))) {
+    const { parameters = [] } = operation;
+    const cursor = parameters.find(({ name }: Json) => name === 'cursor');
+    // The base64url of a UUIDv7.
+    if (cursor) cursor.schema.pattern = '^[a-z]{8}c[a-z][CGK][a-z]{10}[AQgw]$';
+    operation.parameters = parameters.filter(({ name }: Json) => name !== 'If-Match' && name !== 'expectedVersion');
+  }
+  for (const properties of propertiesWithin(prepared)) {
+    const { email, linkedinUrl, contacts } = properties;
+    if (linkedinUrl?.format) linkedinUrl.pattern = '^https://[a-z]{3,9}[.]com:[1-9]{2}$';
+    if (email?.format) properties.email = { anyOf: [{ ...email, type: 'string' }, { type: 'null' }] };
+    if (contacts?.items) contacts.items = {};
+    delete properties.expectedVersion;
+  }
+  return prepared;
+}
+
+/** The properties of every object that a description describes. */
+function propertiesWithin(node: Json): Json[] {
+  if (typeof node !== 'object' || node === null) return [];
+  return [...(node.properties ? [node.properties] : []), ...Object.values(node).flatMap(propertiesWithin)];
+}
+
+/** Writes, for each route that is about something, a request about something that there is. */
+export async function writeExamples(app: TestApp, document: Json, directory: string) {
+  await mkdir(directory);
+  for (const { method, path, procedure, body, status = 200 } of routes.filter((route) => route.path.includes('{id}'))) {
+    const targets = await makeTargets(app, app.one);
+    const about = path.includes('/keys/') ? 'apiKey' : path.endsWith('/restore') ? 'deletedContact' : 'contact';
+    const request = { method, path: path.replace('{id}', targets[about]), ...(body && { body }) };
+    const { content } = document.paths[path][method.toLowerCase()].responses[status];
+    const response = { status, body: content['application/json'].example };
+    const example = { 'http-request': request, 'http-response': response };
+    await writeFile(join(directory, `${procedure}.json`), JSON.stringify(example));
+  }
+}

@@ -1,0 +1,245 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { createProgram } from '../../server/cli/program.ts';
+import { takeDataDirectory } from '../../server/start/dataDirectory.ts';
+import { isKey, KEY_ANYWHERE } from '../../shared/keyFormat.ts';
+import { type CommandLine, commandLine } from '../helpers/commandLine.ts';
+import { UUID } from '../helpers/refusals.ts';
+
+let cli: CommandLine;
+beforeAll(async () => {
+  cli = await commandLine();
+});
+afterAll(() => cli[Symbol.asyncDispose]());
+
+/** An organization of its own; its id says which one, however many the other tests make. */
+async function setUp() {
+  const name = `Acme ${randomUUID()}`;
+  const made = await cli.json('setup', '--organization', name, '--email', 'ada@example.com');
+  return { name, id: made.organizationId as string, key: made.key as string };
+}
+
+/** Made once: each run of the command takes a process of its own. */
+let acme: ReturnType<typeof setUp> | undefined;
+let other: ReturnType<typeof setUp> | undefined;
+const sharedAcme = () => (acme ??= setUp());
+const sharedOther = () => (other ??= setUp());
+
+const ALL = 'contacts:read,contacts:write,keys:manage';
+const issue = (organizationId: string) =>
+  cli.json('keys', 'issue', '--organization', organizationId, '--name', 'A key', '--scopes', ALL);
+
+const daysUntil = (date: string) => Math.round((Date.parse(date) - Date.now()) / 86_400_000);
+
+describe('before there is an organization', () => {
+  test('migrate names what it ran, and has nothing to do the second time', async () => {
+    expect((await cli.json('migrate')).migrated[0]).toMatch(/^0001_/);
+    expect(await cli.json('migrate')).toEqual({ migrated: [] });
+    expect((await cli.run(['migrate'])).stdout).toBe('The database is at the newest schema.\n');
+  });
+
+  test('a command that needs an organization says how to make one', async () => {
+    const { status, stdout, stderr } = await cli.run(['keys', 'list']);
+    expect({ status, stdout }).toEqual({ status: 1, stdout: '' });
+    expect(stderr).toMatch(/^error: There is no organization yet\. Make one: .* setup --organization NAME/);
+  });
+
+  test('the only organization need not be named', async () => {
+    const { id } = await sharedAcme();
+    const { apiKey } = await cli.json('keys', 'issue', '--name', 'CI');
+    expect(apiKey).toMatchObject({ organizationId: id, name: 'CI' });
+  });
+});
+
+describe('setup', () => {
+  test('makes an organization and a key with all scopes that works', async () => {
+    const made = await cli.json('setup', '--organization', ' Übung & Söhne ', '--email', ' bob@example.com ');
+    expect(Object.keys(made)).toEqual(['organizationId', 'email', 'password', 'key']);
+    expect(await cli.signIn(made.email, made.password)).toBe(200);
+    expect(await cli.signIn(made.email, `${made.password}x`)).toBe(401);
+    expect(made.email).toBe('bob@example.com');
+    expect(isKey(made.key)).toBe(true);
+    const { status, body } = await cli.call(made.key, '/api/keys/current');
+    expect(status).toBe(200);
+    expect(body.data).toMatchObject({
+      organizationId: made.organizationId,
+      scopes: ['contacts:read', 'contacts:write', 'keys:manage'],
+      createdBy: { type: 'person', name: 'bob@example.com' },
+    });
+    // Who has an account keeps its password.
+    const second = await cli.json('setup', '--organization', 'Another of Bob', '--email', 'BOB@example.com');
+    expect(second.password).toBeNull();
+    expect(await cli.signIn(made.email, made.password)).toBe(200);
+    const again = await cli.run(['setup', '--organization', 'Übung & Söhne', '--email', 'eve@example.com', '--json']);
+    expect(again).toMatchObject({ status: 1, stdout: '' });
+    expect(again.stderr).toMatch(/^error: There is an organization of this name already\./);
+  });
+
+  test('prints the key once, and again only in the curl line', async () => {
+    const { status, stdout, stderr } = await cli.run([
+      ...['setup', '--organization', `Acme ${randomUUID()}`, '--email', 'ada@example.com'],
+    ]);
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+    const [key = ''] = stdout.match(KEY_ANYWHERE) ?? [];
+    const curl = `curl -H 'Authorization: Bearer ${key}' http://127.0.0.1:3000/api/contacts`;
+    expect(stdout).toContain(curl);
+    expect(stdout.replace(curl, '').match(KEY_ANYWHERE)).toEqual([key]);
+    expect((await cli.call(key, '/api/contacts')).status).toBe(200);
+  });
+});
+
+describe('keys', () => {
+  test('are issued for the organization of an id or of a name, by its owner', async () => {
+    const { id, name } = await sharedAcme();
+    const byDefault = await cli.json('keys', 'issue', '--organization', id, '--name', 'CI');
+    expect(byDefault.apiKey).toMatchObject({
+      name: 'CI',
+      state: 'active',
+      scopes: ['contacts:read', 'contacts:write'],
+      createdBy: { type: 'person', id: expect.stringMatching(UUID), name: 'ada@example.com' },
+    });
+    expect(daysUntil(byDefault.apiKey.expiresAt)).toBe(90);
+    const scopes = 'keys:manage, contacts:read';
+    const chosen = await cli.json(
+      ...['keys', 'issue', '--organization', name, '--name', 'B', '--days', '30', '--scopes', scopes],
+    );
+    expect(chosen.apiKey).toMatchObject({ organizationId: id, scopes: ['contacts:read', 'keys:manage'] });
+    expect(daysUntil(chosen.apiKey.expiresAt)).toBe(30);
+    expect((await cli.call(chosen.key, '/api/keys/current')).body.data.id).toBe(chosen.apiKey.id);
+  });
+
+  test('are listed newest first, without a secret', async () => {
+    const { id, key } = await setUp();
+    const { key: second, apiKey } = await cli.json('keys', 'issue', '--organization', id, '--name', 'Zwei\u001b[31m');
+    const { items } = await cli.json('keys', 'list', '--organization', id);
+    expect(items.map((item: { name: string }) => item.name)).toEqual(['Zwei\u001b[31m', 'First key']);
+    expect(items[0]).toEqual(apiKey);
+    const { stdout } = await cli.run(['keys', 'list', '--organization', id]);
+    const [heading, ...rows] = stdout.trimEnd().split('\n');
+    expect(heading).toMatch(/^ID +NAME +KEY +STATE +SCOPES +EXPIRES \(UTC\) +LAST USED \(UTC\)$/);
+    expect(rows[0]).toContain(apiKey.hint);
+    expect(rows[0]?.indexOf('active')).toBe(heading?.indexOf('STATE'));
+    expect(stdout).not.toContain('\u001b');
+    expect(stdout).not.toContain(key);
+    expect(stdout).not.toContain(second);
+  });
+
+  test('are rotated with a grace or without, also ones with all scopes', async () => {
+    const { id } = await sharedAcme();
+    const { key, apiKey: first } = await issue(id);
+    const rotated = await cli.json('keys', 'rotate', first.id, '--organization', id, '--days', '365');
+    expect(rotated.apiKey).toMatchObject({ id: first.id, name: first.name, scopes: first.scopes });
+    expect(daysUntil(rotated.apiKey.expiresAt)).toBe(365);
+    expect((await cli.call(key, '/api/keys/current')).status).toBe(200);
+    const cut = await cli.json('keys', 'rotate', first.id, '--organization', id, '--grace-hours', '0');
+    expect((await cli.call(key, '/api/keys/current')).status).toBe(401);
+    expect((await cli.call(rotated.key, '/api/keys/current')).status).toBe(401);
+    expect((await cli.call(cut.key, '/api/keys/current')).status).toBe(200);
+  });
+
+  test('are revoked for good', async () => {
+    const { id } = await sharedAcme();
+    const { key, apiKey: first } = await issue(id);
+    const { apiKey } = await cli.json('keys', 'revoke', first.id, '--organization', id);
+    expect(apiKey).toMatchObject({ id: first.id, state: 'revoked' });
+    expect((await cli.call(key, '/api/keys/current')).body.details).toEqual({ reason: 'API key has been revoked' });
+    const rotation = await cli.run(['keys', 'rotate', first.id, '--organization', id]);
+    expect(rotation).toMatchObject({ status: 1, stdout: '' });
+    expect(rotation.stderr).toMatch(/^error: A revoked key cannot be rotated\. Issue a new one: /);
+  });
+
+  test('of another organization are out of reach, and stay as they are', async () => {
+    const one = await sharedAcme();
+    const { key, apiKey: theirs } = await issue((await sharedOther()).id);
+    for (const verb of ['revoke', 'rotate']) {
+      const { status, stderr } = await cli.run(['keys', verb, theirs.id, '--organization', one.id]);
+      expect(status).toBe(1);
+      expect(stderr).toMatch(/another organization’s\. Name that one with --organization\.\n$/);
+    }
+    expect((await cli.call(key, '/api/keys/current')).status).toBe(200);
+    const unknown = await cli.run(['keys', 'revoke', randomUUID(), '--organization', one.id]);
+    expect(unknown.stderr).toMatch(/^error: The organization has no key of this id\. See its keys: /);
+  });
+});
+
+describe('errors', () => {
+  test('name the organizations there are, where one was meant that is not', async () => {
+    const { id, name } = await sharedAcme();
+    await sharedOther();
+    for (const args of [[], ['--organization', 'Nobody']]) {
+      const { status, stderr } = await cli.run(['keys', 'list', ...args]);
+      expect(status).toBe(1);
+      expect(stderr).toMatch(
+        /^error: There (are \d+ organizations\. Name one with|is no organization of the id or name)/,
+      );
+      expect(stderr).toContain(`\n  ${id}  ${name}\n`);
+    }
+  });
+
+  test.each([
+    ['setup --organization  --email a@b.c', /^--organization must be a name of 1 to 100 characters\.$/],
+    [`setup --organization ${'x'.repeat(101)} --email a@b.c`, /^--organization must be a name/],
+    ['setup --organization Acme --email nobody', /^--email must be an email address\.$/],
+    ['keys issue --name ', /^--name must be 1 to 100 characters\.$/],
+    ['keys issue --name A --days 29', /^--days must be a whole number, 30 to 365\.$/],
+    ['keys issue --name A --days 366', /^--days must be a whole number, 30 to 365\.$/],
+    ['keys issue --name A --days 3e1', /^--days must be a whole number, 30 to 365\.$/],
+    ['keys issue --name A --scopes contacts:read,all', /^--scopes must be one or more of contacts:read, /],
+    ['keys issue --name A --scopes ', /^--scopes must be one or more of contacts:read, /],
+    ['keys rotate nothing', /^The id must be the UUID of an API key/],
+    [`keys rotate ${randomUUID()} --grace-hours 169`, /^--grace-hours must be a whole number, 0 to 168\.$/],
+  ])('of input are found before the database is opened: %s', async (given, expected) => {
+    await expect(createProgram().parseAsync(given.split(' '), { from: 'user' })).rejects.toThrow(expected);
+  });
+
+  test.each([
+    ['setup --organization Acme', /required option '--email <address>' not specified/],
+    ['keys revoke', /missing required argument 'id'/],
+    ['keys list extra', /too many arguments/],
+    ['keys list --jsno', /unknown option '--jsno'/],
+    ['keys issue --name A --days 1 --json', /--days must be a whole number/],
+    ['frobnicate', /unknown command 'frobnicate'/],
+  ])('of usage end with status 1 and one sentence: %s', async (given, expected) => {
+    const { status, stdout, stderr } = await cli.run(given.split(' '));
+    expect({ status, stdout }).toEqual({ status: 1, stdout: '' });
+    expect(stderr.split('\n')[0]).toMatch(expected);
+    expect(stderr).not.toMatch(/^ +at /m);
+  });
+
+  test('do not repeat a key that was given in the place of an id or a command', async () => {
+    const key = `introzy_${'0123456789abcdef'.repeat(4)}`;
+    for (const args of [
+      ['keys', 'revoke', key],
+      ['keys', 'list', key],
+      [key],
+      ['keys', 'list', '--organization', key],
+    ]) {
+      const { status, stdout, stderr } = await cli.run(args);
+      expect(status).toBe(1);
+      expect(stdout + stderr).not.toContain(key.slice(0, 24));
+    }
+  });
+
+  test('say what is wrong with the database, and nothing of its password', async () => {
+    const env = { DATABASE_URL: 'postgres://me:hunter2hunter2@127.0.0.1:1/nothing' };
+    const without = await cli.run(['migrate'], { env: { ...env, INTROZY_KEY_SECRETS: '' } });
+    expect(without).toMatchObject({ status: 1, stdout: '' });
+    expect(without.stderr).toMatch(/^error: INTROZY_KEY_SECRETS is not set\./);
+    const away = await cli.run(['migrate'], { env: { ...env, INTROZY_KEY_SECRETS: `k1:${'A'.repeat(43)}` } });
+    expect(away).toMatchObject({ status: 1, stdout: '' });
+    expect(away.stderr).toMatch(/^error: .*The database cannot be reached: .*ECONNREFUSED/);
+    expect(away.stderr).not.toMatch(/hunter2|^ +at /m);
+  });
+
+  test('name the process that has the embedded database', async () => {
+    await using embedded = await commandLine('embedded');
+    const directory = await takeDataDirectory(embedded.environment.DATA_DIR ?? '');
+    try {
+      const { status, stderr } = await embedded.run(['keys', 'list']);
+      expect(status).toBe(1);
+      expect(stderr).toMatch(new RegExp(`^error: The embedded database .* is in use by process ${process.pid}\\. `));
+    } finally {
+      await directory.release();
+    }
+  });
+});

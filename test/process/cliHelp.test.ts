@@ -1,0 +1,29 @@
+import type { Command } from 'commander';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { createProgram } from '../../server/cli/program.ts';
+import { type CommandLine, commandLine } from '../helpers/commandLine.ts';
+
+let cli: CommandLine;
+beforeAll(async () => {
+  cli = await commandLine();
+});
+afterAll(() => cli[Symbol.asyncDispose]());
+
+test('--help says of each command what it is and what it takes, and all that end by themselves have --json', async () => {
+  const { status, stdout, stderr } = await cli.run(['contacts', 'import', '--help']);
+  expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+  expect(stdout).toMatch(/^Usage: introzy contacts import \[options\] <file\.csv>\n/);
+  expect(stdout).toContain('FILE.failed.csv');
+  const described: string[] = [];
+  const describe = (command: Command) => {
+    expect(command.description(), command.name()).not.toBe('');
+    for (const child of command.commands) describe(child);
+    if (command.commands.length > 0) return;
+    described.push(command.name());
+    // What is spoken over stdio is JSON as it is.
+    if (command.name() === 'mcp') return;
+    expect(command.helpInformation()).toMatch(/--json +print JSON\n/);
+  };
+  describe(createProgram());
+  expect(described).toEqual(['setup', 'issue', 'list', 'rotate', 'revoke', 'import', 'migrate', 'mcp']);
+});

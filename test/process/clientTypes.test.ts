@@ -1,0 +1,198 @@
+import { execFile } from 'node:child_process';
+import { resolve } from 'node:path';
+import { promisify } from 'node:util';
+import { expect, expectTypeOf, test } from 'vitest';
+import type { ApiKey, Contact, IntrozyClient, IntrozyError, RouterInputs, RouterOutputs } from '../../client/index.ts';
+import type { ErrorCode } from '../../shared/errors.ts';
+
+type Keys = RouterInputs['keys'];
+type Contacts = RouterInputs['contacts'];
+type Named = { organizationId?: string | undefined };
+type Scopes = ('contacts:read' | 'contacts:write' | 'keys:manage')[];
+type Fields = {
+  email?: string | null | undefined;
+  phone?: string | null | undefined;
+  company?: string | null | undefined;
+  title?: string | null | undefined;
+  location?: string | null | undefined;
+  linkedinUrl?: string | null | undefined;
+  notes?: string | null | undefined;
+  tags?: string[] | undefined;
+  customFields?: Record<string, unknown> | undefined;
+};
+/** An intersection as one object, which `toEqualTypeOf` tells apart. */
+type Flat<T> = { [K in keyof T]: T[K] };
+/** What may be left out altogether. */
+// biome-ignore lint/suspicious/noConfusingVoidType: it is how tRPC says that a call needs no argument
+type Optional<T> = T | undefined | void;
+
+// `vitest` runs this file with its types stripped: the compiler is what reads them.
+test('the types below hold', async () => {
+  const root = resolve(import.meta.dirname, '../..');
+  const compiler = resolve(root, 'node_modules/.bin/tsc');
+  const { stdout } = await promisify(execFile)(compiler, ['-p', root, '--pretty', 'false'], { cwd: root }).catch(
+    (error: { stdout: string }) => error,
+  );
+  expect(stdout.split('\n').filter((line) => /^(client\/|test\/client)/.test(line))).toEqual([]);
+});
+
+test('every procedure is there, as a query or a mutation, and no other', () => {
+  expectTypeOf<keyof RouterInputs>().toEqualTypeOf<'keys' | 'contacts' | 'audit' | 'organization'>();
+  type Methods<T> = { [K in keyof T]: keyof T[K] };
+  expectTypeOf<Methods<IntrozyClient['keys']>>().toEqualTypeOf<
+    Flat<
+      Record<'current' | 'list' | 'get' | 'places', 'query'> &
+        Record<'issue' | 'rename' | 'rotate' | 'revoke', 'mutate'>
+    >
+  >();
+  expectTypeOf<Methods<IntrozyClient['contacts']>>().toEqualTypeOf<
+    Flat<
+      Record<'list' | 'get', 'query'> &
+        Record<'create' | 'update' | 'delete' | 'restore' | 'upsertMany', 'mutate'> &
+        Record<'all' | 'upsertAll', never>
+    >
+  >();
+  expectTypeOf<Methods<IntrozyClient['audit']>>().toEqualTypeOf<{ list: 'query' }>();
+  expectTypeOf<Methods<IntrozyClient['organization']>>().toEqualTypeOf<{ current: 'query' }>();
+});
+
+test('the inputs of keys', () => {
+  expectTypeOf<Keys['current']>().toEqualTypeOf<Optional<Named>>();
+  expectTypeOf<Keys['list']>().toEqualTypeOf<
+    Optional<Flat<Named & { limit?: number | undefined; cursor?: string | undefined; createdBy?: string | undefined }>>
+  >();
+  expectTypeOf<Keys['get']>().toEqualTypeOf<Flat<Named & { id: string }>>();
+  expectTypeOf<Keys['places']>().toEqualTypeOf<Flat<Named & { id: string }>>();
+  expectTypeOf<Keys['issue']>().toEqualTypeOf<
+    Flat<Named & { name: string; expiresInDays?: number | undefined; scopes?: Scopes | undefined }>
+  >();
+  expectTypeOf<Keys['rename']>().toEqualTypeOf<Flat<Named & { id: string; name: string }>>();
+  expectTypeOf<Keys['rotate']>().toEqualTypeOf<
+    Flat<Named & { id: string; expiresInDays?: number | undefined; graceHours?: number | undefined }>
+  >();
+  expectTypeOf<Keys['revoke']>().toEqualTypeOf<Flat<Named & { id: string }>>();
+});
+
+test('the inputs of contacts', () => {
+  type Condition = {
+    limit?: number | undefined;
+    cursor?: string | undefined;
+    search?: string | undefined;
+    tag?: string | undefined;
+    email?: string | undefined;
+    updatedSince?: Date | string | undefined;
+    includeDeleted?: boolean | undefined;
+  };
+  type Version = { expectedVersion?: number | undefined };
+  expectTypeOf<Contacts['list']>().toEqualTypeOf<Optional<Flat<Named & Condition>>>();
+  expectTypeOf<Contacts['get']>().toEqualTypeOf<Flat<Named & { id: string }>>();
+  expectTypeOf<Contacts['create']>().toEqualTypeOf<Flat<Named & Fields & { name: string }>>();
+  expectTypeOf<Contacts['update']>().toEqualTypeOf<
+    Flat<Named & Fields & Version & { id: string; name?: string | undefined }>
+  >();
+  expectTypeOf<Contacts['delete']>().toEqualTypeOf<Flat<Named & Version & { id: string }>>();
+  expectTypeOf<Contacts['restore']>().toEqualTypeOf<Flat<Named & { id: string }>>();
+  expectTypeOf<Contacts['upsertMany']>().toEqualTypeOf<
+    Flat<Named & { contacts: Flat<Fields & { name: string }>[]; merge?: boolean | undefined }>
+  >();
+});
+
+test('the outputs', () => {
+  type Page<T> = { items: T[]; nextCursor: string | null };
+  type Outputs = { [K in keyof RouterOutputs]: Flat<RouterOutputs[K]> };
+  expectTypeOf<Outputs['keys']>().toEqualTypeOf<
+    Flat<
+      Record<'current' | 'get' | 'rename' | 'revoke', ApiKey> &
+        Record<'issue' | 'rotate', { key: string; apiKey: ApiKey }> & {
+          list: Page<ApiKey>;
+          places: { places: Place[] };
+        }
+    >
+  >();
+  expectTypeOf<Outputs['contacts']>().toEqualTypeOf<
+    Flat<
+      Record<'get' | 'create' | 'update' | 'delete' | 'restore', Contact> & {
+        list: Page<Contact>;
+        upsertMany: { results: UpsertResult[] };
+      }
+    >
+  >();
+  type Place = { address: string; userAgent: string; firstUsedAt: Date; lastUsedAt: Date };
+  type UpsertResult =
+    | { index: number; outcome: 'created' | 'updated' | 'unchanged'; id: string; version: number }
+    | { index: number; outcome: 'failed'; error: string; issues: Issue[] };
+});
+
+test('dates are dates, and what may be missing is null', () => {
+  type Text = string | null;
+  expectTypeOf<Contact>().toEqualTypeOf<{
+    id: string;
+    organizationId: string;
+    name: string;
+    email: Text;
+    phone: Text;
+    company: Text;
+    title: Text;
+    location: Text;
+    linkedinUrl: Text;
+    notes: Text;
+    tags: string[];
+    customFields: Record<string, unknown>;
+    createdAt: Date;
+    updatedAt: Date;
+    deletedAt: Date | null;
+    version: number;
+  }>();
+  expectTypeOf<ApiKey>().toEqualTypeOf<{
+    id: string;
+    organizationId: string;
+    name: string;
+    hint: string;
+    scopes: Scopes;
+    state: 'active' | 'expired' | 'revoked';
+    createdBy: { type: 'person' | 'key'; id: string; name: string };
+    createdAt: Date;
+    expiresAt: Date;
+    lastUsedAt: Date | null;
+    revokedAt: Date | null;
+  }>();
+});
+
+test('a call takes its input and gives its output', () => {
+  type List = IntrozyClient['contacts']['list']['query'];
+  expectTypeOf<List>().toBeCallableWith();
+  expectTypeOf<List>().parameter(0).toEqualTypeOf<Contacts['list']>();
+  expectTypeOf<Awaited<ReturnType<List>>>().toEqualTypeOf<{ items: Contact[]; nextCursor: string | null }>();
+  expectTypeOf<IntrozyClient['contacts']['get']['query']>().parameter(0).toEqualTypeOf<Contacts['get']>();
+});
+
+test('what is no input does not compile', () => {
+  expectTypeOf<{ name: number }>().not.toExtend<Contacts['create']>();
+  expectTypeOf<{ email: string }>().not.toExtend<Contacts['create']>();
+  expectTypeOf<{ name: string }>().not.toExtend<Contacts['update']>();
+  expectTypeOf<{ id: string; expectedVersion: string }>().not.toExtend<Contacts['update']>();
+  expectTypeOf<{ name: string; scopes: string[] }>().not.toExtend<Keys['issue']>();
+  expectTypeOf<{ limit: string }>().not.toExtend<Contacts['list']>();
+  expectTypeOf<undefined>().not.toExtend<Contacts['get']>();
+});
+
+type Issue = { path: (string | number)[]; message: string };
+
+test('an error has the code, the reason and the details', () => {
+  expectTypeOf<
+    Pick<IntrozyError, 'code' | 'status' | 'reason' | 'issues' | 'details' | 'requestId' | 'retryAfter'>
+  >().toEqualTypeOf<{
+    readonly code: ErrorCode | undefined;
+    readonly status: number | undefined;
+    readonly reason: string | undefined;
+    readonly issues: Issue[];
+    readonly details: {
+      reason?: string | undefined;
+      issues?: Issue[] | undefined;
+      existingId?: string | undefined;
+      currentVersion?: number | undefined;
+    };
+    readonly requestId: string | undefined;
+    readonly retryAfter: number | undefined;
+  }>();
+});

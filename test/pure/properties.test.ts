@@ -1,0 +1,175 @@
+import fc from 'fast-check';
+import superjson from 'superjson';
+import { expect, test } from 'vitest';
+import { checksumOf, mintKey } from '../../server/auth/keySecret.ts';
+import { encodedPage } from '../../shared/encoded.ts';
+import { hintOf, isKey } from '../../shared/keyFormat.ts';
+import { encodeCursor, PageRequest } from '../../shared/paging.ts';
+import { comparable, Id } from '../../shared/text.ts';
+import { transformer } from '../../shared/transformer.ts';
+import { testSecrets } from '../helpers/testApp.ts';
+
+const text = fc.string({ unit: 'grapheme' });
+const hexadecimal = (length: number) =>
+  fc.string({ unit: fc.constantFrom(...'0123456789abcdef'), minLength: length, maxLength: length });
+
+/**
+ * Keys of objects as bad as may be, but for those that superjson does not take, and those that V8's JSON.parse takes for
+ * others: an escaped key, where an earlier object had the beginning of its escaped form as a key (nodejs/node#63785).
+ */
+const BAD_KEYS = ['a.b', 'a\\.b', 'a\\b', '.', '..', '\\', '0', 'json', 'meta', 'values', 'toString', 'é'];
+const objectKey = fc
+  .oneof(fc.string({ minLength: 1, maxLength: 6 }), fc.constantFrom(...BAD_KEYS))
+  .filter((name) => !['__proto__', 'constructor', 'prototype'].includes(name) && !/"|\\\\/.test(name));
+/** JSON whose keys are such, as it comes back from JSON. */
+const json = fc
+  .jsonValue({ maxDepth: 1 })
+  .map((some) => JSON.stringify(some))
+  .filter((some) => !some.includes('\\') && !some.includes('__proto__'))
+  .map((some) => JSON.parse(some) as unknown);
+
+/** JSON with dates among it. */
+const { value } = fc.letrec<{ value: unknown }>((tie) => ({
+  value: fc.oneof(
+    { depthSize: 'small' },
+    text,
+    fc.double({ noNaN: true, noDefaultInfinity: true }),
+    fc.integer(),
+    fc.boolean(),
+    fc.constant(null),
+    fc.date({ noInvalidDate: true }),
+    fc.array(tie('value'), { maxLength: 5 }),
+    fc.dictionary(objectKey, tie('value'), { maxKeys: 5, noNullPrototype: true }),
+  ),
+}));
+
+/** Letters that are one with a mark in lower case alone, and others. */
+const marked = fc
+  .array(fc.constantFrom(...'JHTWYAEIΣΥ', '\u030c', '\u0331', '\u0308', '\u030a', '\u0307', '\u0301', ' '), {
+    maxLength: 6,
+  })
+  .map((parts) => parts.join(''));
+const written = fc.oneof(text, marked);
+
+const sent = <T>(value: T): T => JSON.parse(JSON.stringify(value)) as T;
+
+test('What goes out as superjson is what superjson itself would write', () => {
+  fc.assert(
+    fc.property(value, (given) => {
+      const wire = sent(transformer.serialize(given));
+      expect(wire).toEqual(sent(superjson.serialize(given)));
+      expect(superjson.deserialize(wire)).toEqual(given);
+      expect(transformer.deserialize(wire)).toEqual(given);
+    }),
+    { numRuns: 2_000 },
+  );
+});
+
+test('Values that JSON does not have go out as superjson writes them, wherever they stand', () => {
+  const taken = fc.constantFrom<unknown>(undefined, Number.NaN, -0, Number.POSITIVE_INFINITY);
+  const refused = fc.constantFrom<unknown>(
+    1n,
+    /x/g,
+    new Set([1]),
+    new Map([[1, 2]]),
+    new Uint8Array(2),
+    new URL('x:y'),
+  );
+  const places: ((odd: unknown, value: unknown) => unknown)[] = [
+    (odd) => odd,
+    (odd, value) => [value, odd],
+    (odd, value) => ({ value, 'a.b': { list: [odd] }, at: new Date(0) }),
+  ];
+  fc.assert(
+    fc.property(taken, value, fc.constantFrom(...places), (odd, given, place) => {
+      const wire = sent(transformer.serialize(place(odd, given)));
+      expect(wire).toEqual(sent(superjson.serialize(place(odd, given))));
+      expect(transformer.deserialize(wire)).toEqual(place(odd, given));
+    }),
+  );
+  // They go out like that, but are not taken in.
+  fc.assert(
+    fc.property(refused, value, fc.constantFrom(...places), (odd, given, place) => {
+      const wire = sent(transformer.serialize(place(odd, given)));
+      expect(wire).toEqual(sent(superjson.serialize(place(odd, given))));
+      expect(() => transformer.deserialize(wire)).toThrow(TypeError);
+    }),
+  );
+});
+
+test('A page that came encoded goes out as superjson would write the page that it is', () => {
+  const date = fc.date({ noInvalidDate: true, min: new Date(0), max: new Date('9999-12-31T23:59:59.999Z') });
+  const item = fc.record({
+    id: fc.uuid(),
+    name: text,
+    customFields: fc.dictionary(objectKey, json, { maxKeys: 3, noNullPrototype: true }),
+    createdAt: date,
+    updatedAt: date,
+    deletedAt: fc.option(date),
+  });
+  const cursor = fc.option(fc.string());
+  fc.assert(
+    fc.property(fc.array(item, { maxLength: 4 }), cursor, (items, nextCursor) => {
+      const page = encodedPage(JSON.stringify(items), nextCursor);
+      const plain = { items, nextCursor };
+      expect(sent(transformer.serialize(page))).toEqual(sent(superjson.serialize(plain)));
+      expect(transformer.deserialize(sent(transformer.serialize(page)))).toEqual(plain);
+      expect({ items: page.items, nextCursor: page.nextCursor }).toEqual(plain);
+    }),
+  );
+});
+
+test('Text compares the same however it is written, and once compared, as itself', () => {
+  fc.assert(
+    fc.property(written, fc.constantFrom('', ' ', '\n\t', '\u00a0'), (some, blank) => {
+      const compared = comparable(some);
+      expect(comparable(`${blank}${some}${blank}`)).toBe(compared);
+      expect(comparable(some.normalize('NFD'))).toBe(compared);
+      expect(comparable(some.normalize('NFC'))).toBe(compared);
+      expect(comparable(some.toLowerCase())).toBe(compared);
+      expect(comparable(compared)).toBe(compared);
+    }),
+    // A caron, which is one with a j, and with a J is not.
+    { numRuns: 2_000, examples: [['J\u030c', '']] },
+  );
+});
+
+test('Every minted key has the form of a key, and nothing that differs in form is one', () => {
+  const secrets = testSecrets();
+  fc.assert(
+    fc.property(hexadecimal(56), (random) => {
+      const key = `introzy_${random}${checksumOf(random)}`;
+      expect(isKey(key)).toBe(true);
+      expect(hintOf(key)).toBe(random.slice(0, 8));
+      for (const other of [key.toUpperCase(), `${key}0`, key.slice(0, -1), ` ${key}`, `${key}\n`, key.slice(8)]) {
+        expect(isKey(other), other).toBe(false);
+      }
+      const { key: minted, digest, hint } = mintKey(secrets);
+      expect([isKey(minted), digest.length, hintOf(minted)]).toEqual([true, 32, hint]);
+    }),
+  );
+  fc.assert(fc.property(fc.string(), (noise) => !isKey(noise)));
+});
+
+const readCursor = (cursor: string) => PageRequest.shape.cursor.safeParse(cursor);
+
+test('A cursor is the id that it was made of, and whatever else is no cursor', () => {
+  fc.assert(
+    fc.property(fc.uuid({ version: 7 }), (id) => {
+      const cursor = encodeCursor(id);
+      expect(cursor).toMatch(/^[\w-]{22}$/);
+      expect(readCursor(cursor).data).toBe(id);
+      expect(Id.parse(id.toUpperCase())).toBe(id);
+      for (const other of [`${cursor}=`, ` ${cursor}`, cursor.slice(1), `${cursor}A`, id]) {
+        expect(readCursor(other).success, other).toBe(false);
+      }
+    }),
+  );
+  fc.assert(
+    fc.property(fc.oneof(fc.string(), text, fc.base64String(), hexadecimal(22), fc.uuid()), (noise) => {
+      const { success, data } = readCursor(noise);
+      // By chance it may be the cursor of some row; then it is that row's only one.
+      if (success) expect(encodeCursor(data ?? '')).toBe(noise);
+    }),
+  );
+});

@@ -1,0 +1,248 @@
+import { expect, test } from 'vitest';
+import { tenantTables } from '../helpers/probe.ts';
+import { runAsRoot } from '../helpers/tables.ts';
+import { type TestApp, testApp } from '../helpers/testApp.ts';
+
+const ask = ({ db }: TestApp, statement: string) => runAsRoot(db.root, statement);
+const PUBLIC = `'public'::regnamespace`;
+
+const LOOKUPS = [
+  'introzy_api_key_exists(uuid)',
+  'introzy_contact_exists(uuid)',
+  'introzy_identify(bytea[])',
+  'introzy_matching_contacts(text[],text,timestamp with time zone,boolean,uuid,integer)',
+  'introzy_organizations_to_notify(integer)',
+  'introzy_session_person(uuid)',
+];
+
+/** Tables about people, who may be in several organizations: better-auth's, which no policy of a tenant shows whole. */
+const PEOPLE = ['accounts', 'sessions', 'users', 'verifications'];
+/** Who else than a tenant comes to a table's rows. */
+const BESIDES: Record<string, string[]> = {
+  api_key_places: [],
+  audit_log: ['auth writes'],
+  invitations: ['auth', 'lookup'],
+  members: ['auth', 'lookup'],
+};
+
+test('A table is an organization’s, or is known not to be', async () => {
+  await using app = await testApp();
+  const rows = await ask(
+    app,
+    `select relname from pg_class where relnamespace = ${PUBLIC} and relkind in ('r', 'p', 'f', 'm')`,
+  );
+  const others = ['introzy_migration_lock', 'kysely_migration', 'kysely_migration_lock', 'organizations', ...PEOPLE];
+  const known = [...(await tenantTables(app)), ...others].sort();
+  expect(rows.map(({ relname }) => relname).sort()).toEqual(known);
+});
+
+test('Every table of organizations has row-level security, forced, with one policy for tenants', async () => {
+  await using app = await testApp();
+  for (const table of await tenantTables(app)) {
+    const [state] = await ask(
+      app,
+      `select relrowsecurity, relforcerowsecurity from pg_class where oid = '${table}'::regclass`,
+    );
+    expect(state, table).toEqual({ relrowsecurity: true, relforcerowsecurity: true });
+    const policies = await ask(
+      app,
+      `select policyname, permissive, roles::text, cmd, qual, with_check from pg_policies
+        where schemaname = 'public' and tablename = '${table}' order by policyname`,
+    );
+    const own = '(organization_id = introzy_organization_id())';
+    const permissive = 'PERMISSIVE';
+    const isAuth = `(CURRENT_USER = 'introzy_auth'::name)`;
+    const auth = { policyname: 'auth', permissive, roles: '{introzy_auth}' };
+    const all: Record<string, object> = {
+      auth: { ...auth, cmd: 'ALL', qual: isAuth, with_check: isAuth },
+      'auth writes': { ...auth, cmd: 'INSERT', qual: null, with_check: isAuth },
+      lookup: {
+        policyname: 'lookup',
+        permissive,
+        roles: '{introzy_lookup}',
+        cmd: 'SELECT',
+        qual: 'true',
+        with_check: null,
+      },
+    };
+    expect(policies, table).toEqual([
+      ...(BESIDES[table] ?? ['lookup']).map((name) => all[name]),
+      { policyname: 'tenant', permissive, roles: '{public}', cmd: 'ALL', qual: own, with_check: own },
+    ]);
+  }
+  for (const table of ['organizations', ...PEOPLE]) {
+    const [state] = await ask(app, `select relrowsecurity from pg_class where oid = '${table}'::regclass`);
+    expect(state, table).toEqual({ relrowsecurity: true });
+  }
+  const people = await ask(
+    app,
+    `select tablename || ' ' || policyname || ' ' || roles::text || ' ' || cmd as policy from pg_policies
+      where tablename in ('organizations', ${PEOPLE.map((table) => `'${table}'`)}) order by 1`,
+  );
+  expect(people.map(({ policy }) => policy)).toEqual([
+    'accounts auth {introzy_auth} ALL',
+    'organizations auth {introzy_auth} ALL',
+    'organizations lookup {introzy_lookup} SELECT',
+    'organizations tenant {introzy_app} SELECT',
+    'sessions auth {introzy_auth} ALL',
+    'sessions lookup {introzy_lookup} SELECT',
+    'sessions tenant {introzy_app} ALL',
+    'users auth {introzy_auth} ALL',
+    'users lookup {introzy_lookup} SELECT',
+    'users tenant {introzy_app} SELECT',
+    'verifications auth {introzy_auth} ALL',
+  ]);
+});
+
+test('Every key of such a table begins with the organization, but for the digest, and for who a person is', async () => {
+  await using app = await testApp();
+  for (const table of await tenantTables(app)) {
+    const keys = await ask(
+      app,
+      `select i.indexrelid::regclass::text as name, a.attname, a.attnotnull from pg_index i
+        left join pg_attribute a on a.attrelid = i.indrelid and a.attnum = i.indkey[0]
+        where i.indrelid = '${table}'::regclass and i.indisunique
+        union all
+        select conname, a.attname, a.attnotnull from pg_constraint c
+        join pg_attribute a on a.attrelid = c.conrelid and a.attnum = c.conkey[1]
+        where c.conrelid = '${table}'::regclass and c.contype in ('f', 'x')`,
+    );
+    const excepted = ['api_key_secrets_digest', 'members_user_id_fkey', 'invitations_inviter_id_fkey'];
+    const others = keys.filter(({ name }) => !excepted.includes(String(name)));
+    expect(others.length, table).toBeGreaterThanOrEqual(2);
+    for (const { name, ...column } of others) {
+      expect(column, String(name)).toEqual({ attname: 'organization_id', attnotnull: true });
+    }
+    const references = await ask(
+      app,
+      `select confrelid::regclass::text as target, f.attname from pg_constraint c
+        join pg_attribute f on f.attrelid = c.confrelid and f.attnum = c.confkey[1]
+        where c.conrelid = '${table}'::regclass and c.contype = 'f' and c.confrelid <> 'users'::regclass`,
+    );
+    for (const { target, attname } of references) {
+      expect(attname, `${table} to ${target}`).toBe(target === 'organizations' ? 'id' : 'organization_id');
+    }
+  }
+});
+
+test('The role of tenants owns nothing and bypasses nothing, and nobody logs in as it', async () => {
+  await using app = await testApp();
+  const roles = await ask(
+    app,
+    `select rolname, rolsuper, rolbypassrls, rolcanlogin, rolcreaterole, rolcreatedb, rolreplication from pg_roles
+      where rolname in ('introzy_app', 'introzy_auth', 'introzy_lookup') order by 1`,
+  );
+  const nothing = { rolsuper: false, rolbypassrls: false, rolcanlogin: false };
+  const nor = { ...nothing, rolcreaterole: false, rolcreatedb: false, rolreplication: false };
+  expect(roles).toEqual([
+    { rolname: 'introzy_app', ...nor },
+    { rolname: 'introzy_auth', ...nor },
+    { rolname: 'introzy_lookup', ...nor },
+  ]);
+  // What a role owns, pg_shdepend has: the lookups, and nothing of the others'.
+  const owned = await ask(
+    app,
+    `select refobjid::regrole::text as role, classid::regclass::text as kind, objid from pg_shdepend
+      where deptype = 'o' and dbid = (select oid from pg_database where datname = current_database())
+        and refobjid in ('introzy_app'::regrole, 'introzy_auth'::regrole, 'introzy_lookup'::regrole)`,
+  );
+  expect(owned.map(({ role, kind }) => [role, kind])).toEqual(LOOKUPS.map(() => ['introzy_lookup', 'pg_proc']));
+  // A member would be held by the policies of the role too, and those of introzy_lookup hold nothing back.
+  const memberships = await ask(
+    app,
+    `select rolname from pg_roles where not rolsuper and rolname <> 'introzy_lookup'
+      and pg_has_role(rolname, 'introzy_lookup', 'usage')
+      union all select roleid::regrole::text from pg_auth_members
+        where member in ('introzy_app'::regrole, 'introzy_auth'::regrole)`,
+  );
+  expect(memberships).toEqual([]);
+});
+
+test('The functions that run as another than their caller are the lookups, closed to the public', async () => {
+  await using app = await testApp();
+  const functions = await ask(
+    app,
+    `select oid::regprocedure::text as name, proowner::regrole::text as owner, provolatile,
+        coalesce(array_to_string(proconfig, ';'), '') as settings, prosqlbody is not null as is_fixed,
+        (select string_agg(distinct coalesce(nullif(grantee, 0)::regrole::text, 'public'), ',')
+          from aclexplode(coalesce(proacl, acldefault('f', proowner))) where grantee <> proowner) as callers
+      from pg_proc where prosecdef order by 1`,
+  );
+  expect(functions.map(({ name }) => name)).toEqual(LOOKUPS);
+  for (const { name, owner, provolatile, settings, is_fixed, callers } of functions) {
+    expect([owner, provolatile, callers], String(name)).toEqual(['introzy_lookup', 's', 'introzy_app']);
+    // What its names mean is settled: when it was made, or by its own search path.
+    expect(is_fixed || settings === 'search_path=public, pg_temp', String(name)).toBe(true);
+  }
+});
+
+test('The grants are those of the migration, to the column', async () => {
+  await using app = await testApp();
+  const tables = await ask(
+    app,
+    `select grantee::regrole::text as role, relname, string_agg(privilege_type, ',' order by privilege_type) as may
+      from pg_class, aclexplode(relacl) where relnamespace = ${PUBLIC} and grantee <> relowner
+      group by 1, 2 order by 1, 2`,
+  );
+  expect(tables.map(({ role, relname, may }) => `${role} ${relname} ${may}`)).toEqual([
+    'introzy_app api_key_places INSERT,SELECT,UPDATE',
+    'introzy_app api_key_secrets INSERT,SELECT,UPDATE',
+    'introzy_app api_keys INSERT,SELECT,UPDATE',
+    // What is written stays.
+    'introzy_app audit_log INSERT,SELECT',
+    'introzy_app contacts INSERT,SELECT,UPDATE',
+    'introzy_app introzy_uuid_counter USAGE',
+    'introzy_app invitations INSERT,SELECT',
+    'introzy_app members DELETE,INSERT,SELECT',
+    'introzy_app organizations SELECT',
+    'introzy_app sessions DELETE',
+    // No contact, no key and no secret.
+    'introzy_auth accounts DELETE,INSERT,SELECT,UPDATE',
+    'introzy_auth audit_log INSERT',
+    'introzy_auth introzy_uuid_counter USAGE',
+    'introzy_auth invitations SELECT,UPDATE',
+    'introzy_auth members INSERT,SELECT',
+    'introzy_auth organizations INSERT,SELECT',
+    'introzy_auth sessions DELETE,INSERT,SELECT,UPDATE',
+    'introzy_auth users DELETE,INSERT,SELECT,UPDATE',
+    'introzy_auth verifications DELETE,INSERT,SELECT,UPDATE',
+  ]);
+  const columns = await ask(
+    app,
+    `select grantee::regrole::text as role, relname, privilege_type as may, string_agg(attname, ',' order by attname) as names
+      from pg_attribute join pg_class on attrelid = pg_class.oid, aclexplode(attacl)
+      where relnamespace = ${PUBLIC} group by 1, 2, 3 order by 1, 2, 3`,
+  );
+  expect(columns.map(({ role, relname, may, names }) => `${role} ${relname} ${may} ${names}`)).toEqual([
+    'introzy_app invitations UPDATE status',
+    'introzy_app members UPDATE role',
+    'introzy_app sessions SELECT active_organization_id,user_id',
+    'introzy_app users SELECT email,id,name',
+    'introzy_lookup api_key_secrets SELECT api_key_id,digest,organization_id',
+    'introzy_lookup api_keys SELECT expires_at,expiry_notice_for,id,organization_id,revoked_at,scopes',
+    'introzy_lookup contacts SELECT deleted_at,id,organization_id,search,tags,updated_at',
+    'introzy_lookup members SELECT organization_id,role,user_id',
+    'introzy_lookup organizations SELECT id,name',
+    'introzy_lookup sessions SELECT active_organization_id,expires_at,id,user_id',
+    'introzy_lookup users SELECT email,id,name',
+  ]);
+  const [schema] = await ask(
+    app,
+    `select has_schema_privilege('introzy_app', 'public', 'create') as app,
+      has_schema_privilege('introzy_auth', 'public', 'create') as auth,
+      has_schema_privilege('introzy_lookup', 'public', 'create') as lookup`,
+  );
+  expect(schema).toEqual({ app: false, auth: false, lookup: false });
+});
+
+test('Views and rules, if any, are held by the policies of who asks', async () => {
+  await using app = await testApp();
+  const views = await ask(
+    app,
+    `select relname, reloptions::text from pg_class where relnamespace = ${PUBLIC} and relkind = 'v'
+      and not coalesce('security_invoker=true' = any (reloptions), false)`,
+  );
+  expect(views).toEqual([]);
+  const materialized = await ask(app, `select relname from pg_class where relnamespace = ${PUBLIC} and relkind = 'm'`);
+  expect(materialized).toEqual([]);
+});

@@ -1,0 +1,55 @@
+import { expect, test } from 'vitest';
+import { COMMAND_LIMITS, REQUEST_LIMITS } from '../../server/start/store.ts';
+import { startInstance } from '../helpers/instance.ts';
+import { startProxy } from '../helpers/proxy.ts';
+import { type TestApp, testApp } from '../helpers/testApp.ts';
+
+const NOBODY = '01890000-0000-7000-8000-000000000000';
+/** Milliseconds after which the first statement is answered: with a deadline for each, two would take over 2,800. */
+const SLOW = 1_250;
+
+test('The database may take less than the 2 seconds in which a request is answered', () => {
+  const { lock, statement, deadline } = REQUEST_LIMITS;
+  expect(deadline).toBeLessThan(2_000);
+  expect(statement).toBeLessThan(2_000);
+  // In this order each says more exactly than the next what was waited for.
+  expect([lock, statement, deadline].sort((a, b) => a - b)).toEqual([lock, statement, deadline]);
+  for (const name of ['lock', 'statement', 'deadline'] as const) {
+    expect(COMMAND_LIMITS[name], name).toBeGreaterThan(REQUEST_LIMITS[name]);
+  }
+});
+
+/** How long a call takes whose first statement is answered late, and whose second is not. */
+async function durationOf(app: TestApp, [method, path, body]: [string, string, unknown?], isKnown: boolean) {
+  await using proxy = await startProxy(app.url as string);
+  await using instance = await startInstance({ url: proxy.url, keySecrets: app.keySecrets });
+  // Connects, and prepares what is asked below.
+  const healthy = await instance.call(app.one.key, method, path, body);
+  expect(healthy.status).toBeLessThan(500);
+  await instance.deps.lastUse.flush();
+  if (!isKnown) instance.deps.keys.clear();
+
+  proxy.slowThenMute(SLOW);
+  const begun = performance.now();
+  const answer = await instance.call(app.one.key, method, path, body);
+  const duration = performance.now() - begun;
+  proxy.heal();
+  expect([answer.status, answer.headers.get('retry-after')], path).toEqual([503, '1']);
+  expect(duration).toBeGreaterThan(SLOW);
+  return duration;
+}
+
+test('A call has one deadline, however many times it asks the database', async () => {
+  await using app = await testApp();
+  for (const { request, isKnown } of [
+    // Whose key it is, and then the contacts.
+    { request: ['GET', '/api/contacts'], isKnown: false },
+    // The contact, and then why there is none.
+    { request: ['GET', `/api/contacts/${NOBODY}`], isKnown: true },
+    { request: ['DELETE', `/api/contacts/${NOBODY}`], isKnown: true },
+  ] satisfies { request: [string, string]; isKnown: boolean }[]) {
+    const durations = await Promise.all(Array.from({ length: 3 }, () => durationOf(app, request, isKnown)));
+    // What the service takes shows in the fastest: the others may have waited for the machine too.
+    expect(Math.min(...durations), request.join(' ')).toBeLessThan(1.5 * REQUEST_LIMITS.deadline);
+  }
+});

@@ -1,0 +1,113 @@
+import { execFile } from 'node:child_process';
+import { readdirSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import { promisify } from 'node:util';
+import { expect, inject, test } from 'vitest';
+import { createDatabase, runAs, type TestDatabase } from '../helpers/database.ts';
+import { startInstance } from '../helpers/instance.ts';
+import { type TestApp, testApp } from '../helpers/testApp.ts';
+
+const run = promisify(execFile);
+const provided = inject('database') as TestDatabase & { kind: 'postgres' };
+
+/** With all that goes into the columns that PostgreSQL makes. */
+const contact = (email: string) => ({
+  name: 'Jean-Lu (AI) Ångström',
+  email,
+  company: 'Δέλτα/Søn',
+  tags: ['a,b', '"quoted"'],
+  customFields: { score: 1.5, list: [1, null] },
+});
+
+/** A contact that was deleted, and one that was not. */
+async function writeContacts({ api, one }: TestApp) {
+  const ids: string[] = [];
+  for (const email of ['gone@example.com', 'kept@example.com']) {
+    const { status, body } = await api(one.key, 'POST', '/api/contacts', contact(email));
+    expect(status).toBe(201);
+    ids.push(body.data.id);
+  }
+  const [gone] = ids;
+  expect((await api(one.key, 'DELETE', `/api/contacts/${gone}`)).status).toBe(200);
+  return ids;
+}
+
+test('A row is made anew, its generated columns with it, by who finds no schema of ours, as a restore is', async () => {
+  await using app = await testApp();
+  const url = app.adminUrl as string;
+  for (const id of await writeContacts(app)) {
+    const generated = `select document, search from public.contacts where id = '${id}'`;
+    const [names, before] = await runAs(url, [
+      `select string_agg(quote_ident(column_name), ', ') as columns from information_schema.columns
+        where table_name = 'contacts' and is_generated = 'NEVER'`,
+      generated,
+    ]);
+    const columns = names?.rows[0].columns;
+    const steps = await runAs(url, [
+      'begin',
+      "set local search_path = ''",
+      `create temporary table kept as select * from public.contacts where id = '${id}'`,
+      `delete from public.contacts where id = '${id}'`,
+      `insert into public.contacts (${columns}) select ${columns} from pg_temp.kept`,
+      `update public.contacts set title = null where id = '${id}'`,
+      'commit',
+    ]);
+    expect(steps.slice(3, 6).map(({ rowCount }) => rowCount)).toEqual([1, 1, 1]);
+    const [after] = await runAs(url, [generated]);
+    expect(after?.rows).toEqual(before?.rows);
+    expect(JSON.parse(after?.rows[0].document)).toMatchObject({ id, name: contact('').name });
+  }
+});
+
+/** Where a `pg_dump` and a `psql` are that the server's version suits: no older than the server. */
+async function findPrograms(): Promise<string | undefined> {
+  const [answer] = await runAs(provided.adminUrl, ['show server_version_num']);
+  const server = Math.floor(Number(answer?.rows[0].server_version_num) / 10_000);
+  const debian = '/usr/lib/postgresql';
+  const versions = await Promise.resolve()
+    .then(() => readdirSync(debian))
+    .catch(() => []);
+  const places = [...(process.env.PATH ?? '').split(delimiter), ...versions.map((name) => join(debian, name, 'bin'))];
+  for (const place of places) {
+    const both = await Promise.all(
+      ['pg_dump', 'psql'].map((name) => run(join(place, name), ['--version']).catch(() => ({ stdout: '' }))),
+    );
+    if (both.every(({ stdout }) => Number(/ (\d+)/.exec(stdout)?.[1] ?? 0) >= server)) return place;
+  }
+  return undefined;
+}
+
+const programs = await findPrograms();
+if (programs) {
+  test('What pg_dump writes, psql restores, and the service serves it', async () => {
+    await using app = await testApp({ isAlone: true });
+    const ids = await writeContacts(app);
+    const { url, adminUrl, drop } = await createDatabase(provided);
+    try {
+      const { stdout: dump } = await run(join(programs, 'pg_dump'), ['--dbname', app.adminUrl as string]);
+      const restoring = run(join(programs, 'psql'), ['--no-psqlrc', '-v', 'ON_ERROR_STOP=1', '--dbname', adminUrl]);
+      restoring.child.stdin?.end(dump);
+      await restoring;
+
+      await using restored = await startInstance({ url, keySecrets: app.keySecrets });
+      for (const path of [
+        '/api/contacts?includeDeleted=true',
+        '/api/contacts?search=lu%20ai%20kept',
+        `/api/contacts/${ids[1]}`,
+        '/api/keys',
+      ]) {
+        const [now, before] = [await restored.call(app.one.key, 'GET', path), await app.api(app.one.key, 'GET', path)];
+        expect([now.status, now.body.data?.id ?? now.body.data?.length], path).toEqual([
+          200,
+          before.body.data.id ?? before.body.data.length,
+        ]);
+      }
+      expect((await restored.call(app.one.key, 'GET', `/api/contacts/${ids[0]}`)).status).toBe(404);
+      const made = await restored.call(app.one.key, 'POST', '/api/contacts', contact('new@example.com'));
+      expect(made.status).toBe(201);
+      expect((await restored.call(app.other.key, 'GET', '/api/contacts')).body.data).toEqual([]);
+    } finally {
+      await drop();
+    }
+  });
+}

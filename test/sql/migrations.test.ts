@@ -1,0 +1,106 @@
+import { pino } from 'pino';
+import { expect, inject, test } from 'vitest';
+import { migrate } from '../../db/migrate.ts';
+import { type Database, openDatabase } from '../../db/open.ts';
+import { mintKey } from '../../server/auth/keySecret.ts';
+import { createApp } from '../../server/doors/app.ts';
+import { createDeps } from '../../server/start/deps.ts';
+import { createDatabase, PATIENT_LIMITS } from '../helpers/database.ts';
+import { runAsRoot } from '../helpers/tables.ts';
+import { testSecrets } from '../helpers/testApp.ts';
+
+/** A database at the schema of before there were accounts. */
+async function openOld(): Promise<{ db: Database; close(): Promise<void> }> {
+  const { deadline, ...timeouts } = PATIENT_LIMITS;
+  const provided = inject('database');
+  if (provided.kind === 'embedded') {
+    const db = await openDatabase({ kind: 'embedded', directory: undefined, timeouts });
+    await migrate(db.root, '0001_initial');
+    return { db, close: () => db.close() };
+  }
+  const { url, drop } = await createDatabase(provided);
+  const db = await openDatabase({ kind: 'postgres', timeouts, options: { url, poolSize: 4, deadline, prepare: true } });
+  await migrate(db.root, '0001_initial');
+  const close = async () => {
+    await db.close();
+    await drop();
+  };
+  return { db, close };
+}
+
+test('Organizations from before there were accounts get their owners, who set a password by its reset; keys go on working', async () => {
+  const { db, close } = await openOld();
+  try {
+    const keySecrets = testSecrets();
+    const run = (statement: string) => runAsRoot(db.root, statement);
+    const ids = ['01890000-0000-7000-8000-000000000001', '01890000-0000-7000-8000-000000000002'];
+    const owners = [' Ada@Example.com ', 'ada@example.com'];
+    const keys = ids.map((organizationId, index) => {
+      const { key, digest, hint, secretId } = mintKey(keySecrets);
+      return { key, organizationId, id: ids[index] as string, owner: owners[index] as string, digest, hint, secretId };
+    });
+    for (const { organizationId, id, owner, digest, hint, secretId } of keys) {
+      await run(`insert into organizations (id, name, owner_email) values ('${organizationId}', '${id}', '${owner}')`);
+      const enter = `select introzy_enter('${organizationId}', 1000, 1000)`;
+      await db.root.transaction().execute(async (trx) => {
+        await runAsRoot(trx, enter);
+        const byPerson = `'person', '${owner}', '${owner}'`;
+        const byKey = `'key', '${id}', 'a key'`;
+        for (const [keyId, issuer] of [
+          [id, byPerson],
+          [id.replace('8000', '9000'), byKey],
+        ]) {
+          await runAsRoot(
+            trx,
+            `insert into api_keys (organization_id, id, name, hint, scopes, created_by_type, created_by_id, created_by_name, expires_at)
+              values ('${organizationId}', '${keyId}', 'a key', '${hint}', '{contacts:read}', ${issuer}, now() + interval '30 days')`,
+          );
+        }
+        await runAsRoot(
+          trx,
+          `insert into api_key_secrets (organization_id, api_key_id, digest, secret_id, expires_at)
+            values ('${organizationId}', '${id}', '\\x${digest.toString('hex')}', '${secretId}', now() + interval '30 days')`,
+        );
+      });
+    }
+
+    expect(await migrate(db.root)).toEqual(['0002_accounts', '0003_audit_log']);
+    const users = await run('select id, name, email from users');
+    expect(users).toMatchObject([{ name: 'ada@example.com', email: 'ada@example.com' }]);
+    expect(await run('select id from accounts')).toEqual([]);
+    const log = pino({ level: 'silent' });
+    const mails: string[] = [];
+    const mail = { send: async ({ to }: { to: string }) => void mails.push(to) };
+    const app = createApp(createDeps({ db, log, keySecrets, rateLimit: 100, mail }));
+    for (const { key, organizationId, owner } of keys) {
+      const answer = await app.request('/api/contacts', { headers: { authorization: `Bearer ${key}` } });
+      expect(answer.status).toBe(200);
+      await db.root.transaction().execute(async (trx) => {
+        await runAsRoot(trx, `select introzy_enter('${organizationId}', 1000, 1000)`);
+        expect(await runAsRoot(trx, 'select role, user_id from members')).toEqual([
+          { role: 'owner', user_id: users[0]?.id },
+        ]);
+        const issuers = await runAsRoot(
+          trx,
+          'select created_by_type as type, created_by_id as id, created_by_name as name from api_keys order by id',
+        );
+        expect(issuers).toEqual(
+          expect.arrayContaining([
+            { type: 'person', id: users[0]?.id, name: owner },
+            { type: 'key', id: organizationId, name: 'a key' },
+          ]),
+        );
+        // What happened before is not in the log.
+        expect(await runAsRoot(trx, `select action from audit_log where action <> 'apiKey.usedFrom'`)).toEqual([]);
+      });
+    }
+    const asked = await app.request('http://127.0.0.1:3000/api/auth/request-password-reset', {
+      method: 'POST',
+      headers: { origin: 'http://127.0.0.1:3000', 'content-type': 'application/json' },
+      body: JSON.stringify({ email: 'ADA@example.com' }),
+    });
+    expect([asked.status, mails]).toEqual([200, ['ada@example.com']]);
+  } finally {
+    await close();
+  }
+});

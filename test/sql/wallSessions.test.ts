@@ -1,0 +1,124 @@
+import { type Kysely, sql } from 'kysely';
+import { expect, test } from 'vitest';
+import { asKey, asNobody, asOperator } from '../../db/admission.ts';
+import { getContact, insertContact } from '../../db/contacts.ts';
+import { type Database, openDatabase } from '../../db/open.ts';
+import type { Schema } from '../../db/schema.ts';
+import { digestsOf } from '../../server/auth/keySecret.ts';
+import { createApp } from '../../server/doors/app.ts';
+import { callApi } from '../helpers/instance.ts';
+import { type TestApp, testApp } from '../helpers/testApp.ts';
+
+/** The database of `app` with one connection, so that whoever comes next gets the session of who came before. */
+async function openSession(app: TestApp): Promise<{ db: Database; close(): Promise<void> }> {
+  if (app.url === undefined) return { db: app.db, close: async () => {} };
+  const options = { url: app.url, poolSize: 1, deadline: 5_000, prepare: true };
+  const db = await openDatabase({ kind: 'postgres', timeouts: { statement: 400, lock: 300 }, options });
+  return { db, close: () => db.close() };
+}
+
+/** What a transaction of a tenant sets. */
+async function readSession(db: Kysely<Schema>) {
+  const { rows } = await sql<Record<string, string | boolean | number>>`
+    select coalesce(current_setting('introzy.organization_id', true), '') as organization, current_user = session_user as is_own,
+      current_setting('role') as role, current_setting('statement_timeout') as statement, current_setting('lock_timeout') as lock,
+      pg_backend_pid() as pid`.execute(db);
+  return rows[0];
+}
+
+const readTime = async (db: Kysely<Schema>) =>
+  (await sql<{ at: string }>`select now()::text as at`.execute(db)).rows[0]?.at;
+
+/** Transactions of tenants, and how each ends. */
+const transactions: Record<string, (db: Database, app: TestApp) => Promise<unknown>> = {
+  'a lone statement': (db, { one }) => getContact(asOperator(db, one.id), { organizationId: one.id, id: one.id }),
+  'a transaction': (db, { one }) =>
+    asOperator(db, one.id)
+      .transaction()
+      .execute((trx) => insertContact(trx, { organizationId: one.id, input: { name: 'kept' } })),
+  'a lone statement that fails': (db, { one }) => sql`select 1 / 0`.execute(asOperator(db, one.id)),
+  'a statement that does not parse': (db, { one }) => sql`selekt`.execute(asOperator(db, one.id)),
+  'a transaction that fails in the middle': (db, { one }) =>
+    asOperator(db, one.id)
+      .transaction()
+      .execute(async (trx) => {
+        await insertContact(trx, { organizationId: one.id, input: { name: 'undone' } });
+        await sql`select 1 / 0`.execute(trx);
+      }),
+  'a transaction whose work throws': (db, { one }) =>
+    asOperator(db, one.id)
+      .transaction()
+      .execute(async () => {
+        throw new Error('of the work');
+      }),
+  'a row that a policy refuses': (db, { one, other }) =>
+    insertContact(asOperator(db, one.id), { organizationId: other.id, input: { name: 'refused' } }),
+  'a key that is refused': (db, { one }) => sql`select 1`.execute(asStranger(db, one.id)),
+  'a transaction whose key is refused': (db, { one }) =>
+    asStranger(db, one.id)
+      .transaction()
+      .execute(async (trx) => sql`select 1`.execute(trx)),
+  'a key that is admitted': (db, { one, keySecrets }) => {
+    const entry = { organizationId: one.id, digests: digestsOf(one.key, keySecrets), onAdmitted: () => {} };
+    return sql`select 1`.execute(asKey(db, entry));
+  },
+  'what is no organization’s id': (db) => sql`select 1`.execute(asOperator(db, 'everybody')),
+  'nobody’s': (db) => sql`select 1`.execute(asNobody(db)),
+  'nobody’s that fails': (db) => sql`select 1 / 0`.execute(asNobody(db)),
+};
+
+const asStranger = (db: Database, organizationId: string) =>
+  asKey(db, { organizationId, digests: [Buffer.alloc(32, 1), Buffer.alloc(32, 2)], onAdmitted: () => {} });
+
+test('A transaction leaves nothing behind in the session, however it ends', async () => {
+  await using app = await testApp();
+  const { db, close } = await openSession(app);
+  try {
+    const before = await readSession(db.root);
+    expect(before).toMatchObject({ organization: '', is_own: true, role: 'none' });
+    const failed: string[] = [];
+    for (const [name, run] of Object.entries(transactions)) {
+      await run(db, app).catch(() => failed.push(name));
+      expect(await readSession(db.root), name).toEqual(before);
+      // In a transaction that is still open, time stands still.
+      const at = await readTime(db.root);
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      expect(await readTime(db.root), `${name} left a transaction open`).not.toBe(at);
+    }
+    expect(failed).toEqual(
+      Object.keys(transactions).filter((name) => /fail|throws|refused$|refuses|not parse|id$/.test(name)),
+    );
+    const inside = await readSession(asOperator(db, app.one.id));
+    expect(inside).toMatchObject({ organization: app.one.id, is_own: false, role: 'introzy_app', pid: before?.pid });
+    const { statement, lock } = db.timeouts;
+    expect([inside?.statement, inside?.lock]).not.toEqual([before?.statement, before?.lock]);
+    expect([inside?.statement, inside?.lock]).toEqual([statement, lock].map(toSetting));
+  } finally {
+    await close();
+  }
+});
+
+/** As PostgreSQL shows a duration. */
+const toSetting = (milliseconds: number) =>
+  milliseconds % 1_000 === 0 ? `${milliseconds / 1_000}s` : `${milliseconds}ms`;
+
+test('Requests of organizations in turn on one session see each its own', async () => {
+  await using app = await testApp();
+  const { db, close } = await openSession(app);
+  try {
+    const service = createApp({ ...app.deps, db });
+    const organizations = [app.one, app.other];
+    for (const { key, name } of organizations) await callApi(service, key, ['POST', '/api/contacts', { name }]);
+    const before = await readSession(db.root);
+    for (let turn = 0; turn < 6; turn++) {
+      const organization = organizations[turn % 2] ?? app.one;
+      const list = await callApi(service, organization.key, ['GET', '/api/contacts']);
+      expect(list.body.data.map(({ name }: { name: string }) => name)).toEqual([organization.name]);
+      expect((await callApi(service, `introzy_${'0'.repeat(64)}`, ['GET', '/api/contacts'])).status).toBe(401);
+      expect((await callApi(service, organization.key, ['GET', `/api/contacts/${app.one.id}`])).status).toBe(404);
+      expect(await readSession(db.root)).toEqual(before);
+    }
+  } finally {
+    await close();
+  }
+});

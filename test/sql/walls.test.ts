@@ -1,0 +1,126 @@
+import { expect, test } from 'vitest';
+import { asOperator } from '../../db/admission.ts';
+import { insertInvitation } from '../../db/invitations.ts';
+import { recordKeyUses } from '../../db/keyUse.ts';
+import { insertLike, probe, tenantTables } from '../helpers/probe.ts';
+import { readTables, runAsRoot } from '../helpers/tables.ts';
+import { type TestApp, testApp } from '../helpers/testApp.ts';
+
+/** What a transaction begins with, and names no organization. */
+const NOBODYS = [[], [`select set_config('introzy.organization_id', '', true)`]];
+const AS_APP = 'set local role introzy_app';
+
+/** Gives each organization a row in every table. */
+async function furnish(app: TestApp) {
+  for (const { id: organizationId, key, keyId, ownerId } of [app.one, app.other]) {
+    await app.trpc(key).contacts.create.mutate({ name: 'A contact' });
+    const tenant = asOperator(app.db, organizationId);
+    const place = { address: '203.0.113.0/24', userAgent: 'curl' };
+    await recordKeyUses(tenant, { organizationId, uses: [{ keyId, millisecondsAgo: 0, place }] });
+    const email = `${crypto.randomUUID()}@example.com`;
+    await insertInvitation(tenant, { organizationId, email, role: 'member', inviterId: ownerId, by: 'owner' });
+  }
+}
+
+/** The tables in which a tenant may change the organization's column, if only to what it is, and from which it may delete. */
+const UPDATABLE = ['api_key_places', 'api_key_secrets', 'api_keys', 'contacts'];
+const DELETABLE = ['members'];
+
+/** How to act as the roles that the policies hold: whoever connects, unless it is above them, and introzy_app. */
+async function heldRoles({ db }: TestApp): Promise<string[][]> {
+  const [row] = await runAsRoot(
+    db.root,
+    'select rolname, rolsuper or rolbypassrls as bypasses from pg_roles where rolname = current_user',
+  );
+  if (row?.rolname === 'introzy_owner') expect(row.bypasses, 'the owner of the tests bypasses policies').toBe(false);
+  return row?.bypasses ? [[AS_APP]] : [[], [AS_APP]];
+}
+
+test('Where no organization is set, no table shows a row or takes one, to its owner neither', async () => {
+  await using app = await testApp();
+  await furnish(app);
+  const tables = await tenantTables(app);
+  expect(tables).toEqual([
+    ...['api_key_places', 'api_key_secrets', 'api_keys', 'audit_log', 'contacts', 'invitations', 'members'],
+  ]);
+  for (const role of await heldRoles(app)) {
+    for (const table of tables) {
+      const insert = await insertLike(app, table, app.one.id);
+      for (const nobody of NOBODYS) {
+        const what = `${table} ${[...role, ...nobody].join('; ')}`;
+        const run = (statement: string) => probe(app.db.root, [statement, ...nobody, ...role]);
+        expect(await run(`select organization_id from ${table}`), what).toMatchObject({ rows: [] });
+        const isApp = role.length > 0;
+        const nothing = (isAllowed: boolean) => (isAllowed || !isApp ? { count: 0 } : { code: '42501' });
+        const updated = await run(`update ${table} set organization_id = organization_id`);
+        expect(updated, what).toMatchObject(nothing(UPDATABLE.includes(table)));
+        expect(await run(`delete from ${table}`), what).toMatchObject(nothing(DELETABLE.includes(table)));
+        expect(await run(insert), what).toEqual({ code: '42501' });
+      }
+    }
+  }
+});
+
+test('What is no organization’s id is an error, and not everybody’s', async () => {
+  await using app = await testApp();
+  await furnish(app);
+  for (const role of await heldRoles(app)) {
+    const garbage = `select set_config('introzy.organization_id', 'everybody', true)`;
+    const outcome = await probe(app.db.root, ['select id from contacts', garbage, ...role]);
+    // invalid_text_representation
+    expect(outcome).toEqual({ code: '22P02' });
+  }
+});
+
+test('A tenant that asks for everything gets, changes and deletes what is its own', async () => {
+  await using app = await testApp();
+  await furnish(app);
+  const { one, other } = app;
+  const tenant = asOperator(app.db, one.id);
+  for (const table of await tenantTables(app)) {
+    const run = (statement: string) => probe(tenant, [statement]);
+    const own = (await readTables(app))[table as 'contacts'].filter(
+      ({ organization_id }) => organization_id === one.id,
+    );
+    expect(own.length, table).toBeGreaterThan(0);
+    const seen = await run(`select organization_id from ${table}`);
+    expect(seen, table).toMatchObject({ rows: own.map(() => ({ organization_id: one.id })) });
+    const set = (id: string) => `update ${table} set organization_id = '${id}'`;
+    const refused = { code: '42501' };
+    const isUpdatable = UPDATABLE.includes(table);
+    expect(await run(set(one.id)), table).toMatchObject(isUpdatable ? { count: own.length } : refused);
+    expect(await run(set(other.id)), table).toEqual(refused);
+    const foreign = await run(`${set(one.id)} where organization_id = '${other.id}'`);
+    expect(foreign, table).toMatchObject(isUpdatable ? { count: 0 } : refused);
+    expect(await run(await insertLike(app, table, other.id)), table).toEqual(refused);
+    const deleted = await run(`delete from ${table}`);
+    expect(deleted, table).toMatchObject(DELETABLE.includes(table) ? { count: own.length } : refused);
+  }
+  expect(await probe(tenant, ['select id from organizations'])).toMatchObject({ rows: [{ id: one.id }] });
+  expect(await probe(tenant, ['select id from users'])).toMatchObject({ rows: [{ id: one.ownerId }] });
+  for (const table of ['accounts', 'verifications', 'users']) {
+    expect(await probe(tenant, [`select * from ${table}`]), table).toEqual({ code: '42501' });
+  }
+  for (const statement of ['update organizations set name = name', 'delete from organizations', 'truncate contacts']) {
+    expect(await probe(tenant, [statement]), statement).toEqual({ code: '42501' });
+  }
+});
+
+test('A tenant may not become another role, nor look where the lookup functions look', async () => {
+  await using app = await testApp();
+  const tenant = asOperator(app.db, app.one.id);
+  for (const statement of [
+    'alter table contacts disable row level security',
+    'alter table contacts no force row level security',
+    'drop policy tenant on contacts',
+    'create policy everybody on contacts using (true)',
+    'create table more ()',
+    'alter function introzy_organization_id() volatile',
+    'create or replace function introzy_organization_id() returns uuid language sql stable return null',
+    'alter role introzy_app bypassrls',
+    'grant introzy_lookup to introzy_app',
+    'select * from kysely_migration',
+  ]) {
+    expect(await probe(tenant, [statement]), statement).toEqual({ code: '42501' });
+  }
+});
