@@ -206,6 +206,7 @@ const OTHERS = [
     'inTransaction',
     'migrate',
     'ping',
+    'toPage',
     'prepared',
   ],
   ...['openDatabase', 'isUniqueViolation', 'translateError'],
