@@ -10,7 +10,7 @@ import type { Statement } from './connection.ts';
  * - the connection has methods that serialize a message each, and write it to the connection's `stream`;
  * - the connection emits `parseComplete` and `noData`;
  * - a client has its connection in `client.connection`.
- * No other file touches them, and test/wire.test.ts holds each against the version that package.json pins.
+ * No other file touches them, and test/sql/wire.test.ts holds each against the version that package.json pins.
  */
 
 /** What node-postgres calls on the query at the head of a connection; its types name `submit` alone. */
