@@ -1,20 +1,22 @@
 /**
- * Builds the package into `dist`: its code in one file with all that it depends on, and its declarations, which the compiler
- * writes out (see procedures.ts), so that they name nothing of the server's.
+ * Builds the package into `dist`: its code in one file with everything that the code depends on, and its declarations. The
+ * compiler writes those out in full (see procedures.ts), so that they name nothing of the server's.
+ *
+ * Without the development packages it fails; with `--if-possible`, as npm runs it after an installation, it only says that
+ * the package is not built: the service runs without the package.
  */
 import { execFile } from 'node:child_process';
-import { existsSync } from 'node:fs';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
+import { canBuild } from './developmentPackages.ts';
 
 const HERE = import.meta.dirname;
 const DIST = join(HERE, 'dist');
 const COMPILER = resolve(HERE, '../node_modules/.bin/tsc');
 
-// Without the development packages (`npm ci --omit=dev`) the service runs, and nothing is published.
-if (process.argv.includes('--if-possible') && !existsSync(COMPILER)) process.exit(0);
+if (!canBuild('The client’s package')) process.exit(process.argv.includes('--if-possible') ? 0 : 1);
 
 const { build } = await import('vite');
 await build({
@@ -25,7 +27,7 @@ await build({
     outDir: DIST,
     emptyOutDir: true,
     target: 'es2022',
-    // Who uses it minifies with the rest of theirs, and reads it in a debugger until then.
+    // Its users minify it with their own code, and read it in a debugger until then.
     minify: false,
     lib: { entry: 'index.ts', formats: ['es'], fileName: 'index' },
   },
@@ -40,7 +42,7 @@ try {
   await rm(written, { recursive: true, force: true });
 }
 
-/** The entry's declarations, and those that they name. Throws where those are none of this package's. */
+/** The declarations of the entry, and of the files that they name. Throws where a file is not this package's. */
 async function readDeclarations(directory: string): Promise<Map<string, string>> {
   const available = await readdir(directory);
   const read = new Map<string, string>();

@@ -3,25 +3,26 @@ import type { CallOptions, ProcedureCalls, RouterInputs, RouterOutputs } from '.
 import { wait } from './wait.ts';
 
 export type Contact = RouterOutputs['contacts']['get'];
-/** What may be written of a contact; only `name` is required. */
+/** The fields of a contact that a program may write. Only `name` is required. */
 export type ContactInput = RouterInputs['contacts']['upsertMany']['contacts'][number];
-/** What became of a row; `index` is its place among all. */
+/** The outcome of a row. `index` counts from 0: `upsertAll` counts all rows, `upsertMany` the rows of a request. */
 export type UpsertResult = RouterOutputs['contacts']['upsertMany']['results'][number];
-/** Which contacts; `limit` is how many come in one request, 200 at most. */
+/** A filter for contacts. `limit` is the number of contacts in one request, 200 at most. */
 export type ContactFilter = Omit<NonNullable<Exclude<RouterInputs['contacts']['list'], void>>, 'cursor'>;
 
 export interface UpsertOptions extends CallOptions {
-  /** Add to what is there, as an import does: nothing is emptied, tags and custom fields are added. */
+  /** Add to the contact, as an import does: no field is emptied; tags and custom fields are added. */
   merge?: boolean | undefined;
 }
 
-/** What there is for contacts beside their procedures. */
+/** Functions that read or write any number of contacts, over several requests. */
 export interface ContactStreams {
-  /** Every contact that a filter meets, newest first; pages are read as they are needed. */
+  /** Every contact that matches `filter`, newest first. A page is requested when the loop reaches the page. */
   all(filter?: ContactFilter, options?: CallOptions): AsyncGenerator<Contact, void, undefined>;
   /**
-   * Upserts any number of rows, 100 in a request, one request after the other, and gives the outcome of each row. Over the
-   * rate of the key it waits. Where a request fails, the outcomes that came before it stand.
+   * Upserts any number of rows: at most 100 rows in a request, one request after the other. Gives the outcome of each
+   * row. A request over the key's rate waits for `Retry-After`, and is sent three times at most. Throws an
+   * `IntrozyError` where a request fails; the outcomes given before stand.
    */
   upsertAll(
     rows: Iterable<ContactInput> | AsyncIterable<ContactInput>,
@@ -31,12 +32,13 @@ export interface ContactStreams {
 
 type Contacts = ProcedureCalls['contacts'];
 
+/** Contacts in a request, unless the filter has a `limit`. */
 const PAGE = 200;
-/** The rows of a request at most. */
+/** Rows in a request at most. */
 const CHUNK = 100;
-/** And the characters of their JSON: at 3 bytes each they are within the service's 1 MiB. */
+/** Characters of a request's JSON at most. At 3 bytes a character, the request stays within the service's 1 MiB. */
 const CHUNK_SIZE = 300_000;
-/** How often a request is sent at most, where the key is over its rate; it was not run. */
+/** Times that a request over the key's rate is sent at most. The service did not run a refused request. */
 const ATTEMPTS = 3;
 
 export const contactStreams = ({ list, upsertMany }: Pick<Contacts, 'list' | 'upsertMany'>): ContactStreams => ({

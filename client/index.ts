@@ -13,35 +13,38 @@ export type { CallOptions, RouterInputs, RouterOutputs } from './procedures.ts';
 export { IntrozyError };
 export type ApiKey = RouterOutputs['keys']['get'];
 
-/** The procedures that a key may call, and with `contacts` what goes through many of them. */
+/** The procedures that a key may call. `contacts` has `all` and `upsertAll` besides, for any number of contacts. */
 export type IntrozyClient = Omit<ProcedureCalls, 'contacts'> & {
   contacts: ProcedureCalls['contacts'] & ContactStreams;
 };
 
 export interface IntrozyClientOptions {
-  /** The service's base address; INTROZY_URL, or else the one that `npm start` serves. */
+  /** The service's base address. Default: INTROZY_URL, else `http://127.0.0.1:3000`, which `npm start` serves. */
   url?: string | undefined;
-  /** The API key; INTROZY_API_KEY where none is given. */
+  /** The API key, `introzy_1a2b3c4d…`. Default: INTROZY_API_KEY. */
   key?: string | undefined;
-  /** Instead of the global `fetch`: for a proxy, say, or a test. */
+  /** Takes the place of the global `fetch`, for a proxy or a test. */
   fetch?: typeof fetch | undefined;
   /**
-   * Work in a browser nevertheless, where whoever opens the page can read the key. A page should sign people in, and call
-   * a server that has the key.
+   * Allow the client to work in a browser, where every visitor of the page can read the key. A page should sign people
+   * in instead, and call a server that has the key.
    */
   dangerouslyAllowBrowser?: boolean | undefined;
 }
 
-/** Calls in one batch at most; the service takes no more. */
+/** Calls in one request at most. The service refuses more. */
 const BATCH_LIMIT = 20;
-/** Characters of a query's address at most: proxies commonly take 8 KiB of request line. */
+/** Characters of a query's address at most. Proxies commonly take a request line of 8 KiB. */
 const URL_LIMIT = 8_000;
-/** Characters of a mutation's input at most, to share a request: 20 times it, at 3 bytes each, is within 1 MiB. */
+/**
+ * Characters of input with which a mutation may share a request. 20 inputs, at 3 bytes a character, are within 1 MiB.
+ */
 const SHARED_LIMIT = 16_000;
 
 /**
- * A client of the Introzy API, typed by its procedures. Calls made in the same tick share a request. Throws at once where
- * there is no key, or what was given is not one; the key stays out of whatever is printed.
+ * Makes a client of the Introzy API, typed by the service's procedures. Calls made in the same tick share a request.
+ * Throws at once where the key is missing or malformed, where `url` is no base address, and in a browser without
+ * `dangerouslyAllowBrowser`. The key is never printed.
  */
 export function createIntrozyClient(options: IntrozyClientOptions = {}): IntrozyClient {
   if (isBrowser() && !options.dangerouslyAllowBrowser) {
@@ -82,7 +85,7 @@ export function createIntrozyClient(options: IntrozyClientOptions = {}): Introzy
 type Kind = 'query' | 'mutate';
 type AnyCall = (input: unknown, options?: CallOptions) => Promise<unknown>;
 
-/** The table of procedures, with a call in the place of each kind. */
+/** The table of procedures, with a function for each: `{ keys: { list: { query } } }`. */
 function callsBy(make: (kind: Kind, path: string) => AnyCall): ProcedureCalls {
   const namespaces = Object.entries(PROCEDURES).map(([namespace, procedures]) => {
     const calls = Object.entries(procedures as Record<string, Kind>).map(([name, kind]) => [
@@ -94,7 +97,9 @@ function callsBy(make: (kind: Kind, path: string) => AnyCall): ProcedureCalls {
   return Object.fromEntries(namespaces);
 }
 
-/** The address of the procedures. What was given is not repeated: it may be the key, in the wrong place. */
+/**
+ * The address of tRPC: `http://127.0.0.1:3000/trpc`. The error does not repeat `given`: a misplaced key may be there.
+ */
 function readUrl(given: string): string {
   const url = URL.parse(given);
   const isBase = url && /^https?:$/.test(url.protocol) && url.href === url.origin + url.pathname;
@@ -110,7 +115,7 @@ function readKey(given: string | undefined): string {
   );
 }
 
-/** A variable of the environment, where there is one: a browser has none. The client reads it nowhere else. */
+/** A variable of the environment, which a browser lacks. The client reads the environment nowhere else. */
 function environment(name: string): string | undefined {
   const { process } = globalThis as { process?: { env?: Record<string, string | undefined> } };
   return process?.env?.[name] || undefined;

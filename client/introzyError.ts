@@ -3,22 +3,22 @@ import type { AppRouter } from '../server/procedures/router.ts';
 import type { ErrorData } from './procedures.ts';
 import { readRetryAfter, responseOf } from './transport.ts';
 
-/** What a call rejects with. Where no answer of the service came, `code` is missing, and `cause` says why. */
+/** The error of a failed call. Where no answer of the service came, `code` is missing, and `cause` says why. */
 export class IntrozyError extends Error {
   override readonly name = 'IntrozyError';
-  /** `NOT_FOUND`, `CONFLICT`, …: one for each kind of error. */
+  /** The kind of error: `NOT_FOUND`, `CONFLICT`, …. */
   readonly code: ErrorData['code'] | undefined;
-  /** Of HTTP. */
+  /** The HTTP status. */
   readonly status: number | undefined;
-  /** Why a key was refused, or what it lacks. */
+  /** Why the key was refused (`API key has expired`), or which right the key lacks. */
   readonly reason: string | undefined;
-  /** Where the input is not valid, and what is wrong there. */
+  /** The invalid parts of the input, each with a path and a message. */
   readonly issues: NonNullable<NonNullable<ErrorData['details']>['issues']>;
-  /** What else a program can act on: `existingId`, `currentVersion`. */
+  /** More facts that a program can act on: `existingId`, `currentVersion`. */
   readonly details: NonNullable<ErrorData['details']>;
-  /** Under which the service's log has the rest. */
+  /** The request's id. The service's log has the rest under the same id. */
   readonly requestId: string | undefined;
-  /** The seconds that the service asks to wait. */
+  /** Seconds to wait before the next call, where the service asks for a wait. */
   readonly retryAfter: number | undefined;
 
   /** @internal */

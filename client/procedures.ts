@@ -2,12 +2,12 @@ import type { TRPCClient } from '@trpc/client';
 import type { inferRouterError, inferRouterInputs, inferRouterOutputs } from '@trpc/server';
 import type { AppRouter } from '../server/procedures/router.ts';
 
-/** The router's table of calls: `Calls['keys']['list']` is `{ query(…) }`. */
+/** The router's functions, as tRPC's client types them: `Calls['keys']['list']` is `{ query(…) }`. */
 type Calls = TRPCClient<AppRouter>;
-/** The groups of procedures for people, who sign in, and not for keys. */
+/** The groups of procedures for signed-in people, which no key may call. */
 type ForPeople = 'session' | 'members';
 
-/** Every procedure that a key may call, and how. The compiler refuses a list that differs from the router. */
+/** Every procedure that a key may call, with its kind. The compiler refuses a list that differs from the router. */
 export const PROCEDURES = {
   keys: {
     current: 'query',
@@ -38,7 +38,7 @@ export const PROCEDURES = {
 type Procedures = typeof PROCEDURES;
 
 type Whole = string | number | boolean | bigint | symbol | null | undefined | Date;
-/** The same type with nothing in it but what JSON and dates are made of. */
+/** The type `T` spelled out: objects and arrays of JSON's values and dates. */
 type WrittenOut<T> = T extends Whole
   ? T
   : T extends (infer Item)[]
@@ -47,8 +47,8 @@ type WrittenOut<T> = T extends Whole
       ? { [K in keyof T]: WrittenOut<T[K]> }
       : T;
 /**
- * Nothing, of this type. As it is inferred, the compiler writes the type out in the declarations that it makes of this file,
- * which then name nothing of the server's: so they can be published alone.
+ * Gives `undefined`, with the type `WrittenOut<T>`. The compiler infers the type of each constant below, and writes the
+ * type in full into this file's declarations. So the declarations name no type of the server, and can be published.
  */
 const writtenOut = <T>() => undefined as unknown as WrittenOut<T>;
 
@@ -56,19 +56,19 @@ const inputs = writtenOut<Pick<inferRouterInputs<AppRouter>, keyof Procedures>>(
 const outputs = writtenOut<Pick<inferRouterOutputs<AppRouter>, keyof Procedures>>();
 const errorData = writtenOut<NonNullable<inferRouterError<AppRouter>['data']>>();
 
-/** What each procedure takes. */
+/** The input of each procedure: `RouterInputs['contacts']['create']`. */
 export type RouterInputs = typeof inputs;
-/** What each procedure answers with: `RouterOutputs['contacts']['get']`. */
+/** The answer of each procedure: `RouterOutputs['contacts']['get']`. */
 export type RouterOutputs = typeof outputs;
 export type ErrorData = typeof errorData;
 
 export interface CallOptions {
-  /** Ends the wait: `AbortSignal.timeout(5_000)`. */
+  /** Ends the wait for the answer: `AbortSignal.timeout(5_000)`. */
   signal?: AbortSignal | undefined;
 }
 type Call<Input, Output> = (input: Input, options?: CallOptions) => Promise<Output>;
 
-/** The procedures, by name. */
+/** The client's functions: `ProcedureCalls['keys']['list']` is `{ query(input, options) }`. */
 export type ProcedureCalls = {
   [Name in keyof Procedures]: {
     [Method in keyof Procedures[Name] & keyof RouterInputs[Name] & keyof RouterOutputs[Name]]: Record<

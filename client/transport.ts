@@ -1,7 +1,7 @@
 import type { TRPCClientError } from '@trpc/client';
 import type { AppRouter } from '../server/procedures/router.ts';
 
-/** An answer that the procedures did not give: a proxy's, or another service's. */
+/** An answer that does not come from the Introzy API, but from a proxy or another service. */
 class UnexpectedAnswer extends Error {
   override readonly name = 'UnexpectedAnswer';
   readonly response: Response;
@@ -12,7 +12,10 @@ class UnexpectedAnswer extends Error {
   }
 }
 
-/** A `fetch` of what is at `url`, for tRPC, that throws an `UnexpectedAnswer` at any other than tRPC's. */
+/**
+ * A `fetch` for tRPC's links, which throws an `UnexpectedAnswer` where the answer is not tRPC's. `url` stands in the
+ * message; `send` takes the place of the global `fetch`.
+ */
 export const fetchAnswer =
   (url: string, send: typeof fetch | undefined) =>
   async (address: string | URL | Request, init?: object): Promise<Response> => {
@@ -25,16 +28,17 @@ export const fetchAnswer =
 async function isOfTrpc(response: Response): Promise<boolean> {
   if (!response.headers.get('content-type')?.startsWith('application/json')) return false;
   if (response.ok) return true;
-  // REST's errors are JSON too, with a sentence where tRPC's have an object; a batch that failed whole may have one for all.
+  // REST's errors are JSON too, but `error` is a sentence there, and an object in tRPC's. A batch that failed as a
+  // whole may have one error for all calls.
   const [first] = [await response.clone().json()].flat() as [{ error?: unknown } | null | undefined];
   return typeof first?.error === 'object';
 }
 
-/** The answer that a call failed with, if one came. */
+/** The HTTP answer of a failed call; `undefined` where no answer came. */
 export const responseOf = ({ cause, meta }: TRPCClientError<AppRouter>) =>
   cause instanceof UnexpectedAnswer ? cause.response : (meta?.response as Response | undefined);
 
-/** Milliseconds, from seconds or a date (RFC 9110, section 10.2.3). */
+/** Milliseconds to wait, from seconds or a date (RFC 9110, section 10.2.3); `undefined` where `value` is neither. */
 export function readRetryAfter(value: string | null): number | undefined {
   const wait = /^\d+$/.test(value ?? '') ? Number(value) * 1000 : Date.parse(value ?? '') - Date.now();
   return Number.isNaN(wait) ? undefined : Math.max(wait, 0);

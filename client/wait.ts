@@ -1,6 +1,7 @@
-/** Waits, unless it is aborted: then it throws the signal's reason. */
+/** Waits. Throws the reason of `signal` at once where `signal` is aborted, before the wait or during the wait. */
 export const wait = (milliseconds: number, signal: AbortSignal | undefined) =>
   new Promise<void>((resolve, reject) => {
+    if (signal?.aborted) return reject(signal.reason);
     const abort = () => {
       clearTimeout(timer);
       reject(signal?.reason);

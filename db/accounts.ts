@@ -2,12 +2,12 @@ import { type Kysely, sql } from 'kysely';
 import { v7 as uuidv7 } from 'uuid';
 import type { Schema } from './schema.ts';
 
-/** How accounts keep addresses, and find them. */
+/** The form in which accounts store an email address, and are looked up: `Ada@Example.com ` → `ada@example.com`. */
 const normalize = (email: string) => email.trim().toLowerCase();
 
 /**
- * Finds the account of an address, or makes it: with a password (its hash), or without one, to be set by a reset.
- * `isNew` is false where the account was there, which keeps its password.
+ * Finds the account of an email address, or makes the account. A new account without a `passwordHash` has no password:
+ * its person sets a password by a password reset. `isNew` is false for an account that existed; its password stays.
  */
 export async function insertUser(
   db: Kysely<Schema>,
@@ -51,7 +51,7 @@ export async function findFirstOrganization(db: Kysely<Schema>, userId: string):
   return member?.organization_id;
 }
 
-/** True where an invitation of this id was sent to `email`, and can be accepted. */
+/** True where the invitation `id` was sent to `email` and can be accepted: pending and not expired. */
 export async function isInvited(db: Kysely<Schema>, { id, email }: { id: string; email: string }): Promise<boolean> {
   const invitation = await db
     .selectFrom('invitations')
@@ -64,7 +64,10 @@ export async function isInvited(db: Kysely<Schema>, { id, email }: { id: string;
   return invitation !== undefined;
 }
 
-/** Records in each of the organizations of an address' account, if it has any, that somebody failed to sign in to it. */
+/**
+ * Records a failed sign-in to the account of an email address, in the audit log of each organization of the account's
+ * person. Without an account, or without an organization, nothing is recorded.
+ */
 export async function recordFailedSignIn(
   db: Kysely<Schema>,
   { email, address, userAgent }: { email: string; address: string; userAgent: string },
@@ -79,7 +82,7 @@ export async function recordFailedSignIn(
         where u.email = ${normalize(email)}`.execute(db);
 }
 
-/** Deletes sessions, and what a reset of a password left, that are over. */
+/** Deletes expired sessions, and expired verifications (the tokens of password resets). */
 export async function deleteExpiredSessions(db: Kysely<Schema>): Promise<void> {
   await db.deleteFrom('sessions').where('expires_at', '<', sql<Date>`now()`).execute();
   await db.deleteFrom('verifications').where('expires_at', '<', sql<Date>`now()`).execute();

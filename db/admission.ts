@@ -1,40 +1,41 @@
 import { CompiledQuery, Kysely, type QueryResult, type Transaction } from 'kysely';
-import { type Entry, linkDialect } from './driver/connection.ts';
+import { createDialect, type Entry } from './driver/connection.ts';
 import type { Database } from './open.ts';
 import type { Schema } from './schema.ts';
 
 /**
- * Kysely inside one organization: each transaction (a lone statement is one) first takes the role `introzy_app` and
- * names the organization to row-level security, for that transaction alone.
+ * Kysely inside a single organization. Each transaction first takes the role `introzy_app` and tells row-level security
+ * the organization; role and organization end with the transaction. A statement outside a transaction is a transaction
+ * of its own.
  */
 export type Tenant = Kysely<Schema>;
 
-/** What a key presents: its digest under each server secret, and the organization that it was issued by. */
+/** What the database needs to check a key: the key's digest under each server secret, and the key's organization. */
 export interface KeyEntry {
   organizationId: string;
   digests: Buffer[];
-  /** Called with the id of the server secret that the database knows the key by. */
+  /** Called with the id of the server secret that made the stored digest of the key. */
   onAdmitted(secretId: string): void;
 }
 
 /**
- * A tenant by its key: the database checks the key, on its own clock, in the transaction and the round trip of the data.
- * A refused key aborts the transaction with `KeyRefused`.
+ * A tenant admitted by a key. The database checks the key by its own clock, in the same transaction and the same round
+ * trip as the data. A refused key aborts the transaction with `KeyRefused`.
  */
 export const asKey = (db: Database, key: KeyEntry): Tenant => enter(db, keyEntry(db, key));
 
-/** Has the database check a key, and do nothing else. Throws `KeyRefused` as any transaction of the key's would. */
+/** Has the database check a key, and does nothing else. Throws `KeyRefused` for a refused key. */
 export const admitKey = (db: Database, key: KeyEntry): Promise<void> => admit(db, keyEntry(db, key));
-/** The same for a person's session. */
+/** Has the database check a person's session, and does nothing else. Throws `KeyRefused` for a session that is over. */
 export const admitPerson = (db: Database, person: PersonEntry): Promise<void> => admit(db, personEntry(db, person));
 
 async function admit(db: Database, { statement, onEnter }: Entry): Promise<void> {
-  const link = await db.links.acquire();
+  const connection = await db.connections.acquire();
   try {
-    const [answer] = await link.send([statement]);
+    const [answer] = await connection.send([statement]);
     onEnter(answer as QueryResult<unknown>);
   } finally {
-    db.links.release(link);
+    db.connections.release(connection);
   }
 }
 
@@ -46,7 +47,7 @@ function keyEntry(db: Database, { organizationId, digests, onAdmitted }: KeyEntr
   };
 }
 
-/** What a signed-in person's request presents: the session, and the membership that the request was judged by. */
+/** What the database needs to check a session: its organization, and the role by which the request was judged. */
 export interface PersonEntry {
   organizationId: string;
   sessionId: string;
@@ -54,7 +55,10 @@ export interface PersonEntry {
   onAdmitted(): void;
 }
 
-/** A tenant by a person's session, which the database checks as it does a key; `KeyRefused` where it no longer holds. */
+/**
+ * A tenant admitted by a person's session. The database checks the session in each transaction. An ended session, an
+ * ended membership or a changed role aborts the transaction with `KeyRefused`.
+ */
 export const asPerson = (db: Database, person: PersonEntry): Tenant => enter(db, personEntry(db, person));
 
 function personEntry(db: Database, { organizationId, sessionId, role, onAdmitted }: PersonEntry): Entry {
@@ -65,35 +69,36 @@ function personEntry(db: Database, { organizationId, sessionId, role, onAdmitted
   };
 }
 
-/** A tenant by the operator's word: for the command line, and for what the service records on its own account. */
+/** A tenant that needs no credential, for the command line and for what the service itself records. */
 export function asOperator(db: Database, organizationId: string): Tenant {
   const { statement, lock } = db.timeouts;
   return enter(db, { statement: { sql: ENTER, parameters: [organizationId, statement, lock] }, onEnter: () => {} });
 }
 
 /**
- * The connection's own role within a request's timeouts: for what is asked before an organization is known. Without them a
- * statement that waits for a lock would wait on after its connection is given up, and its backend with it.
+ * The connection's own role, for a request's queries before the organization is known. Each transaction sets the
+ * timeouts of a request. Without the timeouts, a statement that waits for a lock would hold a PostgreSQL backend even
+ * after the service has given up the connection.
  */
 export function asNobody(db: Database): Kysely<Schema> {
   const { statement, lock } = db.timeouts;
   return enter(db, { statement: { sql: BOUND, parameters: [String(statement), String(lock)] }, onEnter: () => {} });
 }
 
-/** The role of better-auth, which keeps accounts and sessions; it has no way to a contact or a key. */
+/** The role of better-auth, `introzy_auth`. The role reaches accounts and sessions, but no contact and no key. */
 export function asAccounts(db: Database): Kysely<Schema> {
   const { statement, lock } = db.timeouts;
   const parameters = [String(statement), String(lock)];
   return enter(db, { statement: { sql: ENTER_ACCOUNTS, parameters }, onEnter: () => {} });
 }
 
-/** Turns the rest of `trx` into the operator's work on an organization. */
+/** Makes the rest of `trx` the operator's work on an organization, as `asOperator` does for a whole transaction. */
 export async function enterAsOperator(trx: Transaction<Schema>, db: Database, organizationId: string): Promise<void> {
   const { statement, lock } = db.timeouts;
   await trx.executeQuery(CompiledQuery.raw(ENTER, [organizationId, statement, lock]));
 }
 
-/** Runs `work` in a transaction: the one that `db` is, or one of its own. */
+/** Runs `work` in a transaction: in `db` itself where `db` is a transaction, else in a new transaction. */
 export async function inTransaction<T>(db: Tenant, work: (trx: Tenant) => Promise<T>): Promise<T> {
   return db.isTransaction ? await work(db) : await db.transaction().execute(work);
 }
@@ -105,5 +110,5 @@ const BOUND = "select set_config('statement_timeout', $1, true), set_config('loc
 const ENTER_ACCOUNTS = `${BOUND}, set_config('role', 'introzy_auth', true)`;
 
 function enter(db: Database, entry: Entry): Tenant {
-  return new Kysely<Schema>({ dialect: linkDialect(db.links, entry) });
+  return new Kysely<Schema>({ dialect: createDialect(db.connections, entry) });
 }

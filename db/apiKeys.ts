@@ -7,7 +7,7 @@ import type { Failure, Outcome } from './outcome.ts';
 import { type Page, toPage } from './page.ts';
 import { prepared } from './prepared.ts';
 
-/** A key's columns as the API shows them. The state is the database's judgement, by its own clock. */
+/** A key's columns as the API shows a key. The database's clock decides the state. */
 const columns = [
   'id',
   'organization_id as organizationId',
@@ -32,7 +32,7 @@ const selectApiKey = prepared<{ organizationId: string; id: string }, ApiKey>((d
     .compile(),
 );
 
-/** One key of the organization. */
+/** Reads a key of the organization. Failures: `absent`; `elsewhere` for another organization's key. */
 export async function getApiKey(
   db: Tenant,
   { organizationId, id }: { organizationId: string; id: string },
@@ -44,13 +44,13 @@ export async function getApiKey(
 export interface ApiKeyQuery {
   organizationId: string;
   limit: number;
-  /** The id of the page's first key. */
+  /** The id (a UUID) of the page's first key. */
   cursor?: string | undefined;
-  /** The id of the person or the key that issued the keys. */
+  /** Only keys that the person or the key of this id issued. */
   createdBy?: string | undefined;
 }
 
-/** A page of keys, newest first. */
+/** Lists a page of keys, newest first. */
 export async function listApiKeys(
   db: Tenant,
   { organizationId, limit, cursor, createdBy }: ApiKeyQuery,
@@ -67,7 +67,7 @@ export async function listApiKeys(
   return toPage(rows, limit);
 }
 
-/** A secret as it is kept. */
+/** A key's secret as the database stores the secret: a digest (HMAC-SHA-256, 32 bytes), and the server secret's id. */
 export interface NewSecret {
   digest: Buffer;
   secretId: string;
@@ -75,7 +75,7 @@ export interface NewSecret {
   expiresInDays: number;
 }
 
-/** Who issues: a member of the organization, or one of its keys. */
+/** The issuer of a key: a member of the organization, or another key of the organization. */
 export interface IssuedBy {
   type: 'person' | 'key';
   id: string;
@@ -89,7 +89,7 @@ export interface NewApiKey {
   secret: NewSecret;
 }
 
-/** Makes a key and its first secret. */
+/** Makes a key and the key's first secret. Throws `KeyRefused` where the issuer is no longer in the organization. */
 export async function insertApiKey(
   db: Tenant,
   { organizationId, name, scopes, issuedBy, secret }: NewApiKey,
@@ -116,8 +116,9 @@ export async function insertApiKey(
 }
 
 /**
- * What an issuer is called now. A person is held as a member until the key is there: who is being removed meanwhile, with
- * their keys, issues none that is overlooked.
+ * The issuer's present name: a key's name, or a person's email address. A person's membership is locked until the
+ * transaction ends. A removal of the member, which also revokes the member's keys, waits for the lock and then sees the
+ * new key.
  */
 async function nameOf(
   trx: Tenant,
@@ -138,7 +139,7 @@ async function nameOf(
   return found.name;
 }
 
-/** Gives a key another name. */
+/** Renames a key. */
 export async function renameApiKey(
   db: Tenant,
   { organizationId, id, name }: { organizationId: string; id: string; name: string },
@@ -153,7 +154,7 @@ export async function renameApiKey(
   return apiKey ?? (await explainAbsence(db, id));
 }
 
-/** Revokes a key, for good. Revoking it again changes nothing. */
+/** Revokes a key for ever. A second call changes nothing. */
 export async function revokeApiKey(
   db: Tenant,
   { organizationId, id }: { organizationId: string; id: string },
@@ -171,16 +172,17 @@ export async function revokeApiKey(
 export interface Rotation {
   organizationId: string;
   id: string;
-  /** The scopes of whoever will hold the new secret; a key with more is not theirs to rotate. */
+  /** The caller's scopes. The caller reads the new secret, so a key with more scopes is refused. */
   scopes: readonly Scope[];
   graceHours: number;
   secret: NewSecret;
 }
 
 /**
- * Gives a key a new secret and a fresh expiry. Every older secret ends after the grace, or when it would have ended
- * anyway: grace 0 cuts off all of them. The key's row is locked first, so that of two rotations at once the second one
- * sees the first one's secret as an older one.
+ * Gives a key a new secret and a fresh expiry. Every older secret ends when the grace ends or at the secret's own
+ * expiry, whichever is earlier. A grace of 0 hours ends every older secret at once. The key's row is locked first:
+ * where two rotations run at once, the second rotation sees the secret of the first rotation as an older secret.
+ * Failures: `absent`, `elsewhere`, `revoked`, and `scopes` where the key has a scope that the caller lacks.
  */
 export async function rotateApiKey(
   db: Tenant,
@@ -232,10 +234,10 @@ async function insertSecret(
     .execute();
 }
 
-/** Days of 24 hours, whatever zone the session is in. */
+/** Counts days as 24 hours: PostgreSQL's interval of a day depends on the time zone of the session. */
 const daysFromNow = (days: number) => sql<Date>`now() + make_interval(hours => ${days * 24})`;
 
-/** Another organization's key, or nobody's. */
+/** Why the organization has no key of this id: another organization has the key (`elsewhere`), or no organization. */
 async function explainAbsence(db: Tenant, id: string): Promise<Failure> {
   const { rows } = await sql<{ exists: boolean }>`select introzy_api_key_exists(${id}) as exists`.execute(db);
   return { failure: rows[0]?.exists ? 'elsewhere' : 'absent' };

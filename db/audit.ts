@@ -6,13 +6,14 @@ import { type Page, toPage } from './page.ts';
 export interface AuditQuery {
   organizationId: string;
   limit: number;
-  /** The id of the page's first entry. */
+  /** The id (a UUID) of the page's first entry. */
   cursor?: string | undefined;
+  /** Only entries about the key, the person or the invitation of this id. */
   subjectId?: string | undefined;
   action?: AuditAction | undefined;
 }
 
-/** A page of the audit log, newest first. Triggers write the entries: see migrations/0003_audit_log.ts. */
+/** Lists a page of the audit log, newest first. Triggers write the entries: see migrations/0003_audit_log.ts. */
 export async function listAuditEntries(
   db: Tenant,
   { organizationId, limit, cursor, subjectId, action }: AuditQuery,

@@ -11,9 +11,9 @@ import { searchable } from './wordBreaks.ts';
 export interface ContactListQuery {
   organizationId: string;
   limit: number;
-  /** The id that the page begins with. */
+  /** The id (a UUID) of the page's first contact. */
   cursor?: string | undefined;
-  /** Words that name, email or company contain, each of them. */
+  /** A contact matches where its name, email and company together contain every word of the text. */
   search?: string | undefined;
   tag?: string | undefined;
   email?: string | undefined;
@@ -22,10 +22,11 @@ export interface ContactListQuery {
 }
 
 /**
- * A page of contacts, newest first: the order of the primary key.
+ * Lists a page of contacts, newest first: the order of the primary key.
  *
- * How to find the newest matches cheaply depends on how many match, and for text no statistics tell. So the newest
- * contacts are tried first, and more of them while a page is near at that rate; else the index finds every match.
+ * The cheapest way to the newest matches depends on the number of matches, and PostgreSQL has no statistics that give
+ * this number for text. So the search begins with a window of the newest contacts. The window grows while the rate of
+ * matches promises a full page in a window of at most `LAST_WINDOW` contacts. Otherwise an index finds every match.
  */
 export async function listContacts(db: Tenant, query: ContactListQuery): Promise<ContactPage> {
   const patterns = toPatterns(query.search ?? '');
@@ -41,17 +42,20 @@ export async function listContacts(db: Tenant, query: ContactListQuery): Promise
   for (let window = FIRST_WINDOW; window <= LAST_WINDOW; ) {
     const page = await readFound(db, organizationId, foundAmongNewest(query, { patterns, window }));
     if (page.count > limit || page.scanned < window) return toContactPage(page, limit);
-    // Twice as many as a page should take at the rate of this one.
+    // Twice the contacts that a page needs at this window's rate of matches. No match gives Infinity and ends the loop.
     window *= Math.ceil((2 * (limit + 1)) / page.count);
   }
   return toContactPage(await readFound(db, organizationId, foundByIndex(query, patterns)), limit);
 }
 
-/** How many of the newest contacts are tried at first, and at most. */
+/** The number of newest contacts that the first window holds, and the most that a window may hold. */
 const FIRST_WINDOW = 300;
 const LAST_WINDOW = 12_000;
 
-/** The documents of up to `limit` + 1 contacts, as one text. No document holds a line break: JSON escapes it. */
+/**
+ * The documents of up to `limit` + 1 contacts, joined by `SEPARATOR`. The separator contains a line break, and a
+ * document contains no line break, because JSON escapes line breaks.
+ */
 interface PageRow {
   documents: string | null;
   count: number;
@@ -59,7 +63,7 @@ interface PageRow {
 const SEPARATOR = ',\n';
 const pageRow = sql`string_agg(document, ${sql.lit(SEPARATOR)}) as documents, count(*)::int as count`;
 
-/** Makes a page out of up to `limit` + 1 documents: the surplus contact begins the next page. */
+/** Makes a page out of up to `limit` + 1 documents. The surplus contact begins the next page. */
 function toContactPage({ documents, count }: PageRow, limit: number): ContactPage {
   const text = documents ?? '';
   if (count <= limit) return encodedPage(`[${text}]`, null);
@@ -85,7 +89,10 @@ const readNewest = prepared<Newest, PageRow>((db, parameter) =>
     ) page`.compile(db),
 );
 
-/** Reads the contacts that `found` names: a CTE of that name with up to `limit` + 1 ids in order, and one `scanned`. */
+/**
+ * Reads the contacts that `found` names. `found` is SQL of two common table expressions: `found`, up to `limit` + 1 ids
+ * in the page's order, and `scanned`, a row for each contact that was tried.
+ */
 async function readFound(
   db: Tenant,
   organizationId: string,
@@ -102,7 +109,7 @@ async function readFound(
 
 const nothingScanned = sql`scanned as (select where false)`;
 
-/** Among the `window` newest contacts. */
+/** Finds matches among the `window` newest contacts. */
 const foundAmongNewest = (query: ContactListQuery, { patterns, window }: { patterns: string[]; window: number }) => sql`
   scanned as materialized (
     select id, search, tags, updated_at from contacts
@@ -114,14 +121,17 @@ const foundAmongNewest = (query: ContactListQuery, { patterns, window }: { patte
     select id from scanned where ${matches(query, patterns)} order by id desc limit ${query.limit + 1}
   )`;
 
-/** By the indexes, in a function that may use them: see the migration. */
+/** Finds matches by an index, in a SQL function. Migration 0001 says why a tenant's own query cannot use the index. */
 const foundByIndex = (query: ContactListQuery, patterns: string[]) => sql`
   ${nothingScanned}, found as materialized (
     select id from introzy_matching_contacts(${patterns}::text[], ${query.tag ?? null}, ${query.updatedSince ?? null},
       ${query.includeDeleted}, ${query.cursor ?? LAST_ID}, ${query.limit + 1}) id
   )`;
 
-/** Of one email: at most one contact, and deleted ones. There is an index of each. */
+/**
+ * Finds the contacts of an email: at most one contact that is not deleted, and any number of deleted contacts. Each of
+ * the two cases has its own index, so the condition names both cases.
+ */
 const foundByEmail = (query: ContactListQuery, patterns: string[]) => {
   const email = sql`email_key = ${comparable(query.email ?? '')}`;
   return sql`
@@ -142,8 +152,8 @@ function matches({ tag, updatedSince }: ContactListQuery, patterns: string[]): R
 }
 
 /**
- * A LIKE pattern for each word of a search. Trigrams find three letters anywhere; one or two they find only at the
- * beginning of a word, where a blank stands before them.
+ * Makes a LIKE pattern for each word of a search. The trigram index finds three or more letters anywhere: `%ann%`. One
+ * or two letters are found only at the beginning of a word, after a blank: `% an%`.
  */
 function toPatterns(search: string): string[] {
   const words = new Set(comparable(search).split(/\s+/).filter(Boolean));

@@ -1,17 +1,9 @@
 import { type Insertable, type RawBuilder, type SqlBool, sql } from 'kysely';
 import { v7 as uuidv7 } from 'uuid';
-import type { ContactInput } from '../shared/contacts.ts';
+import type { UpsertRow } from '../shared/contactRows.ts';
 import { inTransaction, type Tenant } from './admission.ts';
 import { bumpIf, toColumns } from './contacts.ts';
 import type { Schema } from './schema.ts';
-
-export interface UpsertRow {
-  /** The row's place in the request. */
-  index: number;
-  input: ContactInput;
-  /** The name only stands in for one: a contact that is there already keeps its own. */
-  isNameGuess?: boolean;
-}
 
 export interface Upserted {
   index: number;
@@ -23,7 +15,7 @@ export interface Upserted {
 export interface Upsert {
   organizationId: string;
   rows: UpsertRow[];
-  /** Add to what a contact has: `null` changes nothing, tags and custom fields are added. */
+  /** Add to an existing contact: `null` changes nothing, and tags and custom fields are added. */
   merge?: boolean | undefined;
 }
 
@@ -31,13 +23,14 @@ type Columns = Insertable<Schema['contacts']>;
 interface Pending {
   index: number;
   columns: Columns;
-  /** The columns that the row gives. A contact that is there already keeps what it has in the others. */
+  /** The columns that the row gives. An existing contact keeps its values in all other columns. */
   given: ReadonlySet<string>;
 }
 
 /**
- * Adds contacts, or writes the given fields where a contact of the same email is there already: all of the rows or, on
- * an error, none. A row without an email matches nothing. Of two rows with one email, the later writes upon the earlier.
+ * Adds a contact for each row, or writes the row's fields where a contact of the same email exists. Where a row cannot be
+ * written, no row is written. A row without an email always adds a contact. Where two rows have the same email, the later
+ * row overwrites the earlier row.
  */
 export async function upsertContacts(db: Tenant, { organizationId, rows, merge = false }: Upsert): Promise<Upserted[]> {
   const pending = rows.map(({ index, input, isNameGuess = false }): Pending => {
@@ -53,11 +46,15 @@ export async function upsertContacts(db: Tenant, { organizationId, rows, merge =
     for (const batch of batches) done.push(...(await upsertBatch(trx, { organizationId, batch, merge })));
     return done;
   };
-  // One batch is one statement, which needs no transaction around it to hold its rows for longer.
+  // The rows of a single batch are written by a single statement: a transaction would only lock the rows for longer. The
+  // look-up of unchanged rows may fail after the write: then the caller repeats the call, and finds every row unchanged.
   return batches.length > 1 ? await inTransaction(db, run) : await run(db);
 }
 
-/** Rows that one statement can write: each email at most once. The first batch has them all, in an order of its own. */
+/**
+ * Splits rows into batches that a statement can write: an email occurs at most once in a batch. The first batch has
+ * every email, and every row without an email. Within a batch the order of the rows does not count.
+ */
 function toBatches(pending: Pending[]): Pending[][] {
   const seen = new Map<string, number>();
   const batches: Pending[][] = [];
@@ -79,7 +76,7 @@ async function upsertBatch(
   while (pending.length > 0) {
     const written = await insertOrUpdate(db, pending, merge);
     const rest = pending.filter(({ columns }) => !written.some((row) => isSame(row, columns)));
-    // What an upsert left alone is there already and equal; unless it was deleted since, and then goes in again.
+    // A row that was not written has an equal contact. Where the contact was deleted since, the loop tries again.
     const found = rest.length === 0 ? [] : await findByEmails(db, organizationId, rest);
     for (const { index, columns } of pending) {
       const row = written.find((candidate) => isSame(candidate, columns));
@@ -104,7 +101,7 @@ interface FoundRow {
 const isSame = (row: FoundRow, columns: Columns) =>
   row.email_key === null ? row.id === columns.id : row.email_key === columns.email_key;
 
-/** In the order of the emails, so that two calls lock their rows in the same order. */
+/** Writes a batch in the order of the emails, so that two calls at once lock their rows in the same order. */
 async function insertOrUpdate(
   db: Tenant,
   batch: Pending[],
@@ -128,12 +125,12 @@ async function insertOrUpdate(
         })
         .where(changed),
     )
-    // A row that this statement inserted has no deleting transaction; one that it updated has.
+    // `xmax` is the transaction that deleted or locked a row version: 0 for an inserted row, not 0 for an updated row.
     .returning(['id', 'version', 'email_key', sql<boolean>`xmax = 0`.as('created')])
     .execute();
 }
 
-/** What a contact that is there gets in `column`: the value where its row gives one, and else what it has. */
+/** An existing contact's new value of `column`: `value` where the row gives the column, else the present value. */
 function ifGiven(batch: Pending[], column: string, value: RawBuilder<unknown>): RawBuilder<unknown> {
   const giving = batch.filter(({ given }) => given.has(column));
   if (giving.length === batch.length) return value;
@@ -149,7 +146,7 @@ const merged: Record<string, RawBuilder<unknown>> = {
   custom_fields: sql`contacts.custom_fields || excluded.custom_fields`,
 };
 
-/** With every field in it, all rows are of the same columns: one statement writes them, whichever fields each gives. */
+/** The optional fields, all empty. Every row gets all columns: a statement writes the same columns of all rows. */
 const BLANK = toColumns({
   email: null,
   phone: null,

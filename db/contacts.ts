@@ -24,13 +24,13 @@ const selectContact = prepared<ContactId, { document: string }>((db, parameter) 
     .compile(),
 );
 
-/** One contact that is not deleted. */
+/** Reads a contact that is not deleted. Failures: `absent`; `elsewhere` for another organization's contact. */
 export async function getContact(db: Tenant, { organizationId, id }: ContactId): Promise<Outcome<Contact>> {
   const [row] = await selectContact(db, { organizationId, id });
   return row ? decodeDocument<Contact>(row.document) : await explainAbsence(db, { organizationId, id });
 }
 
-/** Adds a contact, unless its email is taken. */
+/** Adds a contact. Failure: `emailTaken`. */
 export async function insertContact(
   db: Tenant,
   { organizationId, input }: { organizationId: string; input: ContactInput },
@@ -51,7 +51,10 @@ export interface ContactChange extends ContactId {
   expectedVersion?: number | undefined;
 }
 
-/** Writes the given fields. The version grows only where one of them differs from what was there. */
+/**
+ * Writes the given fields of a contact that is not deleted. The version grows only where a field's value differs from
+ * the stored value. Failures: `absent`, `elsewhere`, `version`, `emailTaken`.
+ */
 export async function updateContact(
   db: Tenant,
   { organizationId, id, changes, expectedVersion }: ContactChange,
@@ -73,7 +76,7 @@ export async function updateContact(
   });
 }
 
-/** Marks a contact as deleted. Deleting it again changes nothing. */
+/** Marks a contact as deleted. A second call changes nothing. Failures: `absent`, `elsewhere`, `version`. */
 export async function deleteContact(
   db: Tenant,
   { organizationId, id, expectedVersion }: ContactId & { expectedVersion?: number | undefined },
@@ -91,7 +94,7 @@ export async function deleteContact(
     : await explainAbsence(db, { organizationId, id, includeDeleted: true });
 }
 
-/** Undoes a deletion, unless the email was taken meanwhile. A contact that is not deleted stays as it is. */
+/** Undoes a deletion. A contact that is not deleted stays unchanged. Failures: `absent`, `elsewhere`, `emailTaken`. */
 export async function restoreContact(db: Tenant, { organizationId, id }: ContactId): Promise<Outcome<Contact>> {
   const emailKey = sql<string>`(select email_key from contacts where organization_id = ${organizationId} and id = ${id})`;
   return await unlessEmailTaken(db, { organizationId, emailKey }, async () => {
@@ -119,10 +122,10 @@ const columnOf = {
   customFields: 'custom_fields',
 } as const satisfies Record<keyof ContactInput, string>;
 
-/** Columns that hold another one as it is compared. */
+/** Fields with a second column for the text in the form that is compared: `Ada@Example.com` → `ada@example.com`. */
 const keyColumnOf = { name: 'name_key', email: 'email_key', company: 'company_key' } as const;
 
-/** The columns that write the given fields, and no others. */
+/** The columns that the given fields fill, key columns included. A field that is `undefined` fills no column. */
 export function toColumns(fields: ContactUpdate): Updateable<Schema['contacts']> {
   const columns: Record<string, unknown> = {};
   for (const [field, value] of Object.entries(fields) as [keyof ContactInput, unknown][]) {
@@ -135,13 +138,13 @@ export function toColumns(fields: ContactUpdate): Updateable<Schema['contacts']>
   return columns;
 }
 
-/** What a change adds to a contact's row where `changed` holds, and leaves alone elsewhere. */
+/** The new version and time of a change: where `changed` is true the version grows by 1, else both columns stay. */
 export const bumpIf = (changed: RawBuilder<SqlBool>) => ({
   version: sql<number>`contacts.version + case when ${changed} then 1 else 0 end`,
   updated_at: sql<Date>`case when ${changed} then now() else contacts.updated_at end`,
 });
 
-/** Compared as a bigint: a caller's number may be larger than any version can be. */
+/** Compares as bigint, because a caller's number may be larger than the column's type, integer, can hold. */
 const isAtVersion = (version: number) => sql<SqlBool>`version = ${version}::bigint`;
 
 /** True where the row differs from any of `columns`. */
@@ -150,7 +153,7 @@ function isAnyDistinct(columns: Updateable<Schema['contacts']>): RawBuilder<SqlB
   return distinct.length === 0 ? sql`false` : sql`(${sql.join(distinct, sql` or `)})`;
 }
 
-/** Runs `write`; where another contact has the email, answers with that contact's id. */
+/** Runs `write`. Where another contact has the email, answers `emailTaken` with the other contact's id. */
 async function unlessEmailTaken(
   db: Tenant,
   { organizationId, emailKey }: { organizationId: string; emailKey: string | RawBuilder<string> | undefined },
@@ -168,13 +171,15 @@ async function unlessEmailTaken(
         .where('email_key', '=', emailKey)
         .where('deleted_at', 'is', null)
         .executeTakeFirst();
-      // Without a holder the email is free again: then the write may succeed.
+      // Without a holder the email is free again, and another try may succeed.
       if (holder) return { failure: 'emailTaken', existingId: holder.id };
     }
   }
 }
 
-/** Why no contact of this id could be read or changed: deleted, at another version, another organization's, or nobody's. */
+/**
+ * Why no contact of this id could be read or changed: deleted, at another version, another organization's, or unknown.
+ */
 async function explainAbsence(
   db: Tenant,
   { organizationId, id, includeDeleted = false }: ContactId & { includeDeleted?: boolean },

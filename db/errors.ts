@@ -1,11 +1,11 @@
 import type { KeyRefusal } from '../shared/errors.ts';
 
-/** The database cannot be reached, or does not answer in time: the caller may try again. */
+/** The database cannot be reached, or does not answer in time. The caller may try again. */
 export class DatabaseUnavailable extends Error {
   override readonly name = 'DatabaseUnavailable';
 }
 
-/** The key was refused inside the transaction that it was to open; nothing of that transaction was done. */
+/** A transaction was refused, because its key or session is not valid. Nothing of the transaction was done. */
 export class KeyRefused extends Error {
   override readonly name = 'KeyRefused';
   readonly refusal: KeyRefusal;
@@ -16,10 +16,10 @@ export class KeyRefused extends Error {
   }
 }
 
-/** SQLSTATEs (PostgreSQL, appendix A) after which the same request may succeed later. */
+/** SQLSTATEs (PostgreSQL's documentation, appendix A) after which the same request may succeed later. */
 const TRANSIENT = new Set([
   '25006', // read_only_sql_transaction: connected to a standby during a failover
-  '26000', // invalid_sql_statement_name: a pooler switched the session below us
+  '26000', // invalid_sql_statement_name: a pooler gave the connection another session
   '40001', // serialization_failure
   '40P01', // deadlock_detected
   '53000', // insufficient_resources
@@ -35,13 +35,16 @@ const TRANSIENT = new Set([
   '58000', // system_error
 ]);
 
-/** What `introzy_admit` raises; the message is the refusal. */
+/** The SQLSTATE that `introzy_admit` and `introzy_admit_person` raise. The message is a `KeyRefusal`. */
 const KEY_REFUSED = 'IZ401';
 
-/** What drivers add to an error that repeats the values of a row or a statement: they belong in no log. */
+/** Properties of drivers' errors. The properties repeat values of rows or statements, which no log may show. */
 const WITH_VALUES = ['detail', 'params'];
 
-/** Names a driver's error: ours where it means something to callers, else as it came. */
+/**
+ * Translates a driver's error: `KeyRefused`, `DatabaseUnavailable` for a transient SQLSTATE or class 08 (connection
+ * exception), or else the same error without the properties in `WITH_VALUES`.
+ */
 export function translateError(error: unknown): unknown {
   const code = sqlState(error);
   for (const name of WITH_VALUES) if (error instanceof Error && name in error) Reflect.deleteProperty(error, name);

@@ -5,7 +5,7 @@ import { mayGive } from '../shared/roles.ts';
 import { inTransaction, type Tenant } from './admission.ts';
 import type { Outcome } from './outcome.ts';
 
-/** Days in which an invitation can be accepted. */
+/** Days of 24 hours in which an invitation can be accepted. */
 const INVITATION_DAYS = 7;
 
 const columns = [
@@ -18,7 +18,7 @@ const columns = [
   'expires_at as expiresAt',
 ] as const;
 
-/** The invitations that nobody accepted or took back, oldest first. */
+/** Lists the invitations that were neither accepted nor cancelled, oldest first. Expired invitations are included. */
 export async function listInvitations(db: Tenant, organizationId: string): Promise<Invitation[]> {
   return await db
     .selectFrom('invitations')
@@ -33,18 +33,21 @@ export interface NewInvitation {
   organizationId: string;
   email: string;
   role: Role;
-  /** The person who invites, and their role: nobody invites to a rank above their own. */
   inviterId: string;
+  /** The inviter's role. An invitation may not give a role above the inviter's own. */
   by: Role;
 }
 
-/** An invitation, and what opens it: for whom it was sent to, and nobody else. */
+/** An invitation, and the secret that opens the invitation. Only the invited address may receive the secret. */
 export interface SentInvitation {
   invitation: Invitation;
   secret: string;
 }
 
-/** Invites an address; an earlier invitation of it is taken back. */
+/**
+ * Invites an email address, and cancels an earlier pending invitation of the same address.
+ * Failures: `outranked`, and `alreadyMember` where a member has the address.
+ */
 export async function insertInvitation(
   db: Tenant,
   { organizationId, email, role, inviterId, by }: NewInvitation,
@@ -67,7 +70,7 @@ export async function insertInvitation(
       .where('email', '=', address)
       .where('status', '=', 'pending')
       .execute();
-    // 122 random bits.
+    // A UUID of version 4 has 122 random bits.
     const secret = uuidv4();
     const invitation = await trx
       .insertInto('invitations')
@@ -85,7 +88,7 @@ export async function insertInvitation(
   });
 }
 
-/** Takes an invitation back, for good. `id` is what the organization knows it by. */
+/** Cancels a pending invitation for ever. `id` is the invitation's reference, not its secret. Failure: `absent`. */
 export async function cancelInvitation(
   db: Tenant,
   { organizationId, id }: { organizationId: string; id: string },

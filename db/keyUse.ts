@@ -3,14 +3,14 @@ import type { ApiKeyPlace, Scope } from '../shared/apiKeys.ts';
 import type { Tenant } from './admission.ts';
 import type { Schema } from './schema.ts';
 
-/** What a key is, which never changes. Whether it is valid, only the transaction that it opens decides. */
+/** What a key is, which never changes. Whether the key is valid, only the transaction that the key opens decides. */
 export interface KeyIdentity {
   organizationId: string;
   keyId: string;
   scopes: Scope[];
 }
 
-/** Whose key has one of these digests; `undefined` where nobody's has. */
+/** The key that has one of these digests; `undefined` where no key has. */
 export async function identifyKey(db: Kysely<Schema>, digests: Buffer[]): Promise<KeyIdentity | undefined> {
   const { rows } = await sql<KeyIdentity>`
     select organization_id as "organizationId", api_key_id as "keyId", scopes
@@ -18,7 +18,7 @@ export async function identifyKey(db: Kysely<Schema>, digests: Buffer[]): Promis
   return rows[0];
 }
 
-/** Keeps a secret under the digest of another server secret. Says nothing of validity, so it cannot undo a revocation. */
+/** Keeps a secret under the digest of another server secret. Expiry and revocation stay as they are. */
 export async function redigestSecret(
   db: Tenant,
   {
@@ -37,14 +37,15 @@ export async function redigestSecret(
     .execute();
 }
 
-/** A key's last use, as the time that has passed since: clocks may differ. Where from, coarsely, if that is known. */
+/** A use of a key. Its time is the time that has passed since, as the clocks of service and database may differ. */
 export interface KeyUse {
   keyId: string;
   millisecondsAgo: number;
+  /** The coarse place that the key was used from, where that is known. */
   place?: { address: string; userAgent: string } | undefined;
 }
 
-/** Records last uses of keys of one organization. An older use than the one recorded changes nothing. */
+/** Records uses of keys of one organization. A use that is older than what is recorded changes nothing. */
 export async function recordKeyUses(
   db: Tenant,
   { organizationId, uses }: { organizationId: string; uses: KeyUse[] },
@@ -56,15 +57,16 @@ export async function recordKeyUses(
         from jsonb_array_elements(${JSON.stringify(uses)}::jsonb) use
     ), places as (
       insert into api_key_places as place (organization_id, api_key_id, address, user_agent, first_used_at, last_used_at)
-        select k.organization_id, k.id, used.address, used.user_agent, used.at, used.at
+        select k.organization_id, k.id, used.address, used.user_agent, min(used.at), max(used.at)
           from used join api_keys k on k.organization_id = ${organizationId} and k.id = used.id
           where used.address is not null
+          group by 1, 2, 3, 4 order by 1, 2, 3, 4
         on conflict (organization_id, api_key_id, address, user_agent)
           do update set last_used_at = greatest(place.last_used_at, excluded.last_used_at)
     )
-    update api_keys set last_used_at = used.at from used
-      where api_keys.organization_id = ${organizationId} and api_keys.id = used.id
-        and (last_used_at is null or last_used_at < used.at)`.execute(db);
+    update api_keys set last_used_at = latest.at from (select id, max(at) as at from used group by id) latest
+      where api_keys.organization_id = ${organizationId} and api_keys.id = latest.id
+        and (last_used_at is null or last_used_at < latest.at)`.execute(db);
 }
 
 /** Places that a key's page shows. */

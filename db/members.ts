@@ -19,12 +19,12 @@ const selectMembers = (db: Tenant, organizationId: string) =>
     .select(columns)
     .where('members.organization_id', '=', organizationId);
 
-/** Everybody in the organization, who joined first first. */
+/** Lists every member of the organization, in the order of joining. */
 export async function listMembers(db: Tenant, organizationId: string): Promise<Member[]> {
   return await selectMembers(db, organizationId).orderBy('members.created_at').orderBy('members.id').execute();
 }
 
-/** Makes a person whose account is there a member. */
+/** Makes a person a member of the organization. The person must have an account. */
 export async function insertMember(
   db: Tenant,
   { organizationId, userId, role }: { organizationId: string; userId: string; role: Role },
@@ -38,11 +38,11 @@ export async function insertMember(
 export interface MemberChange {
   organizationId: string;
   id: string;
-  /** The role of whoever asks: nobody changes who ranks above them, nor lifts anyone there. */
+  /** The caller's role. A caller may not change a member of a higher role, nor give a role above the caller's own. */
   by: Role;
 }
 
-/** Gives a member another role. The last owner stays one. */
+/** Gives a member another role. Failures: `absent`, `outranked`, and `lastOwner`: the last owner stays an owner. */
 export async function updateMemberRole(
   db: Tenant,
   { organizationId, id, by, role }: MemberChange & { role: Role },
@@ -60,8 +60,9 @@ export async function updateMemberRole(
 }
 
 /**
- * Ends a membership, with its sessions and, but for `keepKeys`, the keys that the person issued. All of it or nothing; from
- * the next request on.
+ * Removes a member: deletes the membership and the person's sessions in the organization, and revokes the keys that the
+ * person issued, except the keys named in `keepKeys`. Either all of the changes happen or no change happens. The
+ * removal acts from the next request on. Failures: `absent`, `outranked`, `lastOwner`.
  */
 export async function deleteMember(
   db: Tenant,
@@ -96,7 +97,7 @@ export async function deleteMember(
   });
 }
 
-/** Locks a member, and all owners, so that of two changes at once the second one sees what the first one left. */
+/** Locks a member and all owners. Where two changes run at once, the second change sees the result of the first. */
 async function lockMember(
   trx: Tenant,
   { organizationId, id, by, isOwnerAfter }: MemberChange & { isOwnerAfter: boolean },

@@ -5,20 +5,22 @@ import * as accounts from './migrations/0002_accounts.ts';
 import * as auditLog from './migrations/0003_audit_log.ts';
 import type { Schema } from './schema.ts';
 
-/** Append-only: a migration that was released is never edited. Named here one by one, so that a bundle has them too. */
+/** Append-only: a released migration is never edited. Imports by name put every migration into a bundle. */
 const migrations: Record<string, Migration> = {
   '0001_initial': initial,
   '0002_accounts': accounts,
   '0003_audit_log': auditLog,
 };
 
-/** How long an instance waits for another one that is migrating, and a migration for a table in use; milliseconds. */
+/** Milliseconds that an instance waits for another instance to finish its migrations. */
 const WAIT_FOR_PEERS = 60_000;
+/** Milliseconds that a migration waits for a table in use. */
 const WAIT_FOR_TABLES = 5_000;
 
 /**
- * Brings the database to the newest schema: once, however many processes start together, and all of it or nothing.
- * Answers with the names of the migrations that this call ran. With `to`, only as far as that one.
+ * Brings the database to the newest schema, or to the migration named `to`, such as `0002_accounts`. A lock lets each
+ * migration run once, however many processes start together. A failure undoes the whole call.
+ * Answers with the names of the migrations that the call ran.
  */
 export async function migrate(db: Kysely<Schema>, to?: string): Promise<string[]> {
   await createLockTable(db);
@@ -40,7 +42,7 @@ async function createLockTable(db: Kysely<Schema>) {
   try {
     await sql`create table if not exists introzy_migration_lock ()`.execute(db);
   } catch (error) {
-    // `if not exists` does not guard against a peer that creates it at the same moment: then it is there now.
+    // `if not exists` fails where another process creates the table at the same moment. Then the table exists by now.
     const { rows } = await sql<{ found: boolean }>`
       select to_regclass('introzy_migration_lock') is not null as found`.execute(db);
     if (!rows[0]?.found) throw error;

@@ -6,7 +6,7 @@ import type { Schema } from './schema.ts';
 
 const columns = ['id', 'name'] as const;
 
-/** Makes an organization; `undefined` where its name is taken. */
+/** Makes an organization; `undefined` where another organization has the name. */
 export async function insertOrganization(db: Kysely<Schema>, name: string): Promise<Organization | undefined> {
   return await db
     .insertInto('organizations')
@@ -16,7 +16,7 @@ export async function insertOrganization(db: Kysely<Schema>, name: string): Prom
     .executeTakeFirst();
 }
 
-/** Finds an organization by its id or its name. */
+/** Finds an organization by id or by name. A UUID is read as an id. */
 export async function findOrganization(db: Kysely<Schema>, idOrName: string): Promise<Organization | undefined> {
   return await db
     .selectFrom('organizations')
@@ -25,12 +25,12 @@ export async function findOrganization(db: Kysely<Schema>, idOrName: string): Pr
     .executeTakeFirst();
 }
 
-/** Every organization, oldest first. */
+/** Lists every organization, oldest first. */
 export async function listOrganizations(db: Kysely<Schema>): Promise<Organization[]> {
   return await db.selectFrom('organizations').select(columns).orderBy('id').execute();
 }
 
-/** The organization itself, as those in it see it. */
+/** The organization, as its members and its keys see the organization. */
 export async function getOrganization(db: Tenant, organizationId: string): Promise<Organization> {
   return await db
     .selectFrom('organizations')

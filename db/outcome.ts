@@ -1,18 +1,18 @@
-/** Why a row could not be had or changed, where that is no defect. */
+/** Why a row could not be read or changed, where the reason is not a defect. */
 export type Failure =
   | { failure: 'absent' }
-  /** The id is another organization's. */
+  /** Another organization has the row of this id. */
   | { failure: 'elsewhere' }
   | { failure: 'version'; currentVersion: number }
   | { failure: 'emailTaken'; existingId: string | undefined }
   | { failure: 'revoked' }
-  /** An organization is not left without an owner. */
+  /** The change would leave the organization without an owner. */
   | { failure: 'lastOwner' }
-  /** The other person, or the role to give, ranks above the caller. */
+  /** The member to change, or the role to give, ranks above the caller's role. */
   | { failure: 'outranked' }
   | { failure: 'alreadyMember' }
-  /** The caller would gain scopes that it does not have. */
+  /** The caller would gain these scopes, which the caller does not have. */
   | { failure: 'scopes'; scopes: string[] };
 
-/** What was asked for, or why not. */
+/** The result, or the reason why there is no result. */
 export type Outcome<T extends object> = T | Failure;

@@ -6,7 +6,9 @@ export interface Page<T> {
   nextCursor: string | null;
 }
 
-/** Makes a page of `limit` rows out of the `limit` + 1 rows that were asked for: the surplus row begins the next page. */
+/**
+ * Makes a page of `limit` rows out of at most `limit` + 1 rows that a query read. A surplus row begins the next page.
+ */
 export function toPage<T extends { id: string }>(rows: T[], limit: number): Page<T> {
   const next = rows[limit];
   return { items: rows.slice(0, limit), nextCursor: next ? encodeCursor(next.id) : null };

@@ -5,14 +5,17 @@ import type { Tenant } from './admission.ts';
 import type { Outcome } from './outcome.ts';
 import type { Schema } from './schema.ts';
 
-/** Who a session is: a member of the organization that it is about. */
+/** The person of a session, as a member of the session's active organization. */
 export interface SessionPerson {
   organizationId: string;
   userId: string;
   role: Role;
 }
 
-/** Who a session is; `undefined` where it is over, or the person is no member of its organization. */
+/**
+ * Finds the person of a session; `undefined` where the session has expired, or the person is not a member of the
+ * session's active organization.
+ */
 export async function findSessionPerson(db: Kysely<Schema>, sessionId: string): Promise<SessionPerson | undefined> {
   const { rows } = await sql<SessionPerson>`
     select organization_id as "organizationId", user_id as "userId", role
@@ -20,7 +23,7 @@ export async function findSessionPerson(db: Kysely<Schema>, sessionId: string): 
   return rows[0];
 }
 
-/** A person in the organization, as they see themselves. */
+/** What a signed-in person sees of their own account: the person, the organization, the role and the role's scopes. */
 export async function getCurrentSession(
   db: Tenant,
   { organizationId, userId }: { organizationId: string; userId: string },
@@ -46,7 +49,7 @@ export async function getCurrentSession(
   return { person: { id, name, email }, organization, role, scopes: scopesOf(role) };
 }
 
-/** The organization's first owner: in whose name the operator issues keys. */
+/** The organization's first owner. The operator issues keys in this owner's name. */
 export async function getOwner(db: Tenant, organizationId: string): Promise<{ id: string }> {
   return await db
     .selectFrom('members')

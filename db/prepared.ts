@@ -3,14 +3,17 @@ import type { Schema } from './schema.ts';
 
 type Build<P, R> = (db: Kysely<Schema>, parameter: <K extends keyof P>(name: K) => P[K]) => CompiledQuery<R>;
 
-/** Stands for a parameter while its query is compiled. */
+/** Stands for a parameter's value while the query is compiled. */
 interface Placeholder {
   readonly placeholder: PropertyKey;
 }
 const isPlaceholder = (value: unknown): value is Placeholder =>
   typeof value === 'object' && value !== null && 'placeholder' in value;
 
-/** A query that is built and compiled once, for the hottest paths: only its parameters change from call to call. */
+/**
+ * Makes a function that runs a query. Kysely builds and compiles the query at the first call only, which the hottest
+ * paths need; from call to call only the parameters change.
+ */
 export function prepared<P extends object, R>(build: Build<P, R>): (db: Kysely<Schema>, parameters: P) => Promise<R[]> {
   let compiled: CompiledQuery<R> | undefined;
   return async (db, parameters) => {

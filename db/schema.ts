@@ -1,14 +1,14 @@
 import type { ColumnType, Generated, GeneratedAlways } from 'kysely';
 
-/** A column that the database fills once, at insertion, unless told otherwise. */
+/** A time that the database fills in at insertion, unless the statement gives the time. */
 type Stamp = ColumnType<Date, Date | undefined, Date>;
-/** JSON goes in as text, so that no driver guesses between a JSON array and a PostgreSQL one. */
+/** A JSON column. JSON is written as text, so that no driver takes a JSON array for a PostgreSQL array. */
 type JsonObject = ColumnType<Record<string, unknown>, string | undefined, string>;
 
 interface OrganizationsTable {
   id: string;
   name: string;
-  /** better-auth's, as `logo` and `metadata`: we use none of them. */
+  /** `slug`, `logo` and `metadata` are better-auth's columns, which our own code does not use. */
   slug: Generated<string>;
   logo: string | null;
   metadata: string | null;
@@ -29,13 +29,13 @@ interface ApiKeysTable {
   expires_at: Date;
   revoked_at: Date | null;
   last_used_at: Date | null;
-  /** It was to outlive its issuer's membership. */
+  /** When the key was kept while its issuer's membership ended; `null` for every other key. */
   kept_at: Date | null;
-  /** The expiry that somebody was told of. */
+  /** The value of `expires_at` that the last expiry notice told of. */
   expiry_notice_for: Date | null;
 }
 
-/** Where a key was used from, coarsely. */
+/** A coarse place that a key was used from: a network such as `203.0.113.0/24`, and a kind of program. */
 interface ApiKeyPlacesTable {
   organization_id: string;
   api_key_id: string;
@@ -45,13 +45,13 @@ interface ApiKeyPlacesTable {
   last_used_at: Date;
 }
 
-/** The secrets of a key: the newest one, and rotated-out ones until their grace ends. */
+/** The secrets of a key: the newest secret, and older secrets, which work until their grace ends. */
 interface ApiKeySecretsTable {
   organization_id: string;
   api_key_id: string;
   /** HMAC-SHA-256 of the whole key, 32 bytes. */
   digest: Buffer;
-  /** Which server secret made the digest. */
+  /** The id of the server secret that made the digest. */
   secret_id: string;
   created_at: Stamp;
   expires_at: Date;
@@ -70,21 +70,21 @@ interface ContactsTable {
   notes: string | null;
   tags: Generated<string[]>;
   custom_fields: JsonObject;
-  /** `name`, `email` and `company` as they are compared: trimmed, NFC, lower-case. */
+  /** `name`, `email` and `company` in the form in which texts are compared: trimmed, lower-case, NFC. */
   name_key: string;
   email_key: string | null;
   company_key: string | null;
-  /** The three keys in one text, which the trigram index covers. */
+  /** `name_key`, `email_key` and `company_key` as a single text, for the trigram index. */
   search: GeneratedAlways<string>;
   created_at: Stamp;
   updated_at: Stamp;
   deleted_at: Date | null;
   version: Generated<number>;
-  /** The contact as the API shows it, in JSON: see shared/encoded.ts. */
+  /** The JSON of the contact as the API shows a contact: see shared/encoded.ts. */
   document: GeneratedAlways<string>;
 }
 
-/** Written by triggers alone: see migrations/0003_audit_log.ts. */
+/** Triggers and `recordFailedSignIn` (accounts.ts) write the audit log: see migrations/0003_audit_log.ts. */
 interface AuditLogTable {
   organization_id: string;
   id: Generated<string>;
@@ -95,7 +95,10 @@ interface AuditLogTable {
   details: JsonObject;
 }
 
-/** A person. This table and the next five are better-auth's, which names the columns of its own use. */
+/**
+ * A person. `UsersTable` and the next five tables are better-auth's. Only the columns that our own code uses are
+ * listed: better-auth names the other columns itself.
+ */
 interface UsersTable {
   id: string;
   name: string;
@@ -132,13 +135,13 @@ interface MembersTable {
 
 interface InvitationsTable {
   organization_id: string;
-  /** Opens the invitation: it goes to its address, and nowhere else. */
+  /** The secret that opens the invitation. Only the mail to the invited address contains the id. */
   id: string;
-  /** What the organization knows it by. */
+  /** The id by which the organization's members know the invitation. */
   reference: Generated<string>;
   email: string;
   role: 'member' | 'admin' | 'owner';
-  /** better-auth's words: the last three end it. */
+  /** better-auth's words. `accepted`, `rejected` and `canceled` end the invitation. */
   status: Generated<'pending' | 'accepted' | 'rejected' | 'canceled'>;
   inviter_id: string;
   expires_at: Date;

@@ -15,10 +15,10 @@ const CLOSE_WITHIN = 10_000;
 
 async function start() {
   const config = readConfig();
-  // Lines go out together, a second late at most: a write for each would cost more than the request's own work.
+  // Log lines are written together, a second late at most: a write a line would cost more than a request's own work.
   const logTo = destination({ dest: 1, sync: false, minLength: 4_096, periodicFlush: 1_000 });
   const log = pino({ level: config.logLevel }, logTo);
-  // What is open so far, to be closed in reverse: a signal may come while the database is still being migrated.
+  // What is open so far is closed in reverse order: a signal may come while the database is still being migrated.
   const opened = new AsyncDisposableStack();
   closeWithGrace({ delay: CLOSE_WITHIN, logger: log }, async ({ err, signal }) => {
     if (err) log.fatal({ err }, 'the service fails');
@@ -32,13 +32,14 @@ async function start() {
   opened.defer(() => store.close());
   const mail = createMailer({ smtpUrl: config.smtpUrl, from: config.mailFrom, log });
   const deps = createDeps({ ...config, db: store.db, log, keySecrets: store.keySecrets, mail });
-  opened.defer(() => deps.lastUse.flush());
   const hourly = startHourly(deps);
-  opened.defer(() => hourly.stop());
-  const server = await listen(createApp(deps), { ...config, log });
-  opened.defer(() => {
+  opened.defer(() => hourly.end());
+  // Runs before the end of the round, which may wait for a mail server: the uses of the last requests are recorded first.
+  opened.defer(() => deps.lastUse.flush());
+  const server = await listen(createApp(deps).fetch, { ...config, log });
+  opened.defer(async () => {
     deps.draining.abort();
-    return server.drain();
+    await Promise.all([deps.lastUse.flush(), server.drain()]);
   });
 
   const address = config.publicUrl.replace(/:0$/, `:${server.port}`);
@@ -46,7 +47,7 @@ async function start() {
   log.info({ address, migrated: store.migrated }, 'the service listens');
 }
 
-/** What a person sees who starts the embedded service: the first time, also all that is needed to try it. */
+/** Prints what a person needs who starts the embedded service; at the first start, also what it takes to try the API. */
 async function welcome({ db, keySecrets }: Store, address: string) {
   const lines = [`Introzy listens at ${address}`];
   if ((await listOrganizations(db.root)).length === 0) {

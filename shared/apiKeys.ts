@@ -22,11 +22,11 @@ const scopes = z
 const ApiKeyName = line(100);
 const ApiKeyState = z.enum(['active', 'expired', 'revoked']);
 
-/** Who issued a key: a person, by email address, or another key. */
+/** The issuer of a key: a person, whose `name` is the email address, or another key. */
 export const Issuer = z.object({ type: z.enum(['person', 'key']), id: z.string(), name: z.string() });
 export type Issuer = z.infer<typeof Issuer>;
 
-/** A key as its organization sees it. The secret is not part of it. */
+/** A key as its organization sees the key, without the secret. */
 export const ApiKey = z.object({
   id: z.uuid(),
   organizationId: z.uuid(),
@@ -44,7 +44,7 @@ export type ApiKey = z.infer<typeof ApiKey>;
 export const ApiKeyPage = pageOf(ApiKey);
 export type ApiKeyPage = z.infer<typeof ApiKeyPage>;
 
-/** The one answer that holds a key itself. It is shown once; only its HMAC is kept. */
+/** The only answer that holds the key itself, `introzy_1a2b3c4d…`. The key is shown once: only its HMAC is stored. */
 export const IssuedKey = z.object({ key: z.string().describe('The key itself, shown this once'), apiKey: ApiKey });
 export type IssuedKey = z.infer<typeof IssuedKey>;
 
@@ -72,7 +72,7 @@ export const ApiKeyRotateRequest = z.strictObject({
     .describe('Hours that the old secret goes on working; 0 cuts it off at once'),
 });
 
-/** Where a key was used from, coarsely: a network (of IPv4 the first 24 bits, of IPv6 48) and a kind of program. */
+/** A place that a key was used from: a network (the first 24 bits of IPv4, 48 bits of IPv6) and a kind of program. */
 export const ApiKeyPlace = z.object({
   address: z.string(),
   userAgent: z.string(),
@@ -80,6 +80,6 @@ export const ApiKeyPlace = z.object({
   lastUsedAt: z.date(),
 });
 export type ApiKeyPlace = z.infer<typeof ApiKeyPlace>;
-/** The latest places, newest first; `lastUsedAt` is as much behind as a key's. */
+/** The latest places, newest first. A place's `lastUsedAt` is at most a minute behind, as a key's is. */
 export const ApiKeyPlaces = z.object({ places: z.array(ApiKeyPlace) });
 export type ApiKeyPlaces = z.infer<typeof ApiKeyPlaces>;

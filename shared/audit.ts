@@ -6,16 +6,18 @@ import { Id } from './text.ts';
 export const AuditAction = z.enum(AUDIT_ACTIONS);
 export type AuditAction = z.infer<typeof AuditAction>;
 
-/** Who acted: a person, an API key, or the operator at the command line. */
+/** The actor: a person, an API key, or the operator at the command line. */
 const Actor = z.object({ type: z.enum(['person', 'key', 'operator']), id: z.string().nullable(), name: z.string() });
-/** What it was done to: a key, a person, an invitation; by the name that it had then. */
+/**
+ * The subject of an action: a key, a person or an invitation. `name` is the subject's name at the time of the action.
+ */
 const Subject = z.object({
   type: z.enum(['apiKey', 'person', 'invitation']),
   id: z.string().nullable(),
   name: z.string(),
 });
 
-/** Something that happened in the organization. It is never changed, nor taken away. */
+/** An event in the organization. An entry is never changed or deleted. */
 export const AuditEntry = z.object({
   id: z.uuid(),
   at: z.date(),
@@ -23,9 +25,10 @@ export const AuditEntry = z.object({
   action: AuditAction,
   subject: Subject,
   /**
-   * What else there is to say, by action: `apiKey.issued` {scopes, expiresAt, hint} · `apiKey.renamed` {from, to} ·
+   * More about the event, by action: `apiKey.issued` {scopes, expiresAt, hint} · `apiKey.renamed` {from, to} ·
    * `apiKey.rotated` {hint, expiresAt, oldSecretsEndAt} · `apiKey.usedFrom`, `person.signedIn`, `person.signInFailed`
-   * {address, userAgent} · `member.invited`, `member.joined`, `member.removed` {role} · `member.roleChanged` {from, to}.
+   * {address, userAgent} · `member.invited`, `member.joined`, `member.removed` {role} · `member.roleChanged`
+   * {from, to}.
    */
   details: z.record(z.string(), z.unknown()),
 });
@@ -33,7 +36,7 @@ export type AuditEntry = z.infer<typeof AuditEntry>;
 export const AuditPage = pageOf(AuditEntry);
 export type AuditPage = z.infer<typeof AuditPage>;
 
-/** Newest first. */
+/** The input of a list of entries, newest first. */
 export const AuditListRequest = PageRequest.extend({
   subjectId: Id.optional().describe('Entries about the key or the person of this id'),
   action: AuditAction.optional(),

@@ -1,4 +1,4 @@
-/** What the audit log records. */
+/** The actions that the audit log records. Without zod, for the browser: the schema `AuditAction` is in audit.ts. */
 export const AUDIT_ACTIONS = [
   'apiKey.issued',
   'apiKey.renamed',

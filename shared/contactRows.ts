@@ -1,8 +1,20 @@
-import type { UpsertRow } from '../db/contactUpsert.ts';
 import { ContactInput, type UpsertResult } from './contacts.ts';
 import { ERRORS, issuesOf } from './errors.ts';
+import { standInName } from './standInName.ts';
 
-/** Judges rows one by one: those to write, and what is wrong with the others. To be merged, a row needs no name. */
+/** A row that may be written. */
+export interface UpsertRow {
+  /** The row's place in the request. */
+  index: number;
+  input: ContactInput;
+  /** The row gives no name: `input.name` is for a new contact, and an existing contact keeps its own name. */
+  isNameGuess?: boolean;
+}
+
+/**
+ * Checks rows one by one, so that a bad row fails alone. With `merge` a row may leave out its name: see
+ * `standInName`.
+ */
 export function judgeRows(contacts: readonly unknown[], merge = false): { rows: UpsertRow[]; failed: UpsertResult[] } {
   const rows: UpsertRow[] = [];
   const failed: UpsertResult[] = [];
@@ -15,9 +27,8 @@ export function judgeRows(contacts: readonly unknown[], merge = false): { rows: 
   return { rows, failed };
 }
 
-/** A row that gives no name, with what a contact can be called by instead; `undefined` for any other. */
+/** The row with a stand-in for its name; `undefined` for a row that gives a name, and for what is no object. */
 function withName(contact: unknown): object | undefined {
   if (typeof contact !== 'object' || contact === null || 'name' in contact) return undefined;
-  const { company, email, phone } = contact as Record<string, unknown>;
-  return { ...contact, name: company ?? email ?? phone };
+  return { ...contact, name: standInName(contact as Record<string, unknown>) };
 }

@@ -6,7 +6,7 @@ import { JsonObject } from './json.ts';
 import { PageRequest, pageOf } from './paging.ts';
 import { Id, isStorable, line, organizationId, STORABLE, text } from './text.ts';
 
-/** A contact as its organization sees it. */
+/** A contact as its organization sees the contact. */
 export const Contact = z.object({
   id: z.uuid(),
   organizationId: z.uuid(),
@@ -28,13 +28,15 @@ export const Contact = z.object({
 export type Contact = z.infer<typeof Contact>;
 export const ContactPage = pageOf(Contact);
 export type ContactPage = z.infer<typeof ContactPage>;
-/** A page as the database wrote it, of these very fields: to look at its items here would be to decode them. */
+/**
+ * A `ContactPage` whose items are still the database's text. The check does not read `items`: reading decodes the text.
+ */
 export const EncodedContactPage = documentAs(
   z.custom<ContactPage>((page) => encodedItems(page) !== undefined),
   ContactPage,
 );
 
-/** An email address as written; only its rough form is checked, as no pattern tells what a mail server takes. */
+/** An email address as written. Only the rough form `a@b` is checked: no pattern tells what a mail server accepts. */
 export const EmailAddress = text(320)
   .refine((written) => /^[^\s@]+@[^\s@]+$/u.test(written.trim()), 'Not an email address')
   .meta({ format: 'email' });
@@ -60,7 +62,7 @@ const optional = {
   customFields: JsonObject,
 };
 
-/** What may be written of a contact; only `name` is required. */
+/** The fields of a contact that a caller may write. Only `name` is required. */
 export const ContactInput = z
   .strictObject({ name, ...optional })
   .partial()
@@ -70,12 +72,12 @@ export type ContactInput = z.infer<typeof ContactInput>;
 export const ContactRequest = z.strictObject({ organizationId, id: Id });
 export const ContactCreateRequest = ContactInput.extend({ organizationId });
 const expectedVersion = z.int().min(0).optional().describe('Change it at this version alone: at any other, 412');
-/** A field left out stays as it is. */
+/** A field that is left out stays unchanged. */
 export const ContactUpdateRequest = ContactInput.partial().extend({ organizationId, id: Id, expectedVersion });
 export type ContactUpdate = { [K in keyof ContactInput]?: ContactInput[K] | undefined };
 export const ContactDeleteRequest = ContactRequest.extend({ expectedVersion });
 
-/** An instant, as a `Date` or in ISO 8601 with an offset; years 1 to 9999. */
+/** An instant: a `Date`, or ISO 8601 with an offset such as `2026-11-24T09:30:00Z`; years 1 to 9999. */
 const instant = documentAs(
   z
     .union([z.date(), z.iso.datetime({ offset: true }).transform((iso) => new Date(iso))], {
@@ -85,7 +87,7 @@ const instant = documentAs(
   z.iso.datetime({ offset: true }),
 );
 
-/** Which contacts to list: those that meet every condition given. */
+/** The input of a list of contacts. A list has the contacts that meet every given condition. */
 export const ContactListRequest = PageRequest.extend({
   search: text(200)
     .optional()
@@ -96,7 +98,9 @@ export const ContactListRequest = PageRequest.extend({
   includeDeleted: z.boolean().default(false).describe('Deleted contacts too'),
 }).prefault({});
 
-/** A row to upsert. Rows are judged one by one, so that a bad one fails alone. */
+/**
+ * A row to upsert. The schema accepts any value: each row is checked later by itself, so that a bad row fails alone.
+ */
 const UpsertRow = documentAs(
   z.custom<z.input<typeof ContactInput>>(() => true),
   ContactInput,
@@ -113,7 +117,7 @@ export const ContactUpsertRequest = z.strictObject({
     ),
 });
 
-/** What became of a row; `index` is its place in the request. */
+/** The outcome of a row. `index` is the row's place in the request, from 0. */
 export const UpsertResult = z.discriminatedUnion('outcome', [
   z.object({ index: z.int(), outcome: z.enum(['created', 'updated', 'unchanged']), id: z.uuid(), version: z.int() }),
   z.object({ index: z.int(), outcome: z.literal('failed'), error: z.string(), issues: z.array(Issue) }),

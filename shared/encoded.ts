@@ -1,16 +1,17 @@
-/** The fields of a row that are dates, or `null`. */
+/** The fields of a document that are dates or `null`. */
 const DATE_FIELDS = ['createdAt', 'updatedAt', 'deletedAt'] as const;
 
 const texts = new WeakMap<object, string>();
 
 /**
- * A page whose items the database keeps as documents: `text` is the JSON array of them. The page reads as any page does, and
- * its items are decoded at the first look. A door that answers in JSON passes the text on and decodes nothing.
+ * Makes a page out of documents, which the database stores as JSON text. `text` is the JSON array of the documents. The
+ * page reads like any other page: the first read of `items` decodes the text. A door that answers in JSON passes the
+ * text on and decodes nothing.
  */
 export function encodedPage<T>(text: string, nextCursor: string | null): { items: T[]; nextCursor: string | null } {
   let items: T[] | undefined;
   const page = { nextCursor } as { items: T[]; nextCursor: string | null };
-  // Not enumerable: tRPC looks for promises in each enumerable property of a result, and would decode the items.
+  // `items` is not enumerable: tRPC looks for promises in each enumerable property, and so would decode `items`.
   Object.defineProperty(page, 'items', {
     get: () => (items ??= (JSON.parse(text) as Record<string, unknown>[]).map((item) => decodeDates<T>(item))),
   });
@@ -22,7 +23,9 @@ export function encodedPage<T>(text: string, nextCursor: string | null): { items
 export const encodedItems = (value: unknown): string | undefined =>
   typeof value === 'object' && value !== null ? texts.get(value) : undefined;
 
-/** The items as plain JSON, and superjson's notes of the fields that are dates. */
+/**
+ * Parses a page's items to plain JSON. `dates` has superjson's note for each date: `{ 'items.0.createdAt': ['Date'] }`.
+ */
 export function parseEncoded(items: string): { items: object[]; dates: Record<string, ['Date']> } {
   const parsed = JSON.parse(items) as Record<string, unknown>[];
   const dates: Record<string, ['Date']> = {};
@@ -32,7 +35,7 @@ export function parseEncoded(items: string): { items: object[]; dates: Record<st
   return { items: parsed, dates };
 }
 
-/** Decodes a document: JSON, with the dates of `DATE_FIELDS` as `Date`s. */
+/** Decodes a document. The fields of `DATE_FIELDS` become `Date`s or `null`. */
 export const decodeDocument = <T>(text: string): T => decodeDates<T>(JSON.parse(text) as Record<string, unknown>);
 
 function decodeDates<T>(item: Record<string, unknown>): T {

@@ -1,10 +1,12 @@
 import { z } from 'zod';
 import { redactKeys } from './keyFormat.ts';
 
-/** Why a key was refused; `unknown` covers malformed ones too. */
+/** Why a key was refused. A malformed key is `unknown` too. */
 export type KeyRefusal = 'missing' | 'unknown' | 'revoked' | 'expired';
 
-/** What the caller reads. Only who holds the whole key learns that it was revoked or has expired. */
+/**
+ * The reason that the caller reads. Only a caller with the whole key learns that the key was revoked or has expired.
+ */
 export const REFUSAL_REASONS: Record<KeyRefusal, string> = {
   missing: 'Missing API key',
   unknown: 'Invalid API key',
@@ -12,7 +14,7 @@ export const REFUSAL_REASONS: Record<KeyRefusal, string> = {
   expired: 'API key has expired',
 };
 
-/** tRPC's code → HTTP status and the sentence that says it, for every code this API answers with. */
+/** The HTTP status and the sentence of every tRPC error code that the API answers with. */
 export const ERRORS = {
   BAD_REQUEST: { status: 400, message: 'Invalid request' },
   PARSE_ERROR: { status: 400, message: 'Invalid request' },
@@ -30,7 +32,7 @@ export const ERRORS = {
 } as const;
 export type ErrorCode = keyof typeof ERRORS;
 
-/** What is wrong with a request that comes to no procedure, nor to any other door. */
+/** The answers to requests that fail before a door or a procedure sees the request. */
 export const CONNECTION_ERRORS = {
   NOT_HTTP: { status: 400, message: 'Not an HTTP request' },
   TIMEOUT: { status: 408, message: 'The request did not arrive in time' },
@@ -41,14 +43,14 @@ export const CONNECTION_ERRORS = {
 export const Issue = z.object({ path: z.array(z.union([z.string(), z.number()])), message: z.string() });
 export type Issue = z.infer<typeof Issue>;
 
-/** The field and the fault of each issue. Keys are taken out, as zod's messages quote the names of unknown fields. */
+/** The issues of a zod error. Paths and messages quote the names of unknown fields, and such a name may hold a key. */
 export const issuesOf = ({ issues }: z.ZodError): Issue[] =>
   issues.map(({ path, message }) => ({
     path: path.map((key) => (typeof key === 'number' ? key : redactKeys(String(key)))),
     message: redactKeys(message),
   }));
 
-/** What a caller can act on, beside the sentence. Absent where there is nothing to add. */
+/** Details that a caller can act on, beside the sentence. An error without details leaves `details` out. */
 export const ErrorDetails = z.object({
   reason: z.string().optional(),
   issues: z.array(Issue).optional(),

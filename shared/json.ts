@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { isDeeperThan, JSON_DEPTH } from './jsonDepth.ts';
 import { isStorable, STORABLE } from './text.ts';
 
+/** Characters of JSON. */
 const CUSTOM_FIELDS_SIZE = 65_536;
 
 const isPlain = (value: object) => {
@@ -9,7 +10,7 @@ const isPlain = (value: object) => {
   return prototype === Object.prototype || prototype === null;
 };
 
-/** What is wrong with `value` as JSON to keep, if anything. */
+/** The first reason why `value` cannot be stored as JSON; `undefined` where `value` can be stored. */
 function findFlaw(value: unknown): string | undefined {
   if (value === null || typeof value === 'boolean') return undefined;
   if (typeof value === 'number') return Number.isFinite(value) ? undefined : 'Numbers must be finite';
@@ -29,14 +30,14 @@ function firstFlaw(values: unknown[]): string | undefined {
   return undefined;
 }
 
-/** Characters that PostgreSQL keeps of a value, and answers with: numbers without exponents, 1e300 with all of its zeros. */
+/** The length of the JSON that PostgreSQL stores and answers with. Numbers have no exponent: `1e300` has 300 zeros. */
 const storedSize = (value: object) =>
   JSON.stringify(value, (_, item: unknown) => {
     const [digits = '', exponent] = typeof item === 'number' ? String(item).split('e') : [];
     return exponent === undefined ? item : '0'.repeat(digits.length + Math.abs(Number(exponent)));
   }).length;
 
-/** A JSON object of at most 64 KiB. */
+/** A JSON object of at most 65,536 characters that nests at most `JSON_DEPTH` levels deep. */
 export const JsonObject = z
   .custom<Record<string, unknown>>()
   .meta({ type: 'object' })

@@ -1,7 +1,7 @@
-/** How deep JSON may nest anywhere in a request. */
+/** The levels that JSON may nest, anywhere in a request. */
 export const JSON_DEPTH = 64;
 
-/** How deep `value` nests, or more than `limit`. Iterative: JSON of a mebibyte can nest half a million deep. */
+/** True where `value` nests deeper than `limit`. Not recursive: 1 MiB of JSON can nest half a million levels deep. */
 export function isDeeperThan(value: unknown, limit: number): boolean {
   let level: unknown[] = [value];
   for (let depth = 0; level.length > 0; depth++) {

@@ -1,22 +1,22 @@
 import { z } from 'zod';
 import { organizationId } from './text.ts';
 
-/** An opaque cursor: the id of the first row of the page, a UUID of version 7, in base64url. */
+/** An opaque cursor: the id of the page's first row, a UUID of version 7, in base64url: `AZmwoSw9fk-KW2x9jp8KGw`. */
 const Cursor = z.string().transform((cursor, context) => {
   const hex = CURSOR.test(cursor) ? Uint8Array.fromBase64(cursor, { alphabet: 'base64url' }).toHex() : '';
   if (VERSION_7.test(hex)) return hex.replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
   context.addIssue({ code: 'custom', message: 'Not a cursor of this list' });
   return z.NEVER;
 });
-/** 16 bytes in base64url: 22 characters, the last of which holds two bits. */
+/** 16 bytes in base64url: 22 characters, of which the last character holds two bits. */
 const CURSOR = /^[\w-]{21}[AQgw]$/;
 const VERSION_7 = /^.{12}7.{3}[89ab]/;
 
-/** The cursor of the page whose first row has this id (a UUID). */
+/** Makes the cursor of the page whose first row has this id (a UUID). */
 export const encodeCursor = (id: string) =>
   Uint8Array.fromHex(id.replaceAll('-', '')).toBase64({ alphabet: 'base64url', omitPadding: true });
 
-/** What every list takes: a page's size, and where the page begins. */
+/** The input of every list: the page's size, and the cursor of the page's first row. */
 export const PageRequest = z.strictObject({
   organizationId,
   limit: z.int().min(1).max(200).default(50).describe('Rows of a page'),

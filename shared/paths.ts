@@ -1,4 +1,4 @@
-/** The addresses at which the service answers with the dashboard; `:id` stands for any segment. */
+/** The paths at which the service answers with the dashboard. `:id` stands for any path segment. */
 export const PATHS = {
   home: '/',
   signIn: '/sign-in',

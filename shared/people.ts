@@ -9,7 +9,7 @@ export type Role = z.infer<typeof Role>;
 
 const Person = z.object({ id: z.uuid(), name: z.string(), email: z.string() });
 
-/** Who is signed in, and as what, in the organization that the session is about. */
+/** The signed-in person, with role and scopes in the session's active organization. */
 export const CurrentSession = z.object({
   person: Person,
   organization: z.object({ id: z.uuid(), name: z.string() }),
@@ -18,11 +18,11 @@ export const CurrentSession = z.object({
 });
 export type CurrentSession = z.infer<typeof CurrentSession>;
 
-/** A person in the organization. `id` is the membership's, `person.id` the person's. */
+/** A member of the organization. `id` is the membership's id, and `person.id` is the person's id. */
 export const Member = z.object({ id: z.uuid(), person: Person, role: Role, joinedAt: z.date() });
 export type Member = z.infer<typeof Member>;
 
-/** An invitation that was neither accepted nor taken back; it can no longer be accepted once it has expired. */
+/** An invitation that was neither accepted nor cancelled. An expired invitation can no longer be accepted. */
 export const Invitation = z.object({
   id: z.uuid(),
   email: z.string(),
@@ -36,7 +36,7 @@ export type Invitation = z.infer<typeof Invitation>;
 
 export const CurrentSessionRequest = z.strictObject({ organizationId }).optional();
 export const MemberListRequest = z.strictObject({ organizationId }).optional();
-/** Everybody, and whoever is invited: oldest first. */
+/** The members and the open invitations, each list oldest first. */
 export const MemberList = z.object({ members: z.array(Member), invitations: z.array(Invitation) });
 export type MemberList = z.infer<typeof MemberList>;
 
@@ -47,7 +47,7 @@ export const InviteRequest = z.strictObject({
 });
 export const InvitationRequest = z.strictObject({ organizationId, id: Id });
 export const RoleChangeRequest = z.strictObject({ organizationId, id: Id, role: Role });
-/** The keys that the person issued are revoked, but for `keepKeys`. */
+/** The input of a member's removal. The keys that the person issued are revoked, except the keys in `keepKeys`. */
 export const MemberRemoveRequest = z.strictObject({
   organizationId,
   id: Id,

@@ -1,9 +1,9 @@
 import { z } from 'zod';
 
-/** Characters as a person counts them: code points, as PostgreSQL's char_length does, not UTF-16 units. */
+/** Counts characters as code points, as PostgreSQL's `char_length` does, not as UTF-16 units. */
 const characters = (text: string) => [...text].length;
 
-/** Text that PostgreSQL can keep: no NUL, and no half of a surrogate pair (neither has a place in its UTF-8). */
+/** True where PostgreSQL can store `text`. PostgreSQL's UTF-8 has no NUL and no half of a surrogate pair. */
 export const isStorable = (text: string) => !text.includes('\0') && text.isWellFormed();
 export const STORABLE = 'Must not contain NUL or lone surrogates';
 
@@ -27,10 +27,13 @@ export const text = (most: number) =>
     .refine((written) => characters(written) <= most, `Must be at most ${most} characters`)
     .meta({ maxLength: most });
 
-/** How text is compared: trimmed, lower-case, NFC. In this order: as small letters alone, some are one with a mark. */
+/**
+ * The form in which texts are compared: trimmed, lower-case, NFC. NFC comes last, because some letters form a single
+ * character with a mark only in lower case: `J̌` is two code points in NFC, and `ǰ` is a single code point.
+ */
 export const comparable = (written: string) => written.trim().toLowerCase().normalize('NFC');
 
-/** An id as a caller gives it. */
+/** An id in a caller's input: a UUID in upper or lower case. */
 export const Id = z.guid({ error: 'Not a UUID' }).toLowerCase();
-/** The organization that the caller means. Optional: it is the key's own; another one is refused. */
+/** The organization that the caller means, by default the caller's own. Another organization is refused with 403. */
 export const organizationId = Id.optional();

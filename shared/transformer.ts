@@ -3,8 +3,9 @@ import { encodedItems, parseEncoded } from './encoded.ts';
 import { isDeeperThan, JSON_DEPTH } from './jsonDepth.ts';
 
 /**
- * superjson, on both sides. What the service answers with is JSON but for its dates, and superjson's general walk costs
- * more than the query behind it; so such values are encoded here, to the same wire format. All else goes to superjson.
+ * superjson's wire format, for the service and the client. Answers of the service consist of JSON and dates, and
+ * superjson's general walk over an answer costs more than the query behind the answer. So values of JSON and dates are
+ * encoded here, in the same wire format. superjson encodes every other value.
  */
 export const transformer = {
   serialize(value: unknown): SuperJSONResult {
@@ -13,13 +14,14 @@ export const transformer = {
     const dates: Dates = {};
     if (typeof value !== 'object' || value === null || !collectDates(value, '', dates))
       return superjson.serialize(value);
-    // JSON.stringify writes a Date as its ISO 8601 form, which is superjson's too.
+    // JSON.stringify writes a `Date` in ISO 8601, as superjson does.
     const json = value as SuperJSONResult['json'];
     return Object.keys(dates).length === 0 ? { json } : { json, meta: { values: dates, v: 1 } };
   },
   /**
-   * References that superjson would restore are left as the copies that they also are: shared or circular, they would
-   * let a short request stand for an endless value.
+   * Decodes input. superjson's notes of shared and circular references are dropped, and each place keeps its own copy:
+   * with references a short request could stand for an endless value. Throws `RangeError` for JSON that nests deeper
+   * than `JSON_DEPTH`, and `TypeError` for another form or another type.
    */
   deserialize<T>(value: SuperJSONResult): T {
     if (isDeeperThan(value, JSON_DEPTH)) throw new RangeError(`JSON nests deeper than ${JSON_DEPTH}`);
@@ -36,10 +38,12 @@ function serializeEncoded({ nextCursor }: { nextCursor: string | null }, text: s
   return items.length === 0 ? { json } : { json, meta: { values: dates, v: 1 } };
 }
 
-/** What input may hold beside JSON. Of superjson's other types, one makes an array of any length out of its length alone. */
+/** superjson's types that input may hold. A refused type, `typed-array`, makes an array of any length from a number. */
 const TYPES = new Set<unknown>(['Date', 'undefined', 'number']);
 
-/** True where superjson's notes, a tree of `[type, notes of what is inside]`, name no other types. */
+/**
+ * True where superjson's notes name only types in `TYPES`. The notes are a tree of `[type, notes of the inner values]`.
+ */
 function isHarmless(notes: unknown): boolean {
   if (notes === undefined || notes === null) return true;
   if (typeof notes !== 'object') return false;
@@ -49,7 +53,7 @@ function isHarmless(notes: unknown): boolean {
 
 type Dates = Record<string, ['Date']>;
 
-/** Notes the path of every valid date within `value`. False where there is anything that is neither JSON nor a date. */
+/** Notes the path of every date in `value`. False where `value` holds anything other than JSON and valid dates. */
 function collectDates(value: object, path: string, dates: Dates): boolean {
   if (!Array.isArray(value) && Object.getPrototypeOf(value) !== Object.prototype) return false;
   for (const key in value) {

@@ -11,7 +11,10 @@ import { listen } from '../server/start/listen.ts';
 import { sampleContacts, setUpOrganization } from '../server/start/setup.ts';
 import { CHROMIUM } from './helpers/chromiumPath.ts';
 
-/** Takes a picture of each page of the dashboard for docs/, of a service with an example organization: `npm run screenshots`. */
+/**
+ * Takes pictures of each page of the dashboard for docs/, in light and in dark: `npm run screenshots`. The pages show a
+ * service with an example organization.
+ */
 const DOCS = resolve(import.meta.dirname, '../docs');
 const PASSWORD = 'correct horse battery staple';
 const EMAIL = 'owner@example.com';
@@ -26,10 +29,10 @@ const made = await setUpOrganization(db, keySecrets, example);
 if (!made) throw new Error('The organization exists');
 const deps = createDeps({ db, log, keySecrets, rateLimit: 10_000, signInRate: 100 });
 const app = createApp(deps);
-const server = await listen(app, { host: '127.0.0.1', port: 0, log });
+const server = await listen(app.fetch, { host: '127.0.0.1', port: 0, log });
 const origin = `http://127.0.0.1:${server.port}`;
 
-/** Calls the API as a program does. */
+/** Calls the API with the first key, as a program does. */
 async function call(method: string, path: string, body?: object) {
   const headers = {
     authorization: `Bearer ${made?.issued.key}`,
@@ -47,7 +50,7 @@ await deps.lastUse.flush();
 const browser = await chromium.launch({ executablePath: CHROMIUM, args: ['--no-sandbox', '--disable-gpu'] });
 await mkdir(DOCS, { recursive: true });
 
-/** The pages, and what is done on each before its picture is taken. */
+/** Each page's picture (`contact`), path, and the steps on the page before the picture is taken. */
 const pages: [string, string, ((page: Page) => Promise<unknown>)?][] = [
   ['api-keys', '/settings/api-keys'],
   ['api-key', `/settings/api-keys/${made.issued.apiKey.id}`],

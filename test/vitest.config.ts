@@ -8,7 +8,10 @@ const root = resolve(import.meta.dirname, '..');
 
 /** These tests signal PostgreSQL's processes, which must be ours and on this machine. */
 const SIGNALLING = ['test/sql/outage.test.ts', 'test/sql/stall.test.ts'];
-const POSTGRES_ONLY = [...SIGNALLING, ...['deadline', 'dump', 'prepared'].map((name) => `test/sql/${name}.test.ts`)];
+const POSTGRES_ONLY = [
+  ...SIGNALLING,
+  ...['deadline', 'dump', 'prepared', 'wire'].map((name) => `test/sql/${name}.test.ts`),
+];
 
 /** Specmatic needs Java. */
 const WITH_JAVA = 'test/judges/openapiContract.test.ts';

@@ -18,7 +18,7 @@ const Members = lazy(() => import('./pages/members/Members.tsx'));
 const AuditLog = lazy(() => import('./pages/audit/AuditLog.tsx'));
 const Account = lazy(() => import('./pages/account/Account.tsx'));
 
-/** Which page is at which address; each is loaded when it is opened. */
+/** The pages by their addresses. The code of a page is loaded when the page is opened. */
 export function App() {
   return (
     <ErrorBoundary>

@@ -7,14 +7,14 @@ import { transformer } from '../../shared/transformer.ts';
 
 export type ApiError = TRPCClientError<AppRouter>;
 
-/** HTTP statuses after which the same question may have another answer. */
+/** HTTP statuses after which another try may succeed. `undefined`: no status, because no answer came. */
 const PASSING = new Set<number | undefined>([undefined, 429, 502, 503, 504]);
 const isApiError = (error: unknown): error is ApiError => isTRPCClientError<AppRouter>(error);
 const statusOf = (error: unknown) => (isApiError(error) ? error.data?.httpStatus : undefined);
 
 let isLeaving = false;
 
-/** Where the session is over, the way in: and from there back here. */
+/** Where the session is over, opens the sign-in page, which leads back to the current page. */
 function onError(error: unknown) {
   if (statusOf(error) !== 401 || isLeaving) return;
   isLeaving = true;
@@ -28,20 +28,20 @@ export const queryClient: QueryClient = new QueryClient({
   mutationCache: new MutationCache({ onError }),
   defaultOptions: {
     queries: { retry: (count, error) => count < 2 && PASSING.has(statusOf(error)), staleTime: 10_000 },
-    // What is shown once must not stay in memory.
+    // A mutation's answer may hold a key, which is shown once and must not stay in memory.
     mutations: { gcTime: 0 },
   },
 });
 
-/** The procedures, by the session's cookie. Calls made in the same tick share a request. */
+/** The service's procedures, called with the session's cookie. Calls made in the same tick share a request. */
 export const client = createTRPCClient<AppRouter>({
   links: [httpBatchLink({ url: '/trpc', transformer, maxItems: 20, maxURLLength: 8_000 })],
 });
 export const trpc = createTRPCOptionsProxy<AppRouter>({ client, queryClient });
 
 /**
- * A list is read page by page, each with the cursor that the one before gave. All of its pages are never asked for again on
- * their own account: that would be as many calls; to open the list anew begins with the first.
+ * Options for a list that is read page by page, each page with the cursor of the page before. Loaded pages are never
+ * refetched on their own account: a refetch would take one call a page. A list opened anew begins with page 1.
  */
 export const KEYSET = {
   staleTime: Number.POSITIVE_INFINITY,
@@ -53,7 +53,7 @@ export const KEYSET = {
     nextCursor === null ? undefined : { cursor: nextCursor },
 };
 
-/** What went wrong, in a sentence for people. */
+/** The error as a sentence for people. */
 export function sentenceOf(error: unknown): string {
   if (!isApiError(error)) return error instanceof Error ? error.message : String(error);
   const { data } = error;
@@ -65,6 +65,6 @@ export function sentenceOf(error: unknown): string {
   return data.details?.reason ? `${error.message}: ${data.details.reason}` : error.message;
 }
 
-/** The error's details, if it is the API's and of this status. */
+/** The details (`{}` where there are no details) of an API error with this HTTP status; else `undefined`. */
 export const detailsOf = (error: unknown, status: number) =>
   isApiError(error) && error.data?.httpStatus === status ? (error.data.details ?? {}) : undefined;

@@ -1,4 +1,4 @@
-/** What the service of accounts said, in a sentence. */
+/** A failed call. `message` is a sentence for people; `status` is the HTTP status, or 0 where no answer came. */
 class AccountError extends Error {
   override readonly name = 'AccountError';
   readonly status: number;
@@ -15,14 +15,16 @@ const SENTENCES: Record<number, string> = {
   503: 'Introzy is not available at the moment. Try again soon.',
 };
 
-/** What better-auth says, or the service before it. */
+/**
+ * The body of a refusal: `message` is from better-auth; `error` and `details` are from the service before better-auth.
+ */
 interface Refusal {
   message?: string;
   error?: string;
   details?: { issues?: { message: string }[] };
 }
 
-/** Calls better-auth (server/auth/accounts.ts) with the session's cookie. Throws an `AccountError`. */
+/** Calls better-auth (server/auth/accounts.ts) at `/api/auth`, with the session's cookie. Throws an `AccountError`. */
 async function call<T>(method: 'GET' | 'POST', path: string, body?: object): Promise<T> {
   const response = await fetch(`/api/auth${path}`, {
     method,
@@ -57,6 +59,7 @@ export interface OrganizationSummary {
   name: string;
 }
 
+/** The calls of better-auth that the dashboard makes. A call that fails throws an `AccountError`. */
 export const auth = {
   signIn: (email: string, password: string) => call('POST', '/sign-in/email', { email, password }),
   signUp: (account: { name: string; email: string; password: string; invitationId?: string }) =>
@@ -77,7 +80,10 @@ export const auth = {
   acceptInvitation: (invitationId: string) => call('POST', '/organization/accept-invitation', { invitationId }),
 };
 
-/** A page of this service to go on to, from an address that anybody may have written: `/contacts`, not `//elsewhere`. */
+/**
+ * The page to open after the sign-in. Anybody may have written `next`, so only a page of this service is taken:
+ * `/contacts`, but not `//elsewhere`. Any other `next` gives `/`.
+ */
 export function safeNext(next: string | null): string {
   if (!next?.startsWith('/')) return '/';
   const url = new URL(next, window.location.origin);

@@ -8,17 +8,17 @@ import { auth } from './auth.ts';
 const SessionContext = createContext<CurrentSession | undefined>(undefined);
 export const SessionProvider = SessionContext.Provider;
 
-/** Who is signed in; asks the service. */
+/** The signed-in person's session, from the service. A 401 does not open the sign-in page here: `Shell` decides. */
 export const useSessionQuery = () =>
   useQuery({ ...trpc.session.current.queryOptions(), meta: { mayBeSignedOut: true }, staleTime: 60_000 });
 
-/** Who is signed in, on a page that only they see. */
+/** The signed-in person's session, on a page inside `Shell`. Throws on any other page. */
 export function useSession(): CurrentSession & { may(scope: Scope): boolean } {
   const session = use(SessionContext);
   if (!session) throw new Error('Nobody is signed in here');
   return { ...session, may: (scope) => session.scopes.includes(scope) };
 }
 
-/** Whose account it is, in an organization or not; `null` for nobody's. */
+/** The signed-in person's account, with or without an organization; `null` where nobody is signed in. */
 export const useAccountQuery = (enabled: boolean) =>
   useQuery({ queryKey: ['account'], queryFn: auth.getSession, enabled });

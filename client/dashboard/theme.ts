@@ -1,9 +1,9 @@
 import { type CSSVariablesResolver, createTheme, Drawer, Menu, Modal } from '@mantine/core';
 
-/** Its heading is no banner of the page. */
+/** A dialog's heading is a `<header>`; the role keeps the heading from being a banner of the page. */
 const dialogProps = { closeButtonProps: { 'aria-label': 'Close' }, attributes: { header: { role: 'presentation' } } };
 
-/** Shades with enough contrast in light and in dark. */
+/** The shades have enough contrast in light and in dark. */
 export const theme = createTheme({
   primaryColor: 'indigo',
   primaryShade: 8,
@@ -12,12 +12,12 @@ export const theme = createTheme({
   components: {
     Modal: Modal.extend({ defaultProps: dialogProps }),
     Drawer: Drawer.extend({ defaultProps: dialogProps }),
-    // What opens on a page is part of it.
+    // A menu that opens on a page is a part of the page.
     Menu: Menu.extend({ defaultProps: { portalProps: { target: '#main' }, withInitialFocusPlaceholder: false } }),
   },
 });
 
-/** Quiet text that can still be read (WCAG 2.2, 1.4.3). */
+/** Dimmed text and placeholders with enough contrast to be read (WCAG 2.2, 1.4.3). */
 export const variables: CSSVariablesResolver = ({ colors }) => ({
   variables: {},
   light: { '--mantine-color-dimmed': colors.gray[7], '--mantine-color-placeholder': colors.gray[7] },

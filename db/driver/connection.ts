@@ -20,48 +20,49 @@ export interface Statement {
  * A database connection. The statements of one `send` travel together and are one transaction: all of them take effect
  * or none does. Inside `BEGIN` … `COMMIT` they belong to that transaction instead.
  */
-export interface Link {
+export interface Connection {
   send(statements: readonly Statement[]): Promise<QueryResult<unknown>[]>;
 }
 
-/** Where connections come from: PostgreSQL's pool, or the one of the embedded database. */
-export interface Links {
+/** Where connections come from: PostgreSQL's pool, or the embedded database, which has a single connection. */
+export interface ConnectionSource {
   /** Milliseconds from asking for a connection until its last answer. */
   readonly deadline: number;
-  /** Throws `DatabaseUnavailable` where none is free `within` milliseconds: all of the deadline unless told. */
-  acquire(within?: number): Promise<Link>;
-  release(link: Link): void;
+  /** Throws `DatabaseUnavailable` where no connection is free `within` milliseconds (default: the deadline). */
+  acquire(within?: number): Promise<Connection>;
+  release(connection: Connection): void;
   close(): Promise<void>;
 }
 
-/** `links` for one call: all of its connections, one after the other, have together the time that one may take. */
-export function withinOneDeadline(links: Links): Links {
-  let left = links.deadline;
+/** `source` for one call: all connections that the call uses, one after the other, share a single deadline. */
+export function withinOneDeadline(source: ConnectionSource): ConnectionSource {
+  let left = source.deadline;
   let since = 0;
   return {
-    ...links,
+    ...source,
     async acquire() {
       since = performance.now();
-      return await links.acquire(left);
+      return await source.acquire(left);
     },
-    release(link) {
+    release(connection) {
       left -= performance.now() - since;
-      links.release(link);
+      source.release(connection);
     },
   };
 }
 
-/** Asked for before the first statement of each transaction, in the same flight; its answer goes to `onEnter`. */
+/** A statement that is sent before the first statement of each transaction, in the same flight. */
 export interface Entry {
   readonly statement: Statement;
+  /** Takes the statement's answer. */
   onEnter(answer: QueryResult<unknown>): void;
 }
 
-/** Kysely over `links`. With an `entry`, each transaction (a lone statement is one) begins with it. */
-export function linkDialect(links: Links, entry?: Entry): Dialect {
+/** Kysely over `source`. With an `entry`, each transaction (a lone statement is one) begins with it. */
+export function createDialect(source: ConnectionSource, entry?: Entry): Dialect {
   return {
     createAdapter: () => adapter,
-    createDriver: () => linkDriver(links, entry),
+    createDriver: () => createDriver(source, entry),
     createIntrospector: (db) => new PostgresIntrospector(db),
     createQueryCompiler: () => queryCompiler,
   };
@@ -78,25 +79,26 @@ const adapter: DialectAdapter = {
   releaseMigrationLock: async () => {},
 };
 
-interface LinkConnection extends DatabaseConnection {
-  readonly link: Link;
-  open: boolean;
+/** A connection as Kysely knows it. */
+interface KyselyConnection extends DatabaseConnection {
+  readonly connection: Connection;
+  isInTransaction: boolean;
 }
 
-function linkDriver(links: Links, entry: Entry | undefined): Driver {
-  const command = (connection: DatabaseConnection, sql: string) =>
-    (connection as LinkConnection).link.send([{ sql, parameters: [] }]);
+function createDriver(source: ConnectionSource, entry: Entry | undefined): Driver {
+  const command = (kysely: DatabaseConnection, sql: string) =>
+    (kysely as KyselyConnection).connection.send([{ sql, parameters: [] }]);
 
   return {
     init: async () => {},
     acquireConnection: async () => {
-      const link = await links.acquire();
-      const connection: LinkConnection = {
-        link,
-        open: false,
+      const connection = await source.acquire();
+      const kysely: KyselyConnection = {
+        connection,
+        isInTransaction: false,
         async executeQuery<R>(query: CompiledQuery) {
-          const enter = entry && !connection.open;
-          const answers = await link.send(enter ? [entry.statement, query] : [query]);
+          const enter = entry && !kysely.isInTransaction;
+          const answers = await connection.send(enter ? [entry.statement, query] : [query]);
           if (enter) entry.onEnter(answers[0] as QueryResult<unknown>);
           return answers.at(-1) as QueryResult<R>;
         },
@@ -104,28 +106,30 @@ function linkDriver(links: Links, entry: Entry | undefined): Driver {
           throw new Error('Streaming is not offered: read by keyset pages instead');
         },
       };
-      return connection;
+      return kysely;
     },
-    async beginTransaction(connection) {
-      const { link } = connection as LinkConnection;
+    async beginTransaction(kysely) {
+      const { connection } = kysely as KyselyConnection;
       const begin: Statement = { sql: 'begin', parameters: [] };
-      const answers = await link.send(entry ? [begin, entry.statement] : [begin]).catch(async (error: unknown) => {
-        // Kysely ends only what has begun, and a refused key would leave the connection in a failed transaction.
-        await command(connection, 'rollback').catch(() => {});
-        throw error;
-      });
+      const answers = await connection
+        .send(entry ? [begin, entry.statement] : [begin])
+        .catch(async (error: unknown) => {
+          // Kysely ends only what has begun, and a refused key would leave the connection in a failed transaction.
+          await command(kysely, 'rollback').catch(() => {});
+          throw error;
+        });
       if (entry) entry.onEnter(answers[1] as QueryResult<unknown>);
-      (connection as LinkConnection).open = true;
+      (kysely as KyselyConnection).isInTransaction = true;
     },
-    async commitTransaction(connection) {
-      await command(connection, 'commit');
-      (connection as LinkConnection).open = false;
+    async commitTransaction(kysely) {
+      await command(kysely, 'commit');
+      (kysely as KyselyConnection).isInTransaction = false;
     },
-    async rollbackTransaction(connection) {
-      await command(connection, 'rollback');
-      (connection as LinkConnection).open = false;
+    async rollbackTransaction(kysely) {
+      await command(kysely, 'rollback');
+      (kysely as KyselyConnection).isInTransaction = false;
     },
-    releaseConnection: async (connection) => links.release((connection as LinkConnection).link),
-    destroy: () => (entry ? Promise.resolve() : links.close()),
+    releaseConnection: async (kysely) => source.release((kysely as KyselyConnection).connection),
+    destroy: () => (entry ? Promise.resolve() : source.close()),
   };
 }

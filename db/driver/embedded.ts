@@ -3,22 +3,22 @@ import { btree_gin } from '@electric-sql/pglite/contrib/btree_gin';
 import { pg_trgm } from '@electric-sql/pglite/contrib/pg_trgm';
 import type { QueryResult } from 'kysely';
 import { translateError } from '../errors.ts';
-import type { Link, Links, Statement } from './connection.ts';
+import type { Connection, ConnectionSource, Statement } from './connection.ts';
 
 /**
- * Opens PostgreSQL inside this process, its files in `directory` (in memory where there is none). The caller holds the
- * lock on the directory: a second process on the same files destroys them.
+ * Opens PostgreSQL inside this process, with its files in `directory`; without a directory, in memory. The caller holds
+ * the lock on the directory: a second process on the same files destroys them.
  */
-export async function openEmbedded(directory: string | undefined): Promise<Links> {
+export async function openEmbedded(directory: string | undefined): Promise<ConnectionSource> {
   const extensions = { btree_gin, pg_trgm };
   const database = await PGlite.create(directory === undefined ? { extensions } : { dataDir: directory, extensions });
-  const link = createLink(database);
-  // One connection: whoever acquires it waits for its turn.
+  const connection = createConnection(database);
+  // There is one connection: each caller waits until the caller before has released it.
   let turn: Promise<unknown> = Promise.resolve();
   let endTurn = () => {};
 
   return {
-    // Whoever waits is served in the end: this database cannot be away.
+    // No caller waits for ever: this database cannot be away.
     deadline: Number.POSITIVE_INFINITY,
     async acquire() {
       const before = turn;
@@ -26,15 +26,15 @@ export async function openEmbedded(directory: string | undefined): Promise<Links
       turn = promise;
       await before;
       endTurn = resolve;
-      return link;
+      return connection;
     },
     release: () => endTurn(),
     close: () => database.close(),
   };
 }
 
-function createLink(database: PGlite): Link {
-  let open = false;
+function createConnection(database: PGlite): Connection {
+  let isInTransaction = false;
   const run = async ({ sql, parameters }: Statement): Promise<QueryResult<unknown>> => {
     const { rows, affectedRows } = await database.query(sql, [...parameters]);
     return affectedRows === undefined ? { rows } : { rows, numAffectedRows: BigInt(affectedRows) };
@@ -48,10 +48,10 @@ function createLink(database: PGlite): Link {
   return {
     async send(statements) {
       const first = statements[0]?.sql;
-      if (first === 'begin') open = true;
-      if (first === 'commit' || first === 'rollback') open = false;
+      if (first === 'begin') isInTransaction = true;
+      if (first === 'commit' || first === 'rollback') isInTransaction = false;
       try {
-        if (open || statements.length < 2) return await runAll(statements);
+        if (isInTransaction || statements.length < 2) return await runAll(statements);
         await database.exec('begin');
         try {
           const answers = await runAll(statements);

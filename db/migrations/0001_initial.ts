@@ -1,5 +1,4 @@
 import { type Kysely, sql } from 'kysely';
-import { BREAKS_BEFORE_WORD } from '../wordBreaks.ts';
 
 /**
  * Organizations, their keys and their contacts.
@@ -59,6 +58,11 @@ const documents = [
     );
   end $$`,
 ];
+
+// A regular expression: control characters and punctuation that a word follows at once. The column `search` gets a blank
+// behind them, as its index finds one or two letters only behind a blank.
+const BREAKS_BEFORE_WORD =
+  '([\\t-\\r!-/:-@\\[-`{-~\\u00a0-\\u00bf\\u2000-\\u206f\\u3000-\\u303f]+)(?=[^ \\t-\\r!-/:-@\\[-`{-~\\u00a0-\\u00bf\\u2000-\\u206f\\u3000-\\u303f])';
 
 const tables = [
   `create table organizations (

@@ -1,11 +1,11 @@
 import { type Kysely, sql } from 'kysely';
 
 /**
- * People: their accounts and sessions (better-auth's tables, under names like our own), their memberships and the
- * invitations to one.
+ * People: accounts and sessions (better-auth's tables, under names in our style), memberships, and invitations to a
+ * membership.
  *
- * better-auth works as `introzy_auth`, which reads and writes these tables across organizations, and has no way to a
- * contact or a key. A tenant's transaction sees of them what its own organization has.
+ * better-auth works as the role `introzy_auth`. The role reads and writes the tables of people across organizations,
+ * and reaches no contact and no key. A tenant's transaction sees only the rows of its own organization.
  */
 export async function up(db: Kysely<unknown>): Promise<void> {
   const { rows } = await sql<{ schema: string }>`select quote_ident(current_schema()) as schema`.execute(db);
@@ -92,9 +92,10 @@ const tables = [
     primary key (organization_id, id),
     constraint members_user unique (organization_id, user_id)
   )`,
-  // A person's organizations, and what better-auth looks up by id alone.
+  // For look-ups without an organization: a person's organizations, and better-auth's own look-ups.
   'create index members_of_user on members (user_id)',
-  // The id opens an invitation, and goes to its address alone; the organization knows it by its reference.
+  // The id opens the invitation, and only the mail to the invited address contains the id. The organization's members
+  // know the invitation by its reference.
   `create table invitations (
     organization_id uuid not null references organizations on delete cascade,
     id uuid not null,
@@ -110,11 +111,12 @@ const tables = [
   )`,
   `create unique index invitations_email on invitations (organization_id, email) where status = 'pending'`,
   'create index invitations_id on invitations using hash (id)',
-  // The expiry that the key's owner was told of.
+  // The value of `expires_at` that the last expiry notice told of.
   'alter table api_keys add expiry_notice_for timestamptz(3)',
 ];
 
-// Organizations that were made before there were accounts: their owners have no password yet, and set one by its reset.
+// Makes accounts for the owners of organizations that are older than accounts. Such an owner has no password, and sets
+// a password by a password reset.
 const owners = [
   `insert into users (id, name, email)
     select gen_random_uuid(), address, address from (select distinct lower(trim(owner_email)) as address from organizations) o`,
@@ -128,7 +130,10 @@ const owners = [
 ];
 
 const IS_OWN = 'organization_id = introzy_organization_id()';
-/** A member of the role is not meant: PostgreSQL would let the owner, who may act as it, come under its policies too. */
+/**
+ * A policy `to introzy_auth` also applies to every member of the role. The owner of the tables may act as
+ * `introzy_auth` and so is a member. `current_user` keeps the owner out of the policy.
+ */
 const IS_AUTH = `current_user = 'introzy_auth'`;
 
 const policies = [
@@ -139,7 +144,7 @@ const policies = [
     `create policy auth on ${table} to introzy_auth using (${IS_AUTH}) with check (${IS_AUTH})`,
     `create policy lookup on ${table} for select to introzy_lookup using (true)`,
   ]),
-  // Not forced: the operator, who owns the tables, makes the owner of an organization.
+  // Row-level security is not forced here: the operator, who owns the tables, makes an organization's owner.
   ...['users', 'sessions', 'accounts', 'verifications'].flatMap((table) => [
     `alter table ${table} enable row level security`,
     `create policy auth on ${table} to introzy_auth using (${IS_AUTH}) with check (${IS_AUTH})`,
@@ -164,7 +169,8 @@ const policies = [
 ];
 
 const lookups = (schema: string) => [
-  // Who a session is, in the organization that it is about, and as what: nobody, once they are no member of it.
+  // The person of a session, with the person's role in the session's active organization. No row where the session has
+  // expired, or the person is not a member of the organization.
   `create function introzy_session_person(p_session_id uuid)
   returns table (organization_id uuid, organization_name text, user_id uuid, name text, email text, role text)
   language sql stable security definer
@@ -176,7 +182,7 @@ const lookups = (schema: string) => [
       join organizations o on o.id = m.organization_id
       where s.id = p_session_id and s.expires_at > now();
   end`,
-  // The organizations in which a key expires before long, and nobody was told.
+  // The organizations with a key that expires within `p_days` days and whose expiry no notice has told of.
   `create function introzy_organizations_to_notify(p_days int) returns setof uuid
   language sql stable security definer
   begin atomic
@@ -196,8 +202,8 @@ const lookups = (schema: string) => [
 ];
 
 const functions = [
-  // As introzy_admit for a key: enters the organization, or refuses all that follows. The role is the one that the
-  // request was judged by.
+  // The counterpart of `introzy_admit` for a person's session: enters the organization, or aborts the transaction.
+  // `p_role` is the role by which the request was judged: a role that has changed since is refused.
   `create function introzy_admit_person(
     p_organization_id uuid, p_session_id uuid, p_role text, p_statement_timeout int, p_lock_timeout int)
   returns void language plpgsql as $$

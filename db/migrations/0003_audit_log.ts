@@ -1,10 +1,11 @@
 import { type Kysely, sql } from 'kysely';
 
 /**
- * The audit log, and where keys are used from.
+ * The audit log, and the places that keys are used from.
  *
- * Triggers write it: in the transaction of the change, whoever makes it, so that none goes unrecorded, and a change that
- * cannot be recorded fails. Nobody may change or take away what it has.
+ * Triggers write the audit log, in the transaction of the change. So every change is recorded, whoever makes the
+ * change, and a change that cannot be recorded fails. No role of the service has the right to change or delete an
+ * entry.
  */
 export async function up(db: Kysely<unknown>): Promise<void> {
   for (const part of [tables, policies, functions, triggers]) {
@@ -13,7 +14,8 @@ export async function up(db: Kysely<unknown>): Promise<void> {
 }
 
 const tables = [
-  // RFC 9562, section 5.7, with a counter in rand_a (section 6.2, method 1): what one transaction records keeps its order.
+  // A UUID of version 7 (RFC 9562, section 5.7) with a counter in rand_a (section 6.2, method 1), so that the entries
+  // of a transaction keep their order.
   'create sequence introzy_uuid_counter as smallint minvalue 0 maxvalue 4095 cycle',
   `create function introzy_uuid_v7() returns uuid language sql volatile
     return encode(
@@ -68,7 +70,7 @@ const selectKey = (condition: string) => `select s.secret_id, k.id, k.revoked_at
       where s.organization_id = p_organization_id and ${condition}`;
 
 const functions = [
-  // As it was, and says who acts.
+  // The function of migration 0001, which now also sets `introzy.actor`.
   `create or replace function introzy_admit(
     p_organization_id uuid, p_digests bytea[], p_statement_timeout int, p_lock_timeout int)
   returns text language plpgsql as $$
@@ -94,7 +96,8 @@ const functions = [
     return v_key.secret_id;
   end $$`,
 
-  // Who acts in this transaction: introzy.actor says it, which the admission of a key or a person sets.
+  // The actor of the transaction. The admission of a key or a person sets `introzy.actor`; without a value the actor is
+  // the operator.
   `create function introzy_actor() returns jsonb language plpgsql stable as $$
   declare
     v_actor text[] := regexp_match(current_setting('introzy.actor', true), '^(key|person):([^:]+):?(.*)$');
@@ -154,7 +157,8 @@ const functions = [
     return null;
   end $$`,
 
-  // Before a removal, as its person is out of the tenant's sight afterwards; and nothing where the organization itself goes.
+  // Runs before a removal, because the tenant cannot see the person afterwards. Where the whole organization is
+  // deleted, the function records nothing.
   `create function introzy_audit_member() returns trigger language plpgsql as $$
   declare
     v_row members := case when tg_op = 'DELETE' then old else new end;
@@ -192,7 +196,7 @@ const functions = [
     return null;
   end $$`,
 
-  // In each of the person's organizations.
+  // Records a sign-in in each organization of the person.
   `create function introzy_audit_session() returns trigger language plpgsql as $$
   declare
     v_person jsonb := jsonb_build_object('type', 'person', 'id', new.user_id, 'name',

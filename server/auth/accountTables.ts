@@ -1,6 +1,6 @@
 const times = { createdAt: 'created_at', updatedAt: 'updated_at' };
 
-/** What better-auth's models and fields are called in our tables. */
+/** The names of better-auth's models and fields in our tables. A field without an entry keeps better-auth's name. */
 export const accountTables = {
   user: { modelName: 'users', fields: { emailVerified: 'email_verified', ...times } },
   session: {

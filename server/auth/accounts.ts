@@ -20,29 +20,39 @@ export interface AccountsOptions {
   log: Logger;
   keySecrets: KeySecrets;
   publicUrl: string;
-  /** Anybody may make an account, and an organization. */
+  /** Anybody may make an account and an organization. Otherwise an account takes an invitation. */
   openSignUp: boolean;
-  /** Attempts to sign in, or to have a password reset, that one address may make in a minute. */
+  /**
+   * Requests per minute that a client's address may send to each path that signs in, signs up, or changes or resets a
+   * password. better-auth counts an IPv6 address by its first 64 bits.
+   */
   signInRate: number;
-  /** The path below which better-auth answers. */
+  /** The path below which better-auth answers: `/api/auth`. */
   basePath: string;
-  /** The origins whose pages may send a request that a cookie goes with. */
+  /** The origins whose pages may send requests with a session's cookie. */
   trustedOrigins(request: Request): string[];
-  /** Sends the token of a password's reset to its address. */
+  /** Mails the token of a password reset to the account's address. */
   sendReset(reset: { email: string; token: string }): Promise<void>;
 }
 
-/** People's accounts and sessions: what better-auth does for us. */
+/** People's accounts and sessions, kept by better-auth. */
 export interface Accounts {
-  /** Answers a request that came from `address`. Throws `DatabaseUnavailable`. */
+  /** Answers a request to better-auth; `address` is the client's. Throws `DatabaseUnavailable`. */
   handle(request: Request, address: string | undefined): Promise<Response>;
-  /** The id of the session that these headers bring the cookie of, if it holds. Throws `DatabaseUnavailable`. */
+  /**
+   * Finds the session whose cookie is in `headers`, and gives the session's id; `undefined` without a valid session.
+   * The session is not prolonged. Throws `DatabaseUnavailable`.
+   */
   findSession(headers: Headers): Promise<string | undefined>;
 }
 
-/** The header that tells better-auth the caller's address. The same header in a caller's own request is dropped. */
+/** The header that tells better-auth the client's address. A client's own header of the same name is dropped. */
 const ADDRESS_HEADER = 'x-introzy-address';
-/** Seconds: a session ends when it was not used for so long, and is prolonged once a day. */
+/**
+ * Seconds. A session ends `expiresIn` after better-auth last prolonged the session, which happens once per `updateAge`
+ * at most. Only requests to better-auth prolong a session; calls of procedures do not. Every page of the dashboard
+ * prolongs the session by its request to `/organization/list`.
+ */
 const SESSION = { expiresIn: 30 * 86_400, updateAge: 86_400 } as const;
 
 export function createAccounts(options: AccountsOptions): Accounts {
@@ -64,13 +74,13 @@ export function createAccounts(options: AccountsOptions): Accounts {
   };
 }
 
-/** The database's failure behind an error; better-auth wraps some. */
+/** Finds the database's failure behind an error. better-auth wraps some errors: the failure is then a `cause`. */
 function findUnavailable(error: unknown): DatabaseUnavailable | undefined {
   if (error instanceof DatabaseUnavailable) return error;
   return error instanceof Error && error.cause !== undefined ? findUnavailable(error.cause) : undefined;
 }
 
-/** better-auth, on our tables. */
+/** Sets up better-auth on our tables. */
 export function createAuth(options: AccountsOptions) {
   const { db, log, keySecrets, publicUrl, openSignUp, signInRate, basePath, sendReset, trustedOrigins } = options;
   const accounts = asAccounts(db);
@@ -98,7 +108,7 @@ export function createAuth(options: AccountsOptions) {
         schema: accountTables.organization,
         allowUserToCreateOrganization: openSignUp,
         membershipLimit: 100_000,
-        // An invitation's id is random, and goes to its address alone: who has it has read the mail.
+        // An invitation's id is random, and stands in the mail to the invited address alone: the id proves the address.
         requireEmailVerificationOnInvitation: false,
         organizationHooks: {
           async beforeCreateOrganization({ organization: { name } }) {
@@ -158,7 +168,7 @@ export function createAuth(options: AccountsOptions) {
         await recordFailedSignIn(accounts, { email: body.email, ...placeOf(headers) });
       }),
     },
-    // A defect is ours to answer and to log, not better-auth's.
+    // better-auth throws a defect instead of answering: our doors answer and log each defect.
     onAPIError: { throw: true },
     telemetry: { enabled: false },
     logger: {

@@ -16,8 +16,9 @@ export function readCredential(request: Request): Credential {
 }
 
 /**
- * Reads the value of an `Authorization` header (RFC 6750, section 2.1; the scheme is case-insensitive, RFC 9110). Another
- * scheme brings no key. A value that is neither another scheme nor a well-formed key is refused as an unknown key is.
+ * Reads the value of an `Authorization` header (RFC 6750, section 2.1; the scheme is case-insensitive, RFC 9110).
+ * Another scheme brings no key, and neither does `Bearer` alone. Any other value that is not a well-formed key is
+ * refused as an unknown key is.
  */
 function readBearer(value: string): Credential {
   const [, scheme = '', token = ''] = /^(\S*) *(.*)$/.exec(value) ?? [];

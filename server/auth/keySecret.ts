@@ -2,42 +2,43 @@ import { createHmac, createSecretKey, type KeyObject, randomBytes } from 'node:c
 import { crc32 } from 'node:zlib';
 import { hintOf, KEY_PREFIX } from '../../shared/keyFormat.ts';
 
-/** A server secret: keys are kept as HMACs under it. */
+/** A server secret. The database keeps the HMAC-SHA-256 of a key under a server secret, never the key. */
 export interface KeySecret {
-  /** Kept beside each digest, so that a secret can be replaced while keys made under it still work. */
+  /** Kept beside each digest, so that a new secret can replace an old secret whose keys still work. */
   id: string;
   secret: KeyObject;
 }
-/** Newest first: the first one mints, all verify. */
+/** Newest first: the first secret mints, all secrets verify. */
 export type KeySecrets = readonly [KeySecret, ...KeySecret[]];
 
-/** A key as it is minted. */
+/** A new key, and the parts of the key that the database keeps. */
 export interface MintedKey {
-  /** Shown once; only its digest is kept. */
+  /** Shown once; the database keeps only the digest. */
   key: string;
   hint: string;
   digest: Buffer;
   secretId: string;
 }
 
-/** Mints a key: 28 bytes from the CSPRNG in hexadecimal, then the CRC-32 of that text. */
+/** Mints a key: the prefix, 28 bytes from the CSPRNG in hexadecimal, then the CRC-32 of the hexadecimal text. */
 export function mintKey(secrets: KeySecrets): MintedKey {
   const random = randomBytes(28).toString('hex');
   const key = `${KEY_PREFIX}${random}${checksumOf(random)}`;
   return { key, hint: hintOf(key), digest: digestOf(key, secrets[0]), secretId: secrets[0].id };
 }
 
-/** The last 8 characters of a key: CRC-32 (ISO 3309) of its 56 random ones. Only secret scanners look at it. */
+/** The last 8 characters of a key: the CRC-32 (ISO 3309) of its 56 random characters, for secret scanners alone. */
 export const checksumOf = (random: string) => crc32(random).toString(16).padStart(8, '0');
 
-/** What the database may know a key by: its digest under each secret, in their order. */
+/** The digests of a key under each secret, in the order of `secrets`. The database may know the key by any digest. */
 export const digestsOf = (key: string, secrets: KeySecrets) => secrets.map((secret) => digestOf(key, secret));
 
 const digestOf = (key: string, { secret }: KeySecret) => createHmac('sha256', secret).update(key).digest();
 
+/** Bytes of a generated server secret, and the least bytes of any server secret. */
 const SECRET_BYTES = 32;
 
-/** Reads `id:secret[,id:secret…]`. Throws an error that says what is wrong, without repeating a secret. */
+/** Reads `id:secret[,id:secret…]`, the secrets in base64url. Throws an `Error` that names the entry and its fault. */
 export function parseKeySecrets(text: string): KeySecrets {
   const secrets = text.split(',').map((entry, index) => {
     const where = `entry ${index + 1}`;
@@ -47,17 +48,16 @@ export function parseKeySecrets(text: string): KeySecrets {
     }
     const bytes = Buffer.from(secret, 'base64url');
     if (bytes.length < SECRET_BYTES) {
-      throw new Error(
-        `the secret of ${where} ("${id}") has ${bytes.length} bytes, and must have ${SECRET_BYTES} or more`,
-      );
+      // The id is not repeated: where a person writes `secret:id`, the id is the secret.
+      throw new Error(`the secret of ${where} has ${bytes.length} bytes, and must have ${SECRET_BYTES} or more`);
     }
     return { id, secret: createSecretKey(bytes) };
   });
-  const twice = secrets.find(({ id }, index) => secrets.findIndex((other) => other.id === id) !== index);
-  if (twice) throw new Error(`the id "${twice.id}" is given twice`);
+  const again = secrets.findIndex(({ id }, index) => secrets.findIndex((other) => other.id === id) !== index);
+  if (again !== -1) throw new Error(`the id of entry ${again + 1} is given twice`);
   return secrets as unknown as KeySecrets;
 }
 
-/** A new secret in the form that `parseKeySecrets` reads. */
+/** Makes a new secret in the form that `parseKeySecrets` reads: `1a2b3c4d:…`. */
 export const generateKeySecret = () =>
   `${randomBytes(4).toString('hex')}:${randomBytes(SECRET_BYTES).toString('base64url')}`;

@@ -9,11 +9,11 @@ import type { LastUse } from './lastUse.ts';
 import type { Source } from './place.ts';
 import type { Identification, Identity, Principal } from './principal.ts';
 
-/** What is remembered of a key that was seen: its identity, and its digests under each server secret. */
-export interface RememberedKey {
+/** The memory of a key that was presented before: its identity, and its digests under each server secret. */
+interface RememberedKey {
   identity: Identity;
   digests: Buffer[];
-  /** The database refused the key, and has not admitted it since. */
+  /** The database refused the key, and has not admitted the key since. */
   wasRefused: boolean;
 }
 
@@ -25,13 +25,13 @@ export interface KeyParts {
   lastUse: LastUse;
   /** The identities of keys, which never change. Whether a key is valid is asked of the database at each call. */
   keys: LRUCache<string, RememberedKey>;
-  /** The keys that are being moved to the newest server secret. */
+  /** The keys on their way to the newest server secret: of each key, the digest under that secret, in Latin-1. */
   redigesting: Set<string>;
 }
 
 /**
- * Finds the identity behind a key. That does not say that the key is valid: an identity never changes and may be
- * remembered; validity is asked in each transaction that the principal's `tenant` opens.
+ * Finds the identity behind a key, valid or not. An identity never changes, and may be remembered. Whether the key is
+ * valid, the database judges in each transaction that the principal's `tenant` opens.
  */
 export async function identifyKeyHolder(
   parts: KeyParts,
@@ -82,8 +82,8 @@ async function lookUp(
 }
 
 /**
- * Moves a key that is in use to the newest server secret, beside the request: where that fails, the next use tries again.
- * At most one move a key at a time, so that concurrent uses do not wait for the secret's row, each with a connection.
+ * Moves a key that is in use to the newest server secret, beside the request. Where the move fails, the next use tries
+ * again. A key has a single move at a time: concurrent moves would wait for the secret's row, each with a connection.
  */
 function redigest({ db, log, keySecrets, redigesting }: KeyParts, organizationId: string, digests: Buffer[]) {
   const [digest] = digests as [Buffer];

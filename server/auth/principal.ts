@@ -3,7 +3,7 @@ import type { KeyRefusal } from '../../shared/errors.ts';
 import type { Role } from '../../shared/people.ts';
 import type { Scope } from '../../shared/scopes.ts';
 
-/** The caller of a request: a key of the organization, or a person who is signed in to the organization. */
+/** The caller of a request: a key of the organization, or a person, signed in to the organization. */
 export interface Identity {
   organizationId: string;
   scopes: readonly Scope[];
@@ -15,8 +15,8 @@ export interface Principal {
   identity: Identity;
   tenant: Tenant;
   /**
-   * The name under which the call counts against a rate: the id of the key or the person. For a secret that the database
-   * refused, the name is the secret's own: whoever holds a cut-off secret must not use up the rate of the key.
+   * The name under which the call counts against a rate: the id of the key or the person. For a secret that the
+   * database refused, the name is the secret's own: the holder of a cut-off secret must not use up the key's rate.
    */
   countedAs: string;
   /** True once the database has admitted the caller in a transaction of this call. */

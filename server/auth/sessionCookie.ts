@@ -1,4 +1,4 @@
-/** What better-auth is told of its cookies. */
+/** better-auth's options for cookies. At an `https:` address, cookies are `Secure`, with the prefix `__Host-`. */
 export function cookieOptions(publicUrl: string) {
   const secure = publicUrl.startsWith('https:');
   const cookie = (name: string) => ({
@@ -6,13 +6,13 @@ export function cookieOptions(publicUrl: string) {
     attributes: { httpOnly: true, sameSite: 'lax', path: '/', secure } as const,
   });
   return {
-    // Its own prefix would be `__Secure-`.
+    // better-auth would put a prefix of its own before each name: `__Secure-`.
     useSecureCookies: false,
     cookies: { session_token: cookie(SESSION), dont_remember: cookie('introzy_dont_remember') },
   };
 }
 
-/** A browser takes the prefix `__Host-` (RFC 6265bis, section 4.1.3.2) with `Secure` only, which plain HTTP cannot have. */
+/** Over plain HTTP no `__Host-`: browsers take the prefix with `Secure` only (RFC 6265bis, section 4.1.3.2). */
 const SESSION = 'introzy_session';
 const SESSION_COOKIE = new RegExp(`(?:^|;)\\s*(?:__Host-)?${SESSION}=`);
 

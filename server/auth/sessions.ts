@@ -6,8 +6,9 @@ import type { Accounts } from './accounts.ts';
 import type { Identification } from './principal.ts';
 
 /**
- * Finds the person behind a session's cookie. Without a valid session the request has no credential at all. Membership and
- * role are read anew for each request, and checked once more in each transaction that the principal's `tenant` opens.
+ * Finds the person behind a session's cookie. Without a valid session the request has no credential at all. Membership
+ * and role are read anew for each request, and checked once more in each transaction that the principal's `tenant`
+ * opens.
  */
 export async function identifyPerson(
   parts: { db: Database; accounts: Accounts },

@@ -2,13 +2,13 @@ import type { Command } from 'commander';
 import { type Config, readConfig } from '../start/config.ts';
 import { COMMAND_LIMITS, openStore, type Store } from '../start/store.ts';
 
-/** What a command was given: its arguments in order, its options by name. */
+/** The input of a command: the arguments in order, the options by name. */
 export interface Given {
   args: string[];
   options: Record<string, string | boolean | undefined>;
 }
 
-/** What a command has to say, to programs and to people. */
+/** The result of a command: `json` for programs, `text` for people. */
 interface Answer {
   json: unknown;
   text: string;
@@ -19,18 +19,18 @@ interface Session {
   config: Config;
 }
 
-/** The work of a command that was well called. */
+/** The work of a command whose input is valid. */
 type Work = (session: Session) => Promise<Answer>;
 
-/** The option of the commands that work on one organization. */
+/** The option of each command that works on a single organization. */
 export const ORGANIZATION = [
   '--organization <id-or-name>',
   'the organization, by its id or name (may be left out where there is one only)',
 ] as const;
 
 /**
- * Makes `command` do what `prepare` says: that looks at what is given, before the database is opened, and answers with
- * the work to do on it. The database is closed whatever happens.
+ * Gives `command` its action. `prepare` checks the input before the database is opened, and gives the work to do on the
+ * database. The result goes to standard output. The database is closed whatever happens.
  */
 export function addAction(command: Command, prepare: (given: Given) => Work): Command {
   return command.option('--json', 'print JSON').action(async (...passed: unknown[]) => {

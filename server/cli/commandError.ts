@@ -1,7 +1,7 @@
-/** The command cannot be done; the message says why, and what to do. */
+/** The command cannot be done. The message gives the reason, and the next step. */
 export class CommandError extends Error {
   override readonly name = 'CommandError';
 }
 
-/** How the command line is called, as pasted into a shell. */
+/** The start of each command, as pasted into a shell. */
 export const INTROZY = 'npm run --silent introzy --';

@@ -3,7 +3,7 @@ import { EXPIRY_DAYS, GRACE_HOURS } from '../../shared/keyFormat.ts';
 import { SCOPES } from '../../shared/scopes.ts';
 import { CommandError } from './commandError.ts';
 
-/** What each input must be, by its name in the schemas. */
+/** The sentence about each input that is not valid, by the input's name in the schemas. */
 const RULES: Record<string, string> = {
   organization: '--organization must be a name of 1 to 100 characters.',
   email: '--email must be an email address.',
@@ -14,7 +14,7 @@ const RULES: Record<string, string> = {
   id: 'The id must be the UUID of an API key: "keys list" shows them.',
 };
 
-/** Reads what was given; throws a `CommandError` for the first thing that is wrong. It repeats nothing: it may be a key. */
+/** Reads a command's input. Throws a `CommandError` for the first fault, without the input, which may be a key. */
 export function parseOptions<T extends z.ZodType>(schema: T, given: Record<string, unknown>): z.output<T> {
   const { success, data, error } = schema.safeParse(given);
   if (success) return data;
@@ -22,7 +22,7 @@ export function parseOptions<T extends z.ZodType>(schema: T, given: Record<strin
   throw new CommandError(RULES[String(path[0])] ?? `${path.join('.')}: ${message}`);
 }
 
-/** A whole number as an option has it; `NaN`, which no schema takes, for anything else. */
+/** Reads an option's whole number. `NaN`, which no schema takes, stands for any other text. */
 export const toNumber = (option: string | boolean | undefined) => {
   if (option === undefined) return undefined;
   return typeof option === 'string' && /^\d+$/.test(option) ? Number(option) : Number.NaN;

@@ -3,7 +3,7 @@ import type { Config } from '../start/config.ts';
 import { curlLine } from '../start/setup.ts';
 import { minuteOf, printable } from './text.ts';
 
-/** A key that was just made, and how to try it. */
+/** Describes a key that was just issued, with a line for a shell that tries the key. */
 export function describeIssued({ key, apiKey }: IssuedKey, { publicUrl }: Config): string {
   const path = apiKey.scopes.includes('contacts:read') ? 'contacts' : 'keys/current';
   return [

@@ -144,7 +144,7 @@ function revokeCommand() {
   });
 }
 
-/** Gives the key, or throws the sentence that says why the key could not be had. */
+/** Gives the key, or throws a `CommandError` with the reason of the failure. */
 function orCommandError(outcome: Outcome<ApiKey>): ApiKey {
   if (!('failure' in outcome)) return outcome;
   throw new CommandError(explainFailure(outcome));

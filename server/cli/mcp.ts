@@ -11,7 +11,7 @@ export function mcpCommand(): Command {
     .description('serve MCP over standard input and output')
     .addHelpText('after', HELP)
     .action(async () => {
-      // The whole service is in it: no other command is to wait for that.
+      // serveMcp.ts loads the whole service. Imported here, the file keeps no other command waiting.
       const { serveMcp } = await import('./serveMcp.ts');
       await serveMcp();
     });

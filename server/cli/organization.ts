@@ -4,10 +4,13 @@ import type { Store } from '../start/store.ts';
 import { CommandError, INTROZY } from './commandError.ts';
 import { printable } from './text.ts';
 
-/** Organizations that a message names at most. */
+/** The most organizations that a message names. */
 const NAMED = 20;
 
-/** The organization that `--organization` means; without it, the only one there is. */
+/**
+ * Finds the organization that `--organization` gives, by its id or name. Without the option: the only organization in
+ * the database. Throws a `CommandError` that names the organizations to choose from.
+ */
 export async function chooseOrganization({ db }: Store, idOrName: string | boolean | undefined): Promise<Organization> {
   if (typeof idOrName === 'string') {
     const found = await findOrganization(db.root, idOrName.trim());

@@ -1,12 +1,10 @@
 import { Command } from 'commander';
 import { DatabaseUnavailable } from '../../db/errors.ts';
-import { ImportStopped } from '../../shared/csv/importRows.ts';
+import { ImportError } from '../../shared/csv/importError.ts';
 import { KEY_ANYWHERE, KEY_PREFIX } from '../../shared/keyFormat.ts';
-import { RemoteFailure } from '../doors/mcp/remoteFailure.ts';
 import { ConfigError } from '../start/config.ts';
 import { CommandError, INTROZY } from './commandError.ts';
 import { contactsCommand } from './contacts.ts';
-import { CsvFileError } from './import/csvFileError.ts';
 import { keysCommand } from './keys.ts';
 import { mcpCommand } from './mcp.ts';
 import { migrateCommand } from './migrate.ts';
@@ -19,7 +17,7 @@ It works on the database that the service uses: DATABASE_URL and INTROZY_KEY_SEC
 (.data), which serves one process: stop the service first. Every command has --help, and those that do something and end
 have --json. What goes wrong is said on stderr, and the exit status is 1.`;
 
-/** The whole command line. */
+/** Makes the whole command line. */
 export function createProgram(): Command {
   const program = new Command('introzy')
     .description("The operator's commands of the Introzy API: organizations, API keys, contacts")
@@ -42,17 +40,18 @@ function eachCommand(command: Command, configure: (command: Command) => void): C
   return command;
 }
 
-/** Characters of a key that are more than its hint and than any of the database's names, which begin as keys do. */
+/** Characters from which a text with a key's prefix counts as a key. Hints and the database's names are shorter. */
 const SECRET = 32;
-/** A key that was pasted where an id belongs is not repeated. */
+/** Takes keys out of a message: a person may have pasted a key where an id belongs. */
 const redact = (text: string) =>
   text.replace(KEY_ANYWHERE, (found) => (found.length < SECRET ? found : `${KEY_PREFIX}…`));
 
-const EXPECTED = [CommandError, ConfigError, CsvFileError, ImportStopped, DatabaseUnavailable, RemoteFailure];
-/** PGlite is one minified file: a line of its stack trace is half a megabyte. */
+/** The errors whose message is meant for the operator. Any other error is a defect. */
+const EXPECTED = [CommandError, ConfigError, ImportError, DatabaseUnavailable];
+/** Characters of a stack trace's line that are printed. PGlite is minified: a line of its trace is half a megabyte. */
 const STACK_WIDTH = 300;
 
-/** What to print of an error: of one that was to be expected its sentence, of a defect where it comes from too. */
+/** The text to print for an error: the message of an expected error, or a defect's message with its stack trace. */
 export function sentenceOf(error: unknown): string {
   if (!(error instanceof Error)) return redact(`error: ${String(error)}`);
   if (EXPECTED.some((type) => error instanceof type)) return redact(`error: ${error.message}`);

@@ -1,6 +1,6 @@
-/** A line that is written over; nothing where no person looks on. */
+/** A line of a terminal, each state written over the last state. */
 export interface ProgressLine {
-  /** Shows what `describe` says, if it is time to. */
+  /** Shows the text that `describe` gives; does nothing within `EVERY` of the last state. */
   show(describe: () => string): void;
   clear(): void;
 }
@@ -9,7 +9,7 @@ export interface ProgressLine {
 const EVERY = 100;
 const CLEAR_LINE = '\r\u{1b}[K';
 
-/** A progress line on `stream`, where that is a terminal. */
+/** Makes a progress line on `stream`. Where `stream` is not a terminal, the line writes nothing. */
 export function createProgressLine(stream: NodeJS.WriteStream): ProgressLine {
   if (!stream.isTTY) return { show: () => {}, clear: () => {} };
   let shownAt = Number.NEGATIVE_INFINITY;

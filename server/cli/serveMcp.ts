@@ -3,13 +3,16 @@ import { setImmediate } from 'node:timers/promises';
 import { StdioServerTransport, serveStdio } from '@modelcontextprotocol/server/stdio';
 import { destination, pino } from 'pino';
 import { createApp } from '../doors/app.ts';
-import { checkRemote, createRemoteServer, type Remote } from '../doors/mcp/remote.ts';
 import { type Config, readAgentConfig, readConfig } from '../start/config.ts';
 import { DirectoryInUse } from '../start/dataDirectory.ts';
 import { createDeps } from '../start/deps.ts';
 import { openStore, REQUEST_LIMITS } from '../start/store.ts';
+import { checkRemote, createRemoteServer, type Remote } from './remoteMcp.ts';
 
-/** Serves MCP over standard input and output, with the key and the service that the environment names. */
+/**
+ * Serves MCP over standard input and output, with the key and the service that the environment names. Throws as
+ * `checkRemote` does.
+ */
 export async function serveMcp(): Promise<void> {
   const { key, url } = readAgentConfig();
   await using service = await findService(url);
@@ -26,7 +29,10 @@ const overNetwork = (url: string): Service => ({
   [Symbol.asyncDispose]: () => Promise.resolve(),
 });
 
-/** The service that is named; or one in this process; or the one that has the database already. */
+/**
+ * Finds the service at `url`. Without `url`, opens the service in this process; where another process has the embedded
+ * database already, that process is the service, at the address that the settings give.
+ */
 async function findService(url: string | undefined): Promise<Service> {
   if (url !== undefined) return overNetwork(url);
   const config = readConfig();
@@ -40,7 +46,7 @@ async function findService(url: string | undefined): Promise<Service> {
 
 async function openService(config: Config): Promise<Service> {
   const store = await openStore(config, REQUEST_LIMITS);
-  // Standard output is the client's.
+  // Standard output carries MCP alone: the log goes to standard error.
   const log = pino({ level: 'warn' }, destination({ dest: 2, sync: true }));
   const deps = createDeps({ ...config, db: store.db, log, keySecrets: store.keySecrets });
   const app = createApp(deps);
@@ -54,7 +60,7 @@ async function openService(config: Config): Promise<Service> {
   };
 }
 
-/** Serves until a signal ends us, or the client closes our input: then what it has asked until then is still answered. */
+/** Serves until a signal comes or the client closes standard input. Calls that are open by then are still answered. */
 async function serve(remote: Remote): Promise<void> {
   const ended = Promise.withResolvers<void>();
   for (const event of ['end', 'close'] as const) process.stdin.once(event, ended.resolve);
@@ -66,7 +72,7 @@ async function serve(remote: Remote): Promise<void> {
     open.add(answer);
     return answer.finally(() => open.delete(answer));
   };
-  // The SDK drops what is open as its input ends; so it is given one that ends later.
+  // The SDK drops open calls when its input ends. So the SDK reads a copy of standard input that never ends.
   const input = process.stdin.pipe(new PassThrough(), { end: false });
   const transport = new StdioServerTransport(input, process.stdout);
   const served = serveStdio(() => createRemoteServer({ ...remote, send }), { transport });

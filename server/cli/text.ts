@@ -1,8 +1,8 @@
-/** Text that a terminal shows and does not obey: without characters that control it or turn it around. */
+/** Text that is safe on a terminal: U+FFFD replaces control characters, line breaks and bidirectional controls. */
 export const printable = (text: string) =>
   text.replace(/[\p{Cc}\p{Zl}\p{Zp}\u{202a}-\u{202e}\u{2066}-\u{2069}]/gu, '\u{fffd}');
 
-/** Rows under headings, in columns as wide as what is in them. */
+/** Rows under headings, each column as wide as its longest cell. */
 export function table(headings: string[], rows: string[][]): string {
   const lines = [headings, ...rows.map((row) => row.map(printable))];
   const widths = headings.map((_, column) => Math.max(...lines.map((line) => [...(line[column] ?? '')].length)));
@@ -12,5 +12,5 @@ export function table(headings: string[], rows: string[][]): string {
     .join('\n');
 }
 
-/** `2026-11-24 19:41`, in UTC. */
+/** A date in UTC, to the minute: `2026-11-24 09:30`. */
 export const minuteOf = (date: Date) => date.toISOString().slice(0, 16).replace('T', ' ');

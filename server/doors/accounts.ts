@@ -10,7 +10,10 @@ import { commonHeaders } from './answer.ts';
 
 export const ACCOUNTS_PATH = '/api/auth';
 
-/** The paths of better-auth that the dashboard needs, with their methods. All others are closed: members are procedures. */
+/**
+ * The paths of better-auth that the dashboard needs, with their methods. The other paths are closed. Members and
+ * invitations have procedures of their own.
+ */
 const OPEN = new Map([
   ...['/get-session', '/list-sessions', '/organization/list'].map((path) => [path, 'GET'] as const),
   ...[
@@ -30,7 +33,7 @@ const OPEN = new Map([
   ].map((path) => [path, 'POST'] as const),
 ]);
 
-/** What every body must be. What else a path needs of its body, better-auth checks. */
+/** The rules that every body must keep. better-auth checks the rules of each path. */
 const AccountRequest = z
   .looseObject({
     name: line(100).optional(),
@@ -51,14 +54,14 @@ async function readBody(request: Request): Promise<string> {
   return JSON.stringify(data);
 }
 
-/** Answers a request about accounts and sessions at `path`, below `/api/auth`. */
+/** Answers a request about accounts. `path` begins below `/api/auth`: `/sign-in/email`. Throws a `TRPCError`. */
 export async function answerAccounts(request: Request, { path, context }: { path: string; context: Context }) {
   const method = OPEN.get(path);
   if (!method) throw noSuchAddress();
   const isAllowed = request.method === method || (request.method === 'HEAD' && method === 'GET');
   if (!isAllowed) throw fault('METHOD_NOT_SUPPORTED', { headers: { Allow: method } });
   const { deps, source } = context;
-  // With or without a cookie: a foreign page that signs a person in as somebody else would do harm, too.
+  // Without a cookie too: a foreign page that signs a person in to another person's account would do harm as well.
   const forgery = findForgery(request, deps.publicUrl);
   if (forgery) throw forgery;
   const body = method === 'POST' ? await readBody(request) : undefined;

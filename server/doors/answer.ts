@@ -19,17 +19,17 @@ export function commonHeaders({ requestId, seen: { rate } }: Context): Record<st
   return headers;
 }
 
-/** Headers go in as the answer is made: adding a header to a made answer costs more than making all of these. */
+/** Headers go in as the answer is made: to add a single header to a made answer costs more than to make all headers. */
 const jsonHeaders = (context: Context): Record<string, string> => ({
   'Content-Type': 'application/json; charset=UTF-8',
   ...commonHeaders(context),
 });
 
-/** What a route adds to its answers. */
+/** The parts that a route adds to its answers. */
 export interface AnswerOptions {
   /** 200 unless given. */
   status?: 201;
-  /** The address of the resource of this id. */
+  /** The path of the resource with the id, for `Location`: `/api/contacts/{id}`. */
   location?: (id: string) => string;
   /** The result's version goes out as `ETag`. */
   hasVersion?: true;

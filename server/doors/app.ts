@@ -61,7 +61,7 @@ export function createApp(deps: Deps) {
         return answerRest({ route, request: c.req.raw, id, context, onError: onError(context) });
       });
     }
-    // Before the paths that follow: a path such as /api/contacts/{id} would match /api/contacts/batch as well.
+    // 405 stands before the next paths: another path, /api/contacts/{id}, would match /api/contacts/batch as well.
     const methods = ofPath.map(({ method }) => method);
     app.all(toHonoPath(path), (c) => toErrorAnswer(methodNotAllowed(methods), c.get('context')));
   }
@@ -88,7 +88,7 @@ export function createApp(deps: Deps) {
   return app;
 }
 
-/** The path for the log, without what opens something: a key, or an invitation. */
+/** The path for the log, without secrets: a key, or the id that opens an invitation. */
 const redactPath = (path: string) => redactKeys(path).replace(INVITATION, '/invitations/…');
 const INVITATION = /^\/invitations\/.*/s;
 

@@ -1,6 +1,6 @@
 import type { z } from 'zod';
 
-/** For zod's JSON Schema, as its `override`: dates as they go out, and shorter forms of what zod says at length. */
+/** The `override` of `z.toJSONSchema`: dates as text, and shorter forms of schemas that zod writes at length. */
 export function represent({
   zodSchema,
   jsonSchema,
@@ -19,7 +19,7 @@ export function represent({
   if (jsonSchema.maximum === Number.MAX_SAFE_INTEGER) delete jsonSchema.maximum;
 }
 
-/** The object within a schema that may be left out: `z.object({…}).optional()`, `.prefault({})`. */
+/** The object schema within its wrappers: `z.object({…}).optional()`, `z.object({…}).prefault({})`. */
 export function objectOf(schema: z.ZodType): z.ZodObject {
   const { innerType } = definitionOf(schema);
   return innerType ? objectOf(innerType) : (schema as z.ZodObject);
@@ -29,5 +29,5 @@ interface Internal {
   _zod: { def: { type: string } };
 }
 
-/** What zod 4 keeps of a schema in `_zod`. This file alone reads `_zod`; test/pure/schemas.test.ts holds it. */
+/** zod 4's private definition of a schema. Only this file reads `_zod`; test/pure/schemas.test.ts checks the shape. */
 const definitionOf = (schema: Internal) => schema._zod.def as { type: string; innerType?: z.ZodType };

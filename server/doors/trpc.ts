@@ -8,7 +8,7 @@ import type { Context } from '../procedures/context.ts';
 import { appRouter } from '../procedures/router.ts';
 import { commonHeaders } from './answer.ts';
 
-/** Calls in one batch at most. */
+/** The most calls in a batch. */
 const BATCH_LIMIT = 20;
 
 export const TRPC_PATH = '/trpc';
@@ -51,8 +51,8 @@ export function toTrpcErrorAnswer(error: TRPCError, context: Context): Response 
 }
 
 /**
- * The request without anything that makes tRPC do more than answer JSON with JSON: tRPC would take a form or bytes as the
- * input of a mutation, and would stream an answer whose status was sent before its calls ended.
+ * The request without anything that makes tRPC do more than answer JSON with JSON: tRPC would take a form or bytes as
+ * the input of a mutation, and would stream an answer whose status was sent before its calls ended.
  */
 async function toPlainRequest(request: Request): Promise<Request> {
   if (request.method === 'GET') {

@@ -5,7 +5,7 @@ import { badRequest, fault } from './errors.ts';
 /** Bytes that a request's body may have. */
 export const BODY_LIMIT = 1_048_576;
 
-/** Throws 415 unless the body is JSON in UTF-8, not compressed. No HTML form can send such a content type. */
+/** Throws 415 unless the body is JSON in UTF-8, not compressed. No HTML form can send the content type of JSON. */
 export function requireJson(headers: Headers) {
   if (headers.has('content-encoding')) throw fault('UNSUPPORTED_MEDIA_TYPE');
   const [type, ...parameters] = (headers.get('content-type') ?? '').toLowerCase().split(';');
@@ -14,7 +14,7 @@ export function requireJson(headers: Headers) {
   if (type?.trim() !== 'application/json' || !isUtf8) throw fault('UNSUPPORTED_MEDIA_TYPE');
 }
 
-/** Reads a body as text. Throws 413 where the body is over `BODY_LIMIT` bytes, 400 where it is not UTF-8 or breaks off. */
+/** Reads a body as text. Throws 413 above `BODY_LIMIT` bytes, 400 for a body that is not UTF-8 or breaks off. */
 export async function readText(request: Request): Promise<string> {
   if (Number(request.headers.get('content-length') ?? 0) > BODY_LIMIT) throw fault('PAYLOAD_TOO_LARGE');
   const chunks: Uint8Array[] = [];

@@ -10,7 +10,7 @@ import {
 } from '../../shared/errors.ts';
 import { redactKeys } from '../../shared/keyFormat.ts';
 
-/** What a fault says beyond its code: a sentence of its own, details to act on, headers. */
+/** The parts of a fault beside its code: a sentence of its own, details to act on, headers. */
 interface FaultParts {
   message?: string;
   details?: ErrorDetails;
@@ -40,7 +40,7 @@ export const unauthorized = (refusal: KeyRefusal) =>
     headers: { 'WWW-Authenticate': refusal === 'missing' ? CHALLENGE : `${CHALLENGE}, error="invalid_token"` },
   });
 
-/** 403 for scopes that a key lacks, or the role of a person. */
+/** 403 for scopes that a key, or the role of a person, lacks. `WWW-Authenticate` as in RFC 6750, section 3.1. */
 export const insufficientScope = (scopes: readonly string[], whose: 'The API key' | 'Your role' = 'The API key') =>
   fault('FORBIDDEN', {
     details: { reason: `${whose} lacks the scope ${scopes.join(', ')}` },
@@ -65,7 +65,7 @@ export const outOfReach = (cause: unknown) => new TRPCError({ code: 'SERVICE_UNA
 
 const RETRY_AFTER = { 'Retry-After': '1' };
 
-/** An error as it leaves the service, whatever the door. */
+/** The public side of an error, the same at every door. */
 export interface Description {
   code: ErrorCode;
   status: number;
@@ -74,7 +74,7 @@ export interface Description {
   headers: Record<string, string>;
 }
 
-/** What the caller learns of an error. Of a defect the caller learns only that there was a defect. */
+/** Describes an error for the caller. Of a defect the caller learns only that there was a defect. */
 export function describeError(error: TRPCError): Description {
   const code: ErrorCode = error.code in ERRORS ? (error.code as ErrorCode) : 'INTERNAL_SERVER_ERROR';
   const { status, message } = ERRORS[code];

@@ -5,9 +5,10 @@ import { fault } from './errors.ts';
 const SAFE_METHODS = new Set(['GET', 'HEAD']);
 
 /**
- * The flaw of a request that a cookie goes with, if there is a flaw. A request that may change something must be JSON, which
- * no form can send, and must come from a page of this very origin. Browsers say where a request comes from, and scripts
- * cannot change that (Fetch standard: `Origin` and `Sec-Fetch-Site` are forbidden request-headers).
+ * Finds the flaw of a request that comes with a cookie; `undefined` without a flaw. A request that may change something
+ * must be JSON, which no form can send, and must come from a page of this very origin. Browsers say where a request
+ * comes from, and scripts cannot change that (Fetch standard: `Origin` and `Sec-Fetch-Site` are forbidden
+ * request-headers).
  */
 export function findForgery(request: Request, publicUrl: string): TRPCError | undefined {
   if (SAFE_METHODS.has(request.method)) return undefined;

@@ -5,17 +5,17 @@ export interface Mail {
   to: string;
   subject: string;
   text: string;
-  /** An address of the dashboard, under the text. */
+  /** An address of the dashboard, on a line below the text. */
   link: string;
 }
 
 export interface Mailer {
-  /** Throws where the mail server does not take it. */
+  /** Throws where the mail server does not take the mail. */
   send(mail: Mail): Promise<void>;
 }
 
 interface MailerOptions {
-  /** `smtp://` or `smtps://`; without one, the log has what would have been sent. */
+  /** `smtp://` or `smtps://`. `undefined`: the log gets each mail's address, subject and link. */
   smtpUrl: string | undefined;
   from: string;
   log: Logger;
@@ -24,7 +24,7 @@ interface MailerOptions {
 /** Milliseconds that a mail server may take to answer. */
 const TIMEOUTS = { connectionTimeout: 5_000, greetingTimeout: 5_000, socketTimeout: 10_000 } as const;
 
-/** Sends mail by SMTP where that is set up, and else writes the links to the log, for the operator to hand on. */
+/** Makes a mailer: by SMTP or, without `smtpUrl`, with the links in the log, for the operator to hand on. */
 export function createMailer({ smtpUrl, from, log }: MailerOptions): Mailer {
   if (smtpUrl === undefined) {
     return {

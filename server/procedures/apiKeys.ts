@@ -101,7 +101,7 @@ interface InSight {
   identity: Identity;
 }
 
-/** Reads a key that the caller may deal with, or throws 403. The issuer of a key never changes. */
+/** Reads a key that the caller may deal with. Throws 403 or 404 otherwise. The issuer of a key never changes. */
 async function getInSight({ tenant, organizationId, identity }: InSight, id: string): Promise<ApiKey> {
   const issuer = issuerInSight(identity);
   const apiKey = settle(await getApiKey(tenant, { organizationId, id }), 'API key');
@@ -115,7 +115,7 @@ function requireKey({ who }: Identity): string {
   throw fault('NOT_FOUND', { message: 'You are signed in, and call with no API key' });
 }
 
-/** Mints a secret: `key` is handed out once, `secret` is what the database keeps. */
+/** Mints a secret: `key` is handed out once, and the database keeps `secret`. */
 function newSecret(secrets: KeySecrets, expiresInDays: number): { key: string; secret: NewSecret } {
   const { key, ...kept } = mintKey(secrets);
   return { key, secret: { ...kept, expiresInDays } };

@@ -27,7 +27,7 @@ type Of<Table, Path> = Path extends `${infer Group extends keyof Table & string}
 export type InputOf<Path extends ProcedurePath> = Of<Inputs, Path>;
 export type OutputOf<Path extends ProcedurePath> = Of<Outputs, Path>;
 
-/** What the doors may know of a procedure. */
+/** The part of a procedure that the doors may read. */
 export interface ProcedureDefinition {
   type: 'query' | 'mutation';
   meta: ProcedureMeta;
@@ -35,7 +35,7 @@ export interface ProcedureDefinition {
   output: z.ZodType;
 }
 
-/** What tRPC 11 keeps of a procedure in its `_def`. This file alone reads `_def`; test/pure/trpcInternals.test.ts holds it. */
+/** A procedure's `_def` in tRPC 11. Only this file reads `_def`; test/pure/trpcInternals.test.ts checks the shape. */
 interface Internals {
   type: 'query' | 'mutation';
   meta: ProcedureMeta | undefined;
@@ -70,10 +70,10 @@ export interface ProcedureCall {
 }
 
 /**
- * Calls a procedure and gives its result, or throws its error. This is tRPC's own walk through a procedure's middlewares
- * (`callRecursive` of @trpc/server 11), written with the language's object spread. tRPC's published code is compiled for
- * engines without object spread, and takes a quarter of the time of a short request. The contract tests run their whole
- * table through both walks.
+ * Calls a procedure and gives its result, or throws its error. The walk through the middlewares is tRPC's own
+ * (`callRecursive` of @trpc/server 11), written with the language's object spread. tRPC's published code is compiled
+ * for engines without object spread, and takes a quarter of the time of a short request. The contract tests run their
+ * whole table through both walks.
  */
 export async function callProcedure<Path extends ProcedurePath>(
   path: Path,
@@ -98,6 +98,6 @@ export async function callProcedure<Path extends ProcedurePath>(
   return result.data as OutputOf<Path>;
 }
 
-/** An error that came before any procedure, in the form that tRPC gives to those of procedures. */
+/** An error that came before any procedure, in the form that tRPC gives to errors of procedures. */
 export const errorShape = (error: TRPCError, ctx: Context) =>
   getTRPCErrorShape({ config: appRouter._def._config, error, type: 'unknown', path: undefined, input: undefined, ctx });

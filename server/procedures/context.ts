@@ -7,21 +7,21 @@ import type { Source } from '../auth/place.ts';
 import type { Identity } from '../auth/principal.ts';
 import type { Mailer } from '../mail/mailer.ts';
 
-/** The parts of the service. `createDeps` puts them together; each function takes those that it needs. */
+/** The parts of the service. `createDeps` puts the parts together; each function takes the parts that it needs. */
 export interface Deps extends KeyParts {
-  /** Calls a minute a key. Any store of rate-limiter-flexible fits; the store in memory counts for one instance. */
+  /** Calls per minute of a key or a person. Any store of rate-limiter-flexible fits; memory counts for one instance. */
   rateLimiter: RateLimiterAbstract;
   accounts: Accounts;
   mail: Mailer;
   /** The address under which others reach the service, without a slash at its end. */
   publicUrl: string;
-  /** The last address in `X-Forwarded-For` is the caller's: a proxy of ours put it there. */
+  /** The last address in `X-Forwarded-For` is the caller's: a proxy of ours put that address there. */
   trustProxy: boolean;
-  /** Aborted when the service is about to end: open requests are answered, and no new ones are taken. */
+  /** Aborted when the service is about to end: open requests are answered, and no new requests are taken. */
   draining: AbortController;
 }
 
-/** What one request brings, the same through every door. */
+/** The parts of a request that every door reads in the same way. */
 export interface Context {
   deps: Deps;
   requestId: string;
@@ -31,7 +31,7 @@ export interface Context {
   source: Source;
   /** The caller, once found, and the state of the caller's rate: for headers and the log. */
   seen: { identity?: Identity; rate?: RateState };
-  /** The door has counted the call already: the procedures do not count it again. */
+  /** The door has counted the call already: the procedures do not count again. */
   isCounted?: boolean | undefined;
 }
 
@@ -47,7 +47,7 @@ interface RateState {
   reset: number;
 }
 
-/** What only the connection knows of a request: the peer's address, and the headers as they came. */
+/** The parts of a request that only the connection knows: the peer's address, and the headers as sent. */
 export interface Incoming {
   remoteAddress?: string | undefined;
   rawHeaders?: readonly string[] | undefined;

@@ -38,7 +38,7 @@ function toError(failure: Failure, thing: Thing): TRPCError {
   }
 }
 
-/** Anything thrown, as an error of tRPC: a refused key is 401, an absent database 503, a defect 500. */
+/** Makes an error of tRPC from anything thrown: 401 for a refused key, 503 for an absent database, 500 for a defect. */
 export function toTrpcError(thrown: unknown): TRPCError {
   const error = getTRPCErrorFromUnknown(thrown);
   if (error.cause instanceof KeyRefused) return unauthorized(error.cause.refusal);

@@ -13,11 +13,11 @@ import type { Context } from './context.ts';
 import { toTrpcError } from './outcome.ts';
 import { countCall, dropCount } from './rate.ts';
 
-/** What a procedure's definition says of its callers. REST, MCP and OpenAPI read the scope here. */
+/** The part of a procedure's definition about its callers. REST, MCP and OpenAPI read the scope here. */
 export interface ProcedureMeta {
-  /** The scope that a caller needs; without a scope in the definition any key will do. */
+  /** The scope that a caller needs. Without a scope in the definition, `check` of `procedureFor` alone decides. */
   scope?: Scope;
-  /** The procedure admits some callers without the scope: for the key that calls, or for keys that the person issued. */
+  /** Some callers need no scope: a key for itself, or a person for the keys that the person issued. */
   hasExceptions?: true;
 }
 
@@ -67,8 +67,8 @@ async function getPrincipal(ctx: Context): Promise<Principal> {
 }
 
 /**
- * Finds the caller before any procedure runs, and has the database admit the caller: for a door with messages that reach no
- * procedure. Throws 401, for a session's cookie too: the cookie is for the dashboard, not for agents.
+ * Finds the caller before any procedure runs, and has the database admit the caller: for a door with messages that
+ * reach no procedure. Throws 401, for a session's cookie too: the cookie is for the dashboard, not for agents.
  */
 export async function admitKeyHolder(ctx: Context): Promise<Principal> {
   if (ctx.credential.type === 'session') throw unauthorized('missing');
@@ -92,10 +92,11 @@ async function identify({ deps, credential, source }: Context): Promise<Identifi
 }
 
 /**
- * A procedure for the callers that `check` lets pass; the answer of `check` is the context's `granted`. The order is fixed:
- * the caller, the caller's rate, the caller's rights, the organization that is meant, and then the procedure's own input.
+ * A procedure for the callers that `check` lets pass; the answer of `check` is the context's `granted`. The order is
+ * fixed: the caller, the caller's rate, the caller's rights, the organization that is meant, and then the procedure's
+ * own input.
  *
- * This is one middleware and not one a step: for tRPC, passing a call on costs more than any of the steps.
+ * All steps are a single middleware: in tRPC, a call's way to the next middleware costs more than any of the steps.
  */
 const procedureFor = <Granted>(check: (identity: Identity) => Granted) =>
   t.procedure.use(async ({ ctx, meta, next, getRawInput }) => {
@@ -132,8 +133,9 @@ export const personProcedure = procedureFor(requirePerson);
 export const adminProcedure = procedureFor(requireAdmin);
 
 /**
- * Lets no answer leave before the database has admitted the caller. Most calls are admitted with their own query. The others,
- * and calls that fail before their query, are admitted at the end, so that a stranger learns nothing but the refusal.
+ * Lets no answer leave before the database has admitted the caller. Most calls are admitted with their own query. The
+ * others, and calls that fail before their query, are admitted at the end, so that a stranger learns nothing but the
+ * refusal. A 401 and a 503 leave as they are.
  */
 async function onlyIfAdmitted<T>({ isAdmitted, admit }: Principal, call: () => Promise<T>) {
   try {
@@ -157,7 +159,7 @@ export function requireScopes(identity: Identity, scopes: readonly Scope[]) {
 
 /**
  * The issuer whose keys the caller may deal with. `undefined` stands for every issuer in the organization, which takes
- * `keys:manage`; a person without that scope may deal with the keys that they issued themselves.
+ * `keys:manage`; a person without the scope may deal with the keys that the person issued.
  */
 export function issuerInSight({ scopes, who }: Identity): string | undefined {
   if (scopes.includes('keys:manage')) return undefined;

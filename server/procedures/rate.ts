@@ -19,7 +19,11 @@ export async function countCall(
   if (used.consumedPoints > limit) throw fault('TOO_MANY_REQUESTS', { headers: { 'Retry-After': String(reset) } });
 }
 
-/** Takes back the count of a call that the database refused; the refused caller must not see the state of the rate. */
+/**
+ * Takes back the count of a call that the database refused: the count was the key's, and a cut-off secret must not use
+ * up the key's rate. A call that was counted as the secret's own (`countedAs`) stays counted. The refused caller must
+ * not see the state of the rate.
+ */
 export async function dropCount({ deps: { rateLimiter, log }, seen }: Context, principal: Principal): Promise<void> {
   const { identity, countedAs, refuse } = principal;
   refuse();

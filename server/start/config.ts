@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { isKey } from '../../shared/keyFormat.ts';
 import { type KeySecrets, parseKeySecrets } from '../auth/keySecret.ts';
 
-/** The start cannot go on; the message says what to do about it. */
+/** The process cannot start. The message gives the reason, and the next step. */
 export class ConfigError extends Error {
   override readonly name: string = 'ConfigError';
 }
@@ -10,22 +10,22 @@ export class ConfigError extends Error {
 export interface Config {
   port: number;
   host: string;
-  /** What others call the service. */
+  /** The address under which others reach the service, without a slash at its end. */
   publicUrl: string;
-  /** `undefined`: the embedded database, in `dataDirectory`. */
+  /** PostgreSQL's address. `undefined`: the embedded database, in `dataDirectory`. */
   databaseUrl: string | undefined;
   dataDirectory: string;
-  /** Prepare statements once a connection; off behind a transaction pooler that cannot. */
+  /** Each connection prepares a statement once. Off behind a transaction pooler without prepared statements. */
   prepareStatements: boolean;
-  /** `undefined` with an embedded database alone, which keeps its own. */
+  /** `undefined` with an embedded database alone, whose directory keeps secrets of its own. */
   keySecrets: KeySecrets | undefined;
-  /** Calls a minute a key. */
+  /** Calls per minute of a key or a person. */
   rateLimit: number;
-  /** Anybody may make an account, and an organization. */
+  /** Anybody may make an account and an organization. Otherwise an account takes an invitation. */
   openSignUp: boolean;
-  /** The last address in X-Forwarded-For is the caller's: a proxy of ours put it there. */
+  /** The last address in `X-Forwarded-For` is the caller's: a proxy of ours put that address there. */
   trustProxy: boolean;
-  /** `undefined`: mail goes to the log, as links. */
+  /** `smtp://` or `smtps://`. `undefined`: the log gets the links of the mails. */
   smtpUrl: string | undefined;
   mailFrom: string;
   logLevel: string;
@@ -49,7 +49,7 @@ const Environment = z.object({
 
 const GENERATE = `node -p "'k1:'+require('crypto').randomBytes(32).toString('base64url')"`;
 
-/** The service's settings, from the environment. Throws a `ConfigError` for the first one that is wrong. */
+/** Reads the settings; an empty variable counts as unset. Throws a `ConfigError` for the first wrong setting. */
 export function readConfig(environment: NodeJS.ProcessEnv = process.env): Config {
   const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ''));
   const { success, data, error } = Environment.safeParse(given);
@@ -81,7 +81,7 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env): Config
   };
 }
 
-/** What an agent's door has from its environment: a key, and, if it is told, where the service is. */
+/** Reads the settings of `introzy mcp`: the key, and the service's address, if set. Throws a `ConfigError`. */
 export function readAgentConfig(environment: NodeJS.ProcessEnv = process.env): {
   key: string;
   url: string | undefined;

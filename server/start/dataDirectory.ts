@@ -5,31 +5,33 @@ import { DatabaseSync } from 'node:sqlite';
 import { generateKeySecret, type KeySecrets, parseKeySecrets } from '../auth/keySecret.ts';
 import { ConfigError } from './config.ts';
 
-/** The directory of an embedded database, held by this process alone. */
+/** The directory of an embedded database, which no other process may use. */
 export interface DataDirectory {
-  /** PostgreSQL's own files. */
+  /** The path of PostgreSQL's own files. */
   database: string;
+  /** Reads the server secrets, made at the first start. Throws a `ConfigError` where a used database lacks secrets. */
   readKeySecrets(): Promise<KeySecrets>;
   release(): Promise<void>;
 }
 
-/** Which process has the directory. */
+/** The process that has the directory, as noted in `holder.json`. */
 interface Holder {
   pid: number;
-  /** When it started, where the system tells: another process may have the same id later. */
+  /** The time of the process's start, as `readStart` gives it: another process may have the same id later. */
   startedAt: string | null;
 }
 
-/** Another process has the directory; the message names it. */
+/** Another process has the directory; the message names the process. */
 export class DirectoryInUse extends ConfigError {
   override readonly name = 'DirectoryInUse';
 }
 
 /**
- * Takes the directory for this process, or throws and names the process that has it. PGlite locks nothing, and a second
- * process would destroy its files. The lock is SQLite's on a file beside them: the operating system's, so that it ends
- * with its holder however that ends, and no age has to be guessed about. Should somebody have deleted that file, the
- * holder that is noted beside it still counts while it lives.
+ * Takes the directory for this process. Throws `DirectoryInUse` where another process has the directory, `ConfigError`
+ * where the directory cannot be made. PGlite locks nothing, and a second process would destroy the database's files. So
+ * SQLite locks a file beside the database. The operating system drops the lock when the holder ends, however the holder
+ * ends: no age of a lock has to be guessed. Where somebody has deleted the locked file, the process in `holder.json`
+ * still counts as the holder while the process lives.
  */
 export async function takeDataDirectory(directory: string): Promise<DataDirectory> {
   await mkdir(directory, { recursive: true, mode: 0o700 }).catch((error: Error) => {
@@ -81,7 +83,7 @@ export async function takeDataDirectory(directory: string): Promise<DataDirector
   };
 }
 
-/** The holder that is noted; `undefined` where there is none, or its note is not whole yet. */
+/** Reads the note of the holder; `undefined` where there is no note, or the note is not whole yet. */
 async function readHolder(file: string): Promise<Holder | undefined> {
   try {
     return JSON.parse(await readFile(file, 'utf8')) as Holder;
@@ -90,16 +92,16 @@ async function readHolder(file: string): Promise<Holder | undefined> {
   }
 }
 
-/** True where the holder is surely a process that runs, and not this one. */
+/** True where the noted process surely runs still, and is not this process. Without a known start, nothing is sure. */
 async function isAlive({ pid, startedAt }: Holder): Promise<boolean> {
   return pid !== process.pid && startedAt !== null && startedAt === (await readStart(pid));
 }
 
-/** When a process that runs started, in ticks since the machine did (proc(5)); `null` for none, and where no /proc is. */
+/** The start of a running process, in ticks since the machine's (proc(5)); `null` if not running, or without /proc. */
 async function readStart(pid: number): Promise<string | null> {
   try {
     const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
-    // From the third field on: the second, the program's name, may hold blanks and parentheses.
+    // From the third field on: the second field, the program's name, may hold blanks and parentheses.
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
     const isZombie = fields[0] === 'Z';
     return isZombie ? null : (fields[19] ?? null);
@@ -108,7 +110,7 @@ async function readStart(pid: number): Promise<string | null> {
   }
 }
 
-/** Writes a file that only its owner may read, wholly or not at all. */
+/** Writes a file for its owner alone (mode 0600): the whole file, or nothing. */
 async function writePrivately(file: string, text: string) {
   const temporary = `${file}.new`;
   const handle = await open(temporary, 'w', 0o600);

@@ -21,11 +21,11 @@ interface Choices {
   publicUrl?: string;
   trustProxy?: boolean;
   openSignUp?: boolean;
-  /** Attempts to sign in that one address may make in a minute. */
+  /** Requests per minute: see `AccountsOptions`. 10 unless given. */
   signInRate?: number;
 }
 
-/** Puts the parts of the service together. */
+/** Puts the parts of the service together. The rate is counted in memory unless `rateLimiter` is given. */
 export function createDeps(choices: Choices): Deps {
   const {
     db,

@@ -1,33 +1,52 @@
-import { asNobody, asOperator } from '../../db/admission.ts';
-import { listOrganizationsToNotify, returnExpiryNotice, takeExpiryNotices } from '../../db/expiryNotices.ts';
-import { PATHS } from '../../shared/paths.ts';
+import { asNobody, asOperator, type Tenant } from '../../db/admission.ts';
+import {
+  claimExpiryNotice,
+  type ExpiryNotice,
+  listOrganizationsToNotify,
+  markExpiryNotice,
+  returnExpiryNotice,
+} from '../../db/expiryNotices.ts';
+import { expiryMail } from '../mail/messages.ts';
 import type { Deps } from '../procedures/context.ts';
 
 /** Days before a key expires. */
 const DAYS = 7;
 
-type Parts = Pick<Deps, 'db' | 'log' | 'mail' | 'publicUrl'>;
+type Parts = Pick<Deps, 'db' | 'log' | 'mail' | 'publicUrl' | 'draining'>;
 
-/** Tells of each key that expires within 7 days, once, however many instances look. What fails is due again next time. */
-export async function sendExpiryNotices({ db, log, mail, publicUrl }: Parts): Promise<void> {
+/**
+ * Sends a notice for each key that expires within 7 days: one notice an expiry, however many instances do this at once.
+ * Each notice is claimed just before the notice is sent. A notice that is not sent is due again in the next round; once the service
+ * drains no further notice is claimed.
+ */
+export async function sendExpiryNotices(parts: Parts): Promise<void> {
+  const { db, log, draining } = parts;
   try {
     for (const organizationId of await listOrganizationsToNotify(asNobody(db), DAYS)) {
       const tenant = asOperator(db, organizationId);
-      for (const { id, name, expiresAt, email } of await takeExpiryNotices(tenant, { organizationId, days: DAYS })) {
-        const day = expiresAt.toISOString().slice(0, 10);
-        const mailed = mail.send({
-          to: email,
-          subject: `The API key “${name}” expires on ${day}`,
-          text: `The API key “${name}” expires on ${day} (UTC). What uses it stops working then. Rotate it in time:`,
-          link: `${publicUrl}${PATHS.apiKey.replace(':id', id)}`,
-        });
-        await mailed.catch(async (error: unknown) => {
-          log.warn({ err: error, organizationId, keyId: id }, 'the notice of an expiry is not sent yet');
-          await returnExpiryNotice(tenant, { organizationId, id });
-        });
+      let after: string | undefined;
+      while (!draining.signal.aborted) {
+        const notice = await claimExpiryNotice(tenant, { organizationId, days: DAYS, after });
+        if (!notice) break;
+        await send(parts, { tenant, organizationId, notice });
+        after = notice.id;
       }
     }
   } catch (error) {
     log.warn({ err: error }, 'notices of expiries are not sent yet');
   }
+}
+
+async function send(
+  { log, mail, publicUrl }: Parts,
+  { tenant, organizationId, notice }: { tenant: Tenant; organizationId: string; notice: ExpiryNotice },
+) {
+  const { id, expiresAt } = notice;
+  try {
+    await mail.send(expiryMail({ ...notice, publicUrl }));
+  } catch (error) {
+    log.warn({ err: error, organizationId, keyId: id }, 'the notice of an expiry is not sent yet');
+    return await returnExpiryNotice(tenant, { organizationId, id });
+  }
+  await markExpiryNotice(tenant, { organizationId, id, expiresAt });
 }

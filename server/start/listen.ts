@@ -4,20 +4,19 @@ import type { AddressInfo, Socket } from 'node:net';
 import { getRequestListener, RequestError } from '@hono/node-server';
 import type { Logger } from 'pino';
 import { CONNECTION_ERRORS, ERRORS, type ErrorDetails } from '../../shared/errors.ts';
-import type { createApp } from '../doors/app.ts';
 import { type Config, ConfigError } from './config.ts';
 
-/** Milliseconds for a request's headers, for all of it, and that an idle connection stays open. */
+/** Milliseconds for a request's headers, for the whole request, and for a connection without a request. */
 const TIMEOUTS = { headersTimeout: 10_000, requestTimeout: 30_000, keepAliveTimeout: 72_000 } as const;
 const MAX_CONNECTIONS = 10_000;
-/** Milliseconds that the listener stays open after the drain begins, for a balancer to see /readyz turn. */
+/** Milliseconds that the listener stays open after the drain begins: a load balancer sees `/readyz` turn to 503. */
 const NOTICE = 1_000;
-/** Milliseconds that open requests may take from then on; what the service has to record after them comes on top. */
+/** Milliseconds that open requests may take after `NOTICE`. The service's last writes to the database come on top. */
 const GRACE = 6_000;
 
 export interface Listener {
   port: number;
-  /** Stops taking connections, and ends once every open request is answered, or has had its time. */
+  /** Stops taking connections, and resolves when every open request is answered, or is cut off after `GRACE`. */
   drain(): Promise<void>;
 }
 
@@ -25,12 +24,14 @@ interface ListenOptions extends Pick<Config, 'host' | 'port'> {
   log: Logger;
 }
 
-/** Serves `app` over HTTP. */
-export async function listen(app: ReturnType<typeof createApp>, { host, port, log }: ListenOptions): Promise<Listener> {
-  // How often Node looks for connections that are over their time; half a minute unless told. A missing Host is answered
-  // below, as Node's own answer has no body.
+type Fetch = Parameters<typeof getRequestListener>[0];
+
+/** Serves `fetch` over HTTP. Throws `ConfigError` where the address or the port cannot be had. */
+export async function listen(fetch: Fetch, { host, port, log }: ListenOptions): Promise<Listener> {
+  // Node looks for connections that are over their time every second, not every half minute (Node's default). A missing
+  // `Host` is answered by `answerRequestError`, as Node's own answer has no body.
   const options = { ...TIMEOUTS, connectionsCheckingInterval: 1_000, requireHostHeader: false };
-  const server = createServer(options, getRequestListener(app.fetch, { errorHandler: answerRequestError(log) }));
+  const server = createServer(options, getRequestListener(fetch, { errorHandler: answerRequestError(log) }));
   server.maxConnections = MAX_CONNECTIONS;
   server.on('clientError', answerClientError(log));
   server.on('checkExpectation', answerExpectation(log));
@@ -51,7 +52,7 @@ export async function listen(app: ReturnType<typeof createApp>, { host, port, lo
       isDraining = true;
       await new Promise((resolve) => setTimeout(resolve, NOTICE));
       const closed = new Promise((resolve) => server.close(resolve));
-      // A connection whose request was open when the drain began stays open after its answer: for minutes.
+      // A connection whose request was open when the drain began stays open after the answer, for `keepAliveTimeout`.
       const sweep = setInterval(() => server.closeIdleConnections(), 50);
       const cut = setTimeout(() => server.closeAllConnections(), GRACE);
       await closed;
@@ -68,7 +69,7 @@ const LISTEN_ERRORS: Record<string, string> = {
   ENOTFOUND: 'there is no such host. Set HOST to 127.0.0.1, or to 0.0.0.0 for all addresses of this machine',
 };
 
-/** An answer that the app has no part in, and its line in the log. */
+/** Makes an answer without the app, and writes the answer's line to the log. */
 function ownAnswer(log: Logger, { status, error, details, cause }: OwnAnswer) {
   const requestId = randomUUID();
   if (status >= 500) log.error({ requestId, err: cause });
@@ -88,7 +89,7 @@ interface OwnAnswer {
   cause?: unknown;
 }
 
-/** Answers a request whose Host or target is none: it never reaches the app. */
+/** Answers 400 where `Host` or the target is missing or malformed: the app never gets the request. Otherwise 500. */
 const answerRequestError = (log: Logger) => (cause: unknown) => {
   const isCallers = cause instanceof RequestError;
   const { status, message } = ERRORS[isCallers ? 'BAD_REQUEST' : 'INTERNAL_SERVER_ERROR'];
@@ -97,7 +98,7 @@ const answerRequestError = (log: Logger) => (cause: unknown) => {
   return new Response(body, { status, headers });
 };
 
-/** Answers a request that expects what nobody promised (RFC 9110, section 10.1.1). */
+/** Answers 417 to an `Expect` header other than `100-continue` (RFC 9110, section 10.1.1). */
 const answerExpectation = (log: Logger) => (_: IncomingMessage, response: ServerResponse) => {
   const { status, message: error } = CONNECTION_ERRORS.EXPECTATION_FAILED;
   const { headers, body } = ownAnswer(log, { status, error });
@@ -109,7 +110,7 @@ const CLIENT_ERRORS: Record<string, keyof typeof CONNECTION_ERRORS> = {
   ERR_HTTP_REQUEST_TIMEOUT: 'TIMEOUT',
 };
 
-/** Answers what is no HTTP request, and therefore never reaches the app. */
+/** Answers where Node cannot read an HTTP request (400, 408 or 431): the app never gets the request. */
 const answerClientError = (log: Logger) => (cause: Error & { code?: string }, socket: Socket) => {
   if (cause.code === 'ECONNRESET' || !socket.writable) return socket.destroy();
   const { status, message: error } = CONNECTION_ERRORS[CLIENT_ERRORS[cause.code ?? ''] ?? 'NOT_HTTP'];

@@ -22,7 +22,7 @@ interface NewKey {
   issuedBy: IssuedBy;
 }
 
-/** Issues a key on the operator's word. */
+/** Issues a key for the operator: with all scopes and 90 days unless given. No scopes of a caller limit the key. */
 export async function issueKey(db: Tenant, keySecrets: KeySecrets, newKey: NewKey): Promise<IssuedKey> {
   const { key, ...kept } = mintKey(keySecrets);
   const { scopes = [...SCOPES], expiresInDays = EXPIRY_DAYS.default } = newKey;
@@ -32,16 +32,16 @@ export async function issueKey(db: Tenant, keySecrets: KeySecrets, newKey: NewKe
 
 export interface NewOrganization {
   name: string;
-  /** Its owner's. */
+  /** The owner's email address. */
   email: string;
-  /** The owner's, if they have no account yet; without one they set it by its reset. */
+  /** The password of an owner without an account. Without `password`, that owner sets a password by a reset. */
   password?: string;
   contacts?: readonly ContactInput[];
 }
 
 /**
- * Makes an organization, its owner, a first key with all scopes and its first contacts, all of it or nothing; `undefined`
- * where the name is taken.
+ * Makes an organization, its owner, a first key with all scopes and its first contacts, all in a single transaction.
+ * `undefined` where the name is taken.
  */
 export async function setUpOrganization(
   db: Database,
@@ -67,11 +67,11 @@ export async function setUpOrganization(
 export interface NewlySetUp {
   organization: Organization;
   issued: IssuedKey;
-  /** False where the owner had an account, and keeps its password. */
+  /** False where the owner had an account already. The account then keeps its password. */
   isNewOwner: boolean;
 }
 
-/** A password to begin with: 20 characters of base64url, 120 bits. */
+/** Makes a first password: 20 characters of base64url, 120 random bits. */
 export const generatePassword = () => randomBytes(15).toString('base64url');
 
 /** A line for a shell that calls the service with a key. */

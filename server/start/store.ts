@@ -4,21 +4,25 @@ import type { KeySecrets } from '../auth/keySecret.ts';
 import { type Config, ConfigError } from './config.ts';
 import { takeDataDirectory } from './dataDirectory.ts';
 
-/** The database, at the newest schema, and the secrets that its keys are kept under. */
+/** The database, at the newest schema, and the server secrets of the keys in the database. */
 export interface Store {
   db: Database;
   keySecrets: KeySecrets;
-  /** The migrations that opening it ran. */
+  /** The names of the migrations that ran when the store was opened. */
   migrated: string[];
   close(): Promise<void>;
 }
 
-/** How long the database may take, in milliseconds: a request is answered within 2 seconds, an operator waits. */
+/**
+ * Milliseconds that the database may take: for a statement, for a wait for a lock, and (PostgreSQL alone) from the wait
+ * for a connection to the last answer. A request is answered within 2 seconds; an operator waits.
+ */
 export const REQUEST_LIMITS = { statement: 1_300, lock: 1_000, deadline: 1_600 } as const;
 export const COMMAND_LIMITS = { statement: 300_000, lock: 30_000, deadline: 600_000 } as const;
+/** The most connections to PostgreSQL. */
 const POOL_SIZE = 10;
 
-/** Opens what `config` names and migrates it. */
+/** Opens the database that `config` names, and migrates the database. Throws `ConfigError`. */
 export async function openStore(
   config: Config,
   { statement, lock, deadline }: typeof REQUEST_LIMITS | typeof COMMAND_LIMITS,

@@ -1,9 +1,10 @@
-/** What a column can be: a field of a contact, or a part of one. */
-export type Source = keyof typeof HEADERS;
+/** A field of a contact, or what a field is put together from: `city` is a part of `location`. */
+export type ContactPart = keyof typeof HEADERS;
 
 /**
- * The headers that each is known by, without case, spaces and punctuation, the most telling first: those of LinkedIn's
- * Connections.csv, Google Contacts (its older export too), HubSpot and our own fields.
+ * The headers by which each part is known, the most telling first; compared without case, spaces and punctuation. They come
+ * from LinkedIn's Connections.csv, from the older and the newer export of Google Contacts, from HubSpot's export, and from
+ * our own fields.
  */
 const HEADERS = {
   name: ['name', 'fullname', 'displayname', 'contactname'],
@@ -21,7 +22,7 @@ const HEADERS = {
     'associatedcompany',
     'employer',
   ],
-  // Outlook's "Title" is Mr or Mrs, beside a "Job Title".
+  // A file of Outlook has "Job Title", and a "Title" that is Mr or Mrs.
   title: ['jobtitle', 'position', 'organizationtitle', 'organization1title', 'title'],
   location: ['location'],
   city: ['city', 'address1city'],
@@ -39,42 +40,42 @@ const HEADERS = {
   tags: ['tags', 'labels', 'groupmembership'],
 } as const;
 
-/** A file's columns. */
+/** The columns of a CSV file. */
 export interface Columns {
-  /** Each column's header, told apart where two are alike. */
+  /** The header of each column; a header that stands twice gets a number, as in `Phone (2)`. */
   headers: string[];
-  /** The columns of each source, the most telling first. */
-  bySource: Map<Source, number[]>;
-  /** The source of each column; `undefined` for those that are kept as custom fields. */
-  sourceOf: (Source | undefined)[];
-  /** Columns at the front that an earlier import added: see failures.ts. */
+  /** The indexes of each part's columns, the most telling first. */
+  byPart: Map<ContactPart, number[]>;
+  /** The part of each column; `undefined` for a column that becomes a custom field. */
+  partOf: (ContactPart | undefined)[];
+  /** How many columns at the front are those of a file of failed rows, 0 or 2. */
   added: number;
 }
 
-/** What the file of failed rows has in front of the columns of the imported file. */
+/** The columns that a file of failed rows has in front of those of the imported file. */
 export const ADDED_HEADERS = ['import_line', 'import_failure'];
 
-/** Reads a row as a header; `undefined` where no column of it tells whom a row is about. */
-export function readHeader(cells: string[]): Columns | undefined {
+/** A row as a header; `undefined` where no column is that of a name or an email. */
+export function columnsOf(cells: string[]): Columns | undefined {
   const added = ADDED_HEADERS.every((header, index) => cells[index]?.trim() === header) ? ADDED_HEADERS.length : 0;
   const keys = cells.map((cell, index) => (index < added ? '' : keyOf(cell)));
-  // The profile's address is named as such in LinkedIn's own file only.
+  // "URL" is the address of a profile in LinkedIn's own file only.
   const isLinkedin = keys.includes('connectedon');
-  const bySource = new Map<Source, number[]>();
-  const sourceOf: (Source | undefined)[] = cells.map(() => undefined);
-  for (const [source, known] of Object.entries(HEADERS) as [Source, readonly string[]][]) {
-    const accepted = source === 'linkedinUrl' && isLinkedin ? ['url', ...known] : known;
+  const byPart = new Map<ContactPart, number[]>();
+  const partOf: (ContactPart | undefined)[] = cells.map(() => undefined);
+  for (const [part, known] of Object.entries(HEADERS) as [ContactPart, readonly string[]][]) {
+    const accepted = part === 'linkedinUrl' && isLinkedin ? ['url', ...known] : known;
     const found = accepted.flatMap((header) => keys.flatMap((key, index) => (key === header ? [index] : [])));
-    if (found.length > 0) bySource.set(source, found);
-    for (const index of found) sourceOf[index] = source;
+    if (found.length > 0) byPart.set(part, found);
+    for (const index of found) partOf[index] = part;
   }
-  const isHeader = (['name', 'firstName', 'lastName', 'email'] as const).some((source) => bySource.has(source));
-  return isHeader ? { headers: distinguish(cells), bySource, sourceOf, added } : undefined;
+  const isHeader = (['name', 'firstName', 'lastName', 'email'] as const).some((part) => byPart.has(part));
+  return isHeader ? { headers: distinguish(cells), byPart, partOf, added } : undefined;
 }
 
 const keyOf = (header: string) => header.toLowerCase().replace(/[^\p{L}\p{N}]/gu, '');
 
-/** `Phone`, `Phone` → `Phone`, `Phone (2)`; a column without a header is called by its place. */
+/** `Phone`, `Phone` → `Phone`, `Phone (2)`. A column without a header is called `Column 3`, by its place. */
 function distinguish(cells: string[]): string[] {
   const seen = new Map<string, number>();
   return cells.map((cell, index) => {

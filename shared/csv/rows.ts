@@ -1,30 +1,32 @@
 import { parse } from 'csv-parse/sync';
 
-/** Characters of a row at most, its line breaks included: what is read ahead for the end of a quoted cell. */
+/** Characters that a row may have, line breaks included. The end of a quoted cell is looked for no further. */
 export const ROW_SIZE = 1_048_576;
 
-/** A row, by the line that it begins on: its cells, or what is wrong with it. */
+/** A row, with the number of its first line: its cells, or why it cannot be split into cells. */
 export type Row = { line: number; cells: string[] } | { line: number; flaw: string };
 
-/** Lines with the number of the first one; `isEnd` where no more will follow. */
+/** Lines that follow one another in a file. */
 export interface Block {
+  /** The number of the first line. */
   line: number;
   lines: string[];
+  /** No line follows the block. */
   isEnd: boolean;
 }
 
 const UNCLOSED = 'A quote is out of place: a quoted cell begins here and is never closed';
 
 /**
- * The rows of a block, and the lines at its end that are the beginning of one. Where quotes are out of place one line
- * fails, and the next is read as if it were not there: a missing quote does not cost the rest of a file.
+ * The rows of a block, and the lines at its end that begin a row without ending it. Where a quote is out of place, one line
+ * fails and the next line begins a row: a missing quote does not cost the rest of a file.
  */
 export function parseRows({ line, lines, isEnd }: Block, delimiter: string): { rows: Row[]; rest: string[] } {
   const rows: Row[] = [];
   let from = 0;
   let at = 0;
-  const parseSingleLines = () =>
-    rows.push(...parseLines({ line: line + from, lines: lines.slice(from, at) }, delimiter));
+  const takeSingleLines = () =>
+    rows.push(...parseSingleLines({ line: line + from, lines: lines.slice(from, at) }, delimiter));
   while (at < lines.length) {
     const end = findEnd(lines, at);
     if (end === at + 1) {
@@ -32,20 +34,23 @@ export function parseRows({ line, lines, isEnd }: Block, delimiter: string): { r
       continue;
     }
     if (end === 'open' && !isEnd) break;
-    parseSingleLines();
+    takeSingleLines();
     const row: Row =
       typeof end === 'number'
-        ? parseOne({ line: line + at, text: lines.slice(at, end).join('\n') }, delimiter)
+        ? parseRow({ line: line + at, text: lines.slice(at, end).join('\n') }, delimiter)
         : { line: line + at, flaw: UNCLOSED };
     rows.push(row);
     at = typeof end === 'number' && 'cells' in row ? end : at + 1;
     from = at;
   }
-  parseSingleLines();
+  takeSingleLines();
   return { rows, rest: lines.slice(at) };
 }
 
-/** Where the row that begins at `at` ends: once its quotes are even in number, as quoted quotes are doubled. */
+/**
+ * The index of the line after the row that begins at `at`. A row ends with the line that makes its quotes even in number,
+ * as a quote within a quoted cell is written twice.
+ */
 function findEnd(lines: string[], at: number): number | 'open' | 'tooLong' {
   let isQuoted = false;
   let size = 0;
@@ -59,29 +64,30 @@ function findEnd(lines: string[], at: number): number | 'open' | 'tooLong' {
   return 'open';
 }
 
-/** Rows of one line each: parsed all at once, or one by one where that fails. */
-function parseLines({ line, lines }: { line: number; lines: string[] }, delimiter: string): Row[] {
+/** Rows of one line each. The lines are parsed together, which is faster; one by one where a line has a flaw. */
+function parseSingleLines({ line, lines }: { line: number; lines: string[] }, delimiter: string): Row[] {
   const written = lines.flatMap((text, index) => (text.trim() === '' ? [] : [{ line: line + index, text }]));
   try {
-    const parsed = parseText(written.map(({ text }) => text).join('\n'), delimiter);
+    const parsed = parseCsv(written.map(({ text }) => text).join('\n'), delimiter);
     return written.map(({ line: at }, index) => ({ line: at, cells: parsed[index] as string[] }));
   } catch {
-    return written.map((one) => parseOne(one, delimiter));
+    return written.map((single) => parseRow(single, delimiter));
   }
 }
 
-function parseOne({ line, text }: { line: number; text: string }, delimiter: string): Row {
+function parseRow({ line, text }: { line: number; text: string }, delimiter: string): Row {
   try {
-    return { line, cells: parseText(text, delimiter)[0] ?? [] };
+    return { line, cells: parseCsv(text, delimiter)[0] ?? [] };
   } catch (error) {
-    return { line, flaw: explain(error) };
+    return { line, flaw: flawOf(error) };
   }
 }
 
-const parseText = (text: string, delimiter: string): string[][] =>
+const parseCsv = (text: string, delimiter: string): string[][] =>
   parse(text, { delimiter, record_delimiter: '\n', relax_column_count: true });
 
-function explain(error: unknown): string {
+/** What csv-parse found wrong, in words for the file's owner. */
+function flawOf(error: unknown): string {
   const { code, message } = error as Error & { code?: string };
   if (code === 'CSV_INVALID_CLOSING_QUOTE') return 'A quote is out of place: text follows the end of a quoted cell';
   if (code === 'INVALID_OPENING_QUOTE') return 'A quote is out of place: it stands within a cell that is not quoted';

@@ -1,7 +1,10 @@
 import { createServer, type ServerResponse } from 'node:http';
 import pg from 'pg';
 
-/** What the service is compared with: node:http, a pool of ten, prepared queries by name; no key check, no validation. */
+/**
+ * The server that the service is compared with: node:http, a pool of ten connections, prepared queries by name; no key
+ * check, no validation. Prints the port. Arguments: database URL, organization id, the key's digest in hexadecimal.
+ */
 const [, , url = '', organizationId = '', digest = ''] = process.argv;
 const pool = new pg.Pool({ connectionString: url, max: 10 });
 const key = Buffer.from(digest, 'hex');

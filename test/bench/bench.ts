@@ -21,7 +21,7 @@ const { values } = parseArgs({
     rounds: { type: 'string', default: '5' },
     seconds: { type: 'string', default: '4' },
     only: { type: 'string' },
-    /** A folder for a CPU profile of the service, which slows it. */
+    /** A folder for a CPU profile of the service. Profiling slows the service. */
     profile: { type: 'string' },
   },
 });
@@ -32,7 +32,7 @@ const here = import.meta.dirname;
 const children: ChildProcess[] = [];
 const run = promisify(execFile);
 
-/** Starts a program of ours, and waits for its first line that `pattern` matches. */
+/** Starts a script with Node. Answers with the first group of `pattern` in the first line of output that matches. */
 async function start(args: string[], pattern: RegExp, environment: NodeJS.ProcessEnv = {}): Promise<string> {
   const child = spawn(process.execPath, args, {
     env: { ...process.env, ...environment },
@@ -42,7 +42,7 @@ async function start(args: string[], pattern: RegExp, environment: NodeJS.Proces
   for await (const line of createInterface({ input: child.stdout })) {
     const found = pattern.exec(line)?.[1];
     if (found === undefined) continue;
-    // Whatever it says from now on is read and dropped, as a log collector would.
+    // Later output is read and dropped, as a log collector would do.
     child.stdout.resume();
     return found;
   }

@@ -5,7 +5,10 @@ import { identifyKeyHolder } from '../../server/auth/keys.ts';
 import { createDeps } from '../../server/start/deps.ts';
 import { REQUEST_LIMITS } from '../../server/start/store.ts';
 
-/** Prints how many checks of a key a second the service does in process, on the PostgreSQL of the first argument. */
+/**
+ * Prints how many checks of a key a second the service does in process. Arguments: the PostgreSQL's URL, seconds,
+ * checks at the same time, the server secrets, the key.
+ */
 const [, , url = '', seconds = '', concurrency = '', secrets = '', key = ''] = process.argv;
 const { deadline, ...timeouts } = REQUEST_LIMITS;
 const db = await openDatabase({

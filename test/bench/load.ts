@@ -9,7 +9,7 @@ export const loadTool = hasWrk ? 'wrk' : 'autocannon';
 
 const CONNECTIONS = 32;
 
-/** Requests a second that a server answers, asked by another process. Throws where any answer is not a 2xx. */
+/** Requests a second that a server answers, sent by another process. Throws where an answer is not a 2xx. */
 export async function measure(url: string, seconds: number, headers: Record<string, string> = {}): Promise<number> {
   const flags = Object.entries(headers).flatMap(([name, value]) => ['-H', `${name}: ${value}`]);
   if (hasWrk) {
@@ -43,7 +43,10 @@ export async function measure(url: string, seconds: number, headers: Record<stri
   return result.requests.average;
 }
 
-/** Measures things side by side, round by round, and gives the median of each one's ratio to the first. */
+/**
+ * Measures the candidates in turn, round by round, after a first round that does not count. Gives each candidate's
+ * median rate, and the median of the candidate's ratio to the first candidate in the same round.
+ */
 export async function compare(
   candidates: Record<string, () => Promise<number>>,
   rounds: number,

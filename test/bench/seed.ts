@@ -11,9 +11,13 @@ export interface SeedSize {
   organizations: number;
 }
 
+/** UUIDs of version 7 that sort by the number `i`. */
 const IDS = `('01890000-' || lpad(to_hex(i >> 16), 4, '0') || '-7000-8000-' || lpad(to_hex(i & 65535), 4, '0') || '00000000')`;
 
-/** One large organization among many, loaded over SQL. A contact in 5 is of "Northwind", 20 of them are "Zebulon". */
+/**
+ * Loads one large organization and many small organizations by SQL. Of the large organization's contacts every fifth is
+ * of the company "Northwind", and 20 in 1,000,000 are named "Zebulon". Gives the large organization's id, and a key.
+ */
 export async function seed({
   db,
   keySecrets,

@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { openCsvFile } from '../../server/cli/import/csvFile.ts';
+import { openCsvFileAt } from '../../server/cli/import/csvFileAt.ts';
 import { contactsOf, counts, directory, importText, makeDirectory } from '../helpers/csv.ts';
 import { testApp } from '../helpers/testApp.ts';
 
@@ -160,5 +160,5 @@ test.each([
 ])('a file %s is refused, with what to do', async (_name, content, expected) => {
   const path = join(directory, content === undefined ? 'missing.csv' : 'refused.csv');
   if (content !== undefined) await writeFile(path, content);
-  await expect(openCsvFile(path, undefined)).rejects.toThrow(expected);
+  await expect(openCsvFileAt(path, undefined)).rejects.toThrow(expected);
 });

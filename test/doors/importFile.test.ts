@@ -12,7 +12,7 @@ async function importBytes(bytes: string | Uint8Array, options: Partial<ImportOp
   const failures = await importFile(new Blob([bytes as Uint8Array<ArrayBuffer>]), {
     signal: new AbortController().signal,
     onProgress: (progress) => states.push(progress),
-    async upsert(contacts) {
+    async write(contacts) {
       batches.push(contacts);
       return contacts.map((_, index): UpsertResult => ({ index, ...CREATED }));
     },
@@ -48,7 +48,7 @@ test.each([
 test('Rows that are no contact, and those that the service refuses, are in a file that can be mended and imported', async () => {
   const text =
     'Name,Email,City\nAda,ada@example.com\n"Grace",no address,"New York"\n,,Paris\nKatherine,k@example.com,Rome';
-  const refuse: ImportOptions['upsert'] = async (contacts) =>
+  const refuse: ImportOptions['write'] = async (contacts) =>
     contacts.map(({ email }, index) =>
       String(email).includes('@')
         ? { index, ...CREATED }
@@ -59,7 +59,7 @@ test('Rows that are no contact, and those that the service refuses, are in a fil
             issues: [{ path: ['email'], message: 'Not an email address' }],
           },
     );
-  const { failures, last } = await importBytes(text, { upsert: refuse });
+  const { failures, last } = await importBytes(text, { write: refuse });
   expect(last).toMatchObject({ created: 1, failed: 3 });
   expect(failures).toBe(
     [
@@ -73,15 +73,15 @@ test('Rows that are no contact, and those that the service refuses, are in a fil
   const mended = (failures ?? '')
     .replace('no address', 'grace@example.com')
     .replace('ada@example.com', 'ada@example.com,London');
-  const again = await importBytes(mended, { upsert: refuse });
+  const again = await importBytes(mended, { write: refuse });
   expect(again.last).toMatchObject({ created: 2, failed: 1 });
 });
 
 test.each([
   ['', /^The file is empty/],
-  ['a,b\n1,2', /^No header is understood/],
-  [`Name\n${'x'.repeat(1_100_000)}`, /more than 1048576 characters: this is no CSV file/],
-  [new Uint8Array([0xff, 0xfe, 0x00, 0xd8, 0x41, 0x00]), /not text in UTF-16LE/],
+  ['a,b\n1,2', /^The file has no header that is understood in its first 50 lines\. Put a line in front of its rows/],
+  [`Name\n${'x'.repeat(1_100_000)}`, /^The file has a line of more than 1048576 characters: this is no CSV file/],
+  [new Uint8Array([0xff, 0xfe, 0x00, 0xd8, 0x41, 0x00]), /^The file is not text in UTF-16LE/],
 ])('What cannot be imported says why', async (bytes, sentence) => {
   await expect(importBytes(bytes)).rejects.toThrow(sentence);
 });
@@ -91,19 +91,19 @@ test('A failure stops it and says how far it came; who stops it is obeyed at onc
     '\n',
   );
   let calls = 0;
-  const upsert: ImportOptions['upsert'] = async (contacts) => {
+  const write: ImportOptions['write'] = async (contacts) => {
     calls += 1;
     if (calls === 2) throw new Error('Service temporarily unavailable.');
     return contacts.map((_, index): UpsertResult => ({ index, ...CREATED }));
   };
-  await expect(importBytes(text, { upsert })).rejects.toThrow(
-    'It stopped at line 102, after 100 contacts: Service temporarily unavailable. Import the rest again: rows with an email address are not doubled.',
+  await expect(importBytes(text, { write })).rejects.toThrow(
+    'The import stopped at line 102, after 100 contacts: Service temporarily unavailable. Import the rest again: rows with an email address are not doubled.',
   );
   const controller = new AbortController();
   let batches = 0;
   const stopped = importBytes(text, {
     signal: controller.signal,
-    async upsert(contacts) {
+    async write(contacts) {
       batches += 1;
       controller.abort();
       return contacts.map((_, index): UpsertResult => ({ index, ...CREATED }));

@@ -1,6 +1,6 @@
 import { Kysely } from 'kysely';
 import { expect, test } from 'vitest';
-import { type Links, linkDialect } from '../../db/driver/connection.ts';
+import { type ConnectionSource, createDialect } from '../../db/driver/connection.ts';
 import { DatabaseUnavailable } from '../../db/errors.ts';
 import type { Database } from '../../db/open.ts';
 import { createApp } from '../../server/doors/app.ts';
@@ -12,13 +12,13 @@ const NOBODY = '01890000-0000-7000-8000-000000000000';
 /** The app upon a database that fails with `error`, as soon as it is asked for a connection or with each statement. */
 function failingApp({ deps }: TestApp, error: Error, where: 'acquire' | 'send') {
   const fail = () => Promise.reject(error);
-  const links: Links = {
+  const connections: ConnectionSource = {
     deadline: 1_000,
     acquire: where === 'acquire' ? fail : async () => ({ send: fail }),
     release: () => {},
     close: async () => {},
   };
-  const db: Database = { ...deps.db, links, root: new Kysely({ dialect: linkDialect(links) }) };
+  const db: Database = { ...deps.db, connections, root: new Kysely({ dialect: createDialect(connections) }) };
   return createApp({ ...deps, db });
 }
 

@@ -12,7 +12,7 @@ const MEBIBYTE = 1_048_576;
 /** The app behind a real listener. */
 async function listenApp() {
   const app = await testApp();
-  const listener = await listen(app.app, { host: '127.0.0.1', port: 0, log: app.deps.log });
+  const listener = await listen(app.app.fetch, { host: '127.0.0.1', port: 0, log: app.deps.log });
   const address = `http://127.0.0.1:${listener.port}`;
   return {
     ...app,

@@ -25,7 +25,7 @@ const underWay = new WeakMap<Page, Set<Request>>();
 /** The dashboard of a test's app, served over a socket, in browsers of people's own. */
 export async function openDashboard(app: TestApp) {
   const browser = await (launched ??= chromium.launch({ executablePath: CHROMIUM, args: FLAGS }));
-  const server = await listen(app.app, { host: '127.0.0.1', port: 0, log: app.deps.log });
+  const server = await listen(app.app.fetch, { host: '127.0.0.1', port: 0, log: app.deps.log });
   const origin = `http://127.0.0.1:${server.port}`;
   const contexts: { close(): Promise<void> }[] = [];
   /** What went wrong in any page: exceptions, what the policy refused, requests to others. */

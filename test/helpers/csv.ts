@@ -3,9 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll } from 'vitest';
 import { asOperator } from '../../db/admission.ts';
-import { openCsvFile } from '../../server/cli/import/csvFile.ts';
-import { createFailuresFile } from '../../server/cli/import/failures.ts';
-import { importContacts } from '../../shared/csv/importRows.ts';
+import { importFromDisk } from '../../server/cli/import/importFromDisk.ts';
 import type { TestApp } from './testApp.ts';
 
 /** Where the files to import are, in a test file that calls `makeDirectory`. */
@@ -27,21 +25,18 @@ export interface Imported {
   failures: string | undefined;
 }
 
-/** Imports a file into the organization `one`, as the command does. */
-async function importFile(app: TestApp, path: string, encoding?: string): Promise<Imported> {
+/** Imports the file at a path into the organization `one`, as the command does. */
+async function importPath(app: TestApp, path: string, encoding?: string): Promise<Imported> {
   const organizationId = app.one.id;
-  const file = await openCsvFile(path, encoding);
-  const failures = await createFailuresFile(path, file.columns.headers.slice(file.columns.added));
-  const contactImport = { organizationId, file, failures, onProgress: () => {} };
-  const counts = await importContacts(asOperator(app.db, organizationId), contactImport);
-  await failures.close();
-  return { ...counts, failures: await readFile(failures.path, 'utf8').catch(() => undefined) };
+  const options = { organizationId, path, encoding, onProgress: () => {} };
+  const { counts, failuresFile } = await importFromDisk(asOperator(app.db, organizationId), options);
+  return { ...counts, failures: failuresFile === null ? undefined : await readFile(failuresFile, 'utf8') };
 }
 
 export async function importText(app: TestApp, text: string | Buffer, encoding?: string): Promise<Imported> {
   const path = join(directory, 'contacts.csv');
   await writeFile(path, text);
-  return await importFile(app, path, encoding);
+  return await importPath(app, path, encoding);
 }
 
 export const importFixture = async (app: TestApp, name: string) =>

@@ -16,9 +16,10 @@ const { PATH = '', HOME = '' } = process.env;
 /** What each process of the service gets; with its compiled modules kept, a process starts in half the time. */
 export const PROCESS: Environment = { PATH, HOME, NODE_COMPILE_CACHE: join(root, 'node_modules/.cache/compiled') };
 
-/** Runs `node server/main.ts`; what it wrote and how it ended. */
-export function runService(environment: Environment) {
-  const child = spawn(process.execPath, ['server/main.ts'], { cwd: root, env: { ...PROCESS, ...environment } });
+/** Runs `node server/main.ts`, by `runner` where a runner is given; gives its output and its end. */
+export function runService(environment: Environment, runner: string[] = []) {
+  const [program, ...args] = [...runner, process.execPath, 'server/main.ts'];
+  const child = spawn(program, args, { cwd: root, env: { ...PROCESS, ...environment } });
   let stdout = '';
   let stderr = '';
   child.stdout.on('data', (chunk) => (stdout += chunk));
@@ -39,8 +40,8 @@ export function runService(environment: Environment) {
 }
 
 /** A service that listens; throws where it does not come so far. */
-export async function startService(environment: Environment) {
-  const service = runService({ PORT: '0', ...environment });
+export async function startService(environment: Environment, runner: string[] = []) {
+  const service = runService({ PORT: '0', ...environment }, runner);
   const end = performance.now() + PATIENCE;
   let listening: { address: string; migrated: string[] } | undefined;
   let hasEnded = false;

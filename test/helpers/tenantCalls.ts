@@ -5,15 +5,17 @@ import * as apiKeys from '../../db/apiKeys.ts';
 import { listAuditEntries } from '../../db/audit.ts';
 import { type ContactListQuery, listContacts } from '../../db/contactList.ts';
 import * as contacts from '../../db/contacts.ts';
-import { type UpsertRow, upsertContacts } from '../../db/contactUpsert.ts';
-import { returnExpiryNotice, takeExpiryNotices } from '../../db/expiryNotices.ts';
+import { upsertContacts } from '../../db/contactUpsert.ts';
+import { claimExpiryNotice, markExpiryNotice, returnExpiryNotice } from '../../db/expiryNotices.ts';
 import * as invitations from '../../db/invitations.ts';
 import * as keyUse from '../../db/keyUse.ts';
 import * as members from '../../db/members.ts';
 import { getOrganization } from '../../db/organizations.ts';
 import { getCurrentSession, getOwner } from '../../db/people.ts';
 import { mintKey } from '../../server/auth/keySecret.ts';
+import type { UpsertRow } from '../../shared/contactRows.ts';
 import { SCOPES } from '../../shared/scopes.ts';
+
 import { addPerson } from './browser.ts';
 import type { TestApp } from './testApp.ts';
 import type { Victim } from './victim.ts';
@@ -81,7 +83,11 @@ export const TENANT_CALLS: Record<string, TenantCall[]> = {
       }),
   ],
   listKeyPlaces: [(db, { organizationId, victim }) => keyUse.listKeyPlaces(db, { organizationId, id: victim.keyId })],
-  takeExpiryNotices: [(db, { organizationId }) => takeExpiryNotices(db, { organizationId, days: 7 })],
+  claimExpiryNotice: [(db, { organizationId }) => claimExpiryNotice(db, { organizationId, days: 7 })],
+  markExpiryNotice: [
+    (db, { organizationId, victim }) =>
+      markExpiryNotice(db, { organizationId, id: victim.keyId, expiresAt: new Date(0) }),
+  ],
   returnExpiryNotice: [
     (db, { organizationId, victim }) => returnExpiryNotice(db, { organizationId, id: victim.keyId }),
   ],
@@ -196,18 +202,14 @@ const OTHERS = [
     'asOperator',
     'enterAsOperator',
     'forOneCall',
-    'withinOneDeadline',
     'searchable',
-    'parserOf',
-    'toWire',
     'inTransaction',
-    'linkDialect',
     'migrate',
     'ping',
+    'toPage',
     'prepared',
   ],
-  'toPage',
-  ...['openDatabase', 'openEmbedded', 'openPostgres', 'isUniqueViolation', 'translateError'],
+  ...['openDatabase', 'isUniqueViolation', 'translateError'],
   ...['DatabaseUnavailable', 'KeyRefused', 'identifyKey', 'bumpIf', 'toColumns'],
   ...[
     'deleteExpiredSessions',

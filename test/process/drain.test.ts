@@ -1,7 +1,11 @@
+import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { expect, test } from 'vitest';
+import { asOperator } from '../../db/admission.ts';
 import { openDatabase } from '../../db/open.ts';
 import { parseKeySecrets } from '../../server/auth/keySecret.ts';
-import { setUpOrganization } from '../../server/start/setup.ts';
+import { readConfig } from '../../server/start/config.ts';
+import { issueKey, setUpOrganization } from '../../server/start/setup.ts';
+import { COMMAND_LIMITS, openStore } from '../../server/start/store.ts';
 import { until } from '../helpers/instance.ts';
 import { makePlace, openSocket, parseAnswer, startService } from '../helpers/service.ts';
 
@@ -96,5 +100,66 @@ test.concurrent(
     expect(code).toBe(0);
     expect(stdout).toContain('the service has ended');
     expect(performance.now() - begun).toBeLessThan(10_000);
+  },
+);
+
+/** A key of a new organization with three more keys, which expire so soon that notices of that are due. */
+async function makeNoticesDue(environment: Record<string, string>) {
+  const store = await openStore(readConfig(environment), COMMAND_LIMITS);
+  try {
+    const { db, keySecrets } = store;
+    const made = await setUpOrganization(db, keySecrets, { name: 'Soon', email: 'soon@example.com' });
+    if (!made) throw new Error('The organization exists');
+    const { id: organizationId } = made.organization;
+    const { createdBy: issuedBy } = made.issued.apiKey;
+    for (const name of ['one', 'two', 'three']) {
+      await issueKey(asOperator(db, organizationId), keySecrets, { organizationId, name, issuedBy, expiresInDays: 3 });
+    }
+    return made.issued.key;
+  } finally {
+    await store.close();
+  }
+}
+
+/** A mail server that takes connections and says nothing. */
+async function startMuteServer() {
+  const sockets: Socket[] = [];
+  const server = createServer((socket) => void sockets.push(socket.on('error', () => {})));
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return {
+    sockets,
+    url: `smtp://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    async [Symbol.asyncDispose]() {
+      for (const socket of sockets) socket.destroy();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
+
+test.concurrent(
+  'Where a mail server says nothing as the service ends, last uses are recorded all the same, and it ends well',
+  PATIENCE,
+  async () => {
+    await using place = await makePlace('postgres');
+    await using mute = await startMuteServer();
+    const key = await makeNoticesDue(place.environment);
+    await using service = await startService({ ...place.environment, SMTP_URL: mute.url });
+    const used = async () => (await service.call(key, 'GET', '/api/keys/current')).body.data.lastUsedAt;
+    await until(async () => (await used()) !== null, 'the first use');
+    await until(() => mute.sockets.length > 0, 'a notice on its way');
+    const last = new Date();
+    expect((await service.call(key, 'GET', '/api/contacts')).status).toBe(200);
+    service.child.kill('SIGTERM');
+    const { code, signal, stderr } = await service.exit;
+    expect([code, signal, stderr]).toEqual([0, null, '']);
+    // No other notice was begun.
+    expect(mute.sockets).toHaveLength(1);
+
+    await using next = await startService(place.environment);
+    const { lastUsedAt } = (await next.call(key, 'GET', '/api/keys/current')).body.data;
+    expect(new Date(lastUsedAt).getTime()).toBeGreaterThanOrEqual(last.getTime());
+    // Without SMTP a notice goes to the log: at once those that nobody had begun to send.
+    const sent = () => next.output().match(/"msg":"mail is not set up/g)?.length;
+    await until(() => sent() === 2, 'the other notices');
   },
 );

@@ -12,8 +12,26 @@ const expireIn = (app: TestApp, id: string, days: number) =>
 async function round({ deps }: TestApp, send?: (mail: Mail) => Promise<void>) {
   const mails: Mail[] = [];
   await sendExpiryNotices({ ...deps, mail: { send: send ?? (async (mail) => void mails.push(mail)) } });
-  return mails.map(({ to, subject, link }) => [to, /“(.*)”/.exec(subject)?.[1], link]).sort();
+  return mails.map(({ to, subject, link }) => [to, nameIn(subject), link]).sort();
 }
+
+/** The name of the key that a notice is about. */
+const nameIn = (subject: string) => /“(.*)”/.exec(subject)?.[1];
+/** The names of the keys that a round tells of. */
+const told = async (app: TestApp) => (await round(app)).map(([, name]) => name);
+
+/** Issues keys that expire within a day. */
+async function issueExpiring(app: TestApp, names: string[]) {
+  for (const name of names) await expireIn(app, (await app.issue(app.one.id, { name })).apiKey.id, 1);
+}
+
+/** Has all claims run out, as they do when as much time has passed. */
+const passTime = (app: TestApp, minutes: number) =>
+  runAsAdmin(
+    app,
+    `update api_keys set expiry_notice_for = expiry_notice_for - interval '${minutes} minutes'
+      where expiry_notice_for is distinct from expires_at`,
+  );
 
 test('Who issued a key is told once, when it expires within seven days', async () => {
   await using app = await testApp({ isAlone: true });
@@ -68,4 +86,73 @@ test('Of several instances that look at once, one tells', async () => {
   await expireIn(app, app.one.keyId, 2);
   const rounds = await Promise.all([round(app), round(app), round(app), round(app)]);
   expect(rounds.flat()).toHaveLength(1);
+});
+
+test('An instance that ends while it sends a notice costs no other, and the notice itself is due again after a while', async () => {
+  await using app = await testApp({ isAlone: true });
+  await issueExpiring(app, ['first', 'second', 'third']);
+  // Keys are told of in the order of their ids, which is that of their making.
+  const sent: (string | undefined)[] = [];
+  const { promise: ends, resolve: end } = Promise.withResolvers<void>();
+  void round(app, ({ subject }) => {
+    sent.push(nameIn(subject));
+    if (sent.length === 1) return Promise.resolve();
+    end();
+    // As if it were killed: nothing of this round ever goes on.
+    return new Promise(() => {});
+  });
+  await ends;
+  expect(sent).toEqual(['first', 'second']);
+  expect(await told(app)).toEqual(['third']);
+  await passTime(app, 14);
+  expect(await told(app)).toEqual([]);
+  await passTime(app, 1);
+  expect(await told(app)).toEqual(['second']);
+  expect(await told(app)).toEqual([]);
+});
+
+test('Of several instances that send slowly, each key is told of by one, and the others go on to the next', async () => {
+  await using app = await testApp({ isAlone: true });
+  const names = Array.from({ length: 12 }, (_, index) => `key ${index}`);
+  await issueExpiring(app, names);
+  const sent: (string | undefined)[] = [];
+  const slowly = async ({ subject }: Mail) => {
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    sent.push(nameIn(subject));
+  };
+  await Promise.all([round(app, slowly), round(app, slowly), round(app, slowly)]);
+  expect(sent.sort()).toEqual(names.sort());
+  expect(await told(app)).toEqual([]);
+});
+
+test('A key that is rotated while its notice is sent is told of again, before its new expiry', async () => {
+  await using app = await testApp({ isAlone: true });
+  await issueExpiring(app, ['rotated']);
+  const { items } = await app.trpc(app.one.key).keys.list.query();
+  const id = items.find(({ name }) => name === 'rotated')?.id as string;
+  for (const fails of [false, true]) {
+    await expireIn(app, id, 1);
+    await passTime(app, 60);
+    await round(app, async () => {
+      await app.trpc(app.one.key).keys.rotate.mutate({ id });
+      if (fails) throw new Error('mailbox full');
+    });
+    expect(await told(app)).toEqual([]);
+    await expireIn(app, id, 5);
+    expect(await told(app)).toEqual(['rotated']);
+  }
+});
+
+test('Once the service drains, no further notice is begun', async () => {
+  await using app = await testApp({ isAlone: true });
+  await issueExpiring(app, ['first', 'second', 'third']);
+  const draining = new AbortController();
+  const deps = { ...app.deps, draining };
+  const sent: (string | undefined)[] = [];
+  await round({ ...app, deps }, async ({ subject }) => {
+    sent.push(nameIn(subject));
+    draining.abort();
+  });
+  expect(sent).toEqual(['first']);
+  expect((await told(app)).sort()).toEqual(['second', 'third']);
 });

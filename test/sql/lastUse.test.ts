@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 import { expect, inject, test, vi } from 'vitest';
 import { asOperator } from '../../db/admission.ts';
-import { recordKeyUses } from '../../db/keyUse.ts';
+import { listKeyPlaces, recordKeyUses } from '../../db/keyUse.ts';
 import { createLastUse } from '../../server/auth/lastUse.ts';
 import { atOnce, tally } from '../helpers/atOnce.ts';
 import { runAs } from '../helpers/database.ts';
@@ -132,6 +132,69 @@ test('A use that could not be recorded is recorded later', async () => {
   await until(() => app.logs.some((line) => line.includes('not recorded yet')), 'a failure to record');
   await allow();
   await until(async () => (await read(app, apiKey.id)) !== null, 'the use');
+});
+
+/** Where a key was used from, the latest first, by the addresses that are kept. */
+const placesOf = async (app: TestApp, id: string) => {
+  const tenant = asOperator(app.db, app.one.id);
+  return (await listKeyPlaces(tenant, { organizationId: app.one.id, id })).map(({ address }) => address);
+};
+const countPlaces = async (app: TestApp, id: string) => {
+  const { rows } = await sql<{ count: number }>`
+    select count(*)::int as count from api_key_places where api_key_id = ${id}`.execute(asOperator(app.db, app.one.id));
+  return rows[0]?.count;
+};
+
+test('A key that is used from A, from B and from A again within an interval has both places', async () => {
+  await using app = await testApp({ choices: { trustProxy: true } });
+  const { apiKey, key } = await app.issue(app.one.id);
+  const callFrom = async (address: string) =>
+    expect((await app.api(key, ...current, undefined, { 'x-forwarded-for': address })).status).toBe(200);
+  await callFrom('192.0.2.1');
+  await until(async () => (await read(app, apiKey.id)) !== null, 'the first use');
+  for (const address of ['192.0.2.1', '198.51.100.1', '203.0.113.1', '198.51.100.2', '192.0.2.2']) {
+    await callFrom(address);
+  }
+  const last = await clockOf(app);
+  await app.deps.lastUse.flush();
+  expect(await placesOf(app, apiKey.id)).toEqual(['192.0.2.0/24', '198.51.100.0/24', '203.0.113.0/24']);
+  expect(Math.abs(new Date((await read(app, apiKey.id)) as string).getTime() - last.getTime())).toBeLessThan(1_000);
+});
+
+const address = (n: number) => `${1 + (n >> 16)}.${(n >> 8) & 255}.${n & 255}.7`;
+
+test('A key that is used from many places is recorded before its interval is over, and no place is lost', async () => {
+  await using app = await testApp();
+  const { apiKey } = await app.issue(app.one.id);
+  const key = { organizationId: app.one.id, keyId: apiKey.id };
+  const lastUse = createLastUse({ db: app.db, log: app.deps.log });
+  const note = (n: number) => lastUse.note(key, { address: address(n), userAgent: 'curl/8.5.0' });
+  note(0);
+  await until(async () => (await countPlaces(app, apiKey.id)) === 1, 'the first use');
+  for (let n = 0; n < 1_200; n++) note(n);
+  await until(async () => (await countPlaces(app, apiKey.id)) === 1_200, 'all places, within the interval');
+  for (let n = 1_200; n < 1_300; n++) note(n);
+  await lastUse.flush();
+  expect(await countPlaces(app, apiKey.id)).toBe(1_300);
+});
+
+test('Places that could not be recorded are recorded later; past 10,000 the oldest are lost, and the log says so', async () => {
+  await using app = await testApp();
+  const { apiKey } = await app.issue(app.one.id);
+  const key = { organizationId: app.one.id, keyId: apiKey.id };
+  const lastUse = createLastUse({ db: app.db, log: app.deps.log });
+  const allow = await onWrite(app, apiKey.id, "raise 'not now'");
+  const lost = () => app.logs.filter((line) => line.includes('is lost')).length;
+  for (let n = 0; n < 10_000; n++) lastUse.note(key, { address: address(n), userAgent: undefined });
+  await lastUse.flush();
+  expect(app.logs.filter((line) => line.includes('not recorded yet')).length).toBeGreaterThan(0);
+  expect(lost()).toBe(0);
+  for (let n = 9_999; n < 10_003; n++) lastUse.note(key, { address: address(n), userAgent: undefined });
+  expect(lost()).toBe(3);
+  expect(await countPlaces(app, apiKey.id)).toBe(0);
+  await allow();
+  await lastUse.flush();
+  expect(await countPlaces(app, apiKey.id)).toBe(10_000);
 });
 
 /** Does `work` while another connection holds what `statement` locks. */

@@ -5,12 +5,12 @@ import { useEffect, useEffectEvent } from 'react';
 
 interface CopyTextProps {
   text: string;
-  /** What is copied: `key`, `curl line`. */
+  /** The text's name: `key`, `curl line`. */
   what: string;
   onCopied?: () => void;
 }
 
-/** Copies a text, and says when it has. */
+/** A button that copies `text`, and says when the text is copied. */
 export function CopyText({ text, what, onCopied }: CopyTextProps) {
   const { copy, copied, error } = useClipboard({ timeout: 3_000 });
   const tell = useEffectEvent(() => onCopied?.());

@@ -1,7 +1,7 @@
 import { Button, Container, Stack, Text, Title } from '@mantine/core';
 import { Component, type ReactNode } from 'react';
 
-/** What is shown where a page itself fails: a defect, or a part of it that could not be loaded. */
+/** Shows a notice in place of a page that fails, by a defect or because a part of the page could not be loaded. */
 export class ErrorBoundary extends Component<{ children: ReactNode }, { hasFailed: boolean }> {
   override state = { hasFailed: false };
 

@@ -3,13 +3,13 @@ import { type ReactNode, useEffect } from 'react';
 
 interface PageHeaderProps {
   title: string;
-  /** A sentence on what the page is for. */
+  /** A sentence on the page's purpose. */
   children?: ReactNode;
-  /** Buttons, at the other end. */
+  /** Buttons, at the end of the heading's line. */
   actions?: ReactNode;
 }
 
-/** The heading of a page, which is also the document's title. */
+/** The heading of a page, and the document's title. */
 export function PageHeader({ title, children, actions }: PageHeaderProps) {
   useDocumentTitle(title);
   return (
@@ -25,7 +25,7 @@ export function PageHeader({ title, children, actions }: PageHeaderProps) {
   );
 }
 
-/** Says in the browser's tab where one is. */
+/** Sets the title of the browser's tab: `API Keys · Introzy`. */
 export function useDocumentTitle(title: string) {
   useEffect(() => {
     document.title = `${title} · Introzy`;

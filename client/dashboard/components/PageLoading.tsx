@@ -1,6 +1,6 @@
 import { Center, Loader, VisuallyHidden } from '@mantine/core';
 
-/** Stands where a page will be. */
+/** Stands in a page's place until the page is loaded. */
 export function PageLoading() {
   return (
     <Center mih="60vh" role="status">

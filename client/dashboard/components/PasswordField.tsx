@@ -1,7 +1,7 @@
 import { PasswordInput, type PasswordInputProps } from '@mantine/core';
 import { PASSWORD } from '../../../shared/roles.ts';
 
-/** A password to be chosen. Its length is the one rule. */
+/** A field for a new password. The length is the only rule. */
 export function NewPasswordField(props: PasswordInputProps) {
   return (
     <PasswordInput
@@ -17,7 +17,7 @@ export function NewPasswordField(props: PasswordInputProps) {
   );
 }
 
-/** The password that one has. */
+/** A field for the current password. */
 export function PasswordField(props: PasswordInputProps) {
   return (
     <PasswordInput

@@ -3,7 +3,7 @@ import { IconAlertCircle } from '@tabler/icons-react';
 import type { ReactNode } from 'react';
 import { sentenceOf } from '../api.ts';
 
-/** Something that could not be loaded, and a way to try once more. */
+/** An alert that something could not be loaded, with a button to try again. */
 export function ErrorState({ error, onRetry }: { error: unknown; onRetry?: () => void }) {
   return (
     <Alert role="alert" color="red" variant="light" icon={<IconAlertCircle />} title="This could not be loaded">
@@ -26,7 +26,7 @@ interface EmptyStateProps {
   action?: ReactNode;
 }
 
-/** Nothing is here yet: what would be, and how to begin. */
+/** A text in place of an empty list: the purpose of the list, and how to begin. */
 export function EmptyState({ icon, title, children, action }: EmptyStateProps) {
   return (
     <Stack align="center" gap="xs" py={64} ta="center">
@@ -44,19 +44,19 @@ export function EmptyState({ icon, title, children, action }: EmptyStateProps) {
   );
 }
 
-/** As many lines as will be there, so that nothing moves when they are. */
+/** Placeholders, as many as rows are expected, so that nothing moves when the rows come. `height` is in pixels. */
 export function RowsLoading({ rows = 5, height = 44 }: { rows?: number; height?: number }) {
   return (
     <Stack gap={8} role="status" aria-label="Loading">
       {Array.from({ length: rows }, (_, index) => (
-        // biome-ignore lint/suspicious/noArrayIndexKey: they are all the same
+        // biome-ignore lint/suspicious/noArrayIndexKey: all placeholders are the same
         <Skeleton key={index} height={height} />
       ))}
     </Stack>
   );
 }
 
-/** Why a form was not taken. */
+/** An alert that says why a form was refused; nothing where there is no error. */
 export function FormError({ error }: { error: unknown }) {
   if (!error) return null;
   return (

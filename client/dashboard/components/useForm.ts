@@ -3,7 +3,9 @@ import type { FormEvent } from 'react';
 
 type Fields<Name extends string> = Record<Name, string>;
 
-/** A form whose fields the browser keeps and checks: `work` gets their values, by name, when it is sent. */
+/**
+ * A form whose fields the browser keeps and checks. On submit, `work` gets the values by name: `{ email, password }`.
+ */
 export function useForm<Name extends string>(work: (fields: Fields<Name>) => Promise<unknown>) {
   const { mutate, isPending, isSuccess, error } = useMutation({ mutationFn: work });
   const onSubmit = (event: FormEvent<HTMLFormElement>) => {

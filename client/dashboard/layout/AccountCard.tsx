@@ -12,7 +12,7 @@ interface AccountCardProps {
   links?: { to: string; label: string }[];
 }
 
-/** A page about an account, for who is not signed in yet. */
+/** The frame of a page outside `Shell`: sign-in, sign-up, invitation, the choice of an organization. */
 export function AccountCard({ title, text, children, links = [] }: AccountCardProps) {
   useDocumentTitle(title);
   return (

@@ -6,7 +6,7 @@ import { useSession } from '../session.ts';
 
 const ICON = { size: 18, stroke: 1.6, 'aria-hidden': true } as const;
 
-/** The pages that the person may open. */
+/** Links to the pages that the person may open. */
 export function Navigation({ onNavigate }: { onNavigate: () => void }) {
   const { pathname } = useLocation();
   const { may } = useSession();

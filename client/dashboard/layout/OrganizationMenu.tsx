@@ -5,7 +5,7 @@ import { PATHS } from '../../../shared/paths.ts';
 import { auth } from '../auth.ts';
 import { useSession } from '../session.ts';
 
-/** The organization that the pages are about, and the person's others. */
+/** The organization that the pages are about, and a menu of the person's other organizations. */
 export function OrganizationMenu() {
   const { organization } = useSession();
   const { data: all = [] } = useQuery({
@@ -13,7 +13,7 @@ export function OrganizationMenu() {
     queryFn: auth.listOrganizations,
     staleTime: 300_000,
   });
-  // A page of its own: nothing of the other organization is left.
+  // The browser loads a new page, so that nothing of the former organization is left.
   const choice = useMutation({
     mutationFn: async (id: string) => auth.setActive(id).then(() => window.location.assign(PATHS.home)),
   });

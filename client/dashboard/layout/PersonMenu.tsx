@@ -12,7 +12,7 @@ const SCHEMES = [
   { value: 'auto', label: 'As the system', Icon: IconDeviceDesktop },
 ] as const;
 
-/** Who one is, how it looks, and the way out. */
+/** The person's email and role, the choice of light or dark, and the sign-out. */
 export function PersonMenu() {
   const { person, role } = useSession();
   const { colorScheme, setColorScheme } = useMantineColorScheme();

@@ -15,7 +15,10 @@ import { PersonMenu } from './PersonMenu.tsx';
 
 const NoOrganization = lazy(() => import('../pages/account/NoOrganization.tsx'));
 
-/** What is around each page of who is signed in. */
+/**
+ * The frame of a signed-in person's pages. Without a session, leads to the sign-in page; without an organization, shows
+ * `NoOrganization`.
+ */
 export default function Shell() {
   const session = useSessionQuery();
   const isRefused = detailsOf(session.error, 401) !== undefined;

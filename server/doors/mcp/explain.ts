@@ -2,7 +2,7 @@ import { getTRPCErrorFromUnknown } from '@trpc/server';
 import type { ErrorCode, ErrorDetails, ErrorEnvelope } from '../../../shared/errors.ts';
 import { describeError } from '../../http/errors.ts';
 
-/** What an agent can do about an error, by its code. */
+/** The next step for an agent after an error, by the error's code. */
 const ADVICE: Partial<Record<ErrorCode, (details: ErrorDetails) => string>> = {
   BAD_REQUEST: () => 'Nothing was written. Mend the input, and call again.',
   FORBIDDEN: ({ reason }) =>
@@ -22,7 +22,7 @@ const ADVICE: Partial<Record<ErrorCode, (details: ErrorDetails) => string>> = {
   INTERNAL_SERVER_ERROR: () => 'Do not repeat the call; tell the person who runs you.',
 };
 
-/** An error in words: what was wrong, where, and what to do next. */
+/** Describes an error in words: the fault, the field at fault, and the next step. */
 export function explain(error: unknown): string {
   if (error instanceof AggregateError) return error.errors.map(explainOne).join('\n');
   const { code, message, details = {} } = describeError(getTRPCErrorFromUnknown(error));
@@ -31,21 +31,22 @@ export function explain(error: unknown): string {
 
 const explainOne = ({ of, error }: { of: string; error: unknown }) => `${of}: ${explain(error)}`;
 
-/** The words for an error that came as an envelope. */
+/** Describes an error that came as REST's envelope, in the same words as `explain`. */
 export function explainDescribed(code: ErrorCode, { error, details = {} }: ErrorEnvelope): string {
   const issues = details.issues?.map(({ path, message }) => [path.join('.'), message].filter(Boolean).join(': '));
   const what = [error, details.reason, issues?.join('; ')].filter(Boolean).join(': ');
   return [`${what}.`, ADVICE[code]?.(details)].filter(Boolean).join(' ');
 }
 
-/** What REST would answer with, for programs: the status, and what is in the envelope. */
+/** The status and the envelope that REST would answer with, for programs. Of several errors: the first error's. */
 export function toRestError(error: unknown): { status: number } & Omit<ErrorEnvelope, 'success'> {
   const first = error instanceof AggregateError ? error.errors[0].error : error;
   const { status, message, details } = describeError(getTRPCErrorFromUnknown(first));
   return { status, error: message, ...(details && { details }) };
 }
 
-/** Concern the key, the rate or the service, whatever a call is about: HTTP's status says them, as for every door. */
+/** The codes of errors about the key, the rate or the service. HTTP's status tells the error, as at every door. */
 const WHOLE = new Set<ErrorCode>(['UNAUTHORIZED', 'TOO_MANY_REQUESTS', 'INTERNAL_SERVER_ERROR', 'SERVICE_UNAVAILABLE']);
+/** True for an error that would meet any call of the key at the moment. */
 export const isWhole = (error: unknown) =>
   !(error instanceof AggregateError) && WHOLE.has(describeError(getTRPCErrorFromUnknown(error)).code);

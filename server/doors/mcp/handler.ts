@@ -25,8 +25,8 @@ interface Door {
 }
 
 /**
- * Answers a POST of MCP (streamable HTTP, without sessions: each request stands alone). The key and its rate are checked
- * before a message is looked at, as some messages reach no procedure. The procedures check the key again.
+ * Answers a POST of MCP (streamable HTTP, without sessions: each request stands alone). The key and its rate are
+ * checked before a message is looked at, as some messages reach no procedure. The procedures check the key again.
  */
 export async function answerMcp(request: Request, { context, onError }: Door): Promise<Response> {
   try {
@@ -56,7 +56,7 @@ function refuseForeignOrigin(request: Request, { deps: { publicUrl } }: Context)
   }
 }
 
-/** The message, or the batch of messages; `undefined` where the text is not JSON: the SDK answers that. */
+/** The message, or the batch of messages; `undefined` for text that is not JSON, which the SDK refuses. */
 function parse(text: string): unknown {
   let message: unknown;
   try {
@@ -95,7 +95,7 @@ async function serve({ request, text, message, context, identity, onError }: Ser
   const { url, method, headers } = request;
   const signal = isListening(message) ? endOfListening(request, context) : null;
   const answer = await answerWith(server, new Request(url, { method, headers, body: text, signal }), message);
-  // A batch that failed in part says so in its answers. A refused key is refused for the whole batch.
+  // Where a part of a batch failed, the answers of its calls tell. A refused key is refused for the whole batch.
   const failure = failures.find(({ code }) => code === 'UNAUTHORIZED') ?? failures[0];
   const isRefused = failure && (failure.code === 'UNAUTHORIZED' || failures.length === countRequests(message));
   if (isRefused) return toErrorAnswer(failure, context);
@@ -103,13 +103,13 @@ async function serve({ request, text, message, context, identity, onError }: Ser
   return answer;
 }
 
-/** Milliseconds that a client may listen for changes. No changes are announced yet, so that the stream stays mute. */
+/** Milliseconds that a client may listen for changes. No changes are announced yet: the stream stays silent. */
 const LISTEN_FOR = 60_000;
 const isListening = (message: unknown) => (message as { method?: unknown } | null)?.method === 'subscriptions/listen';
 const endOfListening = ({ signal }: Request, { deps: { draining } }: Context) =>
   AbortSignal.any([signal, draining.signal, AbortSignal.timeout(LISTEN_FOR)]);
 
-/** Has the SDK answer. Clients of 2025's revisions get JSON and no stream, so that the status can still say what failed. */
+/** Has the SDK answer. Clients of 2025's revisions get JSON and no stream: the status can still tell of a failure. */
 async function answerWith(server: Server, request: Request, message: unknown): Promise<Response> {
   const given = message === undefined ? {} : { parsedBody: message };
   if (message === undefined || !(await isLegacyRequest(request, message))) {

@@ -4,7 +4,7 @@ import { represent } from '../schemas.ts';
 
 type JsonSchema = { [keyword: string]: unknown };
 
-/** What a model is told of a schema: the shapes and limits that it can act on, in as few tokens as will say them. */
+/** The JSON Schema that a model reads: the shapes and limits that the model can act on, in few tokens. */
 export function toJsonSchema(schema: z.ZodType, io: 'input' | 'output'): JsonSchema {
   const full = z.toJSONSchema(schema, {
     io,
@@ -18,7 +18,7 @@ export function toJsonSchema(schema: z.ZodType, io: 'input' | 'output'): JsonSch
   return slim(full as JsonSchema);
 }
 
-/** Costs tokens, and is no news to a model. */
+/** Keywords that cost tokens and tell a model nothing new. */
 const NOISE = new Set(['$schema', 'additionalProperties', 'pattern', 'propertyNames', 'minLength', 'maxLength']);
 
 function slim(schema: JsonSchema): JsonSchema {

@@ -4,7 +4,7 @@ import { Contact, ContactInput, ContactUpsertRequest, UpsertResult } from '../..
 import { Organization } from '../../../shared/organizations.ts';
 import { line, text } from '../../../shared/text.ts';
 
-/** Ids, or emails, that a tool takes at most. */
+/** The most ids and emails that a call of a tool takes. */
 const MOST = 100;
 
 export const WhoamiInput = z.strictObject({});
@@ -14,7 +14,7 @@ export const WhoamiOutput = z.object({
   callsLeft: z.int(),
 });
 
-/** A contact as a list shows it: what tells it from others, and the version to change it from. */
+/** A contact in a list: the fields that tell contacts apart, and the version to change the contact from. */
 const ContactRow = Contact.pick({
   id: true,
   name: true,

@@ -1,12 +1,32 @@
-import { type CallToolResult, ProtocolError, ProtocolErrorCode, type Server } from '@modelcontextprotocol/server';
+import { type CallToolResult, ProtocolError, ProtocolErrorCode, Server } from '@modelcontextprotocol/server';
 import { redactKeys } from '../../../shared/keyFormat.ts';
 import { callProcedure, procedures } from '../../procedures/call.ts';
 import type { Context, Identity } from '../../procedures/context.ts';
 import { requireScopes } from '../../procedures/procedure.ts';
+import { version } from '../version.ts';
 import { explain, toRestError } from './explain.ts';
 import { toJsonSchema } from './jsonSchema.ts';
-import { newServer } from './newServer.ts';
 import { type Caller, type Tool, tools } from './tools.ts';
+
+const SERVER_INFO = { name: 'introzy', title: 'Introzy', version };
+
+const INSTRUCTIONS =
+  'The contacts of one organization, the one of the API key. Find contacts with search_contacts before you change them; ' +
+  'change them from the version that you have read (expectedVersion). What is deleted can be restored.';
+
+/**
+ * Milliseconds that a client may keep the list of tools. The list depends on the key's scopes, which never change, and
+ * on our version.
+ */
+const LIST_KEPT = 300_000;
+
+/** Makes a server without handlers: name, version, instructions, and the capability `tools`. */
+export const newServer = () =>
+  new Server(SERVER_INFO, {
+    capabilities: { tools: {} },
+    instructions: INSTRUCTIONS,
+    cacheHints: { 'tools/list': { ttlMs: LIST_KEPT, cacheScope: 'private' } },
+  });
 
 /** The description of a tool for clients, with all four hints explicit. */
 const describeTool = ({ name, title, description, input, output, hints }: Tool) => ({
@@ -31,7 +51,7 @@ interface ServerParts {
   onFailure(error: unknown): void;
 }
 
-/** An MCP server for one request of one key. */
+/** Makes the MCP server for a single request of a key. */
 export function createMcpServer({ context, identity, onFailure }: ServerParts): Server {
   const server = newServer();
   const caller = callerOf(context);
@@ -62,7 +82,7 @@ function scopesOf({ procedure }: Tool) {
 }
 const isAllowed = (tool: Tool, { scopes }: Identity) => scopesOf(tool).every((scope) => scopes.includes(scope));
 
-/** The procedures in the context of one request. */
+/** Calls procedures in the context of a single request. */
 const callerOf = (context: Context): Caller => ({
   call: (path, input) => callProcedure(path, { ctx: context, getRawInput: () => Promise.resolve(input) }),
   callsLeft: () => context.seen.rate?.remaining ?? 0,

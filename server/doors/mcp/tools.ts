@@ -7,7 +7,7 @@ import { each, requireSome } from './each.ts';
 import { explain, explainDescribed } from './explain.ts';
 import * as schemas from './schemas.ts';
 
-/** The procedures, as the key that calls the tool. */
+/** Calls procedures with the key that calls the tool. */
 export interface Caller {
   call<Path extends ProcedurePath>(path: Path, input: InputOf<Path>): Promise<OutputOf<Path>>;
   /** Calls that the key may still make in this minute. */
@@ -48,7 +48,7 @@ function parseArguments<Input extends z.ZodObject>(input: Input, given: unknown)
   throw fault('BAD_REQUEST', { details: { issues: issuesOf(error) } });
 }
 
-/** Every tool. No tool issues or shows a key: an agent has the key that a person gave it. */
+/** Every tool. No tool issues or shows a key: an agent has the key that a person gave. */
 export const tools: readonly Tool[] = [
   tool({
     name: 'whoami',

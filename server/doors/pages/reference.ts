@@ -9,7 +9,7 @@ import { commonHeaders } from '../answer.ts';
 import { createOpenApi } from '../rest/openapi.ts';
 import { pageHeaders } from './pageHeaders.ts';
 
-/** The OpenAPI document as it is served; made at the first request for it. */
+/** The OpenAPI document, as text, made at the first request. */
 let document: string | undefined;
 const readDocument = () => (document ??= JSON.stringify(createOpenApi()));
 

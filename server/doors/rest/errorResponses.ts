@@ -16,11 +16,11 @@ export const textHeader = (description: string, example: string) => ({
   example,
 });
 
-/** On every answer. */
+/** The headers of every answer. */
 export const COMMON_HEADERS: Headers = {
   'X-Request-Id': textHeader('The log has the request under it', '6f1f8a52-6f0e-4f6e-9a3b-0e6c1c6a7d10'),
 };
-/** On every answer to a key that was not refused. */
+/** The headers of every answer to a key that was not refused. */
 export const RATE_HEADERS: Headers = {
   RateLimit: textHeader('Calls that are left, and the seconds until the count begins anew', '"default";r=299;t=60'),
   'RateLimit-Policy': textHeader('Calls in a window of seconds', '"default";q=300;w=60'),
@@ -29,11 +29,11 @@ const CHALLENGE = { 'WWW-Authenticate': textHeader('RFC 6750', 'Bearer realm="in
 const RETRY = { 'Retry-After': textHeader('Seconds to wait', '12') };
 
 interface Parts {
-  /** Its name among the components. */
+  /** The response's name among the document's components. */
   id: string;
   description: string;
   message: string;
-  /** What `details` may say, by the name of the example. */
+  /** Examples of `details`, by the name of the example. */
   details?: Record<string, ErrorDetails>;
   headers?: Headers;
 }
@@ -47,7 +47,7 @@ const response = ({ id, description, message, details, headers = {} }: Parts): Z
   return { id, description, headers: { ...COMMON_HEADERS, ...headers }, content };
 };
 
-/** What each status that is an error means, with an example. */
+/** The response of each error status, with examples. */
 export const errorResponses = {
   400: response({
     id: 'InvalidRequest',

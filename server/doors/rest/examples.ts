@@ -4,7 +4,7 @@ import type { AuditEntry } from '../../../shared/audit.ts';
 import type { Contact } from '../../../shared/contacts.ts';
 import { KEY_PREFIX } from '../../../shared/keyFormat.ts';
 
-/** As it goes out: dates in ISO 8601. */
+/** A type as JSON carries it: dates are text in ISO 8601, `2026-11-24T09:30:00.000Z`. */
 type Wire<T> = { [K in keyof T]: T[K] extends Date ? string : T[K] extends Date | null ? string | null : T[K] };
 
 export const ORGANIZATION = { id: '019ab8f0-5c3e-7d21-9a44-3f0e6b7a9c01', name: 'Example' };

@@ -9,13 +9,13 @@ import type { Route } from './routes.ts';
 export interface RestCall {
   route: Route;
   request: Request;
-  /** The path's `{id}`. */
+  /** The value of `{id}` in the path. */
   id: string | undefined;
   context: Context;
   onError(error: TRPCError): void;
 }
 
-/** Answers a REST request by calling its procedure. The procedure decides when the body is read: for known keys only. */
+/** Answers a REST request by calling its procedure. The procedure has the body read, and for known keys only. */
 export async function answerRest({ route, request, id, context, onError }: RestCall): Promise<Response> {
   let input: Promise<unknown> | undefined;
   try {
@@ -74,8 +74,8 @@ function readQuery(url: string): Record<string, unknown> {
 }
 
 /**
- * The version in an `If-Match` (RFC 9110, section 13.1.1); `undefined` without the header, or for `*`. An entity tag of
- * another form than ours matches no version. A list of tags is not offered.
+ * The version in an `If-Match` (RFC 9110, section 13.1.1), `"3"` or `3`; `undefined` without the header, or for `*`. An
+ * entity tag of any other form matches no version. Throws 400 for a list of tags, and for text that is no tag.
  */
 function readIfMatch(header: string | null): number | undefined {
   const value = header?.trim();

@@ -74,14 +74,14 @@ const UPSERT_ROW = {
   anyOf: [{ $ref: '#/components/schemas/ContactInput' }, { description: 'Anything else: the row fails, alone' }],
 };
 
-/** What zod cannot say itself: dates as text, and the schemas that stand in for checks in code. */
+/** Adds the parts that zod cannot give: dates as text, and the schemas that stand in for checks in code. */
 function override({ zodSchema, jsonSchema, io }: Overridden) {
   const documented = documentedAs(zodSchema);
   if (documented === ContactInput) Object.assign(jsonSchema, UPSERT_ROW);
   else if (documented)
     Object.assign(jsonSchema, z.toJSONSchema(documented, { io }), { $schema: undefined, anyOf: undefined });
   represent({ zodSchema, jsonSchema });
-  // The format says the same.
+  // The format says the same as the pattern.
   if (jsonSchema.format === 'uuid' || jsonSchema.format === 'date-time') delete jsonSchema.pattern;
 }
 
@@ -110,7 +110,7 @@ interface Request {
   hasBody: boolean;
 }
 
-/** The places of a procedure's input. `organizationId` is left out: only the key's own organization is taken. */
+/** The places of the input's fields. `organizationId` is left out: only the key's own organization is taken. */
 function requestOf(route: Route, { input, hasBody }: Request): Partial<ZodOpenApiOperationObject> {
   const { organizationId: _, id, expectedVersion, ...shape } = input.shape;
   const path = id && z.object({ id });

@@ -11,21 +11,21 @@ import {
   REVOKED_KEY,
 } from './examples.ts';
 
-/** A REST route: the procedure that answers, and what the reference says of the route beside the procedure's schemas. */
+/** A REST route: its procedure, and the words and examples of the reference beside the procedure's schemas. */
 export interface Route extends AnswerOptions {
   method: 'GET' | 'POST' | 'PATCH' | 'DELETE';
   /** `{id}` is the procedure's `id`. */
   path: string;
   procedure: ProcedurePath;
-  /** The input field that a body stands for where the body is an array. */
+  /** The input field that takes the body where the body is an array: `contacts`. */
   arrayField?: string;
-  /** The route takes `If-Match`, with the version that is expected. */
+  /** The route takes `If-Match`, with the expected version. */
   isConditional?: true;
 
   tag: 'Contacts' | 'API keys' | 'Organization';
   summary: string;
   description?: string;
-  /** The statuses of this route beside those that every route has. */
+  /** The error statuses of the route, beside the error statuses of every route. */
   errors?: (404 | 409 | 412)[];
   /** An example of a body. */
   body?: object;
@@ -37,8 +37,9 @@ const { name, email, tags, company } = CONTACT;
 const WRITTEN = { name, email, company, tags };
 
 /**
- * Every REST route. Query parameters, the fields of the body and the id of the path together are the procedure's input. A
- * path that another path's `{id}` would match stands before that other path: `/api/keys/current`, then `/api/keys/{id}`.
+ * Every REST route. Query parameters, the fields of the body and the id of the path together are the procedure's input.
+ * A path that another path's `{id}` would match stands before that other path: `/api/keys/current`, then
+ * `/api/keys/{id}`.
  */
 export const routes: readonly Route[] = [
   {

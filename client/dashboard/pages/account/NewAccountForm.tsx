@@ -5,7 +5,7 @@ import { FormError } from '../../components/states.tsx';
 import { useForm } from '../../components/useForm.ts';
 
 interface NewAccountFormProps {
-  /** Opens sign-up to the address that it was sent to, also where sign-up is closed. */
+  /** An invitation opens sign-up to the invited address, also where sign-up is closed. */
   invitationId?: string;
   onDone: () => unknown;
 }

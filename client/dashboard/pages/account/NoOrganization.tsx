@@ -6,7 +6,7 @@ import { FormError } from '../../components/states.tsx';
 import { useForm } from '../../components/useForm.ts';
 import { AccountCard } from '../../layout/AccountCard.tsx';
 
-/** For who is signed in, and is in no organization, or not in the one that the session was about. */
+/** For a signed-in person in no organization, or not in the organization that the session is about. */
 export default function NoOrganization({ email }: { email: string }) {
   const { data: organizations = [] } = useQuery({ queryKey: ['organizations'], queryFn: auth.listOrganizations });
   const choice = useMutation({

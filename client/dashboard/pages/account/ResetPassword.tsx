@@ -11,7 +11,7 @@ import { AccountCard } from '../../layout/AccountCard.tsx';
 export default function ResetPassword() {
   const [query] = useSearchParams();
   const [token] = useState(query.get('token'));
-  // Out of the address at once: that is seen, kept in the history, and sent around.
+  // The token leaves the address at once: an address is seen, kept in the history, and sent around.
   useEffect(() => window.history.replaceState(null, '', PATHS.resetPassword), []);
   const form = useForm<'new-password'>(({ 'new-password': password }) => auth.resetPassword(token ?? '', password));
   if (form.isSuccess) {

@@ -13,7 +13,7 @@ export default function SignIn() {
   const form = useForm<'email' | 'password'>(async ({ email, password }) => {
     await auth.signIn(email, password);
     queryClient.clear();
-    // A page of its own: nothing of who was here before is left.
+    // The browser loads a new page, so that nothing of the person before is left.
     window.location.assign(safeNext(query.get('next')));
   });
   return (

@@ -15,7 +15,7 @@ import { KeyActions } from './KeyActions.tsx';
 import { Expires, KeyScopes, KeyState, LastUsed } from './KeyState.tsx';
 import { hintOf } from './keys.ts';
 
-/** A key: what it is, where it was used from, and all that happened to it. */
+/** The page of a key: properties, places of use, history. */
 export default function ApiKeyPage() {
   const { id = '' } = useParams();
   const { may } = useSession();

@@ -41,7 +41,7 @@ export default function ApiKeys() {
   );
 }
 
-/** The keys that count, and, folded away, those that no longer do. */
+/** The active keys, and, folded away, the revoked and expired keys. */
 function Keys({ keys }: { keys: ApiKey[] }) {
   const [search, setSearch] = useState('');
   const [isUnfolded, { toggle }] = useDisclosure();

@@ -7,10 +7,10 @@ import { DAY } from './keys.ts';
 const CHOICES = [30, 60, 90, 180, 365];
 const OTHER = 'date';
 
-/** `2026-02-28`, by the local calendar, as a date field has it. */
+/** The local date in the form of a date field: `2026-11-24`. */
 const toField = (date: Date) => new Date(date.getTime() - date.getTimezoneOffset() * 60_000).toISOString().slice(0, 10);
 const daysFromNow = (days: number) => new Date(Date.now() + days * DAY);
-/** Whole days from today until the day of a date field. */
+/** Whole days from today to the day in a date field. */
 const daysUntil = (field: string) => Math.round((Date.parse(field) - Date.parse(toField(new Date()))) / DAY);
 
 interface ExpirationFieldProps {
@@ -18,7 +18,7 @@ interface ExpirationFieldProps {
   onChange: (days: number) => void;
 }
 
-/** In how many days a key expires: one of the usual spans, or on any date that is allowed. */
+/** The days until a key expires: a usual span, or any date that is allowed. */
 export function ExpirationField({ days, onChange }: ExpirationFieldProps) {
   const [isDate, setIsDate] = useState(!CHOICES.includes(days));
   return (

@@ -5,7 +5,7 @@ import type { IssuedKey } from '../../../../shared/apiKeys.ts';
 import { CopyText } from '../../components/CopyText.tsx';
 import { dayOf } from '../../components/RelativeTime.tsx';
 
-/** Ways to use a key, with it filled in. */
+/** Ways to use a key, with the key filled in. */
 function snippetsOf(key: string): { what: string; title: string; text: string }[] {
   const { origin } = window.location;
   return [
@@ -22,7 +22,7 @@ for await (const contact of introzy.contacts.all()) console.log(contact.name);`,
   ];
 }
 
-/** A key that was just made: it is here, in the memory of this page, and nowhere else. Closing asks whether it was copied. */
+/** Shows a fresh key, which is in this page's memory and nowhere else. Asks before closing where nothing was copied. */
 export function FreshKeyDialog({ issued: { key, apiKey }, onClose }: { issued: IssuedKey; onClose: () => void }) {
   const [isCopied, setIsCopied] = useState(false);
   const [isAsking, setIsAsking] = useState(false);

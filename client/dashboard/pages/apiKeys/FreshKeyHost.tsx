@@ -4,7 +4,7 @@ import { FreshKeyDialog } from './FreshKey.tsx';
 
 const FreshKeyContext = createContext<((issued: IssuedKey) => void) | undefined>(undefined);
 
-/** Shows a key that was just made, until it is closed: whatever becomes of the row or the form that made it. */
+/** Shows a fresh key until the dialog is closed, even where the row or form that made the key is gone by then. */
 export function FreshKeyHost({ children }: { children: ReactNode }) {
   const [issued, setIssued] = useState<IssuedKey>();
   return (
@@ -15,7 +15,7 @@ export function FreshKeyHost({ children }: { children: ReactNode }) {
   );
 }
 
-/** What shows a fresh key, on a page that has a `FreshKeyHost`. */
+/** Gives a function that shows a fresh key. Throws outside a `FreshKeyHost`. */
 export function useFreshKey() {
   const show = use(FreshKeyContext);
   if (!show) throw new Error('No key can be shown here');

@@ -15,7 +15,7 @@ interface DialogProps {
   onClose: () => void;
 }
 
-/** Issues a key, and shows it once. */
+/** The dialog that issues a key, and shows the key once. */
 export function GenerateKey({ opened, onClose }: DialogProps) {
   const changed = useKeysChanged();
   const showKey = useFreshKey();
@@ -29,7 +29,7 @@ export function GenerateKey({ opened, onClose }: DialogProps) {
     }),
   );
   const close = () => {
-    // What it answered with, the key, is not to stay here.
+    // The mutation's answer holds the key, which must not stay here.
     issuing.reset();
     onClose();
   };

@@ -7,7 +7,7 @@ import { RenameKey } from './RenameKey.tsx';
 import { RevokeKey } from './RevokeKey.tsx';
 import { RotateKey } from './RotateKey.tsx';
 
-/** What can be done with a key. */
+/** The menu of a key: rename, rotate, revoke. */
 export function KeyActions({ apiKey }: { apiKey: ApiKey }) {
   const { may } = useSession();
   const [action, setAction] = useState<'rename' | 'rotate' | 'revoke'>();

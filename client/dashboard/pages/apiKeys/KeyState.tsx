@@ -21,7 +21,7 @@ export const KeyScopes = ({ apiKey: { scopes } }: { apiKey: ApiKey }) => (
   </Group>
 );
 
-/** When it was last used; that it never was, or not for a month, stands out. */
+/** The time of a key's last use. A badge marks a key that was never used, or not for 30 days. */
 export function LastUsed({ apiKey }: { apiKey: ApiKey }) {
   const now = useMinute();
   if (!apiKey.lastUsedAt) {
@@ -45,7 +45,7 @@ export function LastUsed({ apiKey }: { apiKey: ApiKey }) {
   );
 }
 
-/** When it expires; that it does within a week stands out. */
+/** The time of a key's expiry. A badge marks a key that expires within 7 days. */
 export function Expires({ apiKey }: { apiKey: ApiKey }) {
   const now = useMinute();
   return (

@@ -9,7 +9,7 @@ import { KeyActions } from './KeyActions.tsx';
 import { Expires, KeyScopes, KeyState, LastUsed } from './KeyState.tsx';
 import { hintOf } from './keys.ts';
 
-/** What the table can be sorted by; text by the alphabet, times by the clock. */
+/** The columns to sort by, each with the value that is compared: text by the alphabet, times by the clock. */
 const SORTS = {
   name: ({ name }: ApiKey) => name.toLowerCase(),
   createdAt: ({ createdAt }: ApiKey) => createdAt.getTime(),

@@ -15,7 +15,7 @@ interface KeyDialogProps {
   onClose: () => void;
 }
 
-/** Revokes a key, once its name was typed: it cannot be undone. */
+/** The dialog that revokes a key, once the key's name is typed: revoking cannot be undone. */
 export function RevokeKey({ apiKey, opened, onClose }: KeyDialogProps) {
   const { id, name } = apiKey;
   const [typed, setTyped] = useState('');

@@ -23,7 +23,7 @@ interface KeyDialogProps {
   onClose: () => void;
 }
 
-/** Gives a key a new secret, and shows it once. */
+/** The dialog that gives a key a new secret, and shows the secret once. */
 export function RotateKey({ apiKey: { id, name }, opened, onClose }: KeyDialogProps) {
   const [graceHours, setGraceHours] = useState(String(GRACE_HOURS.default));
   const [expiresInDays, setDays] = useState<number>(EXPIRY_DAYS.default);

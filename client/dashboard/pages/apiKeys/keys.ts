@@ -3,7 +3,7 @@ import type { ApiKey, Scope } from '../../../../shared/apiKeys.ts';
 import { KEY_PREFIX } from '../../../../shared/keyFormat.ts';
 import { client, trpc } from '../../api.ts';
 
-/** What a scope allows, in plain words. */
+/** The scopes in plain words. */
 export const SCOPE_WORDS: Record<Scope, { label: string; description: string }> = {
   'contacts:read': { label: 'Read contacts', description: 'Search, list and open contacts' },
   'contacts:write': { label: 'Change contacts', description: 'Create, edit, import, delete and restore contacts' },
@@ -13,12 +13,14 @@ export const SCOPE_WORDS: Record<Scope, { label: string; description: string }> 
   },
 };
 
-/** As much of a key as may be shown. */
+/** The part of a key that may be shown: `introzy_1a2b3c4d…`. */
 export const hintOf = ({ hint }: Pick<ApiKey, 'hint'>) => `${KEY_PREFIX}${hint}…`;
 
+/** Milliseconds. */
 export const DAY = 86_400_000;
-/** Days before its expiry that a key is marked, and days without use. */
+/** Milliseconds before the expiry from which on a key is marked. */
 const SOON = 7 * DAY;
+/** Milliseconds without use after which a key is marked. */
 const LONG = 30 * DAY;
 
 export const expiresSoon = ({ state, expiresAt }: ApiKey, now: number) =>
@@ -26,10 +28,12 @@ export const expiresSoon = ({ state, expiresAt }: ApiKey, now: number) =>
 export const isIdle = ({ state, lastUsedAt, createdAt }: ApiKey, now: number) =>
   state === 'active' && now - (lastUsedAt ?? createdAt).getTime() > LONG;
 
-/** Keys of one page of the list. */
+/** Keys in one request. */
 const LIMIT = 200;
 
-/** Every key that the person may see, newest first; those that `createdBy` issued. */
+/**
+ * Every key that the person may see, newest first. `createdBy`: the id of a person, for the keys of that issuer alone.
+ */
 export const allKeys = (createdBy?: string) =>
   queryOptions({
     queryKey: [...trpc.keys.list.pathKey(), 'all', createdBy],
@@ -46,7 +50,7 @@ export const allKeys = (createdBy?: string) =>
     },
   });
 
-/** Has everything that shows keys ask anew. */
+/** Gives a function that loads the shown keys and the audit log anew. */
 export function useKeysChanged() {
   const queries = useQueryClient();
   return async () => {

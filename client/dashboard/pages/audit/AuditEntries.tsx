@@ -6,14 +6,14 @@ import { RelativeTime } from '../../components/RelativeTime.tsx';
 import { ErrorState, RowsLoading } from '../../components/states.tsx';
 import { describeEntry } from './describeEntry.ts';
 
-/** Entries of one page. */
+/** Entries in one request. */
 const LIMIT = 50;
 
 interface AuditEntriesProps {
   filter: { subjectId?: string; action?: AuditAction };
 }
 
-/** What happened, newest first, more of it on demand. */
+/** Entries of the audit log, newest first. A button loads more. */
 export function AuditEntries({ filter }: AuditEntriesProps) {
   const { data, error, isPending, refetch, hasNextPage, fetchNextPage, isFetchingNextPage } = useInfiniteQuery({
     queryKey: [...trpc.audit.list.pathKey(), 'pages', filter],

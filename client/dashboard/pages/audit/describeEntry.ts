@@ -2,7 +2,7 @@ import type { AuditAction, AuditEntry } from '../../../../shared/audit.ts';
 import { KEY_PREFIX } from '../../../../shared/keyFormat.ts';
 import { dayOf, exactTime } from '../../components/RelativeTime.tsx';
 
-/** What each kind of entry is called. */
+/** The name of each kind of entry. */
 export const ACTION_WORDS: Record<AuditAction, string> = {
   'apiKey.issued': 'Key issued',
   'apiKey.renamed': 'Key renamed',
@@ -44,7 +44,7 @@ const MORE: Partial<Record<AuditAction, (details: Details) => string>> = {
   'person.signInFailed': place,
 };
 
-/** An entry of the audit log in words: what happened to whom, and the rest of it. */
+/** An entry of the audit log in words: `Key renamed: Import`, and as `more`: `from “Export” to “Import”`. */
 export function describeEntry({ action, subject, details }: AuditEntry): { what: string; more: string } {
   return { what: `${ACTION_WORDS[action]}: ${subject.name}`, more: MORE[action]?.(details as Details) ?? '' };
 }

@@ -4,13 +4,13 @@ import { conflictsOf, type Draft } from './fields.ts';
 
 interface ConflictNoticeProps {
   sides: { before: Draft; mine: Draft; theirs: Draft };
-  /** Save the own changes on top of theirs. */
+  /** Save this person's changes on top of the other person's. */
   onMine: () => void;
-  /** Drop the own changes. */
+  /** Drop this person's changes. */
   onTheirs: () => void;
 }
 
-/** Somebody else has changed the contact: what of it is at odds, and what to do. */
+/** Another person has changed the contact: lists the fields at odds, and offers two ways to go on. */
 export function ConflictNotice({ sides, onMine, onTheirs }: ConflictNoticeProps) {
   const conflicts = conflictsOf(sides);
   return (

@@ -6,27 +6,27 @@ import classes from './ContactList.module.css';
 
 /** Pixels. */
 const ROW_HEIGHT = 60;
-/** Rows beyond the window that are there already. */
+/** Rows beyond the window that are in the page already. */
 const OVERSCAN = 12;
-/** Rows before the end at which more are asked for. */
+/** Rows before the end of the list at which the next page is requested. */
 const AHEAD = 30;
-/** Tags that a row shows. */
+/** Tags that a row shows at most. */
 const TAGS = 3;
 
 interface ContactListProps {
   contacts: Contact[];
-  /** They answer an earlier question. */
+  /** The contacts are from an earlier search. */
   isStale: boolean;
   hasMore: boolean;
   isLoadingMore: boolean;
-  /** No more is asked for until somebody says so. */
+  /** No page is requested until the person asks for more. */
   isWaiting: boolean;
   onMore: () => void;
   onOpen: (contact: Contact) => void;
   onTag: (tag: string) => void;
 }
 
-/** Contacts, as many as there are: only the rows in sight are in the page. */
+/** A list of any number of contacts. Only the rows in sight, and a few beyond, are in the page. */
 export function ContactList({
   contacts,
   isStale,

@@ -11,15 +11,15 @@ import { changesOf, mergeDrafts, TEXT_FIELDS, toDraft } from './fields.ts';
 import { useContactLists } from './lists.ts';
 
 interface ContactPanelProps {
-  /** `undefined` for one that is to be made. */
+  /** `undefined` for a new contact. */
   contact: Contact | undefined;
   onClose: () => void;
 }
 
-/** A contact in a panel at the side: to be made, or to be changed, unless somebody else has changed it meanwhile. */
+/** A side panel to create or change a contact. A notice says where another person has changed the contact meanwhile. */
 export function ContactPanel({ contact, onClose }: ContactPanelProps) {
   const lists = useContactLists();
-  /** What the change is to: the contact as it was opened, or as somebody else left it. */
+  /** The version that the draft changes: as opened, or as another person left the contact. */
   const [base, setBase] = useState(contact);
   const [draft, setDraft] = useState(() => toDraft(contact));
   const [theirs, setTheirs] = useState<Contact>();
@@ -42,7 +42,7 @@ export function ContactPanel({ contact, onClose }: ContactPanelProps) {
     event.preventDefault();
     if (!saving.isPending && !theirs) saving.mutate({ on: base, as: draft });
   };
-  /** Goes on from what somebody else left, with the own changes on top or without them. */
+  /** Goes on from the other person's version, with or without this person's changes on top. */
   const goOn = (latest: Contact, isMineKept: boolean) => {
     const sides = { before: toDraft(base), mine: draft, theirs: toDraft(latest) };
     const merged = isMineKept ? mergeDrafts(sides) : sides.theirs;
@@ -59,7 +59,7 @@ export function ContactPanel({ contact, onClose }: ContactPanelProps) {
     <Drawer
       opened
       onClose={onClose}
-      // What was typed is given up on purpose only.
+      // Typed text is discarded by the buttons alone, never by a stray click or key.
       closeOnClickOutside={!isDirty}
       closeOnEscape={!isDirty}
       position="right"

@@ -12,9 +12,9 @@ import { ContactPanel } from './ContactPanel.tsx';
 
 const ImportContacts = lazy(() => import('./ImportContacts.tsx'));
 
-/** Contacts of one page of the list. */
+/** Contacts in one request. */
 const LIMIT = 100;
-/** Milliseconds without a key pressed, before the service is asked. */
+/** Milliseconds after the last key press before the service is asked. */
 const PAUSE = 200;
 
 export default function Contacts() {
@@ -93,7 +93,7 @@ export default function Contacts() {
             contacts={contacts}
             isStale={list.isPlaceholderData}
             hasMore={list.hasNextPage}
-            // What failed is tried again by who asks for it, not by itself.
+            // A page that failed is requested again only when the person asks.
             isWaiting={list.isFetchNextPageError}
             isLoadingMore={list.isFetchingNextPage}
             onMore={() => !list.isFetchingNextPage && list.fetchNextPage()}

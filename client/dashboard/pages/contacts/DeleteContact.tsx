@@ -5,10 +5,10 @@ import type { Contact } from '../../../../shared/contacts.ts';
 import { client, sentenceOf } from '../../api.ts';
 import { useContactLists } from './lists.ts';
 
-/** Milliseconds that the way back is shown. */
+/** Milliseconds that the notice with the undo button is shown. */
 const UNDO_FOR = 10_000;
 
-/** Deletes a contact, at once: it can be undone. */
+/** Deletes a contact without a question, because deleting can be undone. */
 export function DeleteContact({ contact: { id, name }, onDeleted }: { contact: Contact; onDeleted: () => void }) {
   const lists = useContactLists();
   const fail = (error: unknown) => notifications.show({ color: 'red', message: sentenceOf(error) });

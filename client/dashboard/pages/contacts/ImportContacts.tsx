@@ -2,27 +2,28 @@ import { Alert, Anchor, Button, FileInput, Group, Modal, Progress, Stack, Text }
 import { IconFileTypeCsv } from '@tabler/icons-react';
 import { useMutation } from '@tanstack/react-query';
 import { useEffect, useRef, useState } from 'react';
+import type { ImportProgress } from '../../../../shared/csv/importContacts.ts';
 import { FormError } from '../../components/states.tsx';
-import { type ImportProgress, importFile } from './importFile.ts';
+import { importFile } from './importFile.ts';
 import { useContactLists } from './lists.ts';
 import { upsertPatiently } from './upsertPatiently.ts';
 
-const NOTHING: ImportProgress = { created: 0, updated: 0, unchanged: 0, failed: 0, share: 0 };
+const NO_PROGRESS: ImportProgress = { created: 0, updated: 0, unchanged: 0, failed: 0, share: 0 };
 
-/** Imports a CSV file, shows how far it is, and gives back the rows that failed. */
+/** A window that imports a CSV file, shows the progress, and offers the failed rows as a file. */
 export default function ImportContacts({ onClose }: { onClose: () => void }) {
   const lists = useContactLists();
   const [file, setFile] = useState<File | null>(null);
-  const [progress, setProgress] = useState(NOTHING);
+  const [progress, setProgress] = useState(NO_PROGRESS);
   const abort = useRef<AbortController>(null);
   useEffect(() => () => abort.current?.abort(), []);
   const importing = useMutation({
     async mutationFn(chosen: File) {
-      setProgress(NOTHING);
+      setProgress(NO_PROGRESS);
       const { signal } = (abort.current = new AbortController());
       try {
         return await importFile(chosen, {
-          upsert: (rows) => upsertPatiently(rows, signal),
+          write: (contacts) => upsertPatiently(contacts, signal),
           onProgress: setProgress,
           signal,
         });
@@ -31,7 +32,7 @@ export default function ImportContacts({ onClose }: { onClose: () => void }) {
       }
     },
   });
-  const { isPending, isSuccess, data: failures, error } = importing;
+  const { isPending, isSuccess, data: failedRows, error } = importing;
   return (
     <Modal
       opened
@@ -58,7 +59,7 @@ export default function ImportContacts({ onClose }: { onClose: () => void }) {
         />
         {(isPending || isSuccess) && <Counts progress={progress} isDone={isSuccess} />}
         <FormError error={error} />
-        {file && failures && <Failures failures={failures} name={file.name} count={progress.failed} />}
+        {file && failedRows && <FailedRows failedRows={failedRows} importedFile={file.name} count={progress.failed} />}
         <Group justify="flex-end">
           <Button variant="default" onClick={isPending ? () => abort.current?.abort() : onClose}>
             {isPending ? 'Stop' : 'Close'}
@@ -94,19 +95,31 @@ function Counts({
   );
 }
 
-/** The failed rows as a file: each with its line and reason in front. */
-function Failures({ failures, name, count }: { failures: Blob; name: string; count: number }) {
+interface FailedRowsProps {
+  /** A CSV file: each row has its line and the reason in front. */
+  failedRows: Blob;
+  /** The name of the imported file. */
+  importedFile: string;
+  count: number;
+}
+
+function FailedRows({ failedRows, importedFile, count }: FailedRowsProps) {
   const [address, setAddress] = useState<string>();
   useEffect(() => {
-    const made = URL.createObjectURL(failures);
+    const made = URL.createObjectURL(failedRows);
     setAddress(made);
     return () => URL.revokeObjectURL(made);
-  }, [failures]);
+  }, [failedRows]);
   return (
     <Alert color="orange" variant="light" title={count === 1 ? 'One row failed' : `${count} rows failed`}>
       <Text size="sm">
         Mend them in this file, where each has its reason in front, and import it:{' '}
-        <Anchor href={address ?? ''} download={name.replace(/(\.[^.]*)?$/, '.failed.csv')} inherit underline="always">
+        <Anchor
+          href={address ?? ''}
+          download={importedFile.replace(/(\.[^.]*)?$/, '.failed.csv')}
+          inherit
+          underline="always"
+        >
           download the failed rows
         </Anchor>
         .

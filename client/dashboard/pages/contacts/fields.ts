@@ -1,6 +1,6 @@
 import type { Contact } from '../../../../shared/contacts.ts';
 
-/** The fields of one line, as the form has them. */
+/** The fields of a contact that have one line in the form. */
 export const TEXT_FIELDS = [
   { name: 'name', label: 'Name', required: true, type: 'text' },
   { name: 'email', label: 'Email', type: 'email' },
@@ -13,7 +13,7 @@ export const TEXT_FIELDS = [
 
 type TextField = (typeof TEXT_FIELDS)[number]['name'] | 'notes';
 
-/** A contact as the form has it: texts, and custom fields as they are typed. */
+/** A contact in the form: texts, tags, and the custom fields as the JSON that the person types. */
 export type Draft = Record<TextField, string> & { tags: string[]; customFields: string };
 
 const LABELS: Record<keyof Draft, string> = {
@@ -36,7 +36,10 @@ export function toDraft(contact: Contact | undefined): Draft {
 
 const isSame = (a: unknown, b: unknown) => JSON.stringify(a) === JSON.stringify(b);
 
-/** What a draft changes, as the service takes it: an emptied field is `null`. Throws where the custom fields are no JSON object. */
+/**
+ * The fields that a draft changes, in the service's form: an emptied field is `null`. Throws an `Error` where the
+ * custom fields are no JSON object.
+ */
 export function changesOf(draft: Draft, before: Draft) {
   const changed = FIELDS.filter((name) => !isSame(draft[name], before[name]));
   return Object.fromEntries(changed.map((name) => [name, toValue(draft, name)]));
@@ -63,14 +66,14 @@ function parse(text: string): unknown {
   }
 }
 
-/** A field that somebody else changed while it was edited here, with both values. */
+/** A field that another person changed while this person edited the same field, with both values. */
 export interface Conflict {
   label: string;
   mine: string;
   theirs: string;
 }
 
-/** Where two people changed the same field of what was `before`, and not to the same. */
+/** The fields that both people changed from `before`, to different values. */
 export function conflictsOf({ before, mine, theirs }: { before: Draft; mine: Draft; theirs: Draft }): Conflict[] {
   const both = FIELDS.filter(
     (name) =>
@@ -79,7 +82,7 @@ export function conflictsOf({ before, mine, theirs }: { before: Draft; mine: Dra
   return both.map((name) => ({ label: LABELS[name], mine: String(mine[name]), theirs: String(theirs[name]) }));
 }
 
-/** Their contact with what was changed here on top. */
+/** The other person's draft, with this person's changes on top. */
 export function mergeDrafts({ before, mine, theirs }: { before: Draft; mine: Draft; theirs: Draft }): Draft {
   const own = FIELDS.filter((name) => !isSame(mine[name], before[name]));
   return { ...theirs, ...Object.fromEntries(own.map((name) => [name, mine[name]])) };

@@ -8,12 +8,12 @@ interface Page {
 }
 type Pages = InfiniteData<Page>;
 
-/** The lists of contacts that are on the screen. */
+/** The lists of contacts on the screen. */
 const SHOWN = { queryKey: trpc.contacts.list.pathKey(), type: 'active' } as const;
 
 /**
- * Changes what the shown lists hold, in its place: to ask anew for every page that was scrolled through would take as many
- * calls, and lose the place.
+ * Gives functions that change contacts within the shown lists. To request every loaded page anew would take one call a
+ * page, and lose the scroll position.
  */
 export function useContactLists() {
   const queries = useQueryClient();
@@ -25,9 +25,9 @@ export function useContactLists() {
     replace: (contact: Contact) =>
       changeItems((items) => items.map((item) => (item.id === contact.id ? contact : item))),
     remove: (id: string) => changeItems((items) => items.filter((item) => item.id !== id)),
-    /** Where it was: ids sort by time, newest first. */
+    /** Puts a contact back in the former place: ids sort by time, newest first. */
     putBack: (contact: Contact) => change((pages) => insert(pages, contact)),
-    /** Begins the lists anew, at their first page. */
+    /** Loads the lists anew, from the first page on. */
     async restart() {
       queries.setQueriesData<Pages>(
         SHOWN,

@@ -2,12 +2,13 @@ import type { UpsertResult } from '../../../../shared/contacts.ts';
 import { wait } from '../../../wait.ts';
 import { client, detailsOf, sentenceOf } from '../../api.ts';
 
-/** Seconds to wait where the service does not say. */
+/** Seconds between two tries. */
 const WAIT = 5;
 
 /**
- * Adds rows to the contacts, and where the person's rate is used up waits until it is not. No other failure is tried again: a
- * row without an email could be there twice. Throws an `Error` with a sentence.
+ * Writes contacts by `contacts.upsertMany`, and waits while the person's rate limit refuses the call. No call that failed
+ * for another reason is repeated: it may have been done, and a contact without an email would be there twice. Throws an
+ * `Error` whose message is a sentence for people, and the reason of `signal` where that is aborted.
  */
 export async function upsertPatiently(
   contacts: Record<string, unknown>[],
@@ -16,7 +17,7 @@ export async function upsertPatiently(
   for (;;) {
     signal.throwIfAborted();
     try {
-      // The rows are judged by the service, one by one.
+      // The service checks each contact. The type would have them checked here.
       const { results } = await client.contacts.upsertMany.mutate({
         contacts: contacts as { name: string }[],
         merge: true,

@@ -5,7 +5,7 @@ import type { Invitation } from '../../../../shared/people.ts';
 import { sentenceOf, trpc } from '../../api.ts';
 import { RelativeTime } from '../../components/RelativeTime.tsx';
 
-/** Who is invited, and has not accepted yet. */
+/** The invitations that are not accepted yet. */
 export function Invitations({ invitations }: { invitations: Invitation[] }) {
   const queries = useQueryClient();
   const common = {

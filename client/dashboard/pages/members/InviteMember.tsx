@@ -19,7 +19,7 @@ export function InviteMember({ opened, onClose }: { opened: boolean; onClose: ()
   const queries = useQueryClient();
   const form = useForm<'email' | 'role'>(async ({ email, role }) => {
     const invitation = await client.members.invite.mutate({ email, role: role as Role }).finally(() =>
-      // Also where its mail was not sent, it is there.
+      // The invitation exists even where the mail was not sent.
       queries.invalidateQueries({ queryKey: trpc.members.pathKey() }),
     );
     notifications.show({ message: `${invitation.email} is invited` });

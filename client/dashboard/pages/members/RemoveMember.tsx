@@ -10,7 +10,7 @@ import { ErrorState, FormError, RowsLoading } from '../../components/states.tsx'
 import { useSession } from '../../session.ts';
 import { allKeys, hintOf } from '../apiKeys/keys.ts';
 
-/** Ends a membership, and asks which of the person's keys go on working. */
+/** The dialog that ends a membership, and asks which of the person's keys go on working. */
 export function RemoveMember({ member, onClose }: { member: Member; onClose: () => void }) {
   const { id, person } = member;
   const { person: self } = useSession();

@@ -1,25 +1,25 @@
 import { randomUUID } from 'node:crypto';
 import { type CallToolResult, ProtocolError, type Server } from '@modelcontextprotocol/server';
-import { ERRORS, type ErrorCode, ErrorEnvelope } from '../../../shared/errors.ts';
-import { explainDescribed } from './explain.ts';
-import { MCP_PATH } from './handler.ts';
-import { newServer } from './newServer.ts';
-import { RemoteFailure } from './remoteFailure.ts';
+import { ERRORS, type ErrorCode, ErrorEnvelope } from '../../shared/errors.ts';
+import { explainDescribed } from '../doors/mcp/explain.ts';
+import { MCP_PATH } from '../doors/mcp/handler.ts';
+import { newServer } from '../doors/mcp/server.ts';
+import { CommandError } from './commandError.ts';
 
 /** A service as a client reaches it: over the network, or in this process. */
 export interface Remote {
-  /** Its base address, without a slash at the end. */
+  /** The service's base address, without a slash at the end. */
   url: string;
   key: string;
   send(request: Request): Promise<Response>;
 }
 
-/** Throws, in words for the person who runs the agent, where the key is not taken. */
+/** Throws a `CommandError` for the person at the agent where no service answers, or the service refuses the key. */
 export async function checkRemote(remote: Remote): Promise<void> {
   await ask(remote, 'GET', '/api/keys/current');
 }
 
-/** An MCP server that hands each call on to the service's own, which checks and counts it as any other. */
+/** Makes an MCP server that hands each call on to the service's MCP, which checks and counts the call as any other. */
 export function createRemoteServer(remote: Remote): Server {
   const server = newServer();
   server.setRequestHandler('tools/list', async ({ params }) => (await call(remote, 'tools/list', params)) as never);
@@ -27,14 +27,14 @@ export function createRemoteServer(remote: Remote): Server {
     try {
       return (await call(remote, 'tools/call', params)) as CallToolResult;
     } catch (error) {
-      if (!(error instanceof RemoteFailure)) throw error;
+      if (!(error instanceof CommandError)) throw error;
       return { isError: true, content: [{ type: 'text', text: error.message }] };
     }
   });
   return server;
 }
 
-/** The revision that the service is spoken to in; the client's own is settled with the client. */
+/** MCP's revision between this process and the service. This process and the client may agree on another revision. */
 const REVISION = '2025-11-25';
 
 async function call(
@@ -62,12 +62,12 @@ async function ask({ url, key, send }: Remote, method: 'GET' | 'POST', path: str
   };
   const request = new Request(url + path, { method, headers, ...(body && { body: JSON.stringify(body) }) });
   const answer = await send(request).catch(() => {
-    throw new RemoteFailure(`No service answers at ${url}. Start it (npm start), or set INTROZY_URL to its address.`);
+    throw new CommandError(`No service answers at ${url}. Start it (npm start), or set INTROZY_URL to its address.`);
   });
   const json: unknown = await answer.json().catch(() => undefined);
   if (answer.ok && json !== undefined) return json;
   if (typeof json === 'object' && json !== null && 'jsonrpc' in json) return json;
-  throw new RemoteFailure(explainAnswer(url, answer, json));
+  throw new CommandError(explainAnswer(url, answer, json));
 }
 
 function explainAnswer(url: string, { status, headers }: Response, json: unknown): string {

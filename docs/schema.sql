@@ -1,0 +1,801 @@
+-- The schema of a migrated database. `npm run schema` writes this file, and a test compares it with the migrations.
+-- Tables, functions and sequences without an OWNER belong to the user that migrated: here postgres.
+
+CREATE ROLE introzy_app NOSUPERUSER NOCREATEDB NOCREATEROLE INHERIT NOLOGIN NOREPLICATION NOBYPASSRLS CONNECTION LIMIT -1;
+CREATE ROLE introzy_auth NOSUPERUSER NOCREATEDB NOCREATEROLE INHERIT NOLOGIN NOREPLICATION NOBYPASSRLS CONNECTION LIMIT -1;
+CREATE ROLE introzy_lookup NOSUPERUSER NOCREATEDB NOCREATEROLE INHERIT NOLOGIN NOREPLICATION NOBYPASSRLS CONNECTION LIMIT -1;
+GRANT introzy_app TO postgres WITH ADMIN FALSE, INHERIT TRUE, SET TRUE;
+GRANT introzy_auth TO postgres WITH ADMIN FALSE, INHERIT TRUE, SET TRUE;
+
+CREATE EXTENSION IF NOT EXISTS btree_gin WITH SCHEMA public;
+
+CREATE EXTENSION IF NOT EXISTS pg_trgm WITH SCHEMA public;
+
+CREATE FUNCTION public.introzy_actor() RETURNS jsonb
+    LANGUAGE plpgsql STABLE
+    AS $_$
+  declare
+    v_actor text[] := regexp_match(current_setting('introzy.actor', true), '^(key|person):([^:]+):?(.*)$');
+  begin
+    if v_actor[1] = 'key' then
+      return jsonb_build_object('type', 'key', 'id', v_actor[2], 'name', (
+        select name from api_keys where organization_id = introzy_organization_id() and id = v_actor[2]::uuid));
+    elsif v_actor[1] = 'person' then
+      return jsonb_build_object('type', 'person', 'id', v_actor[2], 'name', v_actor[3]);
+    end if;
+    return jsonb_build_object('type', 'operator', 'id', null, 'name', 'The operator');
+  end $_$;
+
+CREATE FUNCTION public.introzy_admit(p_organization_id uuid, p_digests bytea[], p_statement_timeout integer, p_lock_timeout integer) RETURNS text
+    LANGUAGE plpgsql
+    AS $$
+  declare
+    v_key record;
+  begin
+    perform set_config('introzy.organization_id', p_organization_id::text, true),
+            set_config('role', 'introzy_app', true),
+            set_config('statement_timeout', p_statement_timeout::text, true),
+            set_config('lock_timeout', p_lock_timeout::text, true);
+    select s.secret_id, k.id, k.revoked_at, s.expires_at into v_key
+      from api_key_secrets s
+      join api_keys k on k.organization_id = s.organization_id and k.id = s.api_key_id
+      where s.organization_id = p_organization_id and s.digest = p_digests[1];
+    if not found and cardinality(p_digests) > 1 then
+      select s.secret_id, k.id, k.revoked_at, s.expires_at into v_key
+      from api_key_secrets s
+      join api_keys k on k.organization_id = s.organization_id and k.id = s.api_key_id
+      where s.organization_id = p_organization_id and s.digest = any (p_digests);
+    end if;
+    if not found then
+      raise exception using errcode = 'IZ401', message = 'unknown';
+    elsif v_key.revoked_at is not null then
+      raise exception using errcode = 'IZ401', message = 'revoked';
+    elsif v_key.expires_at <= now() then
+      raise exception using errcode = 'IZ401', message = 'expired';
+    end if;
+    perform set_config('introzy.actor', 'key:' || v_key.id, true);
+    return v_key.secret_id;
+  end $$;
+
+CREATE FUNCTION public.introzy_admit_person(p_organization_id uuid, p_session_id uuid, p_role text, p_statement_timeout integer, p_lock_timeout integer) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+  declare
+    v_person record;
+  begin
+    perform introzy_enter(p_organization_id, p_statement_timeout, p_lock_timeout);
+    select * into v_person from introzy_session_person(p_session_id) p where p.organization_id = p_organization_id;
+    if not found or v_person.role <> p_role then
+      raise exception using errcode = 'IZ401', message = 'missing';
+    end if;
+    perform set_config('introzy.actor', 'person:' || v_person.user_id || ':' || v_person.email, true);
+  end $$;
+
+CREATE TABLE public.api_keys (
+    organization_id uuid NOT NULL,
+    id uuid NOT NULL,
+    name text NOT NULL,
+    hint text NOT NULL,
+    scopes text[] NOT NULL,
+    created_by_type text NOT NULL,
+    created_by_id text NOT NULL,
+    created_by_name text NOT NULL,
+    created_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+    expires_at timestamp(3) with time zone NOT NULL,
+    revoked_at timestamp(3) with time zone,
+    last_used_at timestamp(3) with time zone,
+    expiry_notice_for timestamp(3) with time zone,
+    kept_at timestamp(3) with time zone,
+    CONSTRAINT api_keys_created_by_type_check CHECK ((created_by_type = ANY (ARRAY['person'::text, 'key'::text]))),
+    CONSTRAINT api_keys_name_check CHECK (((char_length(name) >= 1) AND (char_length(name) <= 100)))
+);
+
+ALTER TABLE ONLY public.api_keys FORCE ROW LEVEL SECURITY;
+
+CREATE FUNCTION public.introzy_api_key_exists(p_id uuid) RETURNS boolean
+    LANGUAGE sql STABLE SECURITY DEFINER
+    RETURN (EXISTS (SELECT FROM public.api_keys WHERE (api_keys.id = introzy_api_key_exists.p_id)));
+
+ALTER FUNCTION public.introzy_api_key_exists(p_id uuid) OWNER TO introzy_lookup;
+
+CREATE FUNCTION public.introzy_audit_api_key() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+  declare
+    v_subject jsonb := jsonb_build_object('type', 'apiKey', 'id', new.id, 'name', new.name);
+    v_actor jsonb := introzy_actor();
+  begin
+    if tg_op = 'INSERT' then
+      insert into audit_log (organization_id, actor, action, subject, details) values (new.organization_id,
+        v_actor, 'apiKey.issued', v_subject,
+        jsonb_build_object('hint', new.hint, 'scopes', new.scopes, 'expiresAt', to_char(new.expires_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')));
+      return null;
+    end if;
+    if new.name is distinct from old.name then
+      insert into audit_log (organization_id, actor, action, subject, details) values (new.organization_id,
+        v_actor, 'apiKey.renamed', v_subject, jsonb_build_object('from', old.name, 'to', new.name));
+    end if;
+    if new.hint is distinct from old.hint or new.expires_at is distinct from old.expires_at then
+      insert into audit_log (organization_id, actor, action, subject, details) values (new.organization_id,
+        v_actor, 'apiKey.rotated', v_subject,
+        jsonb_build_object('hint', new.hint, 'expiresAt', to_char(new.expires_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'), 'oldSecretsEndAt', (
+          select to_char(max(expires_at) at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') from (
+            select expires_at, row_number() over (order by created_at desc) as place from api_key_secrets
+              where organization_id = new.organization_id and api_key_id = new.id
+          ) secrets where place > 1 and expires_at > now()::timestamptz(3))));
+    end if;
+    if new.kept_at is not null and old.kept_at is null then
+      insert into audit_log (organization_id, actor, action, subject) values (new.organization_id,
+        v_actor, 'apiKey.kept', v_subject);
+    end if;
+    if new.revoked_at is not null and old.revoked_at is null then
+      insert into audit_log (organization_id, actor, action, subject) values (new.organization_id,
+        v_actor, 'apiKey.revoked', v_subject);
+    end if;
+    return null;
+  end $$;
+
+CREATE FUNCTION public.introzy_audit_invitation() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+  declare
+    v_subject jsonb := jsonb_build_object('type', 'invitation', 'id', new.reference, 'name', new.email);
+  begin
+    -- That one was accepted, the new member says.
+    if tg_op = 'INSERT' or new.status = 'canceled' and old.status = 'pending' then
+      insert into audit_log (organization_id, actor, action, subject, details) values (new.organization_id,
+        introzy_actor(), case when tg_op = 'INSERT' then 'member.invited' else 'member.invitationCancelled' end, v_subject,
+        jsonb_build_object('role', new.role));
+    end if;
+    return null;
+  end $$;
+
+CREATE FUNCTION public.introzy_audit_member() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+  declare
+    v_row members := case when tg_op = 'DELETE' then old else new end;
+    v_subject jsonb := jsonb_build_object('type', 'person', 'id', v_row.user_id, 'name',
+      (select email from users where id = v_row.user_id));
+    -- Who accepts an invitation, or makes an organization, does it for themselves.
+    v_actor jsonb := case when current_user = 'introzy_auth' then v_subject else introzy_actor() end;
+  begin
+    if tg_op = 'INSERT' then
+      insert into audit_log (organization_id, actor, action, subject, details) values (new.organization_id,
+        v_actor, 'member.joined', v_subject, jsonb_build_object('role', new.role));
+      return null;
+    elsif tg_op = 'DELETE' then
+      if exists (select from organizations where id = old.organization_id) then
+        insert into audit_log (organization_id, actor, action, subject, details) values (old.organization_id,
+          v_actor, 'member.removed', v_subject, jsonb_build_object('role', old.role));
+      end if;
+      return old;
+    end if;
+    insert into audit_log (organization_id, actor, action, subject, details) values (new.organization_id,
+      v_actor, 'member.roleChanged', v_subject, jsonb_build_object('from', old.role, 'to', new.role));
+    return null;
+  end $$;
+
+CREATE FUNCTION public.introzy_audit_place() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+  declare
+    v_name text := (select name from api_keys where organization_id = new.organization_id and id = new.api_key_id);
+  begin
+    insert into audit_log (organization_id, actor, action, subject, details) values (new.organization_id,
+      jsonb_build_object('type', 'key', 'id', new.api_key_id, 'name', v_name), 'apiKey.usedFrom',
+      jsonb_build_object('type', 'apiKey', 'id', new.api_key_id, 'name', v_name),
+      jsonb_build_object('address', new.address, 'userAgent', new.user_agent));
+    return null;
+  end $$;
+
+CREATE FUNCTION public.introzy_audit_session() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+  declare
+    v_person jsonb := jsonb_build_object('type', 'person', 'id', new.user_id, 'name',
+      (select email from users where id = new.user_id));
+  begin
+    insert into audit_log (organization_id, actor, action, subject, details)
+      select organization_id, v_person, 'person.signedIn', v_person,
+          jsonb_build_object('address', new.ip_address, 'userAgent', new.user_agent)
+        from members where user_id = new.user_id;
+    return null;
+  end $$;
+
+CREATE FUNCTION public.introzy_contact_document(p_id uuid, p_organization_id uuid, p_name text, p_email text, p_phone text, p_company text, p_title text, p_location text, p_linkedin_url text, p_notes text, p_tags text[], p_custom_fields jsonb, p_created_at timestamp with time zone, p_updated_at timestamp with time zone, p_deleted_at timestamp with time zone, p_version integer) RETURNS text
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+    AS $$
+  begin
+    return (
+      select row_to_json(contact)::text from (
+        select p_id as "id", p_organization_id as "organizationId", p_name as "name", p_email as "email",
+          p_phone as "phone", p_company as "company", p_title as "title", p_location as "location",
+          p_linkedin_url as "linkedinUrl", p_notes as "notes", p_tags as "tags", p_custom_fields as "customFields",
+          to_char(p_created_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as "createdAt", to_char(p_updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as "updatedAt",
+          to_char(p_deleted_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as "deletedAt", p_version as "version"
+      ) contact
+    );
+  end $$;
+
+CREATE TABLE public.contacts (
+    organization_id uuid NOT NULL,
+    id uuid NOT NULL,
+    name text NOT NULL,
+    email text,
+    phone text,
+    company text,
+    title text,
+    location text,
+    linkedin_url text,
+    notes text,
+    tags text[] DEFAULT '{}'::text[] NOT NULL,
+    custom_fields jsonb DEFAULT '{}'::jsonb NOT NULL,
+    name_key text NOT NULL,
+    email_key text,
+    company_key text,
+    search text GENERATED ALWAYS AS (regexp_replace((((((' '::text || name_key) || ' '::text) || COALESCE(email_key, ''::text)) || ' '::text) || COALESCE(company_key, ''::text)), '([\t-\r!-/:-@\[-`{-~\u00a0-\u00bf\u2000-\u206f\u3000-\u303f]+)(?=[^ \t-\r!-/:-@\[-`{-~\u00a0-\u00bf\u2000-\u206f\u3000-\u303f])'::text, '\1 '::text, 'g'::text)) STORED,
+    created_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+    deleted_at timestamp(3) with time zone,
+    version integer DEFAULT 1 NOT NULL,
+    document text GENERATED ALWAYS AS (public.introzy_contact_document(id, organization_id, name, email, phone, company, title, location, linkedin_url, notes, tags, custom_fields, created_at, updated_at, deleted_at, version)) STORED,
+    CONSTRAINT contacts_custom_fields_check CHECK ((jsonb_typeof(custom_fields) = 'object'::text))
+);
+
+ALTER TABLE ONLY public.contacts FORCE ROW LEVEL SECURITY;
+
+CREATE FUNCTION public.introzy_contact_exists(p_id uuid) RETURNS boolean
+    LANGUAGE sql STABLE SECURITY DEFINER
+    RETURN (EXISTS (SELECT FROM public.contacts WHERE (contacts.id = introzy_contact_exists.p_id)));
+
+ALTER FUNCTION public.introzy_contact_exists(p_id uuid) OWNER TO introzy_lookup;
+
+CREATE FUNCTION public.introzy_enter(p_organization_id uuid, p_statement_timeout integer, p_lock_timeout integer) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+  begin
+    perform set_config('introzy.organization_id', p_organization_id::text, true),
+            set_config('role', 'introzy_app', true),
+            set_config('statement_timeout', p_statement_timeout::text, true),
+            set_config('lock_timeout', p_lock_timeout::text, true);
+  end $$;
+
+CREATE TABLE public.api_key_secrets (
+    organization_id uuid NOT NULL,
+    api_key_id uuid NOT NULL,
+    digest bytea NOT NULL,
+    secret_id text NOT NULL,
+    created_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+    expires_at timestamp(3) with time zone NOT NULL,
+    CONSTRAINT api_key_secrets_digest_check CHECK ((octet_length(digest) = 32))
+);
+
+ALTER TABLE ONLY public.api_key_secrets FORCE ROW LEVEL SECURITY;
+
+CREATE FUNCTION public.introzy_identify(p_digests bytea[]) RETURNS TABLE(organization_id uuid, api_key_id uuid, scopes text[])
+    LANGUAGE sql STABLE SECURITY DEFINER
+    BEGIN ATOMIC
+ SELECT k.organization_id,
+     k.id,
+     k.scopes
+    FROM (public.api_key_secrets s
+      JOIN public.api_keys k ON (((k.organization_id = s.organization_id) AND (k.id = s.api_key_id))))
+   WHERE (s.digest = ANY (introzy_identify.p_digests));
+END;
+
+ALTER FUNCTION public.introzy_identify(p_digests bytea[]) OWNER TO introzy_lookup;
+
+CREATE FUNCTION public.introzy_matching_contacts(p_patterns text[], p_tag text, p_updated_since timestamp with time zone, p_include_deleted boolean, p_from uuid, p_limit integer) RETURNS SETOF uuid
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $_$
+  begin
+    return query execute
+      'select id from (select id from contacts where organization_id = introzy_organization_id()'
+      || coalesce((select string_agg(format(' and search like $1[%s]', n), '') from generate_subscripts(p_patterns, 1) n), '')
+      || case when p_tag is null then '' else ' and tags @> array[$2]' end
+      || case when p_updated_since is null then '' else ' and updated_at >= $3' end
+      || case when p_include_deleted then '' else ' and deleted_at is null' end
+      || case when p_from is null then '' else ' and id <= $4' end
+      || ' offset 0) matches order by id desc limit $5'
+      using p_patterns, p_tag, p_updated_since, p_from, p_limit;
+  end $_$;
+
+ALTER FUNCTION public.introzy_matching_contacts(p_patterns text[], p_tag text, p_updated_since timestamp with time zone, p_include_deleted boolean, p_from uuid, p_limit integer) OWNER TO introzy_lookup;
+
+CREATE FUNCTION public.introzy_organization_id() RETURNS uuid
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN (NULLIF(current_setting('introzy.organization_id'::text, true), ''::text))::uuid;
+
+CREATE FUNCTION public.introzy_organizations_to_notify(p_days integer) RETURNS SETOF uuid
+    LANGUAGE sql STABLE SECURITY DEFINER
+    BEGIN ATOMIC
+ SELECT DISTINCT api_keys.organization_id
+    FROM public.api_keys
+   WHERE ((api_keys.revoked_at IS NULL) AND (api_keys.expires_at > now()) AND (api_keys.expires_at <= (now() + make_interval(hours => (24 * introzy_organizations_to_notify.p_days)))) AND (api_keys.expiry_notice_for IS DISTINCT FROM api_keys.expires_at));
+END;
+
+ALTER FUNCTION public.introzy_organizations_to_notify(p_days integer) OWNER TO introzy_lookup;
+
+CREATE TABLE public.members (
+    organization_id uuid NOT NULL,
+    id uuid NOT NULL,
+    user_id uuid NOT NULL,
+    role text NOT NULL,
+    created_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT members_role_check CHECK ((role = ANY (ARRAY['member'::text, 'admin'::text, 'owner'::text])))
+);
+
+ALTER TABLE ONLY public.members FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE public.organizations (
+    id uuid NOT NULL,
+    name text NOT NULL,
+    created_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+    slug text DEFAULT (gen_random_uuid())::text NOT NULL,
+    logo text,
+    metadata text,
+    CONSTRAINT organizations_name_check CHECK (((char_length(name) >= 1) AND (char_length(name) <= 100)))
+);
+
+CREATE TABLE public.sessions (
+    id uuid NOT NULL,
+    user_id uuid NOT NULL,
+    token text NOT NULL,
+    expires_at timestamp(3) with time zone NOT NULL,
+    ip_address text,
+    user_agent text,
+    active_organization_id uuid,
+    created_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp(3) with time zone DEFAULT now() NOT NULL
+);
+
+CREATE TABLE public.users (
+    id uuid NOT NULL,
+    name text NOT NULL,
+    email text NOT NULL,
+    email_verified boolean DEFAULT false NOT NULL,
+    image text,
+    created_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp(3) with time zone DEFAULT now() NOT NULL
+);
+
+CREATE FUNCTION public.introzy_session_person(p_session_id uuid) RETURNS TABLE(organization_id uuid, organization_name text, user_id uuid, name text, email text, role text)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    BEGIN ATOMIC
+ SELECT o.id,
+     o.name,
+     u.id,
+     u.name,
+     u.email,
+     m.role
+    FROM (((public.sessions s
+      JOIN public.members m ON (((m.organization_id = s.active_organization_id) AND (m.user_id = s.user_id))))
+      JOIN public.users u ON ((u.id = s.user_id)))
+      JOIN public.organizations o ON ((o.id = m.organization_id)))
+   WHERE ((s.id = introzy_session_person.p_session_id) AND (s.expires_at > now()));
+END;
+
+ALTER FUNCTION public.introzy_session_person(p_session_id uuid) OWNER TO introzy_lookup;
+
+CREATE SEQUENCE public.introzy_uuid_counter
+    AS smallint
+    START WITH 0
+    INCREMENT BY 1
+    MINVALUE 0
+    MAXVALUE 4095
+    CACHE 1
+    CYCLE;
+
+CREATE FUNCTION public.introzy_uuid_v7() RETURNS uuid
+    LANGUAGE sql
+    RETURN (encode(OVERLAY(OVERLAY(uuid_send(gen_random_uuid()) PLACING SUBSTRING(int8send(((EXTRACT(epoch FROM clock_timestamp()) * (1000)::numeric))::bigint) FROM 3) FROM 1 FOR 6) PLACING int2send(((28672 + nextval('public.introzy_uuid_counter'::regclass)))::smallint) FROM 7 FOR 2), 'hex'::text))::uuid;
+
+CREATE TABLE public.accounts (
+    id uuid NOT NULL,
+    user_id uuid NOT NULL,
+    account_id text NOT NULL,
+    provider_id text NOT NULL,
+    access_token text,
+    refresh_token text,
+    id_token text,
+    access_token_expires_at timestamp(3) with time zone,
+    refresh_token_expires_at timestamp(3) with time zone,
+    scope text,
+    password text,
+    created_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp(3) with time zone DEFAULT now() NOT NULL
+);
+
+CREATE TABLE public.api_key_places (
+    organization_id uuid NOT NULL,
+    api_key_id uuid NOT NULL,
+    address text NOT NULL,
+    user_agent text NOT NULL,
+    first_used_at timestamp(3) with time zone NOT NULL,
+    last_used_at timestamp(3) with time zone NOT NULL
+);
+
+ALTER TABLE ONLY public.api_key_places FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE public.audit_log (
+    organization_id uuid NOT NULL,
+    id uuid DEFAULT public.introzy_uuid_v7() NOT NULL,
+    at timestamp(3) with time zone DEFAULT clock_timestamp() NOT NULL,
+    actor jsonb NOT NULL,
+    action text NOT NULL,
+    subject jsonb NOT NULL,
+    details jsonb DEFAULT '{}'::jsonb NOT NULL
+);
+
+ALTER TABLE ONLY public.audit_log FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE public.introzy_migration_lock (
+);
+
+CREATE TABLE public.invitations (
+    organization_id uuid NOT NULL,
+    id uuid NOT NULL,
+    reference uuid DEFAULT gen_random_uuid() NOT NULL,
+    email text NOT NULL,
+    role text NOT NULL,
+    status text DEFAULT 'pending'::text NOT NULL,
+    inviter_id uuid NOT NULL,
+    expires_at timestamp(3) with time zone NOT NULL,
+    created_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT invitations_role_check CHECK ((role = ANY (ARRAY['member'::text, 'admin'::text, 'owner'::text])))
+);
+
+ALTER TABLE ONLY public.invitations FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE public.kysely_migration (
+    name character varying(255) NOT NULL,
+    "timestamp" character varying(255) NOT NULL
+);
+
+CREATE TABLE public.kysely_migration_lock (
+    id character varying(255) NOT NULL,
+    is_locked integer DEFAULT 0 NOT NULL
+);
+
+CREATE TABLE public.verifications (
+    id uuid NOT NULL,
+    identifier text NOT NULL,
+    value text NOT NULL,
+    expires_at timestamp(3) with time zone NOT NULL,
+    created_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp(3) with time zone DEFAULT now() NOT NULL
+);
+
+ALTER TABLE ONLY public.accounts
+    ADD CONSTRAINT accounts_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.accounts
+    ADD CONSTRAINT accounts_provider_id_account_id_key UNIQUE (provider_id, account_id);
+
+ALTER TABLE ONLY public.api_key_places
+    ADD CONSTRAINT api_key_places_pkey PRIMARY KEY (organization_id, api_key_id, address, user_agent);
+
+ALTER TABLE ONLY public.api_key_secrets
+    ADD CONSTRAINT api_key_secrets_digest UNIQUE (digest);
+
+ALTER TABLE ONLY public.api_key_secrets
+    ADD CONSTRAINT api_key_secrets_pkey PRIMARY KEY (organization_id, api_key_id, digest);
+
+ALTER TABLE ONLY public.api_keys
+    ADD CONSTRAINT api_keys_pkey PRIMARY KEY (organization_id, id);
+
+ALTER TABLE ONLY public.audit_log
+    ADD CONSTRAINT audit_log_pkey PRIMARY KEY (organization_id, id);
+
+ALTER TABLE ONLY public.contacts
+    ADD CONSTRAINT contacts_pkey PRIMARY KEY (organization_id, id);
+
+ALTER TABLE ONLY public.invitations
+    ADD CONSTRAINT invitations_organization_id_reference_key UNIQUE (organization_id, reference);
+
+ALTER TABLE ONLY public.invitations
+    ADD CONSTRAINT invitations_pkey PRIMARY KEY (organization_id, id);
+
+ALTER TABLE ONLY public.kysely_migration_lock
+    ADD CONSTRAINT kysely_migration_lock_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.kysely_migration
+    ADD CONSTRAINT kysely_migration_pkey PRIMARY KEY (name);
+
+ALTER TABLE ONLY public.members
+    ADD CONSTRAINT members_pkey PRIMARY KEY (organization_id, id);
+
+ALTER TABLE ONLY public.members
+    ADD CONSTRAINT members_user UNIQUE (organization_id, user_id);
+
+ALTER TABLE ONLY public.organizations
+    ADD CONSTRAINT organizations_name_key UNIQUE (name);
+
+ALTER TABLE ONLY public.organizations
+    ADD CONSTRAINT organizations_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.organizations
+    ADD CONSTRAINT organizations_slug UNIQUE (slug);
+
+ALTER TABLE ONLY public.sessions
+    ADD CONSTRAINT sessions_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.sessions
+    ADD CONSTRAINT sessions_token_key UNIQUE (token);
+
+ALTER TABLE ONLY public.users
+    ADD CONSTRAINT users_email UNIQUE (email);
+
+ALTER TABLE ONLY public.users
+    ADD CONSTRAINT users_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.verifications
+    ADD CONSTRAINT verifications_pkey PRIMARY KEY (id);
+
+CREATE INDEX accounts_user ON public.accounts USING btree (user_id);
+
+CREATE INDEX api_keys_id ON public.api_keys USING hash (id);
+
+CREATE INDEX audit_log_subject ON public.audit_log USING btree (organization_id, ((subject ->> 'id'::text)), id);
+
+CREATE UNIQUE INDEX contacts_email ON public.contacts USING btree (organization_id, email_key) WHERE (deleted_at IS NULL);
+
+CREATE INDEX contacts_email_deleted ON public.contacts USING btree (organization_id, email_key) WHERE (deleted_at IS NOT NULL);
+
+CREATE INDEX contacts_id ON public.contacts USING hash (id);
+
+CREATE INDEX contacts_search ON public.contacts USING gin (organization_id, search public.gin_trgm_ops, tags) WITH (gin_pending_list_limit='256');
+
+CREATE INDEX contacts_updated_at ON public.contacts USING btree (organization_id, updated_at);
+
+CREATE UNIQUE INDEX invitations_email ON public.invitations USING btree (organization_id, email) WHERE (status = 'pending'::text);
+
+CREATE INDEX invitations_id ON public.invitations USING hash (id);
+
+CREATE INDEX members_of_user ON public.members USING btree (user_id);
+
+CREATE INDEX sessions_user ON public.sessions USING btree (user_id);
+
+CREATE INDEX verifications_identifier ON public.verifications USING btree (identifier);
+
+CREATE TRIGGER audit AFTER INSERT ON public.api_key_places FOR EACH ROW EXECUTE FUNCTION public.introzy_audit_place();
+
+CREATE TRIGGER audit AFTER INSERT OR UPDATE OF status ON public.invitations FOR EACH ROW EXECUTE FUNCTION public.introzy_audit_invitation();
+
+CREATE TRIGGER audit AFTER INSERT ON public.sessions FOR EACH ROW EXECUTE FUNCTION public.introzy_audit_session();
+
+CREATE TRIGGER audit_change AFTER UPDATE OF name, hint, expires_at, kept_at, revoked_at ON public.api_keys FOR EACH ROW EXECUTE FUNCTION public.introzy_audit_api_key();
+
+CREATE TRIGGER audit_change AFTER INSERT OR UPDATE OF role ON public.members FOR EACH ROW EXECUTE FUNCTION public.introzy_audit_member();
+
+CREATE TRIGGER audit_issue AFTER INSERT ON public.api_keys FOR EACH ROW EXECUTE FUNCTION public.introzy_audit_api_key();
+
+CREATE TRIGGER audit_removal BEFORE DELETE ON public.members FOR EACH ROW EXECUTE FUNCTION public.introzy_audit_member();
+
+ALTER TABLE ONLY public.accounts
+    ADD CONSTRAINT accounts_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.api_key_places
+    ADD CONSTRAINT api_key_places_organization_id_api_key_id_fkey FOREIGN KEY (organization_id, api_key_id) REFERENCES public.api_keys(organization_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.api_key_secrets
+    ADD CONSTRAINT api_key_secrets_organization_id_api_key_id_fkey FOREIGN KEY (organization_id, api_key_id) REFERENCES public.api_keys(organization_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.api_keys
+    ADD CONSTRAINT api_keys_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.organizations(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.audit_log
+    ADD CONSTRAINT audit_log_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.organizations(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.contacts
+    ADD CONSTRAINT contacts_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.organizations(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.invitations
+    ADD CONSTRAINT invitations_inviter_id_fkey FOREIGN KEY (inviter_id) REFERENCES public.users(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.invitations
+    ADD CONSTRAINT invitations_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.organizations(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.members
+    ADD CONSTRAINT members_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.organizations(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.members
+    ADD CONSTRAINT members_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.sessions
+    ADD CONSTRAINT sessions_active_organization_id_fkey FOREIGN KEY (active_organization_id) REFERENCES public.organizations(id) ON DELETE SET NULL;
+
+ALTER TABLE ONLY public.sessions
+    ADD CONSTRAINT sessions_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;
+
+ALTER TABLE public.accounts ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.api_key_places ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.api_key_secrets ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.api_keys ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.audit_log ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY auth ON public.accounts TO introzy_auth USING ((CURRENT_USER = 'introzy_auth'::name)) WITH CHECK ((CURRENT_USER = 'introzy_auth'::name));
+
+CREATE POLICY auth ON public.audit_log FOR INSERT TO introzy_auth WITH CHECK ((CURRENT_USER = 'introzy_auth'::name));
+
+CREATE POLICY auth ON public.invitations TO introzy_auth USING ((CURRENT_USER = 'introzy_auth'::name)) WITH CHECK ((CURRENT_USER = 'introzy_auth'::name));
+
+CREATE POLICY auth ON public.members TO introzy_auth USING ((CURRENT_USER = 'introzy_auth'::name)) WITH CHECK ((CURRENT_USER = 'introzy_auth'::name));
+
+CREATE POLICY auth ON public.organizations TO introzy_auth USING ((CURRENT_USER = 'introzy_auth'::name)) WITH CHECK ((CURRENT_USER = 'introzy_auth'::name));
+
+CREATE POLICY auth ON public.sessions TO introzy_auth USING ((CURRENT_USER = 'introzy_auth'::name)) WITH CHECK ((CURRENT_USER = 'introzy_auth'::name));
+
+CREATE POLICY auth ON public.users TO introzy_auth USING ((CURRENT_USER = 'introzy_auth'::name)) WITH CHECK ((CURRENT_USER = 'introzy_auth'::name));
+
+CREATE POLICY auth ON public.verifications TO introzy_auth USING ((CURRENT_USER = 'introzy_auth'::name)) WITH CHECK ((CURRENT_USER = 'introzy_auth'::name));
+
+ALTER TABLE public.contacts ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.invitations ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY lookup ON public.api_key_secrets FOR SELECT TO introzy_lookup USING (true);
+
+CREATE POLICY lookup ON public.api_keys FOR SELECT TO introzy_lookup USING (true);
+
+CREATE POLICY lookup ON public.contacts FOR SELECT TO introzy_lookup USING (true);
+
+CREATE POLICY lookup ON public.invitations FOR SELECT TO introzy_lookup USING (true);
+
+CREATE POLICY lookup ON public.members FOR SELECT TO introzy_lookup USING (true);
+
+CREATE POLICY lookup ON public.organizations FOR SELECT TO introzy_lookup USING (true);
+
+CREATE POLICY lookup ON public.sessions FOR SELECT TO introzy_lookup USING (true);
+
+CREATE POLICY lookup ON public.users FOR SELECT TO introzy_lookup USING (true);
+
+ALTER TABLE public.members ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.organizations ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.sessions ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY tenant ON public.api_key_places USING ((organization_id = public.introzy_organization_id())) WITH CHECK ((organization_id = public.introzy_organization_id()));
+
+CREATE POLICY tenant ON public.api_key_secrets USING ((organization_id = public.introzy_organization_id())) WITH CHECK ((organization_id = public.introzy_organization_id()));
+
+CREATE POLICY tenant ON public.api_keys USING ((organization_id = public.introzy_organization_id())) WITH CHECK ((organization_id = public.introzy_organization_id()));
+
+CREATE POLICY tenant ON public.audit_log USING ((organization_id = public.introzy_organization_id())) WITH CHECK ((organization_id = public.introzy_organization_id()));
+
+CREATE POLICY tenant ON public.contacts USING ((organization_id = public.introzy_organization_id())) WITH CHECK ((organization_id = public.introzy_organization_id()));
+
+CREATE POLICY tenant ON public.invitations USING ((organization_id = public.introzy_organization_id())) WITH CHECK ((organization_id = public.introzy_organization_id()));
+
+CREATE POLICY tenant ON public.members USING ((organization_id = public.introzy_organization_id())) WITH CHECK ((organization_id = public.introzy_organization_id()));
+
+CREATE POLICY tenant ON public.organizations FOR SELECT TO introzy_app USING ((id = public.introzy_organization_id()));
+
+CREATE POLICY tenant ON public.sessions TO introzy_app USING ((active_organization_id = public.introzy_organization_id()));
+
+CREATE POLICY tenant ON public.users FOR SELECT TO introzy_app USING ((id IN ( SELECT members.user_id
+   FROM public.members
+  WHERE (members.organization_id = public.introzy_organization_id()))));
+
+ALTER TABLE public.users ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.verifications ENABLE ROW LEVEL SECURITY;
+
+GRANT SELECT,INSERT,UPDATE ON TABLE public.api_keys TO introzy_app;
+
+GRANT SELECT(organization_id) ON TABLE public.api_keys TO introzy_lookup;
+
+GRANT SELECT(id) ON TABLE public.api_keys TO introzy_lookup;
+
+GRANT SELECT(scopes) ON TABLE public.api_keys TO introzy_lookup;
+
+GRANT SELECT(expires_at) ON TABLE public.api_keys TO introzy_lookup;
+
+GRANT SELECT(revoked_at) ON TABLE public.api_keys TO introzy_lookup;
+
+GRANT SELECT(expiry_notice_for) ON TABLE public.api_keys TO introzy_lookup;
+
+REVOKE ALL ON FUNCTION public.introzy_api_key_exists(p_id uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.introzy_api_key_exists(p_id uuid) TO introzy_app;
+
+GRANT SELECT,INSERT,UPDATE ON TABLE public.contacts TO introzy_app;
+
+GRANT SELECT(organization_id) ON TABLE public.contacts TO introzy_lookup;
+
+GRANT SELECT(id) ON TABLE public.contacts TO introzy_lookup;
+
+GRANT SELECT(tags) ON TABLE public.contacts TO introzy_lookup;
+
+GRANT SELECT(search) ON TABLE public.contacts TO introzy_lookup;
+
+GRANT SELECT(updated_at) ON TABLE public.contacts TO introzy_lookup;
+
+GRANT SELECT(deleted_at) ON TABLE public.contacts TO introzy_lookup;
+
+REVOKE ALL ON FUNCTION public.introzy_contact_exists(p_id uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.introzy_contact_exists(p_id uuid) TO introzy_app;
+
+GRANT SELECT,INSERT,UPDATE ON TABLE public.api_key_secrets TO introzy_app;
+
+GRANT SELECT(organization_id) ON TABLE public.api_key_secrets TO introzy_lookup;
+
+GRANT SELECT(api_key_id) ON TABLE public.api_key_secrets TO introzy_lookup;
+
+GRANT SELECT(digest) ON TABLE public.api_key_secrets TO introzy_lookup;
+
+REVOKE ALL ON FUNCTION public.introzy_identify(p_digests bytea[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.introzy_identify(p_digests bytea[]) TO introzy_app;
+
+REVOKE ALL ON FUNCTION public.introzy_matching_contacts(p_patterns text[], p_tag text, p_updated_since timestamp with time zone, p_include_deleted boolean, p_from uuid, p_limit integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.introzy_matching_contacts(p_patterns text[], p_tag text, p_updated_since timestamp with time zone, p_include_deleted boolean, p_from uuid, p_limit integer) TO introzy_app;
+
+REVOKE ALL ON FUNCTION public.introzy_organizations_to_notify(p_days integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.introzy_organizations_to_notify(p_days integer) TO introzy_app;
+
+GRANT SELECT,INSERT ON TABLE public.members TO introzy_auth;
+GRANT SELECT,INSERT,DELETE ON TABLE public.members TO introzy_app;
+
+GRANT SELECT(organization_id) ON TABLE public.members TO introzy_lookup;
+
+GRANT SELECT(user_id) ON TABLE public.members TO introzy_lookup;
+
+GRANT UPDATE(role) ON TABLE public.members TO introzy_app;
+GRANT SELECT(role) ON TABLE public.members TO introzy_lookup;
+
+GRANT SELECT ON TABLE public.organizations TO introzy_app;
+GRANT SELECT,INSERT ON TABLE public.organizations TO introzy_auth;
+
+GRANT SELECT(id) ON TABLE public.organizations TO introzy_lookup;
+
+GRANT SELECT(name) ON TABLE public.organizations TO introzy_lookup;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.sessions TO introzy_auth;
+GRANT DELETE ON TABLE public.sessions TO introzy_app;
+
+GRANT SELECT(id) ON TABLE public.sessions TO introzy_lookup;
+
+GRANT SELECT(user_id) ON TABLE public.sessions TO introzy_app;
+GRANT SELECT(user_id) ON TABLE public.sessions TO introzy_lookup;
+
+GRANT SELECT(expires_at) ON TABLE public.sessions TO introzy_lookup;
+
+GRANT SELECT(active_organization_id) ON TABLE public.sessions TO introzy_app;
+GRANT SELECT(active_organization_id) ON TABLE public.sessions TO introzy_lookup;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.users TO introzy_auth;
+
+GRANT SELECT(id) ON TABLE public.users TO introzy_app;
+GRANT SELECT(id) ON TABLE public.users TO introzy_lookup;
+
+GRANT SELECT(name) ON TABLE public.users TO introzy_app;
+GRANT SELECT(name) ON TABLE public.users TO introzy_lookup;
+
+GRANT SELECT(email) ON TABLE public.users TO introzy_app;
+GRANT SELECT(email) ON TABLE public.users TO introzy_lookup;
+
+REVOKE ALL ON FUNCTION public.introzy_session_person(p_session_id uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.introzy_session_person(p_session_id uuid) TO introzy_app;
+
+GRANT USAGE ON SEQUENCE public.introzy_uuid_counter TO introzy_app;
+GRANT USAGE ON SEQUENCE public.introzy_uuid_counter TO introzy_auth;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.accounts TO introzy_auth;
+
+GRANT SELECT,INSERT,UPDATE ON TABLE public.api_key_places TO introzy_app;
+
+GRANT SELECT,INSERT ON TABLE public.audit_log TO introzy_app;
+GRANT INSERT ON TABLE public.audit_log TO introzy_auth;
+
+GRANT SELECT,UPDATE ON TABLE public.invitations TO introzy_auth;
+GRANT SELECT,INSERT ON TABLE public.invitations TO introzy_app;
+
+GRANT UPDATE(status) ON TABLE public.invitations TO introzy_app;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.verifications TO introzy_auth;

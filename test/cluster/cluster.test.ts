@@ -1,0 +1,70 @@
+import { beforeAll, expect, test } from 'vitest';
+import { runAs } from '../helpers/database.ts';
+import { type Cluster, callPatiently, startCluster } from './cluster.ts';
+import { until } from './programs.ts';
+
+let cluster: Cluster;
+let key: string;
+beforeAll(async () => {
+  cluster = await startCluster();
+  ({ key } = await cluster.setup());
+});
+
+const readiness = ({ instances }: Cluster) =>
+  Promise.all(instances.map(async ({ address }) => (await fetch(`${address}/readyz`)).status));
+
+/** The rows that a statement gives. */
+const ask = async (url: string, statement: string) => (await runAs(url, [statement]))[0]?.rows;
+
+test('Three instances that start together are ready, and PgBouncer has all of their connections', async () => {
+  expect(await readiness(cluster)).toEqual([200, 200, 200]);
+  expect(new Set(cluster.instances.map(({ address }) => address)).size).toBe(3);
+  // Of three that start together on a new database, one migrates it.
+  expect(cluster.instances.filter(({ migrated }) => migrated.length > 0)).toHaveLength(1);
+
+  const pools = await ask(cluster.pgbouncer.adminUrl, 'show pools');
+  expect(pools?.filter(({ database }) => database === 'introzy').map((pool) => pool.pool_mode)).toEqual([
+    'transaction',
+  ]);
+  const clients = await ask(cluster.pgbouncer.adminUrl, 'show clients');
+  expect(clients?.filter(({ database }) => database === 'introzy').length).toBeGreaterThanOrEqual(3);
+});
+
+test('A contact that one instance creates, the others read at once', async () => {
+  for (const writer of cluster.instances) {
+    const created = await callPatiently(writer, key, 'POST', '/api/contacts', { name: `From ${writer.address}` });
+    expect(created.status).toBe(201);
+    for (const reader of cluster.instances) {
+      const read = await callPatiently(reader, key, 'GET', `/api/contacts/${created.body.data.id}`);
+      expect(read).toEqual({ status: 200, body: created.body });
+    }
+  }
+});
+
+test('A key that is revoked on one instance is refused by the next request on each of the others', async () => {
+  for (const revoker of cluster.instances) {
+    const issued = (await callPatiently(revoker, key, 'POST', '/api/keys', { name: 'short-lived' })).body.data;
+    for (const reader of cluster.instances) {
+      expect((await callPatiently(reader, issued.key, 'GET', '/api/contacts')).status).toBe(200);
+    }
+    expect((await callPatiently(revoker, key, 'DELETE', `/api/keys/${issued.apiKey.id}`)).status).toBe(200);
+    for (const reader of cluster.instances) {
+      const { status, body } = await callPatiently(reader, issued.key, 'GET', '/api/contacts');
+      expect([status, body.details]).toEqual([401, { reason: 'API key has been revoked' }]);
+    }
+  }
+});
+
+test('The standby follows synchronously, has what is written, and takes no writes', async () => {
+  const [first] = cluster.instances;
+  const { id } = (await callPatiently(first, key, 'POST', '/api/contacts', { name: 'On both' })).body.data;
+  expect(
+    await ask(cluster.primary.adminUrl, 'select application_name, state, sync_state from pg_stat_replication'),
+  ).toEqual([{ application_name: 'standby', state: 'streaming', sync_state: 'sync' }]);
+
+  // An answered commit is in the standby's log; that the standby's queries see it takes a moment more.
+  const select = `select name from contacts where id = '${id}'`;
+  await until('the row is on the standby', async () => (await ask(cluster.standby.adminUrl, select))?.length === 1);
+  expect(await ask(cluster.standby.adminUrl, select)).toEqual([{ name: 'On both' }]);
+  await expect(ask(cluster.standby.adminUrl, 'delete from contacts')).rejects.toThrow('read-only transaction');
+});

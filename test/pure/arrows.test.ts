@@ -1,0 +1,155 @@
+import { execFile } from 'node:child_process';
+import { cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+import { expect, test } from 'vitest';
+
+const ROOT = resolve(import.meta.dirname, '../..');
+const BIOME = join(ROOT, 'node_modules/.bin/biome');
+
+/** By folder: imports that the linter must refuse there, as a file of the folder would write them. */
+const REFUSED: Record<string, string[]> = {
+  shared: [
+    '../db/open.ts',
+    '../server/http/errors.ts',
+    '../client/wait.ts',
+    'node:fs',
+    'node:fs/promises',
+    'kysely',
+    'pg',
+    '@trpc/server',
+  ],
+  'shared/csv': ['../../db/open.ts', 'node:fs'],
+  db: ['../server/http/errors.ts', '../client/wait.ts', 'pg', '@electric-sql/pglite', 'hono', '@trpc/server'],
+  'db/driver': ['../../server/main.ts', '../../client/wait.ts', '@trpc/server', 'hono'],
+  'db/migrations': ['../schema.ts', '../../shared/text.ts', 'node:fs', 'pg'],
+  server: ['../client/index.ts', 'pg', 'kysely'],
+  'server/start': ['../cli/program.ts', '../main.ts', '../../client/index.ts', 'pg', 'kysely'],
+  'server/doors': [
+    '../../db/open.ts',
+    '../auth/keys.ts',
+    '../mail/mailer.ts',
+    '../start/config.ts',
+    '../cli/text.ts',
+    'pg',
+  ],
+  'server/doors/rest': ['../../../db/open.ts', '../../auth/keys.ts', 'kysely'],
+  'server/doors/mcp': ['../../../db/open.ts', '../../auth/keys.ts', '../../mail/mailer.ts'],
+  'server/doors/pages': ['../../../db/open.ts', '../../start/config.ts', '../../../client/index.ts'],
+  'server/procedures': [
+    '../doors/app.ts',
+    '../start/config.ts',
+    '../cli/text.ts',
+    '../../client/wait.ts',
+    'hono',
+    'kysely',
+    'pg',
+  ],
+  'server/auth': [
+    '../http/errors.ts',
+    '../procedures/context.ts',
+    '../doors/app.ts',
+    '../mail/mailer.ts',
+    '@trpc/server',
+    'hono',
+  ],
+  'server/http': [
+    '../../db/open.ts',
+    '../auth/keys.ts',
+    '../procedures/context.ts',
+    '../doors/app.ts',
+    '../mail/mailer.ts',
+  ],
+  'server/mail': [
+    '../../db/open.ts',
+    '../http/errors.ts',
+    '../auth/keys.ts',
+    '../procedures/context.ts',
+    '@trpc/server',
+  ],
+  'server/cli': ['../../client/index.ts', '../main.ts', 'pg', 'hono', 'kysely'],
+  'server/cli/import': ['../../../client/index.ts', 'pg'],
+  client: ['../db/open.ts', '../server/start/config.ts', 'node:fs', 'node:fs/promises', 'pg', 'hono'],
+  'client/dashboard': ['../../server/http/errors.ts', '../../db/open.ts'],
+};
+
+/** By folder: imports that the layout needs. A rule that refused everything would pass the test above. */
+const TAKEN: Record<string, string[]> = {
+  shared: ['./text.ts', 'zod'],
+  'shared/csv': ['../contacts.ts', 'csv-parse/sync'],
+  db: ['./schema.ts', '../shared/text.ts', './driver/postgres.ts', 'kysely'],
+  'db/driver': ['../errors.ts', 'pg', '@electric-sql/pglite', 'kysely'],
+  'db/migrations': ['kysely'],
+  'server/start': ['../doors/app.ts', '../auth/keys.ts', '../../db/open.ts', '../mail/mailer.ts'],
+  'server/doors': ['../procedures/call.ts', '../http/errors.ts', '../../shared/text.ts', 'hono'],
+  'server/procedures': [
+    '../auth/keys.ts',
+    '../http/errors.ts',
+    '../mail/messages.ts',
+    '../../db/open.ts',
+    '@trpc/server',
+  ],
+  'server/auth': ['../../db/open.ts', '../../shared/text.ts', 'better-auth'],
+  'server/http': ['../../shared/errors.ts', '@trpc/server'],
+  'server/mail': ['../../shared/paths.ts', 'nodemailer'],
+  'server/cli': ['../start/store.ts', '../doors/app.ts', '../../db/open.ts', '../../shared/text.ts'],
+  client: ['../shared/text.ts', '@trpc/client'],
+};
+
+/** Files whose content decides, and not their imports' paths alone. */
+const REFUSED_CONTENT: Record<string, string> = {
+  'client/routerValue.ts':
+    "import { appRouter } from '../server/procedures/router.ts';\nexport const value = appRouter;\n",
+  'shared/circleOne.ts': "import type { Two } from './circleTwo.ts';\nexport type One = Two | undefined;\n",
+  'shared/circleTwo.ts': "import type { One } from './circleOne.ts';\nexport type Two = One[];\n",
+};
+
+const filesOf = (table: Record<string, string[]>, prefix: string) =>
+  Object.entries(table).flatMap(([folder, specifiers]) =>
+    specifiers.map((specifier, index) => [
+      `${folder}/${prefix}${index}.ts`,
+      `import '${specifier}';\n`,
+      `${folder} → ${specifier}`,
+    ]),
+  ) as [path: string, content: string, arrow: string][];
+
+/** Lints files that are written for it, in a folder of their own, by this repository's rules; gives the refused paths. */
+async function lint(files: [path: string, content: string][]): Promise<Set<string>> {
+  const directory = await mkdtemp(join(tmpdir(), 'introzy-arrows-'));
+  try {
+    await cp(join(ROOT, '.biome.json'), join(directory, '.biome.json'));
+    for (const [path, content] of files) {
+      await mkdir(dirname(join(directory, path)), { recursive: true });
+      await writeFile(join(directory, path), content);
+    }
+    const report = await new Promise<string>((resolve) => {
+      const options = ['lint', '--vcs-enabled=false', '--reporter=json', '--max-diagnostics=none', '.'];
+      execFile(BIOME, options, { cwd: directory, maxBuffer: 50_000_000 }, (_, stdout) => resolve(stdout));
+    });
+    const { diagnostics } = JSON.parse(report.slice(report.indexOf('{'))) as { diagnostics: Diagnostic[] };
+    const ofArrows = diagnostics.filter(({ category }) => ARROWS.has(category));
+    return new Set(ofArrows.map(({ location }) => String(location.path).replace(/^\.\//, '')));
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+  }
+}
+
+interface Diagnostic {
+  category: string;
+  location: { path: unknown };
+}
+const ARROWS = new Set(['lint/style/noRestrictedImports', 'lint/suspicious/noImportCycles']);
+
+test('Each folder refuses the imports that the layout forbids, and circles, of types too', async () => {
+  const probes = filesOf(REFUSED, 'forbidden');
+  const contents = Object.entries(REFUSED_CONTENT);
+  const refused = await lint([...probes.map(([path, content]): [string, string] => [path, content]), ...contents]);
+  expect(probes.filter(([path]) => !refused.has(path)).map(([, , arrow]) => arrow)).toEqual([]);
+  expect(contents.map(([path]) => path).filter((path) => !refused.has(path))).toEqual([]);
+});
+
+test('Each folder takes the imports that the layout needs', async () => {
+  const probes = filesOf(TAKEN, 'allowed');
+  const refused = await lint(probes.map(([path, content]): [string, string] => [path, content]));
+  expect(probes.filter(([path]) => refused.has(path)).map(([, , arrow]) => arrow)).toEqual([]);
+});
