@@ -17,7 +17,7 @@ test('better-auth misses nothing in our tables', async () => {
     ...{ publicUrl: deps.publicUrl, db, keySecrets, log, openSignUp: false, signInRate: 10 },
     ...{ basePath: '/api/auth', trustedOrigins: () => [], sendReset: async () => {} },
   });
-  // Who connects may look at the tables.
+  // The connection's own role may read the tables' definitions.
   const options = { ...auth.options, database: { db: db.root, type: 'postgres' as const } };
   const { toBeCreated, toBeAdded } = await getMigrations(options);
   expect(toBeCreated.map(({ table }) => table)).toEqual([]);

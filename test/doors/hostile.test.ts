@@ -5,7 +5,7 @@ let app: TestApp;
 beforeEach(async () => {
   app = await testApp();
 });
-// Whatever was sent, the next request is answered, and no object has learned anything.
+// After each test the next request is answered, and no prototype has gained a property.
 afterEach(async () => {
   const next = await app.api(app.one.key, 'GET', '/api/contacts?limit=1');
   expect([next.status, ({} as { polluted?: unknown }).polluted]).toEqual([200, undefined]);
@@ -27,7 +27,7 @@ async function send(method: string, path: string, body?: Body, type = 'applicati
   return { status: response.status, text };
 }
 
-/** The statuses of one body sent to REST, and in superjson's wrapping to tRPC. */
+/** Sends a body to REST, to tRPC and to tRPC in a batch, and gives the three statuses. */
 async function sendBoth(json: string): Promise<number[]> {
   const rest = await send('POST', '/api/contacts', json);
   const trpc = await send('POST', '/trpc/contacts.create', `{"json":${json}}`);

@@ -51,7 +51,7 @@ test('A body that is empty, cut off, no object or no UTF-8 is refused', async ()
     }
   }
   for (const body of ['null', '{}']) expect(await send(app, 'POST', '/api/contacts', body)).toBe(400);
-  // A byte order mark before UTF-8 is no part of the text.
+  // A byte order mark in front of UTF-8 does not count as text.
   expect(await send(app, 'POST', '/api/contacts', bytes([0xef, 0xbb, 0xbf], '{"name":"Ada"}'))).toBe(201);
   expect((await app.trpc(app.one.key).contacts.list.query()).items).toHaveLength(1);
 });
@@ -151,7 +151,7 @@ test('An id in a path may be anything, and is then no id', async () => {
     }
   }
   expect(await send(app, 'GET', `/api/contacts/${id.toUpperCase()}`)).toBe(200);
-  // A UUID of no known version, and the first and the last of all.
+  // A UUID of an unknown version, the nil UUID and the max UUID.
   for (const uuid of [
     NOBODY,
     '11111111-1111-1111-1111-111111111111',

@@ -7,7 +7,7 @@ const NOBODY = '01890000-0000-7000-8000-000000000000';
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 type Answer = Awaited<ReturnType<TestApp['api']>>;
 
-/** What every answer carries, whatever it is. */
+/** Checks the headers that every answer has. */
 function expectCommon({ headers, status, text }: Answer) {
   expect(headers.get('cache-control')).toBe('no-store');
   expect(headers.get('x-request-id')).toMatch(UUID);
@@ -103,7 +103,7 @@ test('403 for another organization’s data tells nothing but that', async () =>
     await app.api(key, 'GET', `/api/keys/${app.other.keyId}`),
     await app.api(key, 'GET', `/api/contacts?organizationId=${app.other.id}`),
     await app.api(key, 'GET', `/api/contacts?organizationId=${app.other.id.toUpperCase()}`),
-    // Nobody's, and not even of a UUID's version.
+    // The id belongs to no organization, and is not a UUID of a known version.
     await app.api(key, 'GET', '/api/contacts?organizationId=11111111-1111-1111-1111-111111111111'),
     await app.api(key, 'GET', `/api/keys/current?organizationId=${NOBODY}`),
     await app.api(key, 'POST', '/api/contacts', { name: 'Ada', organizationId: app.other.id }),
@@ -203,7 +203,7 @@ test('405 names the methods that there are', async () => {
     ['/livez', 'GET, HEAD'],
     ['/readyz', 'GET, HEAD'],
   ] as const) {
-    // A path of its own is no id, where an id would stand.
+    // A path such as `/api/keys/current` stays a path of its own: `current` is never read as an id.
     const methods = ['PUT', 'OPTIONS', 'PROPFIND', ...['DELETE', 'PATCH'].filter((one) => !allow.includes(one))];
     for (const method of methods) {
       const answer = await app.api(app.one.key, method, path);

@@ -9,7 +9,7 @@ import { type TestApp, testApp } from '../helpers/testApp.ts';
 
 const NOBODY = '01890000-0000-7000-8000-000000000000';
 
-/** The app upon a database that fails with `error`, as soon as it is asked for a connection or with each statement. */
+/** The app on a database that fails with `error`: at each request for a connection, or at each statement. */
 function failingApp({ deps }: TestApp, error: Error, where: 'acquire' | 'send') {
   const fail = () => Promise.reject(error);
   const connections: ConnectionSource = {

@@ -15,7 +15,7 @@ interface Shape {
   code: number;
   data: { code: string; httpStatus: number; requestId: string; reason?: string; details?: object };
 }
-/** The errors in an answer, of a batch or not. */
+/** The errors in an answer to a single call or a batch. */
 const errorsOf = (body: unknown): Shape[] =>
   (Array.isArray(body) ? body : [body]).flatMap(({ error }) => (error ? [transformer.deserialize<Shape>(error)] : []));
 
@@ -147,7 +147,7 @@ test('An error carries code, status, reason, details and the request’s id, and
     expect(Object.keys(error ?? {}).sort()).toEqual(['code', 'data', 'message']);
     expect(answer.text).not.toMatch(/stack|node_modules|\.ts:/);
   }
-  // tRPC would add stacks wherever NODE_ENV is not "production", as here.
+  // By default tRPC adds stacks to errors wherever NODE_ENV is not "production", as in this test.
   expect([process.env.NODE_ENV === 'production', appRouter._def._config.isDev]).toEqual([false, false]);
 });
 

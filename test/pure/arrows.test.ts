@@ -7,7 +7,7 @@ import { expect, test } from 'vitest';
 const ROOT = resolve(import.meta.dirname, '../..');
 const BIOME = join(ROOT, 'node_modules/.bin/biome');
 
-/** By folder: imports that the linter must refuse there, as a file of the folder would write them. */
+/** By folder: imports that the linter must refuse, as written in a file of the folder. */
 const REFUSED: Record<string, string[]> = {
   shared: [
     ...[
@@ -96,7 +96,7 @@ const TAKEN: Record<string, string[]> = {
   client: ['../shared/text.ts', '@trpc/client'],
 };
 
-/** Files whose content decides, and not their imports' paths alone. */
+/** By path: content that the linter must refuse for reasons besides the imports' paths. */
 const REFUSED_CONTENT: Record<string, string> = {
   'client/routerValue.ts':
     "import { appRouter } from '../server/procedures/router.ts';\nexport const value = appRouter;\n",
@@ -114,7 +114,7 @@ const filesOf = (table: Record<string, string[]>, prefix: string) =>
     ]),
   ) as [path: string, content: string, arrow: string][];
 
-/** Lints files that are written for it, in a folder of their own, by this repository's rules; gives the refused paths. */
+/** Lints files in a new folder by this repository's rules, and gives the paths with faults. */
 async function lint(files: [path: string, content: string][]): Promise<Set<string>> {
   const directory = await mkdtemp(join(tmpdir(), 'introzy-arrows-'));
   try {

@@ -152,7 +152,7 @@ test('A key gives no more scopes than it has, and is told which it lacks', async
   const { key } = await app.issue(app.one.id, { scopes: ['contacts:read', 'keys:manage'] });
   const { keys } = app.trpc(key);
   expect((await keys.issue.mutate({ name: 'fewer', scopes: ['contacts:read'] })).apiKey.scopes).toHaveLength(1);
-  // The default scopes count as asked for.
+  // A request for the default scopes counts like a request for the same scopes by name.
   for (const input of [{ name: 'more' }, { name: 'more', scopes: [...SCOPES] }]) {
     await expect(keys.issue.mutate(input)).rejects.toMatchObject(
       refused(403, { reason: 'The API key lacks the scope contacts:write' }),
@@ -185,7 +185,7 @@ test('A key whose time is over is expired, refused, and says so to its holder al
   await expect(app.trpc(noise).keys.current.query()).rejects.toMatchObject(refused(401, { reason: 'Invalid API key' }));
 });
 
-// The embedded database has no clock but the host's.
+// The embedded database uses the host's clock.
 if (inject('database').kind === 'postgres') {
   test('The host’s clock has no say in what is expired', async () => {
     await using app = await testApp();
