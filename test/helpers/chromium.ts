@@ -88,11 +88,13 @@ export async function signIn(page: Page, { email, at = '/' }: { email: string; a
 }
 
 /** Milliseconds in which a page asks for nothing and shows nothing as loading, before it counts as settled. */
-const QUIET = 120;
+const QUIET = 200;
 
 /** Waits until nothing is being loaded any more: Playwright's `networkidle` waits half a second each time. */
 export async function settled(page: Page) {
   await page.waitForLoadState('load');
+  // Before the first heading the page's code has not run yet: the page asks for nothing, and is blank.
+  await page.locator('h1').first().waitFor();
   const isBusy = async () =>
     (underWay.get(page)?.size ?? 0) > 0 ||
     (await page.locator('[role=status][aria-label=Loading], .mantine-Loader-root').count()) > 0;
