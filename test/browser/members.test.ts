@@ -1,7 +1,7 @@
 import { afterAll, expect, test } from 'vitest';
 import type { Mail } from '../../server/mail/mailer.ts';
 import { addMember, PASSWORD } from '../helpers/browser.ts';
-import { closeBrowser, openDashboard, settled, signIn } from '../helpers/chromium.ts';
+import { closeBrowser, openDashboard, signIn } from '../helpers/chromium.ts';
 import { testApp } from '../helpers/testApp.ts';
 
 const PATIENCE = { timeout: 240_000 };
@@ -105,7 +105,7 @@ test('A session that is ended elsewhere is ended here; signing in leads back to 
   await signIn(first, { email: member.email, at: '/settings/account' });
   await signIn(second, member);
   await first.reload();
-  await settled(first);
+  await first.getByText('This one').waitFor();
   expect(await first.getByText('This one').count()).toBe(1);
   await first.getByRole('button', { name: 'Sign out everywhere' }).click();
   await first.waitForURL(/\/sign-in/);

@@ -3,7 +3,10 @@ import { getMigrations } from 'better-auth/db/migration';
 import { pino } from 'pino';
 import { expect, test } from 'vitest';
 import { asOperator } from '../../db/admission.ts';
+import { openDatabase } from '../../db/open.ts';
 import { createAuth } from '../../server/auth/accounts.ts';
+import { createApp } from '../../server/doors/app.ts';
+import { createDeps } from '../../server/start/deps.ts';
 import { addMember, openBrowser, PASSWORD, signedIn } from '../helpers/browser.ts';
 import { failure, mailbox } from '../helpers/mailbox.ts';
 import { runAsAdmin } from '../helpers/tables.ts';
@@ -242,4 +245,105 @@ test('Attempts to sign in from one address are limited', async () => {
   for (let count = 0; count < 5; count++) statuses.push(await attempt('203.0.113.1'));
   expect(statuses).toEqual([401, 401, 401, 429, 429]);
   expect(await attempt('203.0.113.2')).toBe(401);
+});
+
+test('What better-auth has beyond the dashboard’s needs is closed', async () => {
+  await using app = await testApp();
+  const browser = await signedIn(app, await addMember(app, app.one.id, 'owner'));
+  for (const [method, path] of [
+    ['POST', '/organization/invite-member'],
+    ['POST', '/organization/remove-member'],
+    ['POST', '/organization/update-member-role'],
+    ['POST', '/organization/leave'],
+    ['POST', '/organization/delete'],
+    ['POST', '/organization/update'],
+    ['POST', '/delete-user'],
+    ['POST', '/change-email'],
+    ['POST', '/sign-in/social'],
+    ['GET', '/error'],
+    ['GET', '/ok'],
+    ['GET', '/get-session/../organization/delete'],
+  ] as const) {
+    const { status, headers } = await browser.call(method, `/api/auth${path}`, method === 'POST' ? {} : undefined);
+    expect(status, path).toBe(404);
+    expect(headers.get('x-request-id')).toBeTruthy();
+  }
+});
+
+test('No request about accounts is a defect of ours, whatever its method and body', async () => {
+  await using app = await testApp({ choices: { openSignUp: true } });
+  const person = await addMember(app, app.one.id);
+  const bodies: unknown[] = [
+    '{',
+    'null',
+    '[]',
+    '"text"',
+    '{}',
+    { email: 7, password: [] },
+    { email: {}, password: null },
+  ];
+  for (const text of ['\0', '\ud800', 'x'.repeat(100_000), "'; drop table users; --", '<script>']) {
+    bodies.push({ name: text, email: `${text}@example.com`, password: text, newPassword: text, currentPassword: text });
+    bodies.push({ token: text, invitationId: text, organizationId: text, slug: text, image: text, redirectTo: text });
+    bodies.push({ email: person.email, password: text, name: 'A name', slug: text, token: text });
+  }
+  for (const path of [
+    ...['/sign-up/email', '/request-password-reset', '/reset-password', '/change-password', '/update-user'],
+    ...['/organization/create', '/organization/set-active', '/organization/accept-invitation', '/revoke-session'],
+    ...['/sign-in/email', '/sign-out'],
+  ]) {
+    const browser = await signedIn(app, person);
+    for (const body of bodies) {
+      const { status, text } = await browser.account(path, body);
+      expect(status, `${path} ${JSON.stringify(body).slice(0, 80)} ${text.slice(0, 200)}`).toBeLessThan(500);
+    }
+    const { status, headers } = await browser.call('GET', `/api/auth${path}`);
+    expect([status, headers.get('allow')], path).toEqual([405, 'POST']);
+  }
+  const { status, headers } = await openBrowser(app).account('/get-session');
+  expect([status, headers.get('allow')]).toEqual([405, 'GET']);
+  for (const page of ['/', '/contacts']) {
+    const answer = await app.app.request(page, { method: 'POST' });
+    expect([answer.status, answer.headers.get('allow')]).toEqual([405, 'GET, HEAD']);
+  }
+});
+
+test('While the database is away a session is neither refused nor served: 503, whatever asks for it', async () => {
+  await using app = await testApp();
+  const member = await addMember(app, app.one.id);
+  const { cookies } = await signedIn(app, member);
+  // Nothing listens there.
+  const options = { url: 'postgres://nobody@127.0.0.1:1/none', poolSize: 2, deadline: 1_000, prepare: true };
+  const db = await openDatabase({ kind: 'postgres', timeouts: { statement: 500, lock: 500 }, options });
+  try {
+    const lines: string[] = [];
+    const log = pino({}, { write: (line: string) => void lines.push(line) });
+    const away = openBrowser({ app: createApp(createDeps({ db, log, keySecrets: app.keySecrets, rateLimit: 100 })) });
+    for (const [name, value] of cookies) away.cookies.set(name, value);
+    for (const answer of [
+      await away.call('GET', '/api/contacts'),
+      await away.call('GET', '/trpc/session.current'),
+      await away.call('GET', '/api/auth/get-session'),
+      await away.call('GET', '/api/auth/list-sessions'),
+      await away.call('GET', '/api/auth/organization/list'),
+      await away.account('/sign-out'),
+      await away.signIn(member.email),
+      await away.account('/request-password-reset', { email: member.email }),
+    ]) {
+      expect([answer.status, answer.headers.get('retry-after')], answer.text).toEqual([503, '1']);
+      expect(answer.headers.getSetCookie()).toEqual([]);
+    }
+    expect(lines.join('')).not.toContain(PASSWORD);
+    // Without a cookie that could be a session's, nothing is asked.
+    expect(
+      (
+        await openBrowser({ app: createApp(createDeps({ db, log, keySecrets: app.keySecrets, rateLimit: 100 })) }).call(
+          'GET',
+          '/api/contacts',
+        )
+      ).status,
+    ).toBe(401);
+  } finally {
+    await db.close();
+  }
 });

@@ -1,17 +1,22 @@
+import fc from 'fast-check';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { routes } from '../../server/doors/rest/routes.ts';
+import { BODY_LIMIT } from '../../server/http/body.ts';
 import { type TestApp, testApp } from '../helpers/testApp.ts';
 
 let app: TestApp;
 beforeEach(async () => {
   app = await testApp();
 });
-// After each test the next request is answered, and no prototype has gained a property.
+// Whatever was sent, the next request is answered, and no object has learned anything.
 afterEach(async () => {
   const next = await app.api(app.one.key, 'GET', '/api/contacts?limit=1');
   expect([next.status, ({} as { polluted?: unknown }).polluted]).toEqual([200, undefined]);
   expect(app.logs.filter((line) => line.includes('"level":50')).map((line) => line.slice(0, 500))).toEqual([]);
   await app[Symbol.asyncDispose]();
 });
+
+const NOBODY = '01890000-0000-7000-8000-000000000000';
 
 type Body = string | Uint8Array;
 
@@ -27,7 +32,9 @@ async function send(method: string, path: string, body?: Body, type = 'applicati
   return { status: response.status, text };
 }
 
-/** Sends a body to REST, to tRPC and to tRPC in a batch, and gives the three statuses. */
+const statusOf = async (...request: Parameters<typeof send>) => (await send(...request)).status;
+
+/** The statuses of one body sent to REST, and in superjson's wrapping to tRPC. */
 async function sendBoth(json: string): Promise<number[]> {
   const rest = await send('POST', '/api/contacts', json);
   const trpc = await send('POST', '/trpc/contacts.create', `{"json":${json}}`);
@@ -230,4 +237,285 @@ test('Metacharacters of SQL, LIKE, JSON and arrays are text like any other', asy
       expect(found.data.length, `${name} ${word}`).toBe(name === 'email' ? 0 : found.data.length || 1);
     }
   }
+});
+
+/** Input near enough to what a procedure takes for some of it to reach the database. */
+function hostileInput(ids: string[]) {
+  const text = fc.oneof(
+    fc.string({ unit: 'binary', maxLength: 20 }),
+    fc.constantFrom(
+      '\0',
+      '\ud800',
+      '%',
+      "'",
+      '\\',
+      '',
+      ' ',
+      'a@x.org',
+      'A@X.ORG',
+      'ada',
+      '2026-01-01T00:00:00Z',
+      'x'.repeat(600),
+    ),
+  );
+  const number = fc.oneof(fc.integer({ min: -2, max: 400 }), fc.double(), fc.constantFrom(2 ** 31, 2 ** 53, -0, 1e300));
+  const leaf = fc.oneof(text, number, fc.boolean(), fc.constant(null), fc.constantFrom(...ids));
+  const { value } = fc.letrec((tie) => ({
+    value: fc.oneof({ maxDepth: 4, withCrossShrink: true }, leaf, tie('list'), tie('object')),
+    list: fc.array(tie('value'), { maxLength: 4 }),
+    object: fc
+      .array(fc.tuple(fc.oneof(field, text), tie('value')), { maxLength: 4 })
+      .map((entries) => Object.fromEntries(entries)),
+  }));
+  const likely = fc.record(
+    {
+      id: fc.constantFrom(...ids),
+      name: text,
+      email: fc.constantFrom('a@x.org', 'b@x.org', null),
+      tags: fc.array(text, { maxLength: 3 }),
+      customFields: fc.dictionary(text, value, { maxKeys: 3 }),
+      contacts: fc.array(fc.record({ name: text, email: text, customFields: value }, { requiredKeys: ['name'] }), {
+        maxLength: 4,
+      }),
+      search: text,
+      limit: number,
+      expectedVersion: number,
+      expiresInDays: fc.constantFrom(30, 90, 400),
+    },
+    { requiredKeys: [] },
+  );
+  const odd = fc.array(fc.tuple(field, value), { maxLength: 3 }).map((entries) => Object.fromEntries(entries));
+  return fc.oneof(
+    value,
+    fc.tuple(likely, odd).map(([a, b]) => ({ ...a, ...b })),
+    likely,
+  );
+}
+
+const field = fc.constantFrom(
+  ...['id', 'organizationId', 'name', 'email', 'company', 'notes', 'tags', 'customFields', 'linkedinUrl', 'contacts'],
+  ...['limit', 'cursor', 'search', 'tag', 'updatedSince', 'includeDeleted', 'expectedVersion', 'scopes', 'graceHours'],
+  ...['expiresInDays', '__proto__', 'constructor', 'json', 'meta'],
+);
+const annotation = fc.constantFrom(
+  ['Date'],
+  ['undefined'],
+  ['map'],
+  ['set'],
+  ['bigint'],
+  ['number'],
+  ['regexp'],
+  ['URL'],
+  [['class', 'x']],
+);
+
+test('No input makes any procedure fail, over either door', async () => {
+  const { contacts } = app.trpc(app.one.key);
+  const spare = await app.issue(app.one.id);
+  const theirs = await app.trpc(app.other.key).contacts.create.mutate({ name: 'Theirs' });
+  const { id } = await contacts.create.mutate({ name: 'Ada', email: 'ada@x.org' });
+  const ids = [id, spare.apiKey.id, theirs.id, app.other.id, NOBODY];
+  let runs = 0;
+  await fc.assert(
+    fc.asyncProperty(
+      fc.constantFrom(...routes),
+      hostileInput(ids),
+      fc.option(fc.dictionary(field, annotation, { maxKeys: 2 }), { nil: undefined, freq: 3 }),
+      async (route, json, values) => {
+        const wire = JSON.stringify({ json, ...(values && { meta: { values, v: 1 } }) });
+        const query = `/trpc/${route.procedure}?input=${encodeURIComponent(wire.toWellFormed())}`;
+        const overTrpc =
+          route.method === 'GET'
+            ? await statusOf('GET', query)
+            : await statusOf('POST', `/trpc/${route.procedure}`, wire.toWellFormed());
+        const input = typeof json === 'object' && json !== null ? (json as Record<string, unknown>) : { json };
+        const path = route.path.replace('{id}', encodeURIComponent(String(input.id ?? id).toWellFormed()) || id);
+        const entries = Object.entries(input).map(([key, value]) => [
+          key,
+          String(JSON.stringify(value)).toWellFormed(),
+        ]);
+        const overRest = ['GET', 'DELETE'].includes(route.method)
+          ? await statusOf(route.method, `${path}?${new URLSearchParams(entries)}`)
+          : await statusOf(route.method, path, JSON.stringify(json));
+        for (const status of [overTrpc, overRest]) expect(status).toBeLessThan(500);
+        runs += 1;
+      },
+    ),
+    { numRuns: 400, interruptAfterTimeLimit: 20_000 },
+  );
+  // On whatever machine: the time limit ends the test, and must not empty it.
+  expect(runs).toBeGreaterThanOrEqual(100);
+  expect(app.logs.filter((line) => line.includes('"level":50'))).toEqual([]);
+  expect(await statusOf('GET', '/api/contacts')).toBe(200);
+});
+
+test('A body that is empty, cut off, no object or no UTF-8 is refused', async () => {
+  const bytes = (...parts: (string | number[])[]) => Buffer.concat(parts.map((part) => Buffer.from(part as string)));
+  const bodies = [
+    '',
+    ' ',
+    '{',
+    '{"name":"Ada"',
+    '{"name":"Ada"}}',
+    "{'name':'Ada'}",
+    '{"name":"Ada",}',
+    'NaN',
+    '0',
+    '-1e999',
+    'true',
+    '"Ada"',
+    '[]',
+    '[{"name":"Ada"}]',
+    bytes('{"name":"', [0xff, 0xfe], '"}'),
+    bytes('{"name":"', [0xc0, 0x80], '"}'),
+    bytes('{"name":"', [0xed, 0xa0, 0x80], '"}'),
+    bytes('{"name":"', [0xf4, 0x90, 0x80, 0x80], '"}'),
+    new Uint8Array(Buffer.from('\ufeff{"name":"Ada"}', 'utf16le')),
+  ];
+  for (const body of bodies) {
+    const message = Buffer.from(body).toString('latin1');
+    expect(await statusOf('POST', '/api/contacts', body), message).toBe(400);
+    for (const path of ['contacts.create', 'contacts.create?batch=1', 'contacts.create,keys.issue?batch=1']) {
+      expect(await statusOf('POST', `/trpc/${path}`, body), `${path} ${message}`).toBe(400);
+    }
+  }
+  for (const body of ['null', '{}']) expect(await statusOf('POST', '/api/contacts', body)).toBe(400);
+  // A byte order mark before UTF-8 is no part of the text.
+  expect(await statusOf('POST', '/api/contacts', bytes([0xef, 0xbb, 0xbf], '{"name":"Ada"}'))).toBe(201);
+  expect((await app.trpc(app.one.key).contacts.list.query()).items).toHaveLength(1);
+});
+
+test('The inputs of tRPC’s query string may be anything', async () => {
+  const odd = [
+    '',
+    '{',
+    'null',
+    '7',
+    '"x"',
+    '[]',
+    '{}',
+    '[null]',
+    '{"0":null}',
+    '{"0":7}',
+    '{"json":null}',
+    '\0',
+    '\ufffd',
+  ];
+  odd.push(
+    '{"0":{"json":7}}',
+    '{"0":{"json":{},"meta":7}}',
+    '{"json":{},"meta":null}',
+    '{"json":{},"meta":{"values":7}}',
+  );
+  odd.push(
+    '{"99999999999":{"json":{}}}',
+    '{"-1":{}}',
+    '{"0":{"meta":{"values":["Date"]}}}',
+    '{"json":{"limit":1e400}}',
+  );
+  for (const value of odd) {
+    const input = encodeURIComponent(value);
+    for (const more of ['', '&batch=1', '&batch=2', '&batch=1&batch=1', `&input=${input}`, '&connectionParams=x']) {
+      for (const path of [
+        'contacts.list',
+        'contacts.list,keys.current',
+        'contacts.get',
+        ',',
+        'contacts.list,',
+        '%00',
+        '%zz',
+      ]) {
+        const status = await statusOf('GET', `/trpc/${path}?input=${input}${more}`);
+        expect([200, 207, 400, 404], `${path} ${value} ${more}`).toContain(status);
+      }
+    }
+  }
+  for (const params of ['7', 'null', '{"a":1}', '{"a":"b"}', '{', '[]']) {
+    const status = await statusOf('GET', `/trpc/keys.current?connectionParams=${encodeURIComponent(params)}`);
+    expect([200, 400], params).toContain(status);
+  }
+});
+
+test('An id in a path may be anything, and is then no id', async () => {
+  const { id } = await app.trpc(app.one.key).contacts.create.mutate({ name: 'Ada' });
+  const odd = [
+    '%00',
+    '%2e%2e',
+    '..%2f..%2fkeys',
+    '%F0%9F%99%82',
+    '🙂',
+    '%zz',
+    '%',
+    '%ff',
+    '%C0%AE',
+    "'--",
+    '%25',
+    ' ',
+    '+',
+  ];
+  odd.push('null', 'undefined', '0', '-1', '1e9', 'batch', 'current', '__proto__', 'constructor', `${id}%00`, `${id}'`);
+  odd.push(
+    `{${id}}`,
+    id.replaceAll('-', ''),
+    `urn:uuid:${id}`,
+    `${id}${id}`,
+    'a'.repeat(50_000),
+    '*',
+    '%7Bid%7D',
+    `;${id}`,
+  );
+  for (const value of odd) {
+    for (const { method, path } of routes.filter((route) => route.path.includes('{id}'))) {
+      const status = await statusOf(
+        method,
+        path.replace('{id}', value),
+        method === 'PATCH' ? '{"name":"x"}' : undefined,
+      );
+      expect([400, 404, 405], `${method} ${path} ${value.slice(0, 50)}`).toContain(
+        method === 'GET' && path === '/api/keys/{id}' && value === 'current' ? 404 : status,
+      );
+    }
+  }
+  expect(await statusOf('GET', `/api/contacts/${id.toUpperCase()}`)).toBe(200);
+  // A UUID of no known version, and the first and the last of all.
+  for (const uuid of [
+    NOBODY,
+    '11111111-1111-1111-1111-111111111111',
+    NOBODY.replace(/\w/g, '0'),
+    NOBODY.replace(/\w/g, 'F'),
+  ]) {
+    expect(await statusOf('GET', `/api/contacts/${uuid}`), uuid).toBe(404);
+    expect(await statusOf('DELETE', `/api/keys/${uuid}`), uuid).toBe(404);
+  }
+});
+
+test('Query values may be long, many, or twice there', async () => {
+  for (const name of ['search', 'tag', 'email', 'cursor', 'limit', 'updatedSince', 'organizationId', 'x']) {
+    for (const value of ['a'.repeat(300_000), '%20'.repeat(50_000), '%F0%9F%99%82'.repeat(10_000), `1&${name}=1`]) {
+      expect(await statusOf('GET', `/api/contacts?${name}=${value}`), name).toBe(400);
+    }
+  }
+  const many = Array.from({ length: 20_000 }, (_, index) => `p${index}=${index}`).join('&');
+  expect(await statusOf('GET', `/api/contacts?${many}`)).toBe(400);
+  expect(await statusOf('GET', `/api/contacts?search=${'a%20b%20'.repeat(80)}`)).toBe(400);
+  const words = Array.from({ length: 66 }, (_, index) => String.fromCodePoint(97 + (index % 26), 0x100 + index)).join(
+    '%20',
+  );
+  expect(await statusOf('GET', `/api/contacts?search=${words}`)).toBe(200);
+  expect(await statusOf('GET', '/api/contacts?search=%zz&tag=%')).toBe(200);
+});
+
+test('Wide bodies are answered in good time', async () => {
+  const fill = (item: string) =>
+    `[${Array(Math.floor((BODY_LIMIT - 200) / (item.length + 1)))
+      .fill(item)
+      .join()}]`;
+  const startedAt = performance.now();
+  for (const json of [fill('0'), fill('{}'), fill('[[]]'), fill('"a"'), fill('"__proto__"')]) {
+    expect(await statusOf('POST', '/api/contacts', `{"name":"Ada","customFields":{"a":${json}}}`)).toBe(400);
+    expect(await statusOf('POST', '/trpc/contacts.create', `{"json":{"name":${json}}}`)).toBe(400);
+    expect(await statusOf('POST', '/api/contacts', `{"name":"Ada","tags":${json}}`)).toBe(400);
+    expect(await statusOf('POST', '/api/contacts/batch', json)).toBe(400);
+  }
+  expect(performance.now() - startedAt).toBeLessThan(20_000);
 });
