@@ -361,7 +361,7 @@ test('An organization that the address names is the one that is meant', async ()
   expect([own.status, own.body.data.organizationId]).toEqual([201, app.one.id]);
 });
 
-/** The app upon a database that fails with `error`, as soon as it is asked for a connection or with each statement. */
+/** The app on a database that fails with `error`: at each request for a connection, or at each statement. */
 function failingApp({ deps }: TestApp, error: Error, where: 'acquire' | 'send') {
   const fail = () => Promise.reject(error);
   const connections: ConnectionSource = {

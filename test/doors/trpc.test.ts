@@ -253,7 +253,7 @@ test('404 for a procedure that there is not', async () => {
   }
 });
 
-/** The error in an answer, or in the first of its calls. */
+/** The error in an answer, or the error of the first call in a batch. */
 const errorOf = (body: { error: never } | { error: never }[]) =>
   transformer.deserialize<Shape>((Array.isArray(body) ? body[0] : body)?.error as never);
 

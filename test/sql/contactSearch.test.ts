@@ -248,7 +248,7 @@ test('Every page to the last holds each contact once', async () => {
   }
 });
 
-/** More than the first window of db/contactList.ts: behind them, only the index finds what is older. */
+/** More contacts than the first window of db/contactList.ts holds, so that only the index finds the older contacts. */
 const YOUNGER = 310;
 
 const CONTACTS: ContactInput[] = [
@@ -260,7 +260,7 @@ const CONTACTS: ContactInput[] = [
   { name: 'Half 50%_off', company: '%q _w' },
 ];
 
-/** What a search finds, by a word of each name. */
+/** By a word of each name: the names that a search must find. */
 const SEARCHES: [search: string, found: string[]][] = [
   ['ai', ['(AI) Corp guy']],
   ['AI', ['(AI) Corp guy']],
@@ -284,14 +284,14 @@ const SEARCHES: [search: string, found: string[]][] = [
   ['zed@hp.com', ['Zed']],
   ['owl–qi', ['Wei【王】']],
   ['ada li', ['Ada\tLi']],
-  // Two letters are found nowhere but where a word begins.
+  // A word of two letters matches only at the beginning of a word.
   ['da', []],
   ['ean', ['Jean-Lu']],
   ['ea', []],
   ['uy', []],
   ['jean lu', ['Jean-Lu']],
   ['jeanlu', []],
-  // What stands for anything in LIKE stands for itself.
+  // A wildcard of LIKE in a search matches only itself.
   ['50%_off', ['Half 50%_off']],
   ['0%_', ['Half 50%_off']],
   ['%_o', ['Half 50%_off']],
