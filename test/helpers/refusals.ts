@@ -43,6 +43,7 @@ export function expectRefusal(
   if (door === 'REST') {
     const envelope = { success: false, error: message, ...(reason !== undefined && { details: { reason } }) };
     expect(text, what).toBe(JSON.stringify(envelope));
+    expect(headers.get('content-type'), what).toBe('application/json; charset=UTF-8');
   } else {
     const data = { code, httpStatus: status, path: expect.any(String), requestId };
     const more = reason === undefined ? {} : { reason, details: { reason } };
