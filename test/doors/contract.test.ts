@@ -1,9 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { procedures } from '../../server/procedures/call.ts';
 import { ERRORS } from '../../shared/errors.ts';
 import { addMember, type Browser, signedIn } from '../helpers/browser.ts';
 import { allBut, CASES, FOR_PEOPLE, inputOf, makeTargets, type Targets } from '../helpers/cases.ts';
 import { DOORS, isThrough, type Outcome, walk } from '../helpers/contract.ts';
-import { type DoorRequest, type Input, procedures, readAnswer, requestsOf } from '../helpers/doors.ts';
+import { type DoorRequest, type Input, readAnswer, requestsOf } from '../helpers/doors.ts';
 import { type TestApp, testApp } from '../helpers/testApp.ts';
 
 /** A request, and the outcome that every door must give. */

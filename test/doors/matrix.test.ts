@@ -2,9 +2,10 @@ import { expect, test } from 'vitest';
 import { asOperator } from '../../db/admission.ts';
 import { checksumOf } from '../../server/auth/keySecret.ts';
 import { routes } from '../../server/doors/rest/routes.ts';
+import { type ProcedurePath, procedures } from '../../server/procedures/call.ts';
 import { SCOPES } from '../../shared/scopes.ts';
 import { allBut, CASES, type Case, FOR_PEOPLE, inputOf, invalidInputOf, makeTargets } from '../helpers/cases.ts';
-import { call, type DoorRequest, type Input, procedures, readAnswer, requestsOf } from '../helpers/doors.ts';
+import { call, type DoorRequest, type Input, readAnswer, requestsOf } from '../helpers/doors.ts';
 import { CHALLENGE, expectRefusal, FOREIGN, lacks, type Refusal, UUID, unauthorized } from '../helpers/refusals.ts';
 import { readTables } from '../helpers/tables.ts';
 import { type TestApp, testApp } from '../helpers/testApp.ts';
@@ -196,7 +197,7 @@ test('A batch of every procedure is refused call by call', async () => {
   const before = await readState(app);
   for (const [key, { reason, challenge }] of keys) {
     for (const type of ['query', 'mutation']) {
-      const some = rows.filter(([procedure]) => procedures[procedure]?._def.type === type);
+      const some = rows.filter(([procedure]) => procedures[procedure as ProcedurePath]?.type === type);
       const inputs = Object.fromEntries(some.map(([, row], index) => [index, { json: inputOf(row, targets) }]));
       const path = `/trpc/${some.map(([procedure]) => procedure).join()}?batch=1`;
       const isQuery = type === 'query';

@@ -3,10 +3,10 @@ import { expect } from 'vitest';
 import { createIntrozyClient, IntrozyError } from '../../client/index.ts';
 import { PROCEDURES } from '../../client/procedures.ts';
 import { describeError } from '../../server/http/errors.ts';
-import { callProcedure, type ProcedurePath } from '../../server/procedures/call.ts';
+import { callProcedure, type ProcedurePath, procedures } from '../../server/procedures/call.ts';
 import { createContext } from '../../server/procedures/context.ts';
 import { transformer } from '../../shared/transformer.ts';
-import { call, type Input, procedures, readAnswer, requestsOf } from './doors.ts';
+import { call, type Input, readAnswer, requestsOf } from './doors.ts';
 import { MCP_HEADERS, rpc } from './mcp.ts';
 import type { TestApp } from './testApp.ts';
 

@@ -1,5 +1,5 @@
 import { routes } from '../../server/doors/rest/routes.ts';
-import { appRouter } from '../../server/procedures/router.ts';
+import { type ProcedurePath, procedures } from '../../server/procedures/call.ts';
 import { transformer } from '../../shared/transformer.ts';
 import type { TestApp } from './testApp.ts';
 
@@ -14,11 +14,7 @@ export interface DoorRequest {
   body?: unknown;
 }
 
-/**
- * Every procedure by its full name, such as `contacts.list`. The router keeps its procedures in this form; its type
- * does not say so.
- */
-export const procedures = appRouter._def.procedures as unknown as Record<string, { _def: { type: string } }>;
+const typeOf = (procedure: string) => procedures[procedure as ProcedurePath]?.type;
 
 /** The requests that call a procedure with `input`: first over tRPC, then by each REST route of the procedure. */
 export function requestsOf(procedure: string, input: Input): DoorRequest[] {
@@ -31,7 +27,7 @@ export function requestsOf(procedure: string, input: Input): DoorRequest[] {
 function trpcRequest(procedure: string, input: Input): DoorRequest {
   const path = `/trpc/${procedure}`;
   const wire = transformer.serialize(input);
-  if (procedures[procedure]?._def.type === 'mutation') return { door: 'tRPC', method: 'POST', path, body: wire };
+  if (typeOf(procedure) === 'mutation') return { door: 'tRPC', method: 'POST', path, body: wire };
   return { door: 'tRPC', method: 'GET', path: `${path}?input=${encodeURIComponent(JSON.stringify(wire))}` };
 }
 
