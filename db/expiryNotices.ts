@@ -44,22 +44,25 @@ export async function listOrganizationsToNotify(db: Kysely<Schema>, days: number
  * Claims the next due notice of an organization: the notice of the due key with the lowest id after the id `after`.
  * Gives `undefined` where no notice is due. The notice goes to the member who issued the key. Where another key issued
  * the key, or the member has left, the notice goes to the organization's first owner.
+ *
+ * `materialized` has PostgreSQL run the subquery once. A plan that ran the subquery once for each key of the organization
+ * would skip the keys that the statement itself has locked, and so claim every due notice.
  */
 export async function claimExpiryNotice(
   db: Tenant,
   { organizationId, days, after = BEFORE_ALL }: { organizationId: string; days: number; after?: string | undefined },
 ): Promise<ExpiryNotice | undefined> {
   const { rows } = await sql<ExpiryNotice>`
+    with next as materialized (
+      select due.id from api_keys due
+        where due.organization_id = ${organizationId} and due.id > ${after} and due.revoked_at is null
+          and due.expires_at > now() and due.expires_at <= now() + make_interval(hours => ${days * 24})
+          and due.expiry_notice_for is distinct from due.expires_at
+          and (due.expiry_notice_for between now() and now() + make_interval(mins => ${CLAIM_HORIZON})) is not true
+        order by due.id limit 1 for no key update skip locked
+    )
     update api_keys k set expiry_notice_for = now() + make_interval(mins => ${CLAIM})
-      from (
-        select due.id from api_keys due
-          where due.organization_id = ${organizationId} and due.id > ${after} and due.revoked_at is null
-            and due.expires_at > now() and due.expires_at <= now() + make_interval(hours => ${days * 24})
-            and due.expiry_notice_for is distinct from due.expires_at
-            and (due.expiry_notice_for between now() and now() + make_interval(mins => ${CLAIM_HORIZON})) is not true
-          order by due.id limit 1 for no key update skip locked
-      ) next
-      where k.organization_id = ${organizationId} and k.id = next.id
+      from next where k.organization_id = ${organizationId} and k.id = next.id
       returning k.id, k.name, k.expires_at as "expiresAt", (
         select u.email from members m join users u on u.id = m.user_id
           where m.organization_id = k.organization_id and (m.role = 'owner' or m.user_id::text = k.created_by_id)

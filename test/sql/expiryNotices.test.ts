@@ -156,3 +156,15 @@ test('Once the service drains, no further notice is begun', async () => {
   expect(sent).toEqual(['first']);
   expect((await told(app)).sort()).toEqual(['second', 'third']);
 });
+
+test('Every notice is sent in the same round, also where the planner takes an organization to have a single key', async () => {
+  await using app = await testApp({ isAlone: true });
+  for (let i = 0; i < 38; i++) await app.issue(app.other.id);
+  await runAsAdmin(app, 'alter table api_keys set (autovacuum_enabled = off)');
+  // From here on the statistics say that the organization `one` has one key of 40.
+  await runAsAdmin(app, 'vacuum analyze api_keys');
+  const names = ['a', 'b', 'c', 'd', 'e', 'f'];
+  await issueExpiring(app, names);
+  expect((await told(app)).sort()).toEqual(names);
+  expect(await told(app)).toEqual([]);
+});
