@@ -1,9 +1,10 @@
 /**
- * Builds the package into `dist`: its code in one file with everything that the code depends on, and its declarations. The
- * compiler writes those out in full (see procedures.ts), so that they name nothing of the server's.
+ * Builds the client's package into `dist`: the code, together with everything that the code depends on, in one file,
+ * and the declarations. The compiler writes the declarations out in full (see procedures.ts), so that the declarations
+ * name no file of the server.
  *
- * Without the development packages it fails; with `--if-possible`, as npm runs it after an installation, it only says that
- * the package is not built: the service runs without the package.
+ * Without the development packages the build fails. With `--if-possible`, as npm runs the build after an installation,
+ * the build only says that the package is not built: the service runs without the package.
  */
 import { execFile } from 'node:child_process';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
@@ -27,7 +28,7 @@ await build({
     outDir: DIST,
     emptyOutDir: true,
     target: 'es2022',
-    // Its users minify it with their own code, and read it in a debugger until then.
+    // Users minify the package with their own code, and until then read the package in a debugger.
     minify: false,
     lib: { entry: 'index.ts', formats: ['es'], fileName: 'index' },
   },
@@ -42,7 +43,10 @@ try {
   await rm(written, { recursive: true, force: true });
 }
 
-/** The declarations of the entry, and of the files that they name. Throws where a file is not this package's. */
+/**
+ * Reads the declarations of `index.d.ts` and of every file that the declarations import. Throws where an imported file
+ * is not in the package.
+ */
 async function readDeclarations(directory: string): Promise<Map<string, string>> {
   const available = await readdir(directory);
   const read = new Map<string, string>();

@@ -1,9 +1,10 @@
 import manifest from '../package.json' with { type: 'json' };
 
 /**
- * True where a build can go on: all development packages are installed. Where they are not, says that `what` is not built.
- * `npm ci --omit=dev` leaves some of them out, and installs others all the same, as peers of packages that the service
- * needs (vite and typescript among them). So a build asks for every package that it may need, not for its tools alone.
+ * True where all development packages are installed, so that a build can go on. Where a package is missing, prints that
+ * `what` is not built. `npm ci --omit=dev` leaves out some development packages and still installs others, as peers of
+ * packages that the service needs (vite and typescript among the peers). So a build asks for every package that the
+ * build may need, not for its tools alone.
  */
 export function canBuild(what: string): boolean {
   const missing = Object.keys(manifest.devDependencies).filter((name) => !isInstalled(name));
@@ -21,7 +22,7 @@ function isInstalled(name: string): boolean {
     import.meta.resolve(`${name}/package.json`);
     return true;
   } catch (error) {
-    // A package may be there and not export the file.
+    // An installed package may not export its package.json.
     return (error as NodeJS.ErrnoException).code !== 'ERR_MODULE_NOT_FOUND';
   }
 }

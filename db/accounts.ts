@@ -1,9 +1,7 @@
 import { type Kysely, sql } from 'kysely';
 import { v7 as uuidv7 } from 'uuid';
+import { toAccountAddress } from '../shared/text.ts';
 import type { Schema } from './schema.ts';
-
-/** The form in which accounts store an email address, and are looked up: `Ada@Example.com ` → `ada@example.com`. */
-const normalize = (email: string) => email.trim().toLowerCase();
 
 /**
  * Finds the account of an email address, or makes the account. A new account without a `passwordHash` has no password:
@@ -13,7 +11,7 @@ export async function insertUser(
   db: Kysely<Schema>,
   { email, passwordHash }: { email: string; passwordHash: string | undefined },
 ): Promise<{ id: string; isNew: boolean }> {
-  const address = normalize(email);
+  const address = toAccountAddress(email);
   const made = await db
     .insertInto('users')
     .values({ id: uuidv7(), name: address, email: address })
@@ -57,7 +55,7 @@ export async function isInvited(db: Kysely<Schema>, { id, email }: { id: string;
     .selectFrom('invitations')
     .select('id')
     .where('id', '=', id)
-    .where('email', '=', normalize(email))
+    .where('email', '=', toAccountAddress(email))
     .where('status', '=', 'pending')
     .where('expires_at', '>', sql<Date>`now()`)
     .executeTakeFirst();
@@ -79,7 +77,7 @@ export async function recordFailedSignIn(
         from users u
         join members m on m.user_id = u.id,
         jsonb_build_object('type', 'person', 'id', u.id, 'name', u.email) person
-        where u.email = ${normalize(email)}`.execute(db);
+        where u.email = ${toAccountAddress(email)}`.execute(db);
 }
 
 /** Deletes expired sessions, and expired verifications (the tokens of password resets). */

@@ -3,20 +3,28 @@ import type { Tenant } from './admission.ts';
 import type { Schema } from './schema.ts';
 
 /*
- * `api_keys.expiry_notice_for` says whether a key's issuer was told of its expiry. It is
+ * `api_keys.expiry_notice_for` says whether the notice of a key's expiry was sent:
  * - the key's `expires_at`: the notice of this expiry was sent;
- * - a time in the near future: an instance has claimed the notice until then, and is sending it;
- * - null or anything else: no notice of this expiry was sent.
- * A claim is no lock, as sending may take longer than any transaction should. Where an instance ends before it has said
- * how the sending went, its claim runs out and the notice is due again: a notice may come twice, and is never lost.
+ * - a time in the near future: an instance has claimed the notice until then, and is sending the notice;
+ * - null or any other time: no notice of this expiry was sent.
+ * A claim is not a lock, because sending may take longer than any transaction should. Where an instance ends before it
+ * has recorded the outcome, its claim runs out and the notice is due again. So a notice may be sent twice. The notice
+ * is lost only where the key expires before the claim has run out and another round has claimed the notice.
  */
 
-/** Minutes that a claim holds: longer than a mail server may take to refuse, shorter than the hour between two rounds. */
+/**
+ * Minutes for which a claim holds: longer than a mail server may take to refuse a mail, shorter than the hour between
+ * two rounds.
+ */
 const CLAIM = 15;
-/** Minutes ahead that a time counts as a claim: transactions that began earlier have an earlier `now()`. */
+/**
+ * A time that is at most this many minutes ahead counts as a claim. The limit is longer than `CLAIM`: `now()` is the
+ * start of a transaction, so a claim lies more than `CLAIM` minutes ahead of a transaction that began before the
+ * claim's.
+ */
 const CLAIM_HORIZON = 2 * CLAIM;
 
-/** A key that expires before long, and the person to tell. */
+/** A key that expires soon, and the email address that the notice goes to. */
 export interface ExpiryNotice {
   id: string;
   name: string;
@@ -24,15 +32,18 @@ export interface ExpiryNotice {
   email: string;
 }
 
-/** The organizations in which a key expires within `days`, and the notice of that was not sent. */
+/**
+ * Lists the ids of organizations that have a key which expires within `days` and whose notice is not recorded as sent.
+ */
 export async function listOrganizationsToNotify(db: Kysely<Schema>, days: number): Promise<string[]> {
   const { rows } = await sql<{ id: string }>`select introzy_organizations_to_notify(${days}) as id`.execute(db);
   return rows.map(({ id }) => id);
 }
 
 /**
- * Claims an organization's next notice that is due, in the order of the keys' ids: of the first key `after` the given one.
- * The notice goes to the member who issued the key; where a key issued it, or that member has left, to the first owner.
+ * Claims the next due notice of an organization: the notice of the due key with the lowest id after the id `after`.
+ * Gives `undefined` where no notice is due. The notice goes to the member who issued the key. Where another key issued
+ * the key, or the member has left, the notice goes to the organization's first owner.
  */
 export async function claimExpiryNotice(
   db: Tenant,
@@ -56,9 +67,10 @@ export async function claimExpiryNotice(
   return rows[0];
 }
 
+/** An id that sorts before every key's id. */
 const BEFORE_ALL = '00000000-0000-0000-0000-000000000000';
 
-/** Records that the notice of this expiry was sent. */
+/** Records that the notice of the expiry at `expiresAt` was sent. */
 export async function markExpiryNotice(
   db: Tenant,
   { organizationId, id, expiresAt }: { organizationId: string; id: string; expiresAt: Date },

@@ -2,6 +2,7 @@ import { sql } from 'kysely';
 import { v4 as uuidv4 } from 'uuid';
 import type { Invitation, Role } from '../shared/people.ts';
 import { mayGive } from '../shared/roles.ts';
+import { toAccountAddress } from '../shared/text.ts';
 import { inTransaction, type Tenant } from './admission.ts';
 import type { Outcome } from './outcome.ts';
 
@@ -53,7 +54,7 @@ export async function insertInvitation(
   { organizationId, email, role, inviterId, by }: NewInvitation,
 ): Promise<Outcome<SentInvitation>> {
   if (!mayGive(by, role)) return { failure: 'outranked' };
-  const address = email.toLowerCase();
+  const address = toAccountAddress(email);
   return await inTransaction(db, async (trx) => {
     const member = await trx
       .selectFrom('members')

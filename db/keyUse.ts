@@ -3,14 +3,17 @@ import type { ApiKeyPlace, Scope } from '../shared/apiKeys.ts';
 import type { Tenant } from './admission.ts';
 import type { Schema } from './schema.ts';
 
-/** What a key is, which never changes. Whether the key is valid, only the transaction that the key opens decides. */
+/** The parts of a key that never change. Only the transaction that the key opens decides whether the key is valid. */
 export interface KeyIdentity {
   organizationId: string;
   keyId: string;
   scopes: Scope[];
 }
 
-/** The key that has one of these digests; `undefined` where no key has. */
+/**
+ * Finds the key to which one of the digests belongs, whether the key is valid or not. Gives `undefined` where no key
+ * has any of the digests.
+ */
 export async function identifyKey(db: Kysely<Schema>, digests: Buffer[]): Promise<KeyIdentity | undefined> {
   const { rows } = await sql<KeyIdentity>`
     select organization_id as "organizationId", api_key_id as "keyId", scopes
@@ -18,7 +21,7 @@ export async function identifyKey(db: Kysely<Schema>, digests: Buffer[]): Promis
   return rows[0];
 }
 
-/** Keeps a secret under the digest of another server secret. Expiry and revocation stay as they are. */
+/** Stores a secret under the digest made with another server secret. Expiry and revocation stay unchanged. */
 export async function redigestSecret(
   db: Tenant,
   {
@@ -37,15 +40,18 @@ export async function redigestSecret(
     .execute();
 }
 
-/** A use of a key. Its time is the time that has passed since, as the clocks of service and database may differ. */
+/**
+ * A use of a key. `millisecondsAgo` stands in for the time of the use, because the clocks of the service and of the
+ * database may differ.
+ */
 export interface KeyUse {
   keyId: string;
   millisecondsAgo: number;
-  /** The coarse place that the key was used from, where that is known. */
+  /** The coarse place that the key was used from; `undefined` where the place is not known. */
   place?: { address: string; userAgent: string } | undefined;
 }
 
-/** Records uses of keys of one organization. A use that is older than what is recorded changes nothing. */
+/** Records uses of an organization's keys. A use that is older than the recorded last use changes nothing. */
 export async function recordKeyUses(
   db: Tenant,
   { organizationId, uses }: { organizationId: string; uses: KeyUse[] },
@@ -69,10 +75,10 @@ export async function recordKeyUses(
         and (last_used_at is null or last_used_at < latest.at)`.execute(db);
 }
 
-/** Places that a key's page shows. */
+/** The largest number of places that a key's page shows. */
 const PLACES = 50;
 
-/** Where a key was used from, the latest first. */
+/** Lists the places that a key was used from, the place of the latest use first. Gives at most 50 places. */
 export async function listKeyPlaces(
   db: Tenant,
   { organizationId, id }: { organizationId: string; id: string },

@@ -31,7 +31,10 @@ interface ApiKeysTable {
   last_used_at: Date | null;
   /** When the key was kept while its issuer's membership ended; `null` for every other key. */
   kept_at: Date | null;
-  /** The value of `expires_at` that the last expiry notice told of. */
+  /**
+   * The `expires_at` whose notice was sent, or a time in the near future: until then an instance has claimed the
+   * notice. See db/expiryNotices.ts.
+   */
   expiry_notice_for: Date | null;
 }
 

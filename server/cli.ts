@@ -1,8 +1,8 @@
-import { createProgram, sentenceOf } from './cli/program.ts';
+import { createProgram, printedError } from './cli/program.ts';
 
 try {
   await createProgram().parseAsync();
 } catch (error) {
-  process.stderr.write(`${sentenceOf(error)}\n`);
+  process.stderr.write(`${printedError(error)}\n`);
   process.exitCode = 1;
 }

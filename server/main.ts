@@ -10,15 +10,16 @@ import { listen } from './start/listen.ts';
 import { curlLine, generatePassword, sampleContacts, setUpOrganization } from './start/setup.ts';
 import { openStore, REQUEST_LIMITS, type Store } from './start/store.ts';
 
-/** Milliseconds in which everything ends after SIGTERM. */
+/** Milliseconds that the service has after SIGTERM to close everything. */
 const CLOSE_WITHIN = 10_000;
 
 async function start() {
   const config = readConfig();
-  // Log lines are written together, a second late at most: a write a line would cost more than a request's own work.
+  // Log lines are written together, at most a second late: a write for each line would cost more than a request's work.
   const logTo = destination({ dest: 1, sync: false, minLength: 4_096, periodicFlush: 1_000 });
   const log = pino({ level: config.logLevel }, logTo);
-  // What is open so far is closed in reverse order: a signal may come while the database is still being migrated.
+  // Holds the parts that are open so far, to be closed in reverse order: a signal may come while the database is still
+  // being migrated.
   const opened = new AsyncDisposableStack();
   closeWithGrace({ delay: CLOSE_WITHIN, logger: log }, async ({ err, signal }) => {
     if (err) log.fatal({ err }, 'the service fails');
@@ -34,7 +35,7 @@ async function start() {
   const deps = createDeps({ ...config, db: store.db, log, keySecrets: store.keySecrets, mail });
   const hourly = startHourly(deps);
   opened.defer(() => hourly.end());
-  // Runs before the end of the round, which may wait for a mail server: the uses of the last requests are recorded first.
+  // Runs before `hourly.end`, which may wait for a mail server: the uses of the last requests are recorded first.
   opened.defer(() => deps.lastUse.flush());
   const server = await listen(createApp(deps).fetch, { ...config, log });
   opened.defer(async () => {
@@ -47,7 +48,10 @@ async function start() {
   log.info({ address, migrated: store.migrated }, 'the service listens');
 }
 
-/** Prints what a person needs who starts the embedded service; at the first start, also what it takes to try the API. */
+/**
+ * Prints the address of the embedded service. At the first start, also makes an organization, and prints the owner's
+ * password, a first API key and a command to try the API.
+ */
 async function welcome({ db, keySecrets }: Store, address: string) {
   const lines = [`Introzy listens at ${address}`];
   if ((await listOrganizations(db.root)).length === 0) {

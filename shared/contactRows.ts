@@ -2,18 +2,20 @@ import { ContactInput, type UpsertResult } from './contacts.ts';
 import { ERRORS, issuesOf } from './errors.ts';
 import { standInName } from './standInName.ts';
 
-/** A row that may be written. */
+/** A row of a request that has passed its check. */
 export interface UpsertRow {
-  /** The row's place in the request. */
+  /** The row's place in the request, from 0. */
   index: number;
   input: ContactInput;
-  /** The row gives no name: `input.name` is for a new contact, and an existing contact keeps its own name. */
+  /**
+   * True where the row gives no name. `input.name` then names a new contact; an existing contact keeps its own name.
+   */
   isNameGuess?: boolean;
 }
 
 /**
- * Checks rows one by one, so that a bad row fails alone. With `merge` a row may leave out its name: see
- * `standInName`.
+ * Checks each row by itself, so that a bad row does not fail the other rows. With `merge` a row may leave out its name:
+ * see `standInName`.
  */
 export function judgeRows(contacts: readonly unknown[], merge = false): { rows: UpsertRow[]; failed: UpsertResult[] } {
   const rows: UpsertRow[] = [];
@@ -27,7 +29,9 @@ export function judgeRows(contacts: readonly unknown[], merge = false): { rows: 
   return { rows, failed };
 }
 
-/** The row with a stand-in for its name; `undefined` for a row that gives a name, and for what is no object. */
+/**
+ * Adds a stand-in for a missing name. Gives `undefined` for a row that gives a name, and for a value that is no object.
+ */
 function withName(contact: unknown): object | undefined {
   if (typeof contact !== 'object' || contact === null || 'name' in contact) return undefined;
   return { ...contact, name: standInName(contact as Record<string, unknown>) };

@@ -101,14 +101,14 @@ export const ContactListRequest = PageRequest.extend({
 /**
  * A row to upsert. The schema accepts any value: each row is checked later by itself, so that a bad row fails alone.
  */
-const UpsertRow = documentAs(
+const UncheckedRow = documentAs(
   z.custom<z.input<typeof ContactInput>>(() => true),
   ContactInput,
 );
 
 export const ContactUpsertRequest = z.strictObject({
   organizationId,
-  contacts: z.array(UpsertRow).min(1).max(100),
+  contacts: z.array(UncheckedRow).min(1).max(100),
   merge: z
     .boolean()
     .optional()

@@ -1,2 +1,2 @@
-/** What a contact without a name is called by: its company, else its email, else its phone. */
+/** The name of a contact whose own name is missing: the contact's company, or else its email, or else its phone. */
 export const standInName = ({ company, email, phone }: Record<string, unknown>) => company ?? email ?? phone;

@@ -33,6 +33,12 @@ export const text = (most: number) =>
  */
 export const comparable = (written: string) => written.trim().toLowerCase().normalize('NFC');
 
+/**
+ * The form in which accounts keep an email address, and find the account of an address: `Ada@Example.com ` →
+ * `ada@example.com`. Without NFC, as better-auth folds addresses in the same way.
+ */
+export const toAccountAddress = (email: string) => email.trim().toLowerCase();
+
 /** An id in a caller's input: a UUID in upper or lower case. */
 export const Id = z.guid({ error: 'Not a UUID' }).toLowerCase();
 /** The organization that the caller means, by default the caller's own. Another organization is refused with 403. */

@@ -74,7 +74,9 @@ export default defineConfig({
       ...(process.env.TEST_DATABASE_URL
         ? [project('external', { folder: 'sql', setups: ['external'], exclude: SIGNALLING })]
         : []),
-      project('doors', { folder: 'doors', setups: ['embedded'], isolate: false }),
+      project('doors', { folder: 'doors', setups: ['postgres'], isolate: false }),
+      // For `npm run test:quick` alone, which starts no server.
+      project('quick', { folder: 'doors', setups: ['embedded'], isolate: false }),
       project('pure', { folder: 'pure' }),
     ],
   },

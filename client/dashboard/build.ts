@@ -1,4 +1,7 @@
-/** Builds the dashboard; without the development packages, says that it does not. The API works without the dashboard. */
+/**
+ * Builds the dashboard. Without the development packages, only says that the dashboard is not built: the API works
+ * without the dashboard.
+ */
 import { canBuild } from '../developmentPackages.ts';
 
 if (canBuild('The dashboard')) {

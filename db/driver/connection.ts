@@ -10,23 +10,24 @@ import {
   type QueryResult,
 } from 'kysely';
 
-/** A statement and its parameters; a Kysely `CompiledQuery` is one. */
+/** An SQL statement and its parameters. Kysely's `CompiledQuery` has the same shape. */
 export interface Statement {
   readonly sql: string;
   readonly parameters: readonly unknown[];
 }
 
 /**
- * A database connection. The statements of one `send` travel together and are one transaction: all of them take effect
- * or none does. Inside `BEGIN` … `COMMIT` they belong to that transaction instead.
+ * A database connection. The statements of one `send` travel together and are one transaction: either all statements
+ * take effect, or no statement does. Between `begin` and `commit` the statements belong to the open transaction
+ * instead.
  */
 export interface Connection {
   send(statements: readonly Statement[]): Promise<QueryResult<unknown>[]>;
 }
 
-/** Where connections come from: PostgreSQL's pool, or the embedded database, which has a single connection. */
+/** Gives connections: PostgreSQL's pool, or the embedded database, which has a single connection. */
 export interface ConnectionSource {
-  /** Milliseconds from asking for a connection until its last answer. */
+  /** Milliseconds from the request for a connection until the connection's last answer. */
   readonly deadline: number;
   /** Throws `DatabaseUnavailable` where no connection is free `within` milliseconds (default: the deadline). */
   acquire(within?: number): Promise<Connection>;
@@ -34,7 +35,7 @@ export interface ConnectionSource {
   close(): Promise<void>;
 }
 
-/** `source` for one call: all connections that the call uses, one after the other, share a single deadline. */
+/** Gives `source` for a single call: all connections that the call uses, in sequence, share a single deadline. */
 export function withinOneDeadline(source: ConnectionSource): ConnectionSource {
   let left = source.deadline;
   let since = 0;
@@ -51,14 +52,18 @@ export function withinOneDeadline(source: ConnectionSource): ConnectionSource {
   };
 }
 
-/** A statement that is sent before the first statement of each transaction, in the same flight. */
+/** A statement that is sent in front of the first statement of each transaction, in the same round trip. */
 export interface Entry {
   readonly statement: Statement;
-  /** Takes the statement's answer. */
+  /** Receives the answer to `statement`. */
   onEnter(answer: QueryResult<unknown>): void;
 }
 
-/** Kysely over `source`. With an `entry`, each transaction (a lone statement is one) begins with it. */
+/**
+ * Makes a Kysely dialect that takes its connections from `source`. With an `entry`, each transaction begins with the
+ * entry's statement; a query outside `begin` and `commit` is a transaction of its own. Only a dialect without an
+ * `entry` closes `source` when Kysely is destroyed.
+ */
 export function createDialect(source: ConnectionSource, entry?: Entry): Dialect {
   return {
     createAdapter: () => adapter,
@@ -70,7 +75,10 @@ export function createDialect(source: ConnectionSource, entry?: Entry): Dialect 
 
 const queryCompiler = new PostgresQueryCompiler();
 const postgres = new PostgresAdapter();
-/** Kysely's own migration lock is a session's advisory lock, which a transaction pooler loses: see migrate.ts. */
+/**
+ * The methods for Kysely's migration lock do nothing: Kysely's lock is a session's advisory lock, which a transaction
+ * pooler loses. migrate.ts locks a table instead.
+ */
 const adapter: DialectAdapter = {
   supportsCreateIfNotExists: true,
   supportsReturning: postgres.supportsReturning,
@@ -79,7 +87,7 @@ const adapter: DialectAdapter = {
   releaseMigrationLock: async () => {},
 };
 
-/** A connection as Kysely knows it. */
+/** A `Connection` in the shape that Kysely asks for. */
 interface KyselyConnection extends DatabaseConnection {
   readonly connection: Connection;
   isInTransaction: boolean;
@@ -114,7 +122,8 @@ function createDriver(source: ConnectionSource, entry: Entry | undefined): Drive
       const answers = await connection
         .send(entry ? [begin, entry.statement] : [begin])
         .catch(async (error: unknown) => {
-          // Kysely ends only what has begun, and a refused key would leave the connection in a failed transaction.
+          // Kysely does not roll back a transaction whose `beginTransaction` has failed. Without this rollback a
+          // refused key would leave the connection in a failed transaction.
           await command(kysely, 'rollback').catch(() => {});
           throw error;
         });

@@ -6,19 +6,19 @@ import { translateError } from '../errors.ts';
 import type { Connection, ConnectionSource, Statement } from './connection.ts';
 
 /**
- * Opens PostgreSQL inside this process, with its files in `directory`; without a directory, in memory. The caller holds
- * the lock on the directory: a second process on the same files destroys them.
+ * Opens PostgreSQL inside this process, with its files in `directory`; without a directory, in memory. The caller must
+ * hold the lock on the directory: a second process on the same files destroys the files.
  */
 export async function openEmbedded(directory: string | undefined): Promise<ConnectionSource> {
   const extensions = { btree_gin, pg_trgm };
   const database = await PGlite.create(directory === undefined ? { extensions } : { dataDir: directory, extensions });
   const connection = createConnection(database);
-  // There is one connection: each caller waits until the caller before has released it.
+  // All callers share a single connection: each caller waits until the caller before has released the connection.
   let turn: Promise<unknown> = Promise.resolve();
   let endTurn = () => {};
 
   return {
-    // No caller waits for ever: this database cannot be away.
+    // No deadline: a database inside this process is always reachable, so no caller waits for ever.
     deadline: Number.POSITIVE_INFINITY,
     async acquire() {
       const before = turn;

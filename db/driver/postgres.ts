@@ -6,18 +6,27 @@ import { createFlight, cutOff } from './wire.ts';
 
 export interface PostgresOptions {
   url: string;
-  /** Connections at most. */
+  /** The largest number of connections that the pool opens. */
   poolSize: number;
-  /** Milliseconds from asking for a connection until its last answer; past it the connection is destroyed. */
+  /**
+   * Milliseconds from the request for a connection until the connection's last answer. A connection that has not
+   * answered by then is destroyed.
+   */
   deadline: number;
-  /** Prepare each distinct statement once a connection. Off behind a transaction pooler without support for it. */
+  /**
+   * Each connection prepares each distinct statement once. Must be false behind a transaction pooler that does not
+   * support prepared statements.
+   */
   prepare: boolean;
 }
 
-/** Milliseconds to wait for a connection at most, whatever the deadline: a server may accept it and then say nothing. */
+/**
+ * The largest number of milliseconds to wait for a new connection, whatever the deadline: a server may accept a
+ * connection and then send nothing.
+ */
 const CONNECT_TIMEOUT = 10_000;
 
-/** Opens a pool on PostgreSQL. Nothing connects before the first statement. */
+/** Opens a pool of connections to PostgreSQL. The pool connects when the first statement is sent. */
 export function openPostgres({ url, poolSize, deadline, prepare }: PostgresOptions): ConnectionSource {
   const pool = new pg.Pool({
     connectionString: url,
@@ -27,7 +36,8 @@ export function openPostgres({ url, poolSize, deadline, prepare }: PostgresOptio
     keepAlive: true,
     application_name: 'introzy',
   });
-  // Without listeners, the end of a connection, idle or in use, would end the process. The flight on it fails anyway.
+  // A connection that ends, idle or in use, emits `error`, and an `error` without a listener would end the process. The
+  // listeners need not do anything: node-postgres also passes the error to the flight that waits on the connection.
   pool.on('error', () => {});
   pool.on('connect', (client) => client.on('error', () => {}));
 
@@ -36,7 +46,7 @@ export function openPostgres({ url, poolSize, deadline, prepare }: PostgresOptio
     async acquire(within = deadline) {
       const until = performance.now() + within;
       const connecting = pool.connect();
-      // The pool itself waits no longer than the whole deadline.
+      // The pool's own limit is the whole deadline. A shorter wait needs a timer of its own.
       const inTime = within < deadline ? giveUpAt(until, connecting) : connecting;
       const client = await inTime.catch((error: Error) => {
         throw toUnavailable(error);
@@ -48,7 +58,7 @@ export function openPostgres({ url, poolSize, deadline, prepare }: PostgresOptio
   };
 }
 
-/** The client, or else an error at `until`; a client that comes later goes back to the pool. */
+/** Gives the client, or throws at `until`. A client that arrives later goes back to the pool. */
 async function giveUpAt(until: number, connecting: Promise<pg.PoolClient>): Promise<pg.PoolClient> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const late = new Promise<never>((_, reject) => {
@@ -80,7 +90,8 @@ function createConnection(
           clearTimeout(timer);
           reject(error instanceof pg.DatabaseError ? translateError(error) : toUnavailable(error));
         };
-        // pg's own query_timeout would give the connection back to the pool with the old answer still to come.
+        // pg's own query_timeout does not end the connection. The connection would return to the pool while the server
+        // still has to answer the old query.
         const timer = setTimeout(
           () => {
             isCutOff = true;
@@ -100,7 +111,7 @@ function createConnection(
   };
 }
 
-/** An error that PostgreSQL did not send means that the connection is lost. */
+/** Translates an error that PostgreSQL did not send: the connection is lost, or could not be made. */
 function toUnavailable(error: Error) {
   return new DatabaseUnavailable(`The database cannot be reached: ${error.message}`, { cause: error });
 }

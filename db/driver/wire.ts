@@ -3,17 +3,20 @@ import pg from 'pg';
 import type { Statement } from './connection.ts';
 
 /*
- * What goes over the wire to PostgreSQL: statements and values. node-postgres sends a statement a round trip, where a call
- * of ours sends its admission and its query in one; so this file speaks the extended query protocol itself, through the
- * interface that pg-cursor uses too. It leans on parts of node-postgres that are documented nowhere:
- * - a query with a `submit` method is given the connection in its turn, and then its messages (`Flight`);
- * - the connection has methods that serialize a message each, and write it to the connection's `stream`;
+ * Sends statements and values to PostgreSQL. node-postgres needs a round trip for each statement. A call of the API
+ * sends its admission and its query in a single round trip, so this file speaks PostgreSQL's extended query protocol
+ * itself, through the interface that pg-cursor also uses. The file relies on parts of node-postgres that are documented
+ * nowhere:
+ * - node-postgres gives the connection to a query that has a `submit` method, and then passes the server's messages to
+ *   the query's `handle…` methods (`Flight`);
+ * - the connection has a method for each message, which serializes the message and writes it to the connection's
+ *   `stream`;
  * - the connection emits `parseComplete` and `noData`;
  * - a client has its connection in `client.connection`.
- * No other file touches them, and test/sql/wire.test.ts holds each against the version that package.json pins.
+ * No other file uses these parts, and test/sql/wire.test.ts tests each part against the version in package.json.
  */
 
-/** What node-postgres calls on the query at the head of a connection; its types name `submit` alone. */
+/** The methods that node-postgres calls on the query at the head of a connection. pg's types declare `submit` alone. */
 interface Flight extends pg.Submittable {
   handleRowDescription(message: { fields: { name: string; dataTypeID: number }[] }): void;
   handleDataRow(message: { fields: (string | null)[] }): void;
@@ -26,9 +29,10 @@ type Done = (answers: QueryResult<unknown>[]) => void;
 type Fail = (error: Error) => void;
 
 /**
- * Several statements with a single Sync: one round trip, and one implicit transaction (PostgreSQL, "Extended Query",
- * pipelining). With `prepare` each distinct statement is parsed and described once a connection; its columns cannot change
- * afterwards ("cached plan must not change result type").
+ * Makes a query for node-postgres that sends several statements with a single Sync: one round trip, and one implicit
+ * transaction (PostgreSQL, "Extended Query", pipelining). With `prepare`, a connection parses and describes each
+ * distinct statement once. The described columns stay valid: PostgreSQL refuses a prepared statement whose columns have
+ * changed ("cached plan must not change result type").
  */
 export function createFlight(statements: readonly Statement[], { prepare }: { prepare: boolean }) {
   const values = statements.map(({ parameters }) => parameters.map(toWire));
@@ -46,17 +50,18 @@ export function createFlight(statements: readonly Statement[], { prepare }: { pr
     submit(target) {
       const chunks: Buffer[] = [];
       const connection = recorderOf(target, chunks);
-      // Not earlier: the flight before on this connection may have prepared the same statement, or closed it.
+      // The plans are looked up here, and not when the flight is made: the flight before on this connection may have
+      // prepared the same statement, or closed the statement.
       prepared = prepare ? preparedOn(target) : undefined;
       plans = statements.map(({ sql }) => planOf(sql, prepared));
       if (prepared) {
         prepared.current = plans[0];
-        // First, as the server skips whatever follows an error.
+        // The Close messages come first: after an error the server skips all later messages up to the Sync.
         for (const name of prepared.forgotten.splice(0)) connection.close({ type: 'S', name }, true);
       }
       plans.forEach((plan, index) => {
         const { name, sql } = plan;
-        // A flight may have the same statement twice.
+        // A flight may contain the same statement twice. The first Parse message is enough.
         if (!plan.isParsed && plans.indexOf(plan) === index) connection.parse({ name, text: sql, types: [] }, true);
         connection.bind({ portal: '', statement: name, values: values[index] as never }, true);
         if (!plan.columns) connection.describe({ type: 'P', name: '' }, true);
@@ -86,7 +91,7 @@ export function createFlight(statements: readonly Statement[], { prepare }: { pr
     handleEmptyQuery() {
       answer({ rows });
     },
-    // node-postgres calls nothing more on a query that has failed.
+    // node-postgres calls no further method of a query that has failed.
     handleError(error) {
       for (const { sql, isParsed } of plans) if (!isParsed) prepared?.bySql.delete(sql);
       fail(error);
@@ -97,40 +102,49 @@ export function createFlight(statements: readonly Statement[], { prepare }: { pr
   });
 }
 
-/** Ends a client's connection at once, whatever it waits for. */
+/** Destroys a client's connection at once, even while a flight waits for an answer. */
 export function cutOff(client: pg.PoolClient): void {
   (client as unknown as { connection: pg.Connection }).connection.stream.destroy();
 }
 
-/** A connection whose messages are kept: one write of them all costs less than a vectored one of each. */
+/**
+ * Gives a view of `connection` that collects its messages in `chunks`. Writing all messages as one buffer costs less
+ * than a vectored write of the separate messages.
+ */
 const recorderOf = (connection: pg.Connection, chunks: Buffer[]): pg.Connection =>
   Object.create(connection, { stream: { value: { writable: true, write: (chunk: Buffer) => chunks.push(chunk) } } });
 
-/** Distinct statements that a connection keeps prepared; past it the one that was not used for longest makes room. */
+/**
+ * The largest number of distinct statements that a connection keeps prepared. A further statement takes the place of
+ * the statement that has been unused for longest.
+ */
 const PREPARED_LIMIT = 256;
 
 type Column = { name: string; parse: (text: string) => unknown };
 
-/** A statement on one connection. */
+/** A statement and the state of the statement on one connection. */
 interface Plan {
   readonly sql: string;
-  /** The name that the server keeps the statement under; `''` for a statement that is not kept. */
+  /** The name under which the server keeps the statement, such as `introzy7`; `''` for a statement that is not kept. */
   readonly name: string;
-  /** The server has said that it keeps the statement: it does from then on, whatever else of the flight fails. */
+  /**
+   * True once the server has confirmed the Parse message. The server then keeps the statement, even where a later
+   * message of the same flight fails.
+   */
   isParsed: boolean;
-  /** Unknown until the server has described them, which a failure may prevent. */
+  /** `undefined` until the server has described the columns. A failure may come before the description. */
   columns: Column[] | undefined;
 }
 
-/** What one connection's server keeps prepared. */
+/** The statements that the server keeps prepared for one connection. */
 interface PreparedStatements {
-  /** In the order of use, the longest unused first. */
+  /** Plans by their SQL, in the order of use: the statement that has been unused for longest comes first. */
   readonly bySql: Map<string, Plan>;
-  /** Names of statements that the server has still to close. */
+  /** Names of replaced statements that the server has still to close. */
   readonly forgotten: string[];
-  /** The statement that the server's next message is about. */
+  /** The statement that the server's next message belongs to. */
   current: Plan | undefined;
-  /** Names given so far: a name is never used again, so that no two statements can have the same. */
+  /** The number of names given so far. A name is never used again, so no two statements share a name. */
   names: number;
 }
 
@@ -141,7 +155,7 @@ function preparedOn(connection: pg.Connection): PreparedStatements {
   if (known) return known;
   const prepared: PreparedStatements = { bySql: new Map(), forgotten: [], current: undefined, names: 0 };
   preparedByConnection.set(connection, prepared);
-  // node-postgres tells a query of all messages but these two.
+  // The connection emits these two messages, and node-postgres calls no method of the query for either message.
   connection.on('parseComplete', () => {
     if (prepared.current) prepared.current.isParsed = true;
   });
@@ -151,13 +165,16 @@ function preparedOn(connection: pg.Connection): PreparedStatements {
   return prepared;
 }
 
-/** A statement as the connection knows it, or, where it does not, as it is to be prepared. */
+/**
+ * Gives the plan that the connection has for a statement, or else a new plan, which `prepared` remembers. Without
+ * `prepared` the plan is always new and has no name.
+ */
 function planOf(sql: string, prepared: PreparedStatements | undefined): Plan {
   if (!prepared) return { sql, name: '', isParsed: false, columns: undefined };
   const { bySql, forgotten } = prepared;
   const known = bySql.get(sql);
   if (known) {
-    // The order matters only where the limit is near.
+    // The order of use is kept only near the limit, where the order decides which statement is replaced.
     if (bySql.size > PREPARED_LIMIT / 2) {
       bySql.delete(sql);
       bySql.set(sql, known);
@@ -175,7 +192,10 @@ function planOf(sql: string, prepared: PreparedStatements | undefined): Plan {
   return plan;
 }
 
-/** A parameter in PostgreSQL's text form. A Buffer stays as it is: node-postgres sends it in binary form. */
+/**
+ * Writes a parameter in PostgreSQL's text format. A Buffer is given back unchanged: node-postgres sends a Buffer in
+ * binary format.
+ */
 function toWire(value: unknown): string | Buffer | null {
   if (value === null || value === undefined) return null;
   if (typeof value === 'string' || Buffer.isBuffer(value)) return value;
@@ -189,7 +209,7 @@ function toElement(value: unknown): string {
   return wire === null ? 'NULL' : `"${String(wire).replace(/[\\"]/g, '\\$&')}"`;
 }
 
-/** How values of a type (its object id) are read from text. */
+/** Gives the function that reads a type's values from text. `type` is the type's object id. */
 function parserOf(type: number): (text: string) => unknown {
   const parse = pg.types.getTypeParser(type) as (text: string) => unknown;
   if (type === pg.types.builtins.TIMESTAMPTZ) return (text) => parseTimestamp(text) ?? parse(text);
@@ -197,15 +217,19 @@ function parserOf(type: number): (text: string) => unknown {
   return parse;
 }
 
+/** The object id of the type `text[]`. `pg.types.builtins` has no array types. */
 const TEXT_ARRAY = 1009;
 
-/** Reads `2026-11-24 19:21:15.123+00`: as ISO 8601, which V8 reads several times faster than pg's parser does. */
+/**
+ * Reads a time in UTC such as `2026-11-24 19:21:15.123+00`, rewritten as ISO 8601: V8 reads ISO 8601 several times
+ * faster than pg's parser reads the original. Gives `undefined` for any other form.
+ */
 function parseTimestamp(text: string): Date | undefined {
   if (!text.endsWith('+00') || text.charCodeAt(10) !== 0x20) return undefined;
   return new Date(`${text.slice(0, 10)}T${text.slice(11, -3)}Z`);
 }
 
-/** Reads an array literal without quoted elements: `{a,b}`. */
+/** Reads an array literal without quoted elements, such as `{a,b}`. Gives `undefined` for any other literal. */
 function parsePlainArray(text: string): string[] | undefined {
   if (text === '{}') return [];
   return text.includes('"') || text.includes('NULL') ? undefined : text.slice(1, -1).split(',');

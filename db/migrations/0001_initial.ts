@@ -3,8 +3,9 @@ import { type Kysely, sql } from 'kysely';
 /**
  * Organizations, their keys and their contacts.
  *
- * Two roles that nobody logs in as: a tenant's transaction runs as `introzy_app`, which owns nothing and bypasses
- * nothing; `introzy_lookup` owns the few functions that look across a policy, and may read no more than they need.
+ * Nobody logs in as either of two roles. A tenant's transaction runs as `introzy_app`, which owns nothing and bypasses
+ * nothing. `introzy_lookup` owns the few functions that look across a policy, and may read no more than the functions
+ * need.
  */
 export async function up(db: Kysely<unknown>): Promise<void> {
   const { rows } = await sql<{ schema: string }>`select quote_ident(current_schema()) as schema`.execute(db);
@@ -16,7 +17,7 @@ export async function up(db: Kysely<unknown>): Promise<void> {
 
 const extensions = ['create extension if not exists pg_trgm', 'create extension if not exists btree_gin'];
 
-// Roles belong to the server, not to the database: another database may have made them, even at this moment.
+// Roles belong to the server, not to the database: another database may have made the roles, even at this moment.
 const roles = [
   ...['introzy_app', 'introzy_lookup'].map(
     (role) => `do $$ begin
@@ -35,10 +36,11 @@ const roles = [
   end $$`,
 ];
 
-// A contact as the API shows it, made when it is written: it is read many times, and to write it as JSON at each reading
-// would cost the database more than to find it. What these functions do depends on no setting, whatever PostgreSQL must
-// assume of dates and of JSON in general. They name nothing of ours: a restore of a dump writes the rows anew, and finds
-// no schema but PostgreSQL's own.
+// Makes the JSON text of a contact as the API shows the contact. The text is made when the contact is written: a
+// contact is read many times, and making JSON at each reading would cost the database more than finding the contact.
+// PostgreSQL must assume that dates and JSON in general depend on settings; the result of this function depends on no
+// setting, so the function is declared immutable. The function uses nothing of this schema: restoring a dump writes the
+// rows anew, and PostgreSQL's own schema is then the only schema on the search path.
 const iso = (date: string) => `to_char(${date} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`;
 const documents = [
   `create function introzy_contact_document(
@@ -59,8 +61,8 @@ const documents = [
   end $$`,
 ];
 
-// A regular expression: control characters and punctuation that a word follows at once. The column `search` gets a blank
-// behind them, as its index finds one or two letters only behind a blank.
+// A regular expression: control characters and punctuation that are directly before a word. The column `search` gets a
+// blank behind the match, because the column's index finds a word of one or two letters only behind a blank.
 const BREAKS_BEFORE_WORD =
   '([\\t-\\r!-/:-@\\[-`{-~\\u00a0-\\u00bf\\u2000-\\u206f\\u3000-\\u303f]+)(?=[^ \\t-\\r!-/:-@\\[-`{-~\\u00a0-\\u00bf\\u2000-\\u206f\\u3000-\\u303f])';
 
@@ -127,14 +129,15 @@ const tables = [
 ];
 
 const indexes = [
-  // By id alone: whether an id that this organization does not have is another one's (403) or nobody's (404). Hashed, as
-  // the planner would walk an ordered one through all organizations to list the newest contacts of one.
+  // These two indexes find an id in all organizations. An id that this organization does not have is answered with 403
+  // where another organization has the id, and with 404 where no organization does. The indexes are hashed: to list the
+  // newest contacts of one organization, the planner would walk an ordered index through all organizations.
   'create index api_keys_id on api_keys using hash (id)',
   'create index contacts_id on contacts using hash (id)',
   'create unique index contacts_email on contacts (organization_id, email_key) where deleted_at is null',
   'create index contacts_email_deleted on contacts (organization_id, email_key) where deleted_at is not null',
   'create index contacts_updated_at on contacts (organization_id, updated_at)',
-  // A long pending list would be read through by each search.
+  // The pending list is short (256 kB), because each search reads the whole list.
   `create index contacts_search on contacts using gin (organization_id, search gin_trgm_ops, tags)
     with (gin_pending_list_limit = 256)`,
 ];
@@ -151,7 +154,7 @@ const policies = [
       with check (organization_id = introzy_organization_id())`,
     `create policy lookup on ${table} for select to introzy_lookup using (true)`,
   ]),
-  // Not forced: the operator, who owns the table, finds organizations by name.
+  // Row-level security is not forced here: the operator owns the table, and finds organizations by name.
   'alter table organizations enable row level security',
   'create policy tenant on organizations for select to introzy_app using (id = introzy_organization_id())',
   'grant select on organizations to introzy_app',
@@ -172,14 +175,16 @@ const selectKey = (condition: string) => `select s.secret_id, k.revoked_at, s.ex
       where s.organization_id = p_organization_id and ${condition}`;
 
 const functions = [
-  // Both set the transaction's own values only: nothing is left behind in a pooled session.
+  // `introzy_enter` and `introzy_admit` set values of the transaction alone: nothing is left behind in a pooled
+  // session.
   `create function introzy_enter(p_organization_id uuid, p_statement_timeout int, p_lock_timeout int)
   returns void language plpgsql as $$
   begin
     perform ${ENTER};
   end $$`,
-  // A refusal is raised, so that nothing that follows in the same transaction happens. The digest under the newest server
-  // secret is asked for by itself: for a list of unknown length PostgreSQL would make a new plan at each call.
+  // A refusal is raised as an error, so that later statements of the same transaction do nothing. The first digest,
+  // under the newest server secret, is looked up alone: for a list of unknown length PostgreSQL would make a new plan
+  // at each call.
   `create function introzy_admit(
     p_organization_id uuid, p_digests bytea[], p_statement_timeout int, p_lock_timeout int)
   returns text language plpgsql as $$
@@ -203,7 +208,8 @@ const functions = [
 ];
 
 const lookups = (schema: string) => [
-  // Which key a digest belongs to, valid or not: what a request needs to know before it can name an organization.
+  // Finds the key that a digest belongs to, valid or not. A request needs the key's organization before the request can
+  // begin a transaction in the organization.
   `create function introzy_identify(p_digests bytea[])
   returns table (organization_id uuid, api_key_id uuid, scopes text[]) language sql stable security definer
   begin atomic
@@ -216,10 +222,10 @@ const lookups = (schema: string) => [
     return exists (select from api_keys where id = p_id)`,
   `create function introzy_contact_exists(p_id uuid) returns boolean language sql stable security definer
     return exists (select from contacts where id = p_id)`,
-  // The newest contacts of the transaction's organization that match, found by an index. Under row-level security
-  // PostgreSQL may use an index only for operators that it knows not to leak, and neither LIKE nor @> is one; this
-  // function gives out ids alone, and whoever asked reads the rows under the policy. EXECUTE plans for these very
-  // values; OFFSET 0 keeps the planner from walking the primary key in the hope of an early match.
+  // Finds the newest matching contacts of the transaction's organization by an index. Under row-level security
+  // PostgreSQL uses an index only for operators that are known not to leak, and neither LIKE nor @> is known not to
+  // leak. The function gives ids alone, and its caller reads the rows under the policy. EXECUTE makes a plan for the
+  // actual values. OFFSET 0 keeps the planner from walking the primary key in the hope of an early match.
   `create function introzy_matching_contacts(
     p_patterns text[], p_tag text, p_updated_since timestamptz, p_include_deleted boolean, p_from uuid, p_limit int)
   returns setof uuid language plpgsql stable security definer set search_path = ${schema}, pg_temp as $$
@@ -246,6 +252,6 @@ const lookups = (schema: string) => [
     `alter function ${signature} owner to introzy_lookup`,
   ]),
   `revoke create on schema ${schema} from introzy_lookup`,
-  // A member would come under the policies that let introzy_lookup read every row.
+  // The policies of introzy_lookup, which allow reading every row, would also apply to a member of the role.
   'revoke introzy_lookup from current_user',
 ];

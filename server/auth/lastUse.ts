@@ -4,18 +4,18 @@ import { recordKeyUses } from '../../db/keyUse.ts';
 import type { Database } from '../../db/open.ts';
 import { coarsePlace, type Place, type Source } from './place.ts';
 
-/** Notes when and from where keys are used, and records that off the path of the requests. */
+/** Notes when and from where keys are used. Requests do not wait until the uses are recorded. */
 export interface LastUse {
-  /** The key was used just now. */
+  /** Notes that the key was used just now. */
   note(key: { organizationId: string; keyId: string }, source: Source): void;
-  /** Records what is noted and not yet recorded. */
+  /** Records all uses that were noted and are not recorded yet. */
   flush(): Promise<void>;
 }
 
 interface LastUseOptions {
   db: Database;
   log: Logger;
-  /** Milliseconds between two records of one key. */
+  /** Milliseconds between two records of the same key (default: 60 000). */
   interval?: number;
 }
 
@@ -23,44 +23,49 @@ interface LastUseOptions {
 interface Use {
   keyId: string;
   place: Place;
-  /** On the monotonic clock, in milliseconds. */
+  /** Milliseconds on the monotonic clock. */
   usedAt: number;
 }
 
 /** A key that was used within the last interval. */
-interface Entry {
+interface KeyInUse {
   organizationId: string;
   keyId: string;
-  /** Uses that wait to be recorded, by their place, in the order in which the places were first seen. */
+  /** Uses that wait to be recorded, by place, in the order in which the places were first seen. */
   waiting: Map<string, Use>;
-  /** What the last request said of its source, and the waiting use that the request is noted in. */
+  /** The source of the key's last request. */
   source: Source | undefined;
+  /** The waiting use in which the last request was noted; `undefined` once a record has taken the use. */
   latest: Use | undefined;
-  /** Records under way that have taken uses of this key. */
+  /** The number of records under way that have taken uses of this key. */
   underway: number;
-  /** Has the next record begin before its interval is over. */
+  /** Starts the next record before the interval is over. */
   hurry(): void;
 }
 
-/** Uses that one statement records. A key that has as many waiting is recorded at once, not after the interval. */
+/**
+ * The largest number of uses in a statement. Where as many uses of a key wait, the uses are recorded at once, not after
+ * the interval.
+ */
 const BATCH = 500;
 /**
- * Places of one key that wait at most: some 2 MB. A key's calls need the database, so that more come together only where
- * the database answers them and refuses to write. The place that waits for longest is then lost.
+ * The largest number of places of one key that wait: some 2 MB. A key's calls need the database, so more places come
+ * together only where the database answers the calls and refuses to write. The place that has waited for longest is
+ * then lost.
  */
 const WAITING_LIMIT = 10_000;
 
 /**
- * A key's first use is recorded at once, and later uses once an interval, each place that the key was used from with its
- * last use. So a busy key costs a statement a minute, and no two statements wait for each other on the key's row.
+ * Records a key's first use at once, and later uses once in each interval: for each place that the key was used from,
+ * the last use. So a busy key costs one statement a minute, and no two statements wait for each other on the key's row.
  */
 export function createLastUse({ db, log, interval = 60_000 }: LastUseOptions): LastUse {
-  const entries = new Map<string, Entry>();
+  const keysInUse = new Map<string, KeyInUse>();
   const records = new Set<Promise<void>>();
 
-  /** Records the waiting uses of some keys of an organization; where that fails, they wait again. */
-  const record = async (organizationId: string, noted: Entry[]) => {
-    const taken = noted.map((entry) => ({ entry, uses: take(entry) }));
+  /** Records the waiting uses of an organization's keys. Where the database refuses, the uses wait again. */
+  const record = async (organizationId: string, noted: KeyInUse[]) => {
+    const taken = noted.map((key) => ({ key, uses: take(key) }));
     const all = taken.flatMap(({ uses }) => [...uses.values()]);
     try {
       for (let at = 0; at < all.length; at += BATCH) {
@@ -71,10 +76,10 @@ export function createLastUse({ db, log, interval = 60_000 }: LastUseOptions): L
         await recordKeyUses(asOperator(db, organizationId), { organizationId, uses });
       }
     } catch (error) {
-      for (const { entry, uses } of taken) giveBack(entry, uses);
+      for (const { key, uses } of taken) giveBack(key, uses);
       log.warn({ err: error, organizationId }, 'last uses are not recorded yet');
     }
-    for (const entry of noted) entry.underway -= 1;
+    for (const key of noted) key.underway -= 1;
   };
   const track = (work: Promise<void>) => {
     records.add(work);
@@ -82,41 +87,41 @@ export function createLastUse({ db, log, interval = 60_000 }: LastUseOptions): L
     return work;
   };
 
-  /** Records a key as long as it is in use. */
-  const follow = async (entry: Entry) => {
+  /** Records a key's uses, once in each interval, until no use of the key waits or is being recorded. */
+  const follow = async (key: KeyInUse) => {
     do {
       const { promise: pause, resolve } = Promise.withResolvers<void>();
-      entry.hurry = resolve;
+      key.hurry = resolve;
       const timer = setTimeout(resolve, interval).unref();
-      await track(record(entry.organizationId, [entry]));
+      await track(record(key.organizationId, [key]));
       await pause;
       clearTimeout(timer);
-    } while (entry.waiting.size > 0 || entry.underway > 0);
-    entries.delete(entry.keyId);
+    } while (key.waiting.size > 0 || key.underway > 0);
+    keysInUse.delete(key.keyId);
   };
-  const begin = (organizationId: string, keyId: string): Entry => {
+  const begin = (organizationId: string, keyId: string): KeyInUse => {
     const state = { waiting: new Map(), source: undefined, latest: undefined, underway: 0, hurry: () => {} };
-    const entry: Entry = { organizationId, keyId, ...state };
-    entries.set(keyId, entry);
-    setImmediate(follow, entry);
-    return entry;
+    const key: KeyInUse = { organizationId, keyId, ...state };
+    keysInUse.set(keyId, key);
+    setImmediate(follow, key);
+    return key;
   };
 
   return {
     note({ organizationId, keyId }, source) {
-      const entry = entries.get(keyId) ?? begin(organizationId, keyId);
-      if (!entry.latest || !isSame(source, entry.source)) {
-        entry.source = source;
-        entry.latest = waitingUse(entry, coarsePlace(source));
-        if (dropBeyondLimit(entry)) log.warn({ organizationId, keyId }, 'a place that the key was used from is lost');
+      const key = keysInUse.get(keyId) ?? begin(organizationId, keyId);
+      if (!key.latest || !isSame(source, key.source)) {
+        key.source = source;
+        key.latest = waitingUse(key, coarsePlace(source));
+        if (dropBeyondLimit(key)) log.warn({ organizationId, keyId }, 'a place that the key was used from is lost');
       }
-      entry.latest.usedAt = performance.now();
+      key.latest.usedAt = performance.now();
     },
     async flush() {
       await Promise.all(records);
-      const waiting = [...entries.values()].filter((entry) => entry.waiting.size > 0);
+      const waiting = [...keysInUse.values()].filter((key) => key.waiting.size > 0);
       const byOrganization = Map.groupBy(waiting, ({ organizationId }) => organizationId);
-      await Promise.all([...byOrganization].map(([organizationId, some]) => track(record(organizationId, some))));
+      await Promise.all([...byOrganization].map(([organizationId, keys]) => track(record(organizationId, keys))));
     },
   };
 }
@@ -124,35 +129,35 @@ export function createLastUse({ db, log, interval = 60_000 }: LastUseOptions): L
 const isSame = (source: Source, other: Source | undefined) =>
   source.address === other?.address && source.userAgent === other?.userAgent;
 
-/** The use that waits for this place: the use from before, or a new one. */
-function waitingUse({ keyId, waiting, hurry }: Entry, place: Place): Use {
+/** Gives the waiting use of a place: the use from before, or else a new use. */
+function waitingUse({ keyId, waiting, hurry }: KeyInUse, place: Place): Use {
   const name = `${place.address} ${place.userAgent}`;
   const known = waiting.get(name);
   if (known) return known;
   const use: Use = { keyId, place, usedAt: 0 };
   waiting.set(name, use);
-  // Not above: where a record has failed, the next record is not hurried.
+  // Not `>=`: after a failed record more than `BATCH` uses may wait, and a further use must not hurry the next record.
   if (waiting.size === BATCH) hurry();
   return use;
 }
 
-/** Empties what waits; a later use at one of the places is noted anew. */
-function take(entry: Entry): Map<string, Use> {
-  const { waiting } = entry;
-  entry.waiting = new Map();
-  entry.latest = undefined;
-  entry.underway += 1;
+/** Takes all waiting uses of a key. A later request from the same place is noted in a new use. */
+function take(key: KeyInUse): Map<string, Use> {
+  const { waiting } = key;
+  key.waiting = new Map();
+  key.latest = undefined;
+  key.underway += 1;
   return waiting;
 }
 
-/** Has uses wait again, but for those that a later use of the same place stands for. */
-function giveBack(entry: Entry, uses: Map<string, Use>) {
-  entry.waiting = new Map([...uses, ...entry.waiting]);
-  entry.latest = undefined;
-  while (dropBeyondLimit(entry));
+/** Puts uses back that could not be recorded. Where a later use of the same place waits, the later use stays. */
+function giveBack(key: KeyInUse, uses: Map<string, Use>) {
+  key.waiting = new Map([...uses, ...key.waiting]);
+  key.latest = undefined;
+  while (dropBeyondLimit(key));
 }
 
-function dropBeyondLimit({ waiting }: Entry): boolean {
+function dropBeyondLimit({ waiting }: KeyInUse): boolean {
   const [first] = waiting.keys();
   return waiting.size > WAITING_LIMIT && first !== undefined && waiting.delete(first);
 }

@@ -52,7 +52,7 @@ const EXPECTED = [CommandError, ConfigError, ImportError, DatabaseUnavailable];
 const STACK_WIDTH = 300;
 
 /** The text to print for an error: the message of an expected error, or a defect's message with its stack trace. */
-export function sentenceOf(error: unknown): string {
+export function printedError(error: unknown): string {
   if (!(error instanceof Error)) return redact(`error: ${String(error)}`);
   if (EXPECTED.some((type) => error instanceof type)) return redact(`error: ${error.message}`);
   const stack = (error.stack ?? error.message).split('\n').map((line) => line.slice(0, STACK_WIDTH));

@@ -1,10 +1,11 @@
-import { getTRPCErrorFromUnknown, type TRPCError } from '@trpc/server';
+import type { TRPCError } from '@trpc/server';
 import { fetchRequestHandler } from '@trpc/server/adapters/fetch';
 import { transformer } from '../../shared/transformer.ts';
 import { readText, requireJson } from '../http/body.ts';
 import { describeError, fault } from '../http/errors.ts';
 import { errorShape } from '../procedures/call.ts';
 import type { Context } from '../procedures/context.ts';
+import { toTrpcError } from '../procedures/outcome.ts';
 import { appRouter } from '../procedures/router.ts';
 import { commonHeaders } from './answer.ts';
 
@@ -36,7 +37,7 @@ export async function answerTrpc(
     if (answer.headers.get('content-type')?.startsWith('text/')) answer.headers.set('content-type', JSON_TYPE);
     return answer;
   } catch (cause) {
-    const error = getTRPCErrorFromUnknown(cause);
+    const error = toTrpcError(cause);
     onError(error);
     return toTrpcErrorAnswer(error, context);
   }

@@ -25,7 +25,15 @@ import { type KeySecrets, mintKey } from '../auth/keySecret.ts';
 import type { Identity } from '../auth/principal.ts';
 import { fault, insufficientScope } from '../http/errors.ts';
 import { settle } from './outcome.ts';
-import { issuerInSight, keyProcedure, ownKeysProcedure, requireScopes, router, scopedProcedure } from './procedure.ts';
+import {
+  issuerInSight,
+  keyProcedure,
+  MANAGE_KEYS,
+  ownKeysProcedure,
+  requireScopes,
+  router,
+  scopedProcedure,
+} from './procedure.ts';
 
 export const apiKeysRouter = router({
   current: keyProcedure
@@ -58,7 +66,7 @@ export const apiKeysRouter = router({
       return { places: await listKeyPlaces(tenant, { organizationId, id }) };
     }),
 
-  issue: scopedProcedure('keys:manage')
+  issue: scopedProcedure(MANAGE_KEYS)
     .input(ApiKeyIssueRequest)
     .output(IssuedKey)
     .mutation(async ({ ctx: { deps, tenant, organizationId, identity }, input: { name, scopes, expiresInDays } }) => {
@@ -68,14 +76,14 @@ export const apiKeysRouter = router({
       return { key, apiKey: await insertApiKey(tenant, { organizationId, name, scopes, issuedBy, secret }) };
     }),
 
-  rename: scopedProcedure('keys:manage')
+  rename: scopedProcedure(MANAGE_KEYS)
     .input(ApiKeyRenameRequest)
     .output(ApiKey)
     .mutation(async ({ ctx: { tenant, organizationId }, input: { id, name } }) =>
       settle(await renameApiKey(tenant, { organizationId, id, name }), 'API key'),
     ),
 
-  rotate: scopedProcedure('keys:manage')
+  rotate: scopedProcedure(MANAGE_KEYS)
     .input(ApiKeyRotateRequest)
     .output(IssuedKey)
     .mutation(async ({ ctx: { deps, tenant, organizationId, identity }, input: { id, graceHours, expiresInDays } }) => {
@@ -85,7 +93,7 @@ export const apiKeysRouter = router({
     }),
 
   revoke: keyProcedure
-    .meta({ scope: 'keys:manage', hasExceptions: true })
+    .meta({ scope: MANAGE_KEYS, hasExceptions: true })
     .input(ApiKeyRequest)
     .output(ApiKey)
     .mutation(async ({ ctx, input: { id } }) => {
@@ -105,7 +113,7 @@ interface InSight {
 async function getInSight({ tenant, organizationId, identity }: InSight, id: string): Promise<ApiKey> {
   const issuer = issuerInSight(identity);
   const apiKey = settle(await getApiKey(tenant, { organizationId, id }), 'API key');
-  if (issuer !== undefined && apiKey.createdBy.id !== issuer) throw insufficientScope(['keys:manage'], 'Your role');
+  if (issuer !== undefined && apiKey.createdBy.id !== issuer) throw insufficientScope([MANAGE_KEYS], 'Your role');
   return apiKey;
 }
 

@@ -15,7 +15,7 @@ import {
 import { fault } from '../http/errors.ts';
 import type { Mail } from '../mail/mailer.ts';
 import { invitationMail } from '../mail/messages.ts';
-import type { Context } from './context.ts';
+import type { Deps } from './context.ts';
 import { settle } from './outcome.ts';
 import { adminProcedure, router } from './procedure.ts';
 
@@ -36,7 +36,11 @@ export const membersRouter = router({
       const made = await insertInvitation(tenant, { organizationId, email, role, inviterId, by });
       const sent = settle(made, 'invitation');
       const { name } = await getOrganization(tenant, organizationId);
-      await sendInvitation(deps, invitationMail({ ...sent, organization: name, publicUrl: deps.publicUrl }));
+      await sendInvitation(
+        deps,
+        organizationId,
+        invitationMail({ ...sent, organization: name, publicUrl: deps.publicUrl }),
+      );
       return sent.invitation;
     }),
 
@@ -63,11 +67,11 @@ export const membersRouter = router({
 });
 
 /** Sends an invitation. Throws 503 where the mail server refuses the mail; inviting again sends another mail. */
-async function sendInvitation({ mail, log }: Context['deps'], invitation: Mail) {
+async function sendInvitation({ mail, log }: Deps, organizationId: string, invitation: Mail) {
   try {
     await mail.send(invitation);
   } catch (error) {
-    log.warn({ err: error }, 'an invitation is not sent');
+    log.warn({ err: error, organizationId }, 'an invitation is not sent');
     const message = 'The mail server did not take the invitation. Check the address, and invite once more';
     throw fault('SERVICE_UNAVAILABLE', { message, headers: { 'Retry-After': '60' } });
   }

@@ -21,6 +21,9 @@ export interface ProcedureMeta {
   hasExceptions?: true;
 }
 
+/** The scope of the procedures with exceptions: their definitions and `issuerInSight` name the same scope. */
+export const MANAGE_KEYS = 'keys:manage' satisfies Scope;
+
 const t = initTRPC
   .context<Context>()
   .meta<ProcedureMeta>()
@@ -126,7 +129,7 @@ export const keyProcedure = procedureFor(() => undefined);
 /** For callers that have `scope`. */
 export const scopedProcedure = (scope: Scope) => keyProcedure.meta({ scope });
 /** About keys. `granted` is the issuer whose keys the caller may deal with: see `issuerInSight`. */
-export const ownKeysProcedure = procedureFor(issuerInSight).meta({ scope: 'keys:manage', hasExceptions: true });
+export const ownKeysProcedure = procedureFor(issuerInSight).meta({ scope: MANAGE_KEYS, hasExceptions: true });
 /** For people; `granted` is the person. */
 export const personProcedure = procedureFor(requirePerson);
 /** For the organization's owners and admins; `granted` is the person. */
@@ -162,8 +165,8 @@ export function requireScopes(identity: Identity, scopes: readonly Scope[]) {
  * `keys:manage`; a person without the scope may deal with the keys that the person issued.
  */
 export function issuerInSight({ scopes, who }: Identity): string | undefined {
-  if (scopes.includes('keys:manage')) return undefined;
-  if (who.type !== 'person') throw insufficientScope(['keys:manage']);
+  if (scopes.includes(MANAGE_KEYS)) return undefined;
+  if (who.type !== 'person') throw insufficientScope([MANAGE_KEYS]);
   return who.id;
 }
 

@@ -9,15 +9,15 @@ import {
 import { expiryMail } from '../mail/messages.ts';
 import type { Deps } from '../procedures/context.ts';
 
-/** Days before a key expires. */
+/** A notice is due this many days before its key expires. */
 const DAYS = 7;
 
 type Parts = Pick<Deps, 'db' | 'log' | 'mail' | 'publicUrl' | 'draining'>;
 
 /**
- * Sends a notice for each key that expires within 7 days: one notice an expiry, however many instances do this at once.
- * Each notice is claimed just before the notice is sent. A notice that is not sent is due again in the next round; once the service
- * drains no further notice is claimed.
+ * Sends a notice for each key that expires within 7 days: one notice for each expiry, however many instances send
+ * notices at once (db/expiryNotices.ts names the exceptions). Each notice is claimed just before the notice is sent. A
+ * notice that cannot be sent is due again in the next round. Once the service drains, no further notice is claimed.
  */
 export async function sendExpiryNotices(parts: Parts): Promise<void> {
   const { db, log, draining } = parts;

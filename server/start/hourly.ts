@@ -4,12 +4,18 @@ import { asAccounts } from '../../db/admission.ts';
 import type { Deps } from '../procedures/context.ts';
 import { sendExpiryNotices } from './expiryNotices.ts';
 
-/** Milliseconds between the end of a round and the next. */
+/** Milliseconds between the end of a round and the beginning of the next round. */
 const HOUR = 3_600_000;
-/** Milliseconds that the service's end waits for a round: a mail server may take longer, and its notice is due again. */
+/**
+ * Milliseconds that the end of the service waits for a round. A mail server may take longer; the notice is then due
+ * again.
+ */
 const PATIENCE = 1_000;
 
-/** Does what is due every hour, now and until the service drains. Every instance does; none disturbs another. */
+/**
+ * Sends notices of expiries and deletes expired sessions, now and every hour until the service drains. Every instance
+ * does so, and no instance disturbs another instance. `end` waits at most a second for the round that is under way.
+ */
 export function startHourly(deps: Deps): { end(): Promise<void> } {
   const { signal } = deps.draining;
   const work = async () => {
@@ -18,7 +24,7 @@ export function startHourly(deps: Deps): { end(): Promise<void> } {
       await deleteExpiredSessions(asAccounts(deps.db)).catch((error: unknown) =>
         deps.log.warn({ err: error }, 'sessions that are over are not deleted yet'),
       );
-      // Rejects as the signal is aborted.
+      // The promise rejects when the signal is aborted.
       await setTimeout(HOUR, undefined, { signal }).catch(() => {});
     }
   };

@@ -1,10 +1,10 @@
-/** A field of a contact, or what a field is put together from: `city` is a part of `location`. */
+/** A field of a contact, or a part of a field: `city` is a part of `location`. */
 export type ContactPart = keyof typeof HEADERS;
 
 /**
- * The headers by which each part is known, the most telling first; compared without case, spaces and punctuation. They come
- * from LinkedIn's Connections.csv, from the older and the newer export of Google Contacts, from HubSpot's export, and from
- * our own fields.
+ * The headers that name each part, the preferred header first. Headers are compared without case, spaces and
+ * punctuation. The headers come from LinkedIn's Connections.csv, from the older and the newer export of Google
+ * Contacts, from HubSpot's export, and from our own fields.
  */
 const HEADERS = {
   name: ['name', 'fullname', 'displayname', 'contactname'],
@@ -22,7 +22,7 @@ const HEADERS = {
     'associatedcompany',
     'employer',
   ],
-  // A file of Outlook has "Job Title", and a "Title" that is Mr or Mrs.
+  // Outlook's export has the title of a job under "Job Title", and "Mr" or "Mrs" under "Title".
   title: ['jobtitle', 'position', 'organizationtitle', 'organization1title', 'title'],
   location: ['location'],
   city: ['city', 'address1city'],
@@ -42,24 +42,24 @@ const HEADERS = {
 
 /** The columns of a CSV file. */
 export interface Columns {
-  /** The header of each column; a header that stands twice gets a number, as in `Phone (2)`. */
+  /** The header of each column. The second column with the same header gets a number, as in `Phone (2)`. */
   headers: string[];
-  /** The indexes of each part's columns, the most telling first. */
+  /** The indexes of each part's columns, the column with the preferred header first. */
   byPart: Map<ContactPart, number[]>;
   /** The part of each column; `undefined` for a column that becomes a custom field. */
   partOf: (ContactPart | undefined)[];
-  /** How many columns at the front are those of a file of failed rows, 0 or 2. */
+  /** The number of columns at the front that are `ADDED_HEADERS`: 2 in a file of failed rows, or else 0. */
   added: number;
 }
 
-/** The columns that a file of failed rows has in front of those of the imported file. */
+/** The columns that a file of failed rows has in front of the columns of the imported file. */
 export const ADDED_HEADERS = ['import_line', 'import_failure'];
 
-/** A row as a header; `undefined` where no column is that of a name or an email. */
+/** Reads a row as a header. Gives `undefined` where no column has the header of a name or of an email. */
 export function columnsOf(cells: string[]): Columns | undefined {
   const added = ADDED_HEADERS.every((header, index) => cells[index]?.trim() === header) ? ADDED_HEADERS.length : 0;
   const keys = cells.map((cell, index) => (index < added ? '' : keyOf(cell)));
-  // "URL" is the address of a profile in LinkedIn's own file only.
+  // Only in LinkedIn's own file, which has a column "Connected On", is "URL" the address of a profile.
   const isLinkedin = keys.includes('connectedon');
   const byPart = new Map<ContactPart, number[]>();
   const partOf: (ContactPart | undefined)[] = cells.map(() => undefined);
@@ -75,7 +75,10 @@ export function columnsOf(cells: string[]): Columns | undefined {
 
 const keyOf = (header: string) => header.toLowerCase().replace(/[^\p{L}\p{N}]/gu, '');
 
-/** `Phone`, `Phone` → `Phone`, `Phone (2)`. A column without a header is called `Column 3`, by its place. */
+/**
+ * Numbers repeated headers: `Phone`, `Phone` becomes `Phone`, `Phone (2)`. A column without a header is called after
+ * its place, such as `Column 3`.
+ */
 function distinguish(cells: string[]): string[] {
   const seen = new Map<string, number>();
   return cells.map((cell, index) => {

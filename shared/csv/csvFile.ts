@@ -3,20 +3,23 @@ import { ImportError } from './importError.ts';
 import { chooseEncoding, type EncodingChoice, type ImportedFile, readLines } from './importedFile.ts';
 import { parseRows, type Row } from './rows.ts';
 
-/** Lines in which the header is looked for: an export may begin with notes, as LinkedIn's does. */
+/** The number of lines in which the header is looked for: an export may begin with notes, as LinkedIn's export does. */
 const HEADER_WITHIN = 50;
 const DELIMITERS = [',', ';', '\t', '|'];
 
 /** A CSV file of contacts whose encoding and header are known. */
 export interface CsvFile {
   columns: Columns;
-  /** The rows after the header, in the file's order. A row is read when it is asked for. */
+  /** Gives the rows after the header, in the file's order. A row is read when the caller asks for the row. */
   rows(): AsyncGenerator<Row>;
-  /** The share of the file that `rows` has read, 0 to 1. */
+  /** Gives the share of the file that `rows` has read, 0 to 1. */
   readShare(): number;
 }
 
-/** Chooses the encoding of a file and finds its header. Throws an `ImportError` where either cannot be done. */
+/**
+ * Chooses the encoding of a file and finds the file's header. Throws an `ImportError` where the file is empty, is not
+ * text in the encoding, or has no header.
+ */
 export async function openCsvFile(file: ImportedFile, choice: EncodingChoice = {}): Promise<CsvFile> {
   if (file.size === 0) {
     throw new ImportError(`${file.name} is empty. Export it again, and see that it has a header and rows.`);
@@ -48,11 +51,14 @@ async function readFirstLines(file: ImportedFile, encoding: string): Promise<str
 interface Header {
   columns: Columns;
   delimiter: string;
-  /** Lines of the file in front of the first row. */
+  /** The number of lines in the file before the first row. */
   lines: number;
 }
 
-/** The row with the most known columns, under any delimiter; of several such rows the first. */
+/**
+ * Finds the row with the most known columns, under any delimiter. Where several rows have as many, the first row
+ * counts.
+ */
 function findHeader(lines: string[]): Header | undefined {
   let best: Header | undefined;
   for (const delimiter of DELIMITERS) {

@@ -8,7 +8,7 @@ export interface FailedRow {
   cells: string[];
 }
 
-/** The header of the CSV file of failed rows: two columns of ours, then those of the imported file. */
+/** The header of the CSV file of failed rows: two columns of ours, then the columns of the imported file. */
 export const failedHeader = ({ headers, added }: Columns) => toCsv([[...ADDED_HEADERS, ...headers.slice(added)]]);
 
 export const failedRowsCsv = (rows: readonly FailedRow[]) =>

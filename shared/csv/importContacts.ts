@@ -15,14 +15,14 @@ export interface ImportCounts {
 }
 
 export interface ImportProgress extends ImportCounts {
-  /** The share of the file that was read, 0 to 1. */
+  /** The share of the file that has been read, 0 to 1. */
   share: number;
 }
 
 export interface ContactImport {
-  /** Writes up to 100 contacts, some without a name, as `contacts.upsertMany` does with `merge`. */
+  /** Writes up to 100 contacts, as `contacts.upsertMany` does with `merge`: a contact may lack a name. */
   write(contacts: ContactFields[]): Promise<UpsertResult[]>;
-  /** Appends text to the CSV file of failed rows. The first text begins with a header. */
+  /** Appends text to the CSV file of failed rows. The first text begins with the file's header. */
   appendFailed(csv: string): void | Promise<void>;
   /** Called after each batch. */
   onProgress(progress: ImportProgress): void;
@@ -30,13 +30,14 @@ export interface ContactImport {
   signal?: AbortSignal;
 }
 
-/** The rows of a batch: as many as a call of `contacts.upsertMany` may have. */
+/** The largest number of rows in a batch: the limit of a call of `contacts.upsertMany`. */
 const BATCH = 100;
 
 /**
- * Imports the rows of a file in batches, in the file's order: of two rows with the same email, the later row changes what
- * the earlier row wrote. While a batch is written the next batch is read, and no more than these two are held. Throws an
- * `ImportError` where a batch cannot be written, and the reason of `signal` once that is aborted.
+ * Imports the rows of a file in batches, in the file's order. Where two rows have the same email, the later row changes
+ * the contact that the earlier row wrote. While a batch is written the next batch is read; no more than these two
+ * batches are in memory. Throws an `ImportError` where a batch cannot be written, and the reason of `signal` once
+ * `signal` is aborted.
  */
 export async function importContacts(file: CsvFile, contactImport: ContactImport): Promise<ImportCounts> {
   const { onProgress, signal } = contactImport;
@@ -47,7 +48,7 @@ export async function importContacts(file: CsvFile, contactImport: ContactImport
       await writing;
       signal?.throwIfAborted();
       writing = importBatch(batch, { file, counts, contactImport });
-      // The rejection is thrown where `writing` is awaited, which may be after the next batch was read.
+      // The rejection is thrown where `writing` is awaited, which may be after the next batch has been read.
       writing.catch(() => {});
     }
   } finally {
@@ -72,7 +73,7 @@ async function* batchesOf(rows: AsyncIterable<Row>): AsyncGenerator<Row[]> {
 
 interface RunningImport {
   file: CsvFile;
-  /** The counts of earlier batches, to which those of this batch are added. */
+  /** The counts of the earlier batches. The counts of this batch are added. */
   counts: ImportCounts;
   contactImport: ContactImport;
 }
@@ -113,6 +114,6 @@ function stopped(error: Error, { line, counts }: { line: number | undefined; cou
   );
 }
 
-/** The issues in a sentence: `email: Not an email address; name: Must be 1 to 500 characters` */
+/** Writes issues as a sentence: `email: Not an email address; name: Must be 1 to 500 characters` */
 const reasonOf = (issues: readonly Issue[]) =>
   issues.map(({ path, message }) => `${path.join('.')}: ${message}`).join('; ');

@@ -1,4 +1,4 @@
-/** A file cannot be imported, or an import cannot go on. The message says why, and what to do. */
+/** Says that a file cannot be imported, or that an import cannot go on. The message gives the reason and a remedy. */
 export class ImportError extends Error {
   override readonly name = 'ImportError';
 }

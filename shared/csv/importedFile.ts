@@ -1,26 +1,29 @@
 import { ImportError } from './importError.ts';
 import { ROW_SIZE } from './rows.ts';
 
-/** A file to import, wherever its bytes are. */
+/** A file to import, from a disk or from a browser. */
 export interface ImportedFile {
-  /** How messages call the file, at the beginning of a sentence: its path, or `The file`. */
+  /** The name of the file at the beginning of a sentence in messages: the file's path, or `The file`. */
   name: string;
   /** Bytes. */
   size: number;
-  /** All bytes of the file, in chunks. An import reads them several times. */
+  /** Gives all bytes of the file, in chunks. An import reads the file several times. */
   read(): AsyncIterable<Uint8Array>;
 }
 
 export interface EncodingChoice {
-  /** The encoding that a person names. By default a byte order mark decides; without a mark the file is UTF-8. */
+  /** The encoding that a person names. By default a byte order mark decides; a file without a mark is UTF-8. */
   encoding?: string | undefined;
-  /** The encoding of a file without a mark that turns out not to be UTF-8. By default such a file is refused. */
+  /** The encoding of a file without a mark that is not UTF-8. By default the file is refused. */
   fallback?: string;
-  /** What a person can do beside saving the file anew. Ends the sentence `Save it as "CSV UTF-8"`. */
+  /** A remedy other than saving the file anew. Continues the sentence `Save it as "CSV UTF-8"`. */
   remedy?: string;
 }
 
-/** The encoding of a file, tried on all of its bytes. */
+/**
+ * Chooses the encoding of a file, and checks all bytes of the file against the encoding. Throws an `ImportError` where
+ * the file is not text in the encoding and no fallback is given.
+ */
 export async function chooseEncoding(
   file: ImportedFile,
   { encoding, fallback, remedy = '' }: EncodingChoice,
@@ -31,7 +34,7 @@ export async function chooseEncoding(
     for await (const lines of readLines(file, { encoding: chosen })) line += lines.length;
     return chosen;
   } catch (error) {
-    // TextDecoder throws a TypeError for bytes that are no text in its encoding.
+    // TextDecoder throws a TypeError for bytes that are not text in its encoding.
     if (!(error instanceof TypeError)) throw error;
     if (fallback !== undefined && chosen === 'utf-8') return fallback;
     throw new ImportError(
@@ -40,7 +43,7 @@ export async function chooseEncoding(
   }
 }
 
-/** The encoding that the byte order mark of a file tells; `utf-8` for a file without a mark. */
+/** Reads the encoding from a file's byte order mark. Gives `utf-8` for a file without a mark. */
 async function detectEncoding(file: ImportedFile): Promise<string> {
   for await (const [first, second] of file.read()) {
     if (first === 0xff && second === 0xfe) return 'utf-16le';
@@ -51,8 +54,9 @@ async function detectEncoding(file: ImportedFile): Promise<string> {
 }
 
 /**
- * The lines of a file: of each chunk of bytes, the lines that it completes. A line ends in CR LF, LF or CR. Throws a
- * `TypeError` where the bytes are no text in `encoding`.
+ * Reads the lines of a file. Each array holds the lines whose end is in the same chunk of bytes. A line ends in CR LF,
+ * LF or CR. Throws a `TypeError` where the bytes are not text in `encoding`, and an `ImportError` where a line has more
+ * than `ROW_SIZE` characters.
  */
 export async function* readLines(
   file: ImportedFile,

@@ -3,18 +3,18 @@ import type { Columns, ContactPart } from './columns.ts';
 import type { FailedRow } from './failedRows.ts';
 import type { Row } from './rows.ts';
 
-/** The fields of a contact as a row gives them. No field has been checked. */
+/** The fields of a contact from a row. No field has been checked. */
 export type ContactFields = Record<string, unknown>;
 
-export interface ContactRow {
+export interface InterpretedRow {
   line: number;
-  /** The row's cells, without columns that an earlier import added. */
+  /** The row's cells, without the columns that an earlier import added. */
   cells: string[];
   contact: ContactFields;
 }
 
-/** A row as a contact, or why the row is not the row of a contact. */
-export function interpretRow(row: Row, columns: Columns): ContactRow | FailedRow {
+/** Reads a row as a contact, or gives the reason why the row is not a contact. */
+export function interpretRow(row: Row, columns: Columns): InterpretedRow | FailedRow {
   const { line } = row;
   if ('flaw' in row) return { line, cells: [], reason: row.flaw };
   const cells = row.cells.slice(columns.added);
@@ -27,17 +27,18 @@ export function interpretRow(row: Row, columns: Columns): ContactRow | FailedRow
   return { line, cells, reason: 'The row has no name, and no company, email or phone to call the contact by' };
 }
 
-/** Stands between the values of a cell in Google's exports: `+1 555 0100 ::: +1 555 0199`. */
+/** The text between several values of a cell in Google's exports: `+1 555 0100 ::: +1 555 0199`. */
 const GOOGLE_SEPARATOR = ' ::: ';
 
 /**
- * The fields that a row gives. An empty cell gives none, so that importing the row changes nothing. What has no field of
- * its own becomes a custom field under its header: unknown columns, second phone numbers.
+ * Reads a contact's fields from a row. An empty cell gives no field, so that importing the row leaves the contact's
+ * field unchanged. A value for which a contact has no field becomes a custom field under the value's header: an unknown
+ * column, a second phone number.
  */
 function contactOf(cells: string[], columns: Columns): ContactFields {
   const values = cells.map((cell) => cell.trim());
   const taken = new Map<ContactPart, string>();
-  /** The first value of `part`. A cell that has several values goes to the custom fields too, as a whole. */
+  /** Takes the first value of `part`. A cell with several values also goes to the custom fields, as a whole. */
   const take = (part: ContactPart): string | undefined => {
     const column = columns.byPart.get(part)?.find((index) => values[index]);
     if (column === undefined) return undefined;
@@ -73,7 +74,10 @@ function contactOf(cells: string[], columns: Columns): ContactFields {
 
 const PARTS_OF_NAME: ContactPart[] = ['firstName', 'middleName', 'lastName'];
 
-/** The text of the field that `part` went into. A first name that the full name contains needs no custom field. */
+/**
+ * The text of the field that has taken `part`. The full name counts as the field of a first name: a first name that the
+ * full name contains needs no custom field.
+ */
 const textOf = (
   part: ContactPart,
   { taken, fullName }: { taken: Map<ContactPart, string>; fullName: string | undefined },
@@ -82,8 +86,8 @@ const textOf = (
 const isWithin = (value: string, text: string) => ` ${text} `.includes(` ${value} `);
 
 /**
- * The tags of all columns of tags; `undefined` where there are none. Google writes a star in front of its own groups, as
- * in `* starred`, and puts every contact into `* myContacts`.
+ * Reads the tags of all columns of tags. Gives `undefined` where no column has a tag. Google writes a star in front of
+ * its own groups, as in `* starred`, and puts every contact into `* myContacts`.
  */
 function tagsOf({ byPart }: Columns, values: string[]): string[] | undefined {
   const tags = (byPart.get('tags') ?? [])
@@ -93,6 +97,6 @@ function tagsOf({ byPart }: Columns, values: string[]): string[] | undefined {
   return tags.length > 0 ? tags : undefined;
 }
 
-/** People often write a profile's address without its scheme: `linkedin.com/in/ada`. */
+/** Adds the scheme to a profile's address. People often leave out the scheme: `linkedin.com/in/ada`. */
 const withScheme = (url: string | undefined) =>
   url !== undefined && /^(www\.|[a-z]{2}\.)?linkedin\.com\//i.test(url) ? `https://${url}` : url;

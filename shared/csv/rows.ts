@@ -1,9 +1,12 @@
 import { parse } from 'csv-parse/sync';
 
-/** Characters that a row may have, line breaks included. The end of a quoted cell is looked for no further. */
+/**
+ * The largest number of characters in a row, line breaks included. The end of a quoted cell is not looked for beyond
+ * this limit.
+ */
 export const ROW_SIZE = 1_048_576;
 
-/** A row, with the number of its first line: its cells, or why it cannot be split into cells. */
+/** A row, with the number of its first line: the row's cells, or the reason why the row cannot be split into cells. */
 export type Row = { line: number; cells: string[] } | { line: number; flaw: string };
 
 /** Lines that follow one another in a file. */
@@ -11,15 +14,16 @@ export interface Block {
   /** The number of the first line. */
   line: number;
   lines: string[];
-  /** No line follows the block. */
+  /** True where the file ends with this block. */
   isEnd: boolean;
 }
 
 const UNCLOSED = 'A quote is out of place: a quoted cell begins here and is never closed';
 
 /**
- * The rows of a block, and the lines at its end that begin a row without ending it. Where a quote is out of place, one line
- * fails and the next line begins a row: a missing quote does not cost the rest of a file.
+ * Parses the rows of a block. `rest` is the lines at the block's end that begin a row and do not end the row. Where a
+ * quote is out of place, only the line where the row begins fails, and the next line begins a new row: a missing quote
+ * does not cost the rest of a file.
  */
 export function parseRows({ line, lines, isEnd }: Block, delimiter: string): { rows: Row[]; rest: string[] } {
   const rows: Row[] = [];
@@ -48,8 +52,8 @@ export function parseRows({ line, lines, isEnd }: Block, delimiter: string): { r
 }
 
 /**
- * The index of the line after the row that begins at `at`. A row ends with the line that makes its quotes even in number,
- * as a quote within a quoted cell is written twice.
+ * Finds the index of the line after the row that begins at `at`. A row ends with the line that makes the number of
+ * quotes even, because a quote within a quoted cell is written twice. `open`: the lines end before the row does.
  */
 function findEnd(lines: string[], at: number): number | 'open' | 'tooLong' {
   let isQuoted = false;
@@ -64,7 +68,10 @@ function findEnd(lines: string[], at: number): number | 'open' | 'tooLong' {
   return 'open';
 }
 
-/** Rows of one line each. The lines are parsed together, which is faster; one by one where a line has a flaw. */
+/**
+ * Parses rows of a single line each. The lines are parsed together, which is faster. Where a line has a flaw, each line
+ * is parsed alone.
+ */
 function parseSingleLines({ line, lines }: { line: number; lines: string[] }, delimiter: string): Row[] {
   const written = lines.flatMap((text, index) => (text.trim() === '' ? [] : [{ line: line + index, text }]));
   try {
@@ -86,7 +93,7 @@ function parseRow({ line, text }: { line: number; text: string }, delimiter: str
 const parseCsv = (text: string, delimiter: string): string[][] =>
   parse(text, { delimiter, record_delimiter: '\n', relax_column_count: true });
 
-/** What csv-parse found wrong, in words for the file's owner. */
+/** Describes the flaw that csv-parse found, in words for the file's owner. */
 function flawOf(error: unknown): string {
   const { code, message } = error as Error & { code?: string };
   if (code === 'CSV_INVALID_CLOSING_QUOTE') return 'A quote is out of place: text follows the end of a quoted cell';

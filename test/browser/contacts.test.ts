@@ -20,7 +20,7 @@ async function openContacts(app: TestApp) {
   return { page, dashboard };
 }
 
-/** Person 1 to `count`, of which the last is the newest. */
+/** Makes Person 1 to Person `count`. The last person is the newest. */
 const addPersons = (app: TestApp, count: number) =>
   runAsAdmin(
     app,
@@ -44,7 +44,7 @@ test('A contact is made, changed, deleted and had back', PATIENCE, async () => {
   await field(page, 'Tags').first().fill('friend');
   await page.keyboard.press('Enter');
   await field(page, 'Custom fields').fill('{"tier": ');
-  // The browser minds the address first.
+  // The browser's own check refuses the address first.
   await page.getByRole('button', { name: 'Save' }).click();
   await field(page, 'Email').fill('ada@example.com');
   await page.getByRole('button', { name: 'Save' }).click();
@@ -69,7 +69,7 @@ test('A contact is made, changed, deleted and had back', PATIENCE, async () => {
     },
   ]);
 
-  // A taken address is said so.
+  // The dialog tells that another contact has the address.
   await page.getByRole('button', { name: 'New contact' }).click();
   await field(page, 'Name').fill('Another');
   await field(page, 'Email').fill('ADA@example.com');
@@ -163,7 +163,7 @@ test('Of many contacts the page holds those in sight, and loads more as one scro
   page.on('request', (request) => {
     if (request.url().includes('/trpc/')) calls.push(new URL(request.url()).pathname);
   });
-  // A row deep in the list is as good as any: it is changed in its place, and nothing is loaded anew.
+  // A change of a row deep in the list shows in the row's place, and the list is not loaded again.
   await page.getByRole('button', { name: 'Person 4201', exact: true }).click();
   await field(page, 'Title').fill('Deep');
   await page.getByRole('button', { name: 'Save' }).click();
@@ -239,7 +239,7 @@ test(
     await page.getByRole('button', { name: 'Load more' }).click();
     const alert = page.getByRole('alert').filter({ hasText: 'Refused' });
     await alert.waitFor();
-    // By scrolling to the button, and by pressing it.
+    // Two requests at most: by the scroll to the button, and by the click.
     const asked = refused;
     await page.waitForTimeout(1_000);
     expect([refused, asked <= 2]).toEqual([asked, true]);

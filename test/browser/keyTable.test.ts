@@ -28,7 +28,7 @@ test('The table marks what wants attention, is sorted by its headings, and filte
   expect(await row('alpha').innerText()).toMatch(/3 hours ago[\s\S]*in 6 days[\s\S]*Soon/);
   expect(await row('Gamma').innerText()).toMatch(/yesterday[\s\S]*Never/);
   expect(await row('alpha').innerText()).not.toMatch(/Unused|Never/);
-  // The exact time, on hover.
+  // A hover shows the exact time.
   await row('alpha').getByText('3 hours ago').hover();
   await page.getByRole('tooltip', { name: /\d{4}, \d+:\d\d:\d\d/ }).waitFor();
 
@@ -63,7 +63,7 @@ test('A key expires on the date that is chosen, within a month and a year', PATI
   const inDays = (days: number) => new Date(Date.now() + days * 86_400_000).toISOString().slice(0, 10);
   await date.fill(inDays(29));
   await page.getByRole('button', { name: 'Generate the key' }).click();
-  // The browser says why, and nothing is sent.
+  // The browser explains the fault, and the page sends nothing.
   expect(await date.evaluate((input) => (input as HTMLInputElement).validity.rangeUnderflow)).toBe(true);
   await date.fill(inDays(123));
   await page.getByRole('button', { name: 'Generate the key' }).click();

@@ -12,7 +12,7 @@ afterAll(closeBrowser);
 const run = async (line: string) => JSON.parse((await promisify(execFile)('/bin/sh', ['-c', line])).stdout);
 const readClipboard = (page: Page) => page.evaluate(() => navigator.clipboard.readText());
 
-/** Everything that a page keeps, here or on disk. */
+/** Everything that a page stores: storage, cookies, history, databases and caches. */
 const readStores = (page: Page) =>
   page.evaluate(async () => {
     const databases = await indexedDB.databases();
@@ -34,7 +34,7 @@ test('The life of a key, from sign-in to the refused curl: shown once, and kept 
   await using dashboard = await openDashboard(app);
   const page = await dashboard.visit();
   await signIn(page, owner);
-  /** The answers that came, by address. */
+  /** The answers to the page's requests, each with its address. */
   const answers: Promise<[string, string]>[] = [];
   page.on('response', (response: Response) => {
     if (response.request().resourceType() === 'fetch') {
@@ -57,7 +57,7 @@ test('The life of a key, from sign-in to the refused curl: shown once, and kept 
   const key = (await fresh.getByTestId('key').innerText()).trim();
   expect(key).toMatch(/^introzy_[0-9a-f]{64}$/);
 
-  // Closing asks, by whatever way.
+  // Every way to close the dialog asks first.
   await page.keyboard.press('Escape');
   await fresh.getByText('Have you copied the key?').waitFor();
   await fresh.getByRole('button', { name: 'Not yet' }).click();
@@ -81,7 +81,7 @@ test('The life of a key, from sign-in to the refused curl: shown once, and kept 
   expect(await row.innerText()).not.toContain('contacts:write');
   expect(await row.innerText()).toContain(`by ${owner.email}`);
 
-  // A page of its own, with its history.
+  // Each key has a page of its own, with the key's history.
   await page.getByRole('link', { name: 'Nightly import' }).click();
   await page.getByRole('cell', { name: 'curl', exact: true }).waitFor();
   await page.getByText('Key issued: Nightly import').waitFor();
@@ -123,7 +123,7 @@ test('The life of a key, from sign-in to the refused curl: shown once, and kept 
   await page.getByRole('link', { name: 'Hourly import' }).waitFor();
   await settled(page);
 
-  // Each was in the one answer that issued it, and is nowhere now.
+  // Each key was in the single answer that issued the key, and is stored nowhere now.
   const all = await Promise.all(answers);
   for (const [secret, procedure] of [
     [key, 'keys.issue'],

@@ -16,7 +16,7 @@ test(
     await using dashboard = await openDashboard(app);
     const page = await dashboard.visit();
     const scripts = new Map<string, Promise<number>>();
-    // The browser gives no body of what it has in its cache: the size is asked of the service.
+    // The browser gives no body for a file from its cache, so that the test asks the service for the size.
     const readSize = async (url: string) => gzipSync(await (await fetch(url)).bytes()).length;
     page.on('response', (response) => {
       const { pathname } = new URL(response.url());

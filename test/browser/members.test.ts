@@ -24,7 +24,7 @@ test(
     await page.getByRole('row', { name: new RegExp(email) }).waitFor();
     expect(mails).toMatchObject([{ to: email }]);
 
-    // Who is invited makes an account, by the link alone.
+    // The link alone lets an invited person make an account.
     const theirs = await dashboard.visit();
     await theirs.goto(new URL(mails[0]!.link).pathname);
     await theirs.getByLabel('Name').fill('Grace Hopper');
@@ -59,7 +59,7 @@ test(
     for (const key of keys) statuses.push((await app.api(key, 'GET', '/api/contacts')).status);
     expect(statuses).toEqual([200, 401]);
 
-    // With the next request they are out, wherever they are.
+    // The removed member's next request is refused, on any page.
     await theirs.getByRole('link', { name: 'Contacts' }).click();
     await theirs.waitForURL(/\/sign-in\?next=/);
     await theirs.getByLabel('Email').fill(email);
@@ -113,7 +113,7 @@ test('A session that is ended elsewhere is ended here; signing in leads back to 
   await second.waitForURL(/\/sign-in\?next=%2Fsettings%2Fapi-keys/);
   await signIn(second, { email: member.email, at: second.url() });
   expect(new URL(second.url()).pathname).toBe('/settings/api-keys');
-  // An address of elsewhere is not gone on to.
+  // After sign-in the page does not go on to another site's address.
   await second.context().clearCookies();
   for (const next of ['//evil.example/', 'https://evil.example/', '/\\evil.example', 'javascript:alert(1)']) {
     await signIn(second, { email: member.email, at: `/sign-in?${new URLSearchParams({ next })}` });
@@ -130,7 +130,7 @@ test('A forgotten password is set anew, and its token leaves the address at once
   const page = await dashboard.visit();
   await page.goto('/sign-in');
   await page.getByRole('link', { name: 'Forgot your password?' }).click();
-  // Until the next page is there, the one before it is.
+  // The former page stays visible until the next page is ready.
   await page.getByRole('heading', { name: 'Set a new password' }).waitFor();
   await page.getByLabel('Email').fill(member.email);
   await page.getByRole('button', { name: 'Send the link' }).click();

@@ -7,7 +7,7 @@ import { type TestApp, testApp } from '../helpers/testApp.ts';
 const PATIENCE = { timeout: 240_000 };
 afterAll(closeBrowser);
 
-/** An organization in which every page has something to show. */
+/** Makes an organization with content for every page. */
 async function furnish(app: TestApp) {
   const owner = await addMember(app, app.one.id, 'owner');
   const member = await addMember(app, app.one.id, 'member');
@@ -23,7 +23,7 @@ async function furnish(app: TestApp) {
   return { owner, member, keyId: apiKey.id };
 }
 
-/** Every page of who is signed in, and what opens on it. */
+/** Every page for a signed-in person, with the actions that open the page's dialogs and menus. */
 const pages = (keyId: string): [string, ((page: Page) => Promise<unknown>)[]][] => [
   [
     '/settings/api-keys',
@@ -167,7 +167,7 @@ test.concurrent('While a page loads its place is kept: nothing jumps', PATIENCE,
     await page.locator('main h1').waitFor();
     await settled(page);
     const shift = await page.evaluate(() => (window as unknown as { seen: { shift: number } }).seen.shift);
-    // What Core Web Vitals call good (CLS).
+    // 0.1 is the limit of a good layout shift (CLS) by Core Web Vitals.
     expect(shift, path).toBeLessThan(0.1);
   }
 });

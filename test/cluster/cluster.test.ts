@@ -13,13 +13,13 @@ beforeAll(async () => {
 const readiness = ({ instances }: Cluster) =>
   Promise.all(instances.map(async ({ address }) => (await fetch(`${address}/readyz`)).status));
 
-/** The rows that a statement gives. */
+/** The rows of a statement's answer. */
 const ask = async (url: string, statement: string) => (await runAs(url, [statement]))[0]?.rows;
 
 test('Three instances that start together are ready, and PgBouncer has all of their connections', async () => {
   expect(await readiness(cluster)).toEqual([200, 200, 200]);
   expect(new Set(cluster.instances.map(({ address }) => address)).size).toBe(3);
-  // Of three that start together on a new database, one migrates it.
+  // Three instances start together on a new database. Exactly one instance migrates the database.
   expect(cluster.instances.filter(({ migrated }) => migrated.length > 0)).toHaveLength(1);
 
   const pools = await ask(cluster.pgbouncer.adminUrl, 'show pools');
@@ -62,7 +62,7 @@ test('The standby follows synchronously, has what is written, and takes no write
     await ask(cluster.primary.adminUrl, 'select application_name, state, sync_state from pg_stat_replication'),
   ).toEqual([{ application_name: 'standby', state: 'streaming', sync_state: 'sync' }]);
 
-  // An answered commit is in the standby's log; that the standby's queries see it takes a moment more.
+  // An answered commit is in the standby's log. Queries on the standby see the commit a moment later.
   const select = `select name from contacts where id = '${id}'`;
   await until('the row is on the standby', async () => (await ask(cluster.standby.adminUrl, select))?.length === 1);
   expect(await ask(cluster.standby.adminUrl, select)).toEqual([{ name: 'On both' }]);

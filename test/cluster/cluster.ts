@@ -13,15 +13,16 @@ const INSTANCES = 3;
 /** Milliseconds. */
 const SETUP_WITHIN = 30_000;
 
-/** Clusters that no test has stopped so far: a test that takes too long never comes to its end. */
+/** Clusters that no test has stopped so far. A test that times out does not reach the end of its scope. */
 const running = new Set<AsyncDisposableStack>();
 afterAll(async () => {
   for (const cluster of running) await cluster.disposeAsync();
 });
 
 /**
- * Three instances of the service behind PgBouncer in transaction mode, on a primary with a synchronous standby: real
- * processes on 127.0.0.1, which end with the scope, their files with them. It takes Debian's postgresql-15 and pgbouncer.
+ * Starts three instances of the service behind PgBouncer in transaction mode, on a primary with a synchronous standby.
+ * All are real processes on 127.0.0.1. The end of the scope ends the processes and removes their files. The cluster
+ * needs Debian's packages postgresql-15 and pgbouncer.
  *
  *     npm run test:cluster                                        # all tests of this folder
  *     npx vitest run --config test/cluster/vitest.config.ts -t standby
@@ -36,9 +37,9 @@ afterAll(async () => {
  *       await cluster.failOver();
  *     });
  *
- * Tests that change nothing for the others share one, made in `beforeAll`; it ends after the file's last test. Each
+ * Tests that change nothing for each other share a cluster from `beforeAll`; the cluster ends after the last test. Each
  * server has its `pid`, for signals: `process.kill(cluster.primary.pid, 'SIGSTOP')`. While the standby is away, commits
- * on the primary wait for it. `environment` is added to what the instances and the command line have.
+ * on the primary wait for the standby. `environment` adds variables to those of the instances and the command line.
  */
 export async function startCluster(environment: Record<string, string> = {}) {
   const programs = findPrograms();
@@ -55,7 +56,7 @@ export async function startCluster(environment: Record<string, string> = {}) {
     const primary = stack.use(await startPrimary(site));
     const standby = stack.use(await startStandby(site, primary));
     const pgbouncer = stack.use(await startPgBouncer(site, primary));
-    // No superuser: what managed PostgreSQL gives out.
+    // The service's user is not a superuser: managed PostgreSQL gives out no superuser.
     await runAs(primary.postgresUrl, [
       `create role introzy_owner login createrole password '${site.passwords.introzy_owner}'`,
       'create database introzy owner introzy_owner',
@@ -70,7 +71,7 @@ export async function startCluster(environment: Record<string, string> = {}) {
     };
     const startInstance = async (more: Record<string, string> = {}) =>
       stack.use(await startService({ ...settings, ...more }, endWithTests('SIGKILL')));
-    // All of them at once, as after an outage; the first to take the lock migrates the new database.
+    // All instances start at once, as after an outage. The first instance to take the lock migrates the new database.
     const starts = await Promise.allSettled(Array.from({ length: INSTANCES }, () => startInstance()));
     const instances = starts.map((start) => {
       if (start.status === 'rejected') throw start.reason;
@@ -79,12 +80,12 @@ export async function startCluster(environment: Record<string, string> = {}) {
 
     return {
       instances: instances as [Instance, Instance, Instance],
-      /** One more instance; with `PORT` at a port that is known before. */
+      /** Starts a further instance. `PORT` chooses the port. */
       startInstance,
       primary,
       standby,
       pgbouncer,
-      /** Makes an organization and its first key by the command line; the key has all scopes. */
+      /** Makes an organization and its first key by the command line. The key has all scopes. */
       async setup(organization = 'One'): Promise<{ organizationId: string; key: string }> {
         const email = `${organization.toLowerCase()}@example.com`;
         const args = [CLI, 'setup', '--organization', organization, '--email', email, '--json'];
@@ -93,7 +94,10 @@ export async function startCluster(environment: Record<string, string> = {}) {
         const { stdout } = await promisify(execFile)(process.execPath, args, options);
         return JSON.parse(stdout);
       },
-      /** The primary's machine fails: the standby takes its place, and PgBouncer leads there. */
+      /**
+       * Kills the primary, as a failing machine does. The standby takes the primary's place, and PgBouncer connects to
+       * the standby.
+       */
       async failOver() {
         await primary.kill();
         await runAs(standby.postgresUrl, ['select pg_promote()']);
@@ -107,7 +111,10 @@ export async function startCluster(environment: Record<string, string> = {}) {
   }
 }
 
-/** Calls an instance as its callers are told to: a 503, as on a machine that does other things too, is asked again. */
+/**
+ * Calls an instance, and repeats a call that answers 503, as the API tells its callers to. A busy machine may answer
+ * 503.
+ */
 export async function callPatiently({ call }: Instance, ...request: Parameters<Instance['call']>) {
   let answer = await call(...request);
   await until('an answer other than 503', async () => {

@@ -12,7 +12,7 @@ import { childrenOf, findPrograms, until } from './programs.ts';
 let directory: string;
 beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), 'introzy-ends-'));
-  // As /tmp is: the servers run as another user than the tests.
+  // The mode of /tmp: the servers run as another user than the tests.
   await chmod(directory, 0o1777);
   vi.stubEnv('TMPDIR', directory);
 });
@@ -21,7 +21,10 @@ afterEach(async () => {
   await rm(directory, { recursive: true, force: true });
 });
 
-/** The files of all clusters here, the processes that work on these files, and the processes that the tests started. */
+/**
+ * The files of all clusters in `directory`, the processes that work on these files, and the child processes of the
+ * tests.
+ */
 const whatIsThere = async () => ({
   files: await readdir(directory),
   processes: readdirSync('/proc').filter((pid) => workingDirectoryOf(pid).startsWith(directory)),
@@ -59,7 +62,7 @@ test('After the primary is killed the standby serves all that was answered; a te
 
     const there = await whatIsThere();
     expect(there.files).toHaveLength(1);
-    // The remover of the files, the standby, PgBouncer and three instances.
+    // The six children: the remover of the files, the standby, PgBouncer and three instances.
     expect(there.children).toHaveLength(6);
     expect(there.processes.length).toBeGreaterThan(6);
     throw new Error('This test fails');

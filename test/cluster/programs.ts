@@ -7,18 +7,21 @@ import { promisify } from 'node:util';
 
 const execute = promisify(execFile);
 
-/** Milliseconds for one step, such as the start of a server: about a second on a quiet machine. */
+/** Milliseconds for a step, such as the start of a server. A quiet machine takes about a second. */
 const PATIENCE = 30_000;
 /** Milliseconds from the signal that ends a program until the program is killed. */
 const END_WITHIN = 10_000;
 
-/** Where Debian puts PostgreSQL, below it a folder a version, and PgBouncer. */
+/** Debian's paths: PostgreSQL's folder, with a folder for each version below, and the program PgBouncer. */
 const DEBIAN = { postgresql: '/usr/lib/postgresql', pgbouncer: '/usr/sbin/pgbouncer' };
 
 /** The oldest major version of PostgreSQL that the service runs on. */
 const OLDEST = 15;
 
-/** The folder of PostgreSQL's newest server programs, and PgBouncer. Throws a sentence that says what to install. */
+/**
+ * Finds the folder of PostgreSQL's newest server programs, and PgBouncer. Throws a sentence that says which packages to
+ * install.
+ */
 export function findPrograms({ postgresql, pgbouncer } = DEBIAN) {
   const versions = existsSync(postgresql) ? readdirSync(postgresql).map(Number) : [];
   const folders = versions
@@ -36,30 +39,34 @@ export function findPrograms({ postgresql, pgbouncer } = DEBIAN) {
   return { postgresql: folder, pgbouncer };
 }
 
-/** PostgreSQL and PgBouncer refuse to run as root; Debian's packages make the user postgres. */
+/** PostgreSQL and PgBouncer refuse to run as root. Debian's packages make the user postgres. */
 const AS_POSTGRES = process.getuid?.() === 0 ? ['--reuid=postgres', '--regid=postgres', '--init-groups'] : [];
 const { PATH = '' } = process.env;
 
-/** Runs a program to its end, not as root. Throws where it fails. Answers with its standard output. */
+/** Runs a program to its end, not as root, and gives its standard output. Throws where the program fails. */
 export async function runProgram(command: string[], env: Record<string, string> = {}): Promise<string> {
   const options = { cwd: '/', env: { PATH, ...env }, timeout: PATIENCE };
   return (await execute('setpriv', [...AS_POSTGRES, ...command], options)).stdout;
 }
 
-/** Begins a command that the kernel ends, by this signal, when the process that started it has ended, however it did. */
+/**
+ * The beginning of a command line. The kernel ends the program by this signal as soon as the process that started the
+ * program has ended for any reason.
+ */
 export const endWithTests = (signal: 'SIGQUIT' | 'SIGKILL'): [string, string] => [
   'setpriv',
   `--pdeathsig=${signal.slice(3)}`,
 ];
 
 /**
- * A directory of the user that the servers run as, open to no other. A process of its own removes it: at the end of the
- * scope, and also when the process of the tests is killed, in which case the servers may still be ending.
+ * Makes a directory of the user that the servers run as, closed to all other users. A separate process removes the
+ * directory: at the end of the scope, and also where the process of the tests is killed. In that case the servers may
+ * still be ending.
  */
 export async function makeDirectory() {
   const path = (await runProgram(['mktemp', '--directory', join(tmpdir(), 'introzy-cluster-XXXXXX')])).trim();
   const script = 'cat; for attempt in 1 2 3 4 5 6 7 8 9 10; do rm -rf "$0" && break; sleep 1; done';
-  // Detached: an interrupt at the terminal does not reach it.
+  // Detached: an interrupt at the terminal does not reach the remover.
   const remover = spawn('sh', ['-c', script, path], { detached: true, stdio: ['pipe', 'ignore', 'ignore'] });
   const ended = once(remover, 'exit');
   return {
@@ -72,15 +79,18 @@ export async function makeDirectory() {
 }
 
 interface DaemonOptions {
-  /** Where it works. */
+  /** The program's working directory. */
   directory: string;
-  /** Ends it at once, and its children with it. */
+  /** The signal that ends the program and its children at once. */
   endBy: 'SIGQUIT' | 'SIGKILL';
-  /** True once it serves; an error counts as false. */
+  /** True once the program serves. An error counts as false. */
   isReady(): Promise<unknown>;
 }
 
-/** Starts a program that serves until the end of the scope, not as root. It ends with the process of the tests too. */
+/**
+ * Starts a program that serves until the end of the scope, not as root. The end of the tests' process ends the program
+ * too.
+ */
 export async function startDaemon(command: [string, ...string[]], { directory, endBy, isReady }: DaemonOptions) {
   const [setpriv, deathSignal] = endWithTests(endBy);
   const child = spawn(setpriv, [deathSignal, ...AS_POSTGRES, ...command], {
@@ -95,11 +105,11 @@ export async function startDaemon(command: [string, ...string[]], { directory, e
   const pid = child.pid as number;
 
   const daemon = {
-    /** `setpriv` becomes the program: this is the program's own process id. */
+    /** The program's own process id: `setpriv` replaces itself with the program. */
     pid,
-    /** Ends it with all of its children, as a failing machine does: nothing is told, nothing is saved. */
+    /** Kills the program and all of its children, as a failing machine does. The program cannot save anything. */
     async kill() {
-      // So that it starts no other child meanwhile.
+      // The stop keeps the program from starting further children meanwhile.
       child.kill('SIGSTOP');
       const family = hasEnded ? [] : [pid, ...childrenOf(pid)];
       for (const member of family) signal(member, 'SIGKILL');
@@ -110,7 +120,7 @@ export async function startDaemon(command: [string, ...string[]], { directory, e
       if (hasEnded) return;
       const tooLate = setTimeout(daemon.kill, END_WITHIN);
       child.kill(endBy);
-      // Where a test has stopped it, it hears of the signal once it goes on.
+      // A program that a test has stopped receives the signal once the program continues.
       child.kill('SIGCONT');
       await ended;
       clearTimeout(tooLate);
@@ -131,7 +141,7 @@ export async function startDaemon(command: [string, ...string[]], { directory, e
   return daemon;
 }
 
-/** Asks until the answer is true; throws where it is not in time. */
+/** Asks `holds` until the answer is true. Throws where the answer comes too late. */
 export async function until(what: string, holds: () => Promise<boolean> | boolean) {
   const end = performance.now() + PATIENCE;
   while (!(await holds())) {
@@ -144,7 +154,7 @@ function signal(pid: number, name: NodeJS.Signals) {
   try {
     process.kill(pid, name);
   } catch {
-    // It has ended already.
+    // The process has ended already.
   }
 }
 
@@ -153,7 +163,7 @@ export function childrenOf(pid: number): number[] {
   return children.split(' ').filter(Boolean).map(Number);
 }
 
-/** False for a zombie too: it holds nothing. */
+/** True while a process runs. A zombie counts as ended: a zombie holds no files and no sockets. */
 function isAlive(pid: number): boolean {
   try {
     return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));

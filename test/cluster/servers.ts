@@ -5,12 +5,12 @@ import { runAs } from '../helpers/database.ts';
 import { freePort } from '../helpers/postgres.ts';
 import { runProgram, startDaemon, until } from './programs.ts';
 
-/** What the servers of a cluster have in common. */
+/** Settings that the servers of a cluster share. */
 export interface Site {
   programs: { postgresql: string; pgbouncer: string };
-  /** Of the cluster alone, and the user's that the servers run as. */
+  /** A folder of the cluster alone. The folder belongs to the user that the servers run as. */
   directory: string;
-  /** Of the superuser `postgres` and of the service's user. */
+  /** The passwords of the superuser `postgres` and of the service's user. */
   passwords: { postgres: string; introzy_owner: string };
 }
 
@@ -19,7 +19,7 @@ export const generatePassword = () => randomBytes(16).toString('hex');
 const urlAt = (site: Site, user: keyof Site['passwords'], [port, database]: [number, string]) =>
   `postgres://${user}:${site.passwords[user]}@127.0.0.1:${port}/${database}`;
 
-/** A new PostgreSQL server, which answers a commit when the server that is called `standby` has it too. */
+/** Starts a new PostgreSQL server. The server answers a commit once the server named `standby` has the commit too. */
 export async function startPrimary(site: Site) {
   const passwordFile = join(site.directory, 'password');
   await writeFile(passwordFile, site.passwords.postgres);
@@ -33,11 +33,12 @@ export async function startPrimary(site: Site) {
     '--locale=C.UTF-8',
     '--no-sync',
   ]);
-  // Given here and not in the files, which the standby copies: once promoted it waits for nobody.
+  // The setting is an option of the command and not in a file: the standby copies the files, and must wait for no
+  // standby after its promotion.
   return await startPostgres(site, 'primary', ['-c', 'synchronous_standby_names=standby']);
 }
 
-/** A copy of `primary` that follows it; it is there once `primary` waits for it. */
+/** Starts a copy of `primary` that follows `primary`. Resolves once the commits of `primary` wait for the standby. */
 export async function startStandby(site: Site, primary: PostgresServer) {
   await runProgram(
     [
@@ -52,7 +53,7 @@ export async function startStandby(site: Site, primary: PostgresServer) {
     ],
     { PGPASSWORD: site.passwords.postgres },
   );
-  // The name under which a standby follows is its `cluster_name`.
+  // `synchronous_standby_names` refers to a standby by its `cluster_name`.
   const standby = await startPostgres(site, 'standby', ['-c', 'cluster_name=standby']);
   try {
     await until('the standby keeps in step', async () => {
@@ -74,7 +75,7 @@ async function startPostgres(site: Site, name: 'primary' | 'standby', settings: 
     [
       join(site.programs.postgresql, 'postgres'),
       ...['-D', data, '-p', String(port), '-c', 'listen_addresses=127.0.0.1', '-c', 'unix_socket_directories='],
-      // Shared memory in the data directory, and not in /dev/shm, where a killed server leaves it.
+      // The shared memory is in the data directory: in /dev/shm a killed server would leave its memory behind.
       ...['-c', 'dynamic_shared_memory_type=mmap', ...settings],
     ],
     { directory: data, endBy: 'SIGQUIT', isReady: () => runAs(postgresUrl, ['select']) },
@@ -83,13 +84,14 @@ async function startPostgres(site: Site, name: 'primary' | 'standby', settings: 
   return {
     ...daemon,
     port,
-    /** As the superuser: the database `postgres`, and the service's. */
+    /** URLs of the superuser: the database `postgres`, and the service's database. */
     postgresUrl,
     adminUrl: urlAt(site, 'postgres', [port, 'introzy']),
-    /** Ends it with all of its processes, as a failing machine does. */
+    /** Kills the server and all of its processes, as a failing machine does. */
     async kill() {
       await daemon.kill();
-      // Its seventh line has the key and the id of a System V segment, which a killed server leaves.
+      // The seventh line of postmaster.pid holds the key and the id of a System V segment, which a killed server leaves
+      // behind.
       const segment = lock.split('\n')[6]?.trim().split(/\s+/)[1];
       if (segment) await runProgram(['ipcrm', '--shmem-id', segment]).catch(() => {});
     },
@@ -98,7 +100,7 @@ async function startPostgres(site: Site, name: 'primary' | 'standby', settings: 
 
 export type PostgresServer = Awaited<ReturnType<typeof startPostgres>>;
 
-/** PgBouncer in transaction mode, in front of `server`. */
+/** Starts PgBouncer in transaction mode in front of `server`. */
 export async function startPgBouncer(site: Site, server: PostgresServer) {
   const port = await freePort();
   const file = (name: string) => join(site.directory, name);
@@ -110,17 +112,17 @@ export async function startPgBouncer(site: Site, server: PostgresServer) {
   const adminUrl = urlAt(site, 'postgres', [port, 'pgbouncer']);
   const daemon = await startDaemon([site.programs.pgbouncer, file('pgbouncer.ini')], {
     directory: site.directory,
-    // Newer versions wait for their clients on any other signal; PgBouncer has nothing to save.
+    // On any other signal newer versions of PgBouncer wait for their clients. PgBouncer has nothing to save.
     endBy: 'SIGKILL',
     isReady: () => runAs(adminUrl, ['show version']),
   });
   return {
     ...daemon,
-    /** What the service connects to. */
+    /** The URL that the service connects to. */
     url: urlAt(site, 'introzy_owner', [port, 'introzy']),
-    /** PgBouncer's own console: `show pools`, `pause`, `reload` and so on. */
+    /** PgBouncer's own console, for commands such as `show pools`, `pause` and `reload`. */
     adminUrl,
-    /** From now on, `to` is the server that it leads to. */
+    /** Makes PgBouncer connect to the server `to` from now on. */
     async pointAt(to: PostgresServer) {
       await configure(to);
       await runAs(adminUrl, ['reload']);
@@ -128,7 +130,7 @@ export async function startPgBouncer(site: Site, server: PostgresServer) {
   };
 }
 
-/** `server_login_retry`: seconds until it asks a server again that was not there; 15 unless told. */
+/** `server_login_retry`: seconds until PgBouncer tries an absent server again. PgBouncer's default is 15. */
 const settings = (serverPort: number, port: number, usersFile: string) => `
 [databases]
 introzy = host=127.0.0.1 port=${serverPort}

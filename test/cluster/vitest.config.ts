@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { defineConfig } from 'vitest/config';
 
-/** Each file starts servers of its own, so that one file at a time has the machine. */
+/** Each file starts servers of its own, so that files run one after the other. */
 export default defineConfig({
   root: resolve(import.meta.dirname, '../..'),
   test: {

@@ -20,7 +20,7 @@ test('better-auth misses nothing in our tables', async () => {
     ...{ publicUrl: deps.publicUrl, db, keySecrets, log, openSignUp: false, signInRate: 10 },
     ...{ basePath: '/api/auth', trustedOrigins: () => [], sendReset: async () => {} },
   });
-  // Who connects may look at the tables.
+  // The connection's own role may read the tables' definitions.
   const options = { ...auth.options, database: { db: db.root, type: 'postgres' as const } };
   const { toBeCreated, toBeAdded } = await getMigrations(options);
   expect(toBeCreated.map(({ table }) => table)).toEqual([]);
@@ -312,7 +312,7 @@ test('While the database is away a session is neither refused nor served: 503, w
   await using app = await testApp();
   const member = await addMember(app, app.one.id);
   const { cookies } = await signedIn(app, member);
-  // Nothing listens there.
+  // Port 1 has no listener.
   const options = { url: 'postgres://nobody@127.0.0.1:1/none', poolSize: 2, deadline: 1_000, prepare: true };
   const db = await openDatabase({ kind: 'postgres', timeouts: { statement: 500, lock: 500 }, options });
   try {
@@ -334,7 +334,7 @@ test('While the database is away a session is neither refused nor served: 503, w
       expect(answer.headers.getSetCookie()).toEqual([]);
     }
     expect(lines.join('')).not.toContain(PASSWORD);
-    // Without a cookie that could be a session's, nothing is asked.
+    // A request without a session's cookie asks the database nothing.
     expect(
       (
         await openBrowser({ app: createApp(createDeps({ db, log, keySecrets: app.keySecrets, rateLimit: 100 })) }).call(

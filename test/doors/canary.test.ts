@@ -3,14 +3,14 @@ import { expect, test } from 'vitest';
 import { mintKey } from '../../server/auth/keySecret.ts';
 import { type TestApp, testApp } from '../helpers/testApp.ts';
 
-/** The part of a key that nobody but its holder may know. Its first characters are its hint. */
+/** The secret part of a key. The 8 characters before the secret part are the key's hint, which everybody may see. */
 const secretOf = (key: string) => key.slice('introzy_'.length + 8);
 
 /** Every value of every table, as text. */
 async function dump({ db }: TestApp): Promise<string> {
   const { rows: tables } = await sql<{ name: string }>`
     select table_name as name from information_schema.tables where table_schema = 'public'`.execute(db.root);
-  // The owner reads past the policies that hold for everybody else.
+  // Without `force`, the policies do not hold the tables' owner.
   const parts: string[] = [];
   for (const { name } of tables) {
     await sql`alter table ${sql.table(name)} no force row level security`.execute(db.root);
@@ -22,7 +22,7 @@ async function dump({ db }: TestApp): Promise<string> {
   return parts.join('\n');
 }
 
-/** Calls the app with anything, and keeps what it answers with. */
+/** Calls the app and keeps all answers. */
 function startCollecting({ app }: TestApp) {
   const answers: string[] = [];
   const call = async (method: string, path: string, headers: Record<string, string> = {}, body?: string) => {
@@ -32,7 +32,7 @@ function startCollecting({ app }: TestApp) {
   };
   return {
     answers,
-    /** Keeps the answer. */
+    /** Makes a call, and keeps the answer. */
     async send(...request: Parameters<typeof call>) {
       const { status, text, whole } = await call(...request);
       answers.push(whole);
@@ -45,7 +45,7 @@ function startCollecting({ app }: TestApp) {
 const json = { 'content-type': 'application/json' };
 const bearer = (key: string) => ({ authorization: `Bearer ${key}` });
 
-/** Keys that were issued and rotated through both doors. */
+/** Issues and rotates keys through both doors. */
 async function makeCanaries(app: TestApp): Promise<string[]> {
   const trpc = app.trpc(app.one.key);
   const [first, second] = [
@@ -60,7 +60,7 @@ async function makeCanaries(app: TestApp): Promise<string[]> {
   ];
 }
 
-/** Requests that have a key where none belongs: method, path, headers, body. */
+/** Requests with a key in a wrong place: method, path, headers, body. */
 function misuses(key: string): [string, string, Record<string, string>?, string?][] {
   const encoded = key.replace(/^.{12}/, (start) => start.replace(/./g, (c) => `%${c.charCodeAt(0).toString(16)}`));
   const spoilt = `%${key.replace('_', '%%5F')}`;
@@ -125,7 +125,7 @@ function misuses(key: string): [string, string, Record<string, string>?, string?
   ];
 }
 
-/** Authorization headers that present a key wrongly. */
+/** Authorization headers with a key in a wrong form. */
 const wrongly = (key: string) => [`Basic ${key}`, key, `Bearer ${key}x`, `Bearer "${key}"`, `Bearer ${key} ${key}`];
 
 function expectNone(text: string, canaries: string[], where: string) {
@@ -144,7 +144,7 @@ test('No key is in a log line, in an answer but its first, or in the database, w
   const statuses = new Set<number>();
   for (const key of canaries) {
     const requests = misuses(key);
-    // All of them with a valid key beside; and all without, of the first.
+    // Each request carries a valid key too. The requests of the first key are also sent without a valid key.
     for (const headers of key === first ? [bearer(app.one.key), {}] : [bearer(app.one.key)]) {
       for (const [method, path, more, body] of requests) {
         const { status } = await send(method, path, { ...headers, ...more }, body);
@@ -159,7 +159,7 @@ test('No key is in a log line, in an answer but its first, or in the database, w
     }
   }
 
-  // Used as they are meant to be, with every kind of refusal.
+  // Now the keys are used correctly, with every kind of refusal.
   const theirs = (await app.api(app.other.key, 'POST', '/api/contacts', { name: 'Theirs' })).body.data.id;
   await send('POST', '/api/contacts', { ...bearer(first), ...json }, '{"name":"Ada","email":"ada@example.com"}');
   const taken = await send(

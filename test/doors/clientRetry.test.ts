@@ -77,7 +77,7 @@ describe('a query', () => {
 
   test('over the rate of its key is answered in the end', async () => {
     await using app = await testApp({ rateLimit: 1 });
-    // A second, where the service's is a minute.
+    // Seconds. The service counts calls in a minute; a second keeps the test short.
     app.deps.rateLimiter.duration = 1;
     const { client, requests } = clientOf(app);
     await client.keys.current.query();

@@ -56,7 +56,7 @@ test('Rows are upserted 100 in a request, from whatever gives them, with their p
   expect(outcomes.filter(({ outcome }) => outcome === 'created')).toHaveLength(249);
   expect(await collect(client.contacts.upsertAll([]))).toEqual([]);
 
-  // And no more than the service takes: 1 MiB.
+  // Batches also stay below the service's limit of 1 MiB for a request.
   const large = rowsOf(30).map((row) => ({ ...row, notes: '\u{65e5}'.repeat(40_000) }));
   expect(await collect(client.contacts.upsertAll(large))).toHaveLength(30);
   const [first] = await collect(
@@ -67,7 +67,7 @@ test('Rows are upserted 100 in a request, from whatever gives them, with their p
 
 test('Over the rate of the key the rows wait; what fails leaves the outcomes before it', async () => {
   await using app = await testApp({ rateLimit: 2 });
-  // A second, where the service's is a minute.
+  // Seconds. The service counts calls in a minute; a second keeps the test short.
   app.deps.rateLimiter.duration = 1;
   const { client, requests } = clientOf(app);
   expect(await collect(client.contacts.upsertAll(rowsOf(300)))).toHaveLength(300);

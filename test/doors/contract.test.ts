@@ -6,14 +6,14 @@ import { DOORS, isThrough, type Outcome, walk } from '../helpers/contract.ts';
 import { type DoorRequest, type Input, procedures, readAnswer, requestsOf } from '../helpers/doors.ts';
 import { type TestApp, testApp } from '../helpers/testApp.ts';
 
-/** A request, and what it comes to, whatever the door. */
+/** A request, and the outcome that every door must give. */
 interface ContractCase {
   procedure: string;
-  /** The key that calls; one with all scopes unless told. */
+  /** The key of the call. By default a key with all scopes. */
   as?: (app: TestApp) => Promise<string | undefined>;
   input: (targets: Targets, app: TestApp) => Input | Promise<Input>;
   expected: Outcome | ((targets: Targets) => Outcome);
-  /** Doors that have no way to ask this, or of which another test asks it. */
+  /** Doors that cannot express the request, and doors through which another test makes it. */
   notOver?: string[];
 }
 
@@ -34,8 +34,8 @@ const revoked = async (app: TestApp) => {
 const theirs = async (app: TestApp) => (await app.trpc(app.other.key).contacts.create.mutate({ name: 'Theirs' })).id;
 
 /**
- * Every procedure that a key may call, without its scope and with a key that is revoked. Over REST the matrix calls each of
- * them so, and reads the whole answer: see matrix.test.ts.
+ * For every procedure that a key may call: calls with a revoked key, and without the scope. matrix.test.ts makes the same
+ * calls over REST, and reads the whole answers.
  */
 const OF_EACH: Record<string, ContractCase> = Object.fromEntries(
   Object.entries(CASES).flatMap(([procedure, { scope, ...given }]): [string, ContractCase][] => [
@@ -147,7 +147,7 @@ const FAILURES: Record<string, ContractCase> = {
   },
 };
 
-/** Without what no two calls have in common: ids, instants, secrets, numbers of calls. */
+/** A value without the parts that differ between calls: ids, times, secrets, cursors. */
 const settled = (value: unknown): unknown =>
   JSON.parse(
     JSON.stringify(value ?? null)
@@ -179,7 +179,7 @@ for (const [name, door] of Object.entries(DOORS)) {
         const one = await makeTargets(app, app.one);
         const another = await makeTargets(app, app.one);
         const callStraight = () => DOORS.tRPC?.call({ app, key, procedure, input: inputOf(given, one) });
-        // The row is there from the first time on.
+        // Makes the row first, so that both compared calls find the row.
         if (procedure === 'contacts.upsertMany') await callStraight();
         const straight = await callStraight();
         expect(straight?.status).toBe(200);
@@ -209,7 +209,7 @@ for (const [name, door] of Object.entries(DOORS)) {
   });
 }
 
-/** What a call of a procedure for people is about: each call of the table has targets of its own. */
+/** The rows that a call of a procedure for people names. Each call of the table has rows of its own. */
 interface PeopleTargets {
   member: string;
   invitation: string;
@@ -218,7 +218,7 @@ interface PeopleTargets {
 const isGiven = (input: Input) => () => input;
 const ofMember = (more: Input) => (targets: PeopleTargets) => ({ id: targets.member, ...more });
 
-/** By procedure for people: inputs, and the status that each comes to for an owner. */
+/** By procedure for people: inputs, and the status of an owner's call with each input. */
 const INPUTS: Record<string, [input: (targets: PeopleTargets) => Input, status: number][]> = {
   'session.current': [
     [isGiven({}), 200],
@@ -270,7 +270,7 @@ describe('What is for people comes to the same by tRPC’s walk through a proced
     return { member: members.find(({ person }) => person.id === userId)?.id ?? NONE, invitation: invited.id };
   }
 
-  /** Calls by both walks, each about targets of its own; answers with what the calls came to. */
+  /** Calls a procedure by both walks, with rows of its own for each walk, and gives both outcomes. */
   async function callBoth(browser: Browser, procedure: string, inputOfCall: (targets: PeopleTargets) => Input) {
     const [one, another] = [await makePeople(), await makePeople()];
     const [request] = requestsOf(procedure, inputOfCall(one)) as [DoorRequest];
@@ -328,7 +328,7 @@ describe('What is for people comes to the same by tRPC’s walk through a proced
   });
 });
 
-/** Without what two people, or two lists of people, have not in common. */
+/** An outcome without the parts that differ between people: ids and addresses. */
 const settledPeople = ({ data, ...outcome }: Outcome) => ({
   ...outcome,
   data: JSON.parse(

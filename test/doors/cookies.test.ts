@@ -7,7 +7,7 @@ import { testApp } from '../helpers/testApp.ts';
 const OWN = 'http://localhost';
 const JSON_TYPE = 'application/json';
 
-/** What a page may have a browser say of a request. `undefined`: it says nothing. */
+/** Values of `Origin`. `undefined`: the browser sends no `Origin`. */
 const ORIGINS = [
   OWN,
   undefined,
@@ -21,7 +21,7 @@ const SITES = [undefined, 'same-origin', 'same-site', 'cross-site', 'none'];
 const CONTENT_TYPES = [
   JSON_TYPE,
   'application/json; charset=utf-8',
-  // What a form can send, and what pretends to be something else.
+  // Types that an HTML form can send, and types that only resemble JSON.
   'application/x-www-form-urlencoded',
   'multipart/form-data; boundary=x',
   'text/plain',
@@ -62,7 +62,7 @@ test('With a cookie, what changes something is JSON from a page of this origin: 
         ...(site && { 'sec-fetch-site': site }),
         ...(type && { 'content-type': type }),
       };
-      // Bytes, as a text would bring a content type of its own.
+      // Bytes: for a text, `fetch` would add a content type.
       const bytes = new TextEncoder().encode(JSON.stringify(body));
       const { status } = await app.app.request(`${OWN}${path}`, { method, headers, body: bytes });
       expect(expected, `${method} ${path} from ${origin}, ${site}, as ${type}`).toContain(status);
@@ -85,7 +85,7 @@ test('Reading takes no origin, and a key needs none to change something', async 
   const foreign = { origin: 'http://evil.example', 'sec-fetch-site': 'cross-site' };
   const read = await browser.call('GET', '/api/contacts', undefined, foreign);
   expect(read.status).toBe(200);
-  // Which the page there cannot see.
+  // The foreign page cannot read the answer.
   expect(read.headers.get('access-control-allow-origin')).toBeNull();
   expect((await app.api(app.one.key, 'POST', '/api/contacts', { name: 'By a key' }, foreign)).status).toBe(201);
   const changing = await browser.call(

@@ -89,17 +89,17 @@ test('a malformed row fails alone, by its line, and quotes out of place do not c
     'lines"', // 3
     'B,b@example.com', // 4: a cell too few
     'C,c@example.com,,,x', // 5: cells too many
-    'D,d@example.com,,', // 6: empty ones are none too many
+    'D,d@example.com,,', // 6: extra empty cells do no harm
     '', // 7
     'E "the" F,e@example.com,', // 8: a quote within a cell
     '"G" H,g@example.com,', // 9: text after a quoted cell
     '"I,i@example.com,', // 10: never closed
     '"J",j@example.com,"x ""y"""', // 11
-    ' , , ', // 12: nothing in it
+    ' , , ', // 12: only blanks
     'K,not an address,', // 13
     `${'L'.repeat(501)},l@example.com,`, // 14
     'M,m@example.com,\u0000', // 15
-    '"N,n@example.com,', // 16: never closed, up to the end
+    '"N,n@example.com,', // 16: never closed, to the end of the file
     'O,o@example.com,', // 17
   ];
   for (const lineBreak of ['\n', '\r\n']) {

@@ -8,7 +8,7 @@ let app: TestApp;
 beforeEach(async () => {
   app = await testApp();
 });
-// Whatever was sent, the next request is answered, and no object has learned anything.
+// After each test the next request is answered, and no prototype has gained a property.
 afterEach(async () => {
   const next = await app.api(app.one.key, 'GET', '/api/contacts?limit=1');
   expect([next.status, ({} as { polluted?: unknown }).polluted]).toEqual([200, undefined]);
@@ -34,7 +34,7 @@ async function send(method: string, path: string, body?: Body, type = 'applicati
 
 const statusOf = async (...request: Parameters<typeof send>) => (await send(...request)).status;
 
-/** The statuses of one body sent to REST, and in superjson's wrapping to tRPC. */
+/** Sends a body to REST, to tRPC and to tRPC in a batch, and gives the three statuses. */
 async function sendBoth(json: string): Promise<number[]> {
   const rest = await send('POST', '/api/contacts', json);
   const trpc = await send('POST', '/trpc/contacts.create', `{"json":${json}}`);
@@ -239,7 +239,7 @@ test('Metacharacters of SQL, LIKE, JSON and arrays are text like any other', asy
   }
 });
 
-/** Input near enough to what a procedure takes for some of it to reach the database. */
+/** An input similar to a procedure's valid input, so that some inputs reach the database. */
 function hostileInput(ids: string[]) {
   const text = fc.oneof(
     fc.string({ unit: 'binary', maxLength: 20 }),
@@ -343,7 +343,7 @@ test('No input makes any procedure fail, over either door', async () => {
     ),
     { numRuns: 400, interruptAfterTimeLimit: 20_000 },
   );
-  // On whatever machine: the time limit ends the test, and must not empty it.
+  // The time limit may cut the runs short on a slow machine. 100 runs must remain.
   expect(runs).toBeGreaterThanOrEqual(100);
   expect(app.logs.filter((line) => line.includes('"level":50'))).toEqual([]);
   expect(await statusOf('GET', '/api/contacts')).toBe(200);
@@ -380,7 +380,7 @@ test('A body that is empty, cut off, no object or no UTF-8 is refused', async ()
     }
   }
   for (const body of ['null', '{}']) expect(await statusOf('POST', '/api/contacts', body)).toBe(400);
-  // A byte order mark before UTF-8 is no part of the text.
+  // A byte order mark in front of UTF-8 does not count as text.
   expect(await statusOf('POST', '/api/contacts', bytes([0xef, 0xbb, 0xbf], '{"name":"Ada"}'))).toBe(201);
   expect((await app.trpc(app.one.key).contacts.list.query()).items).toHaveLength(1);
 });
@@ -477,7 +477,7 @@ test('An id in a path may be anything, and is then no id', async () => {
     }
   }
   expect(await statusOf('GET', `/api/contacts/${id.toUpperCase()}`)).toBe(200);
-  // A UUID of no known version, and the first and the last of all.
+  // A UUID of an unknown version, the nil UUID and the max UUID.
   for (const uuid of [
     NOBODY,
     '11111111-1111-1111-1111-111111111111',

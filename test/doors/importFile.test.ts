@@ -5,7 +5,7 @@ import { testApp } from '../helpers/testApp.ts';
 
 const CREATED = { outcome: 'created', id: '01890000-0000-7000-8000-000000000000', version: 1 } as const;
 
-/** Imports what a file holds, and notes each batch and the state after it. */
+/** Imports a file's content, and notes each batch and the state after the batch. */
 async function importBytes(bytes: string | Uint8Array, options: Partial<ImportOptions> = {}) {
   const batches: Record<string, unknown>[][] = [];
   const states: object[] = [];
@@ -138,7 +138,7 @@ test('Merging, over either door, adds to what a contact has, and makes a name on
     merge: true,
   });
   expect(again.results).toMatchObject([{ outcome: 'unchanged' }]);
-  // Without it a row needs its name, and writes what it gives.
+  // Without `merge` a row needs a name, and replaces the tags.
   const plain = await contacts.upsertMany.mutate({
     contacts: [{ name: 'Ada', email: 'ada@example.com', tags: ['maths'] }],
   });

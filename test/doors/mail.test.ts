@@ -15,7 +15,7 @@ interface Received {
   content: string;
 }
 
-/** A mail server that takes everything but what is for nobody. */
+/** Starts a mail server that refuses mails to addresses that begin with `nobody`. */
 async function startMailServer() {
   const received: Received[] = [];
   const server = new SMTPServer({
@@ -38,7 +38,7 @@ async function startMailServer() {
   };
 }
 
-/** A mail's text as it is read: lines that were folded for the way are whole again. */
+/** The readable text of a mail: folded lines are joined, and `=3D` is `=`. */
 const unfold = (content: string) => content.replace(/=\r\n/g, '').replace(/=3D/g, '=');
 
 test('Mail goes by SMTP where that is set up, with its link and nothing of it in the log', async () => {

@@ -9,12 +9,12 @@ import { CHALLENGE, expectRefusal, FOREIGN, lacks, type Refusal, UUID, unauthori
 import { readTables } from '../helpers/tables.ts';
 import { type TestApp, testApp } from '../helpers/testApp.ts';
 
-/** Every procedure that the router has, with its row of the contract's table. */
+/** Every procedure of the router that a key may call, with its row of the contract's table. */
 const rows: [string, Case][] = Object.keys(procedures)
   .filter((procedure) => !(procedure in FOR_PEOPLE))
   .map((procedure) => [procedure, CASES[procedure] as Case]);
 
-/** Everything in the database but when, and from where, keys were used. */
+/** The whole database, without the times and places of keys' uses. */
 async function readState(app: TestApp) {
   await app.deps.lastUse.flush();
   const { api_keys, api_key_places: _, audit_log, ...others } = await readTables(app);
@@ -32,7 +32,7 @@ interface Attempt {
   refusal: Refusal;
 }
 
-/** Makes each attempt through every door: each is refused, and nothing was written by any of them. */
+/** Makes each attempt through every door. Checks that each call is refused, and that no call wrote anything. */
 async function expectRefused(app: TestApp, attempts: Attempt[]) {
   const before = await readState(app);
   const seen = new Set<string | null>();
@@ -67,7 +67,7 @@ test('A valid key with the scope, and no other, gets through every door of every
       const { key } = await app.issue(app.one.id, { scopes: some });
       for (const [index, { door }] of requestsOf(procedure, {}).entries()) {
         const targets = await makeTargets(app, app.one);
-        // A key rotates none that has more scopes than itself.
+        // A key cannot rotate a key that has more scopes.
         if (procedure === 'keys.rotate') targets.apiKey = (await app.issue(app.one.id, { scopes: some })).apiKey.id;
         const input = { ...inputOf(row, targets), organizationId: app.one.id };
         const request = requestsOf(procedure, input)[index] as DoorRequest;
@@ -81,13 +81,13 @@ test('A valid key with the scope, and no other, gets through every door of every
   }
 });
 
-/** Keys that are refused, and how. */
+/** Keys that every door must refuse, each with the expected refusal. */
 async function refusedKeys(app: TestApp): Promise<[string | undefined, Refusal][]> {
   const operator = asOperator(app.db, app.one.id);
   const { keys } = app.trpc(app.one.key);
   const [expired, revoked, rotated] = await Promise.all([1, 2, 3].map(() => app.issue(app.one.id)));
   if (!expired || !revoked || !rotated) throw new Error('No keys');
-  // Used before they end: what a key is may be remembered, that it is valid may not.
+  // Uses the keys while the keys are valid. The service may remember a key's organization, and not the key's validity.
   for (const { key } of [expired, revoked, rotated])
     expect((await app.api(key, 'GET', '/api/contacts')).status).toBe(200);
   const past = new Date(Date.now() - 1_000);
@@ -148,7 +148,7 @@ test('No procedure does without its scope, whatever the input', async () => {
     if (!row.scope) continue;
     const { key } = await app.issue(app.one.id, { scopes: allBut(row.scope) });
     const inputs = [inputOf(row, targets), inputOf(row, theirs)];
-    // Whether a key means itself, only a valid id tells.
+    // Only a valid id shows whether a key names itself.
     if (!row.isOwnAllowed) {
       inputs.push(invalidInputOf(row, targets), { ...inputOf(row, targets), organizationId: app.other.id });
     }

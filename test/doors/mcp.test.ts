@@ -116,7 +116,8 @@ describe('What fails', () => {
     const { keySecrets, deps } = app;
     const headers = { ...MCP_HEADERS, authorization: `Bearer ${app.one.key}` };
     const body = JSON.stringify(whoami(1));
-    // At the door, and within the tool, whose procedure checks the key again.
+    // The first use is noted at the door; the second use is noted within the tool, whose procedure checks the key
+    // again.
     for (const failing of [1, 2]) {
       let uses = 0;
       const note = () => {

@@ -60,7 +60,7 @@ describe('A key with', () => {
       for (const name of forbidden) {
         const needed = READING.includes(name) ? READ : CHANGE;
         const reason = `The API key lacks the scope ${needed}`;
-        // Whatever the input: who may not call a tool does not learn what it takes.
+        // The input is invalid on purpose: a caller without the scope must not learn a tool's input.
         const { text, error } = await mcp.failure(name, { nonsense: true });
         expect(error).toMatchObject({ status: 403, details: { reason } });
         expect(text).toContain(`${reason}. Ask whoever gave you the key`);

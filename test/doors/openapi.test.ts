@@ -14,7 +14,7 @@ const document: any = JSON.parse(JSON.stringify(createOpenApi()));
 const operationOf = ({ method, path }: { method: string; path: string }) =>
   document.paths[path]?.[method.toLowerCase()];
 
-test('docs/openapi.json is what the service answers with: after a change, npm test -- --update openapi.test', async () => {
+test('docs/openapi.json is what the service answers with: after a change, npm test -- openapi.test --update', async () => {
   await using app = await testApp();
   const answer = await app.api(undefined, 'GET', '/openapi.json');
   expect([answer.status, answer.headers.get('content-type')]).toEqual([200, 'application/json; charset=UTF-8']);

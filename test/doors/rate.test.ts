@@ -5,7 +5,7 @@ import { type TestApp, testApp } from '../helpers/testApp.ts';
 const LIMIT = 6;
 const leftOf = ({ headers }: { headers: Headers }) => /r=(\d+)/.exec(headers.get('ratelimit') ?? '')?.[1];
 
-/** Issues a key, uses it as often as `uses` says, and rotates it with no grace. */
+/** Issues a key, makes `uses` calls with the key, and rotates the key without grace. */
 async function rotateOut({ api, issue, one }: TestApp, uses: number) {
   const { key: dead, apiKey } = await issue(one.id);
   for (let use = 0; use < uses; use++) expect((await api(dead, 'GET', '/api/contacts')).status).toBe(200);
@@ -14,7 +14,7 @@ async function rotateOut({ api, issue, one }: TestApp, uses: number) {
   return { dead, fresh: rotated.body.data.key as string };
 }
 
-/** The key of a secret that was not used yet has as many calls left. */
+/** Checks that `left` calls are left for a key whose new secret was not used yet. */
 async function expectRate({ api }: TestApp, fresh: string, left: number) {
   const first = await api(fresh, 'GET', '/api/contacts');
   expect(first.status).toBe(200);

@@ -12,7 +12,7 @@ const NOBODY = '01890000-0000-7000-8000-000000000000';
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 type Answer = Awaited<ReturnType<TestApp['api']>>;
 
-/** What every answer carries, whatever it is. */
+/** Checks the headers that every answer has. */
 function expectCommon({ headers, status, text }: Answer) {
   expect(headers.get('cache-control')).toBe('no-store');
   expect(headers.get('x-request-id')).toMatch(UUID);
@@ -108,7 +108,7 @@ test('403 for another organization’s data tells nothing but that', async () =>
     await app.api(key, 'GET', `/api/keys/${app.other.keyId}`),
     await app.api(key, 'GET', `/api/contacts?organizationId=${app.other.id}`),
     await app.api(key, 'GET', `/api/contacts?organizationId=${app.other.id.toUpperCase()}`),
-    // Nobody's, and not even of a UUID's version.
+    // The id belongs to no organization, and is not a UUID of a known version.
     await app.api(key, 'GET', '/api/contacts?organizationId=11111111-1111-1111-1111-111111111111'),
     await app.api(key, 'GET', `/api/keys/current?organizationId=${NOBODY}`),
     await app.api(key, 'POST', '/api/contacts', { name: 'Ada', organizationId: app.other.id }),
@@ -185,7 +185,7 @@ test('405 names the methods that there are', async () => {
     ['/livez', 'GET, HEAD'],
     ['/readyz', 'GET, HEAD'],
   ] as const) {
-    // A path of its own is no id, where an id would stand.
+    // A path such as `/api/keys/current` stays a path of its own: `current` is never read as an id.
     const methods = ['PUT', 'OPTIONS', 'PROPFIND', ...['DELETE', 'PATCH'].filter((one) => !allow.includes(one))];
     for (const method of methods) {
       const answer = await app.api(app.one.key, method, path);
@@ -337,7 +337,7 @@ test('An organization that the address names is the one that is meant', async ()
   expect([own.status, own.body.data.organizationId]).toEqual([201, app.one.id]);
 });
 
-/** The app upon a database that fails with `error`, as soon as it is asked for a connection or with each statement. */
+/** The app on a database that fails with `error`: at each request for a connection, or at each statement. */
 function failingApp({ deps }: TestApp, error: Error, where: 'acquire' | 'send') {
   const fail = () => Promise.reject(error);
   const connections: ConnectionSource = {

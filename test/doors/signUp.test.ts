@@ -5,7 +5,7 @@ import { failure, mailbox } from '../helpers/mailbox.ts';
 import { runAsAdmin } from '../helpers/tables.ts';
 import { testApp } from '../helpers/testApp.ts';
 
-/** What opens the latest invitation to an address: it is in the mail. */
+/** The secret of the latest invitation to an address, from the link in the mail. */
 const secretOf = ({ mails }: ReturnType<typeof mailbox>, email: string) =>
   mails
     .findLast(({ to }) => to === email)
@@ -23,7 +23,7 @@ test('Sign-up is closed but to who is invited, by the invitation’s own link', 
   const { id } = await admin.trpc.members.invite.mutate({ email, role: 'admin' });
   const invitationId = secretOf(mail, email);
   expect(mail.mails).toMatchObject([{ to: email, link: `http://127.0.0.1:3000/invitations/${invitationId}` }]);
-  // What opens it is in the mail alone: not even who invites may take it up.
+  // Only the mail holds the secret. Even the person that invites cannot accept the invitation.
   const seen = [await admin.trpc.members.list.query(), await admin.trpc.audit.list.query({ limit: 200 })];
   expect(JSON.stringify(seen)).toContain(id);
   expect((await app.app.request(`/invitations/${invitationId}`)).status).toBe(200);
@@ -68,7 +68,7 @@ test('An invitation is for its address, and holds until it is taken back or expi
   const first = await invite();
   const stranger = await signedIn(app, await addPerson(app));
   expect((await stranger.account('/organization/accept-invitation', { invitationId: first.secret })).status).toBe(403);
-  // A second one takes its place.
+  // A second invitation to the same address replaces the first.
   const second = await invite(person.email.toUpperCase());
   expect(await accept(first.secret)).toBe(400);
   expect((await admin.trpc.members.list.query()).invitations.map(({ id }) => id)).toEqual([second.id]);

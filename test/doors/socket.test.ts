@@ -9,7 +9,7 @@ import { type TestApp, testApp } from '../helpers/testApp.ts';
 
 const MEBIBYTE = 1_048_576;
 
-/** The app behind a real listener. */
+/** Starts the app behind a real listener. */
 async function listenApp() {
   const app = await testApp();
   const listener = await listen(app.app.fetch, { host: '127.0.0.1', port: 0, log: app.deps.log });
@@ -17,7 +17,7 @@ async function listenApp() {
   return {
     ...app,
     address,
-    /** Sends text, and parses what comes back until the connection ends. */
+    /** Sends text, and parses the received text once the connection ends. */
     async exchange(text: string) {
       const { send, closed } = openSocket(address);
       send(text);
@@ -62,17 +62,17 @@ test.concurrent('A body over 1 MiB is a 413, whether its length is told or not, 
   const chunk = `${body.length.toString(16)}\r\n${body}\r\n`;
   const sent = [
     post(app, `Content-Length: ${body.length}`) + body,
-    // Whose body never comes: the length alone decides.
+    // The body never comes: the length alone decides.
     post(app, `Content-Length: ${body.length}`),
     `${post(app, 'Transfer-Encoding: chunked')}${chunk}0\r\n\r\n`,
-    // Whose end never comes.
+    // The end of the body never comes.
     post(app, 'Transfer-Encoding: chunked') + chunk,
   ];
   for (const text of sent) {
     const answer = await app.exchange(text);
     expect([answer.status, answer.body]).toEqual([413, envelope('The request body is larger than 1 MiB')]);
   }
-  // Of exactly a mebibyte, it is read: and then it is the name that is too long.
+  // The service reads a body of exactly 1 MiB, and then refuses the name as too long.
   const fits = JSON.stringify({ name: 'x'.repeat(MEBIBYTE - '{"name":""}'.length) });
   const answer = await app.exchange(post(app, `Content-Length: ${fits.length}`) + fits);
   expect([answer.status, JSON.parse(answer.body).details.issues[0].path]).toEqual([400, ['name']]);
@@ -91,7 +91,7 @@ test.concurrent('Two Authorization or two Host headers are a 400, in whatever ca
     expect(JSON.parse(answer.body)).toMatchObject({ success: false, error: 'Invalid request' });
   }
   expect((await app.api(app.one.key, 'GET', '/api/contacts')).body.data).toEqual([]);
-  // One of each is well.
+  // A request with a single Authorization header and a single Host header succeeds.
   expect((await app.exchange(post(app, length) + body)).status).toBe(201);
 });
 
@@ -141,7 +141,7 @@ test.concurrent('What comes to no door is in the log too, under the id that its 
     const lines = app.logs.map((line) => JSON.parse(line)).filter((line) => line.requestId === requestId);
     expect(lines, `${status} ${error}`).toMatchObject([{ level: 30, status }]);
   }
-  // To who waits for it, the service says to go on.
+  // A client that sends `Expect: 100-continue` is told to go on.
   const { send, closed, received } = openSocket(app.address);
   send(post(app, 'Content-Length: 14\r\nExpect: 100-continue'));
   await until(() => received().startsWith('HTTP/1.1 100 '), 'a word to go on');
@@ -165,7 +165,7 @@ test.concurrent('Who breaks off in the middle of a body is no failure of ours, a
         if (wait > 0) await new Promise((resolve) => setTimeout(resolve, wait));
         socket[end]();
         await closed;
-        // A reset may overtake what was sent before it.
+        // A reset may overtake the bytes before the reset, so that the service may never see the request.
         if (end !== 'resetAndDestroy') heard += 1;
       }
     }

@@ -22,7 +22,7 @@ interface Shape {
     details?: { issues: { path: string[]; message: string }[] };
   };
 }
-/** The errors in an answer, of a batch or not. */
+/** The errors in an answer to a single call or a batch. */
 const errorsOf = (body: unknown): Shape[] =>
   (Array.isArray(body) ? body : [body]).flatMap(({ error }) => (error ? [transformer.deserialize<Shape>(error)] : []));
 
@@ -154,7 +154,7 @@ test('An error carries code, status, reason, details and the request’s id, and
     expect(Object.keys(error ?? {}).sort()).toEqual(['code', 'data', 'message']);
     expect(answer.text).not.toMatch(/stack|node_modules|\.ts:/);
   }
-  // tRPC would add stacks wherever NODE_ENV is not "production", as here.
+  // By default tRPC adds stacks to errors wherever NODE_ENV is not "production", as in this test.
   expect([process.env.NODE_ENV === 'production', appRouter._def._config.isDev]).toEqual([false, false]);
 });
 
@@ -253,7 +253,7 @@ test('404 for a procedure that there is not', async () => {
   }
 });
 
-/** The error in an answer, or in the first of its calls. */
+/** The error in an answer, or the error of the first call in a batch. */
 const errorOf = (body: { error: never } | { error: never }[]) =>
   transformer.deserialize<Shape>((Array.isArray(body) ? body[0] : body)?.error as never);
 

@@ -10,7 +10,7 @@ import { transformer } from '../../shared/transformer.ts';
 import type { TestApp } from './testApp.ts';
 
 export const PASSWORD = 'correct horse battery staple';
-/** Hashed once: that is slow on purpose. */
+/** The digest of `PASSWORD`. The hash is slow on purpose, so that all accounts share one digest. */
 let passwordHash: Promise<string> | undefined;
 
 export interface TestPerson {
@@ -18,7 +18,7 @@ export interface TestPerson {
   email: string;
 }
 
-/** Makes an account with `PASSWORD`. */
+/** Makes an account with `PASSWORD`. The account is in no organization. */
 export async function addPerson(app: TestApp, name = 'person'): Promise<TestPerson> {
   const email = `${name}-${randomUUID()}@example.com`;
   const { id: userId } = await insertUser(app.db.root, {
@@ -28,14 +28,14 @@ export async function addPerson(app: TestApp, name = 'person'): Promise<TestPers
   return { userId, email };
 }
 
-/** Makes an account with `PASSWORD`, and a member of it. */
+/** Makes an account with `PASSWORD`, and a membership of the organization. */
 export async function addMember(app: TestApp, organizationId: string, role: Role = 'member'): Promise<TestPerson> {
   const person = await addPerson(app, role);
   await insertMember(asOperator(app.db, organizationId), { organizationId, userId: person.userId, role });
   return person;
 }
 
-/** What a page of the service does in a browser: it keeps cookies, and its requests say where they come from. */
+/** Acts as a page of the service in a browser: keeps cookies, and sends the `Origin` that a browser would send. */
 export function openBrowser(app: Pick<TestApp, 'app'>, origin = 'http://localhost') {
   const cookies = new Map<string, string>();
   const send = async (path: string, init: RequestInit = {}) => {
@@ -64,7 +64,7 @@ export function openBrowser(app: Pick<TestApp, 'app'>, origin = 'http://localhos
   return {
     cookies,
     call,
-    /** Calls what better-auth answers. */
+    /** Calls a route of better-auth below `/api/auth`. */
     account: (path: string, body: unknown = {}) => call('POST', `/api/auth${path}`, body),
     async signIn(email: string, password = PASSWORD) {
       return await call('POST', '/api/auth/sign-in/email', { email, password });

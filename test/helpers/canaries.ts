@@ -5,18 +5,18 @@ import { type Opened, readTables } from './tables.ts';
 
 const KEY = new RegExp(`${KEY_PREFIX}[0-9a-f]{64}`, 'g');
 
-/** The keys in a text, each once. */
+/** The different keys in a text. */
 const keysIn = (text: string): string[] => [...new Set(text.match(KEY))];
 
-/** The part of a key that nobody but its holder may know: its first characters are its hint. */
+/** The secret part of a key. The 8 characters before the secret part are the key's hint, which everybody may see. */
 const secretOf = (key: string) => key.slice(KEY_PREFIX.length + 8);
 
 /**
- * Watches over every key of a test's app: one that the service issues is in that answer and in no other, nor is any in the
- * log, nor, in the end, in the database.
+ * Watches every key of a test's app. A key that the service issues may be in one answer: the answer that issues the
+ * key. No key may be in the log or, at the end, in the database.
  */
 export function watchKeys(app: ReturnType<typeof createApp>) {
-  /** How many answers each key was in. */
+  /** By key: the number of answers that held the key. */
   const answers = new Map<string, number>();
   const { fetch } = app;
   app.fetch = async (...request) => {
@@ -26,7 +26,7 @@ export function watchKeys(app: ReturnType<typeof createApp>) {
     return response;
   };
   return {
-    /** A key that no answer may hold: the operator issued it. */
+    /** Adds a key that the operator issued: no answer may hold the key, so that its count starts at 1. */
     add: (key: string) => answers.set(key, 1),
     expectNoneIn(text: string, where: string) {
       for (const key of answers.keys()) expect(text.includes(secretOf(key)), `a key in ${where}`).toBe(false);
@@ -39,7 +39,7 @@ export function watchKeys(app: ReturnType<typeof createApp>) {
 
 export type Canaries = ReturnType<typeof watchKeys>;
 
-/** No key of `canaries` is in any table. */
+/** Checks that no table holds a key of `canaries`. */
 export async function expectNoneKept(opened: Opened, canaries: Canaries[]) {
   const tables = JSON.stringify(await readTables(opened));
   for (const { expectNoneIn } of canaries) expectNoneIn(tables, 'the database');

@@ -3,17 +3,17 @@ import { SCOPES } from '../../shared/scopes.ts';
 import type { Input } from './doors.ts';
 import type { TestApp, TestOrganization } from './testApp.ts';
 
-/** What the contract says of a procedure, and how to call it. */
+/** The contract's row for a procedure, and inputs for calls. */
 export interface Case {
   scope?: Scope;
-  /** Without the scope, a key may still name itself. */
+  /** A key without the scope may still call the procedure with the key's own id. */
   isOwnAllowed?: true;
   rest: [route: string, status: number];
-  /** What its `id` is the id of. */
+  /** The kind of row that the input's `id` names. */
   target?: 'contact' | 'deletedContact' | 'apiKey';
-  /** Valid, but for the `id`. */
+  /** A valid input, without the `id`. */
   input: Input;
-  /** Invalid, whatever the `id`. */
+  /** Fields that make an input invalid, whatever the `id`. */
   invalid: Input;
 }
 
@@ -118,7 +118,7 @@ export const CASES: Record<string, Case> = {
   },
 };
 
-/** The procedures that are for people alone, over tRPC alone; whatever key calls is refused. */
+/** The procedures for people alone, with valid inputs. Only tRPC has these procedures, and a key's call is refused. */
 export const FOR_PEOPLE: Record<string, Input> = {
   'session.current': {},
   'members.list': {},
@@ -128,12 +128,12 @@ export const FOR_PEOPLE: Record<string, Input> = {
   'members.remove': { id: '01890000-0000-7000-8000-000000000000' },
 };
 
-/** All scopes but one. */
+/** All scopes except `scope`. */
 export const allBut = (scope: Scope): Scope[] => SCOPES.filter((each) => each !== scope);
 
 export type Targets = Record<NonNullable<Case['target']>, string>;
 
-/** Something of an organization for each procedure to be about. */
+/** Makes rows of an organization for the procedures to be called with, and gives their ids. */
 export async function makeTargets(app: TestApp, { id, key }: TestOrganization): Promise<Targets> {
   const { contacts } = app.trpc(key);
   const contact = await contacts.create.mutate({ name: 'A contact' });

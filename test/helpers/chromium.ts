@@ -6,7 +6,7 @@ import { PASSWORD } from './browser.ts';
 import { CHROMIUM } from './chromiumPath.ts';
 import type { TestApp } from './testApp.ts';
 
-/** It asks nothing of any host but ours. */
+/** Keep Chromium from asking any host but ours. */
 const FLAGS = [
   '--no-sandbox',
   '--disable-gpu',
@@ -19,22 +19,22 @@ const FLAGS = [
 
 let launched: Promise<Browser> | undefined;
 
-/** The requests of each page that are not answered yet. */
+/** By page: the requests without an answer so far. */
 const underWay = new WeakMap<Page, Set<Request>>();
 
-/** The dashboard of a test's app, served over a socket, in browsers of people's own. */
+/** Serves the dashboard of a test's app over a socket, and opens pages in Chromium. */
 export async function openDashboard(app: TestApp) {
   const browser = await (launched ??= chromium.launch({ executablePath: CHROMIUM, args: FLAGS }));
   const server = await listen(app.app.fetch, { host: '127.0.0.1', port: 0, log: app.deps.log });
   const origin = `http://127.0.0.1:${server.port}`;
   const contexts: { close(): Promise<void> }[] = [];
-  /** What went wrong in any page: exceptions, what the policy refused, requests to others. */
+  /** Faults in any page: exceptions, refusals by the content security policy, requests to other hosts. */
   const troubles: string[] = [];
 
   return {
     origin,
     troubles,
-    /** A page of a person who has not been here before. */
+    /** Opens a page with an empty cookie jar and empty storage, as of a person on a first visit. */
     async visit(options: BrowserContextOptions = {}): Promise<Page> {
       const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, baseURL: origin, ...options });
       contexts.push(context);
@@ -48,7 +48,7 @@ export async function openDashboard(app: TestApp) {
       page.on('requestfailed', (request) => open.delete(request));
       page.on('pageerror', ({ message }) => troubles.push(message));
       page.on('console', (message) => {
-        // That a request was refused is no trouble of the page's.
+        // A refused request is not a fault of the page.
         const isRefusal = message.text().startsWith('Failed to load resource');
         if (message.type() === 'error' && !isRefusal) troubles.push(message.text());
       });
@@ -58,7 +58,7 @@ export async function openDashboard(app: TestApp) {
       });
       return page;
     },
-    /** Signs in by the request that the form makes, where the form is not the subject: that saves some seconds. */
+    /** Signs in by the form's request instead of the form, which saves some seconds. For tests of other subjects. */
     async enter(page: Page, { email, at = '/' }: { email: string; at?: string }) {
       const data = { email, password: PASSWORD };
       const answer = await page.request.post('/api/auth/sign-in/email', { headers: { origin }, data });
@@ -74,10 +74,10 @@ export async function openDashboard(app: TestApp) {
   };
 }
 
-/** Closes what all of a file's dashboards share. */
+/** Closes the Chromium that all dashboards of a test file share. */
 export const closeBrowser = async () => (await launched)?.close();
 
-/** Signs in by the form, as anybody would, and is on the page that was asked for. */
+/** Signs in by the form, and waits until the page that was asked for is there. */
 export async function signIn(page: Page, { email, at = '/' }: { email: string; at?: string }) {
   await page.goto(at);
   await page.getByLabel('Email').fill(email);
@@ -87,10 +87,10 @@ export async function signIn(page: Page, { email, at = '/' }: { email: string; a
   await page.locator('main h1').waitFor();
 }
 
-/** Milliseconds in which a page asks for nothing and shows nothing as loading, before it counts as settled. */
+/** Milliseconds without a request under way and without a loading mark, after which a page counts as settled. */
 const QUIET = 200;
 
-/** Waits until nothing is being loaded any more: Playwright's `networkidle` waits half a second each time. */
+/** Waits until a page has loaded everything. Playwright's `networkidle` would wait half a second each time. */
 export async function settled(page: Page) {
   await page.waitForLoadState('load');
   // Before the first heading the page's code has not run yet: the page asks for nothing, and is blank.
@@ -106,11 +106,11 @@ export async function settled(page: Page) {
   }
 }
 
-/** What axe finds wrong with what is on the screen, by WCAG 2.2 AA and its own best practices. */
+/** The violations that axe finds on the page, by WCAG 2.2 AA and by axe's own best practices. */
 export async function findBarriers(page: Page): Promise<string[]> {
-  // Colours are judged as they are, not as they fade in.
+  // Colours are judged after all animations: a text that fades in has too little contrast meanwhile.
   await page.waitForFunction(() => document.getAnimations().every(({ playState }) => playState !== 'running'));
-  // Without the page of its own that axe opens for frames: the dashboard has none.
+  // Legacy mode: otherwise axe opens a page of its own for frames, and the dashboard has no frames.
   const { violations } = await new AxeBuilder({ page }).setLegacyMode().analyze();
   return violations.flatMap(({ id, nodes }) =>
     nodes.map(({ html, failureSummary }) => `${id}: ${html}\n${failureSummary}`),

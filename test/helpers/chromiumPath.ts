@@ -1,5 +1,8 @@
 import { existsSync } from 'node:fs';
 
-/** Debian's, or the one that CHROMIUM names. Without one the tests in a browser are left out: see vitest.config.ts. */
+/**
+ * The path of Chromium: CHROMIUM, or Debian's path. Without a file there, vitest.config.ts leaves the tests in a
+ * browser out.
+ */
 export const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium';
 export const hasChromium = existsSync(CHROMIUM);

@@ -6,12 +6,12 @@ import type { ErrorCode } from '../../shared/errors.ts';
 import { KEY_PREFIX } from '../../shared/keyFormat.ts';
 import type { TestApp } from './testApp.ts';
 
-/** Of the form of a key, and nobody's. */
+/** A text with the form of a key. No organization has this key. */
 export const KEY = KEY_PREFIX + 'ab'.repeat(32);
-/** An id that nothing has. */
+/** An id that no row has. */
 export const ABSENT = '01920000-0000-7000-8000-000000000000';
 
-/** A client of the app, and the requests that it made. */
+/** A client of the app, and the requests that the client made. */
 export function clientOf(app: TestApp, key = app.one.key) {
   const requests: Request[] = [];
   const send: typeof fetch = async (...request) => {
@@ -21,7 +21,7 @@ export function clientOf(app: TestApp, key = app.one.key) {
   return { requests, client: createIntrozyClient({ url: 'http://introzy.test', key, fetch: send }) };
 }
 
-/** What a call rejects with. */
+/** The error with which a call rejects. */
 export async function errorOf(call: Promise<unknown>): Promise<IntrozyError> {
   const error = await call.then(
     () => undefined,
@@ -31,7 +31,10 @@ export async function errorOf(call: Promise<unknown>): Promise<IntrozyError> {
   return error;
 }
 
-/** A service that answers each request with the next of `answers`, the last one for ever. */
+/**
+ * Starts a service that answers each request with the next function of `answers`, and further requests with the last
+ * function.
+ */
 export async function stub(...answers: ((request: IncomingMessage, response: ServerResponse) => void)[]) {
   const at: number[] = [];
   const server = createServer((request, response) => {
@@ -41,7 +44,7 @@ export async function stub(...answers: ((request: IncomingMessage, response: Ser
   await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve));
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   return {
-    /** When each request came, in milliseconds. */
+    /** The time of each request, in milliseconds. */
     at,
     client: createIntrozyClient({ url, key: KEY }),
     async [Symbol.asyncDispose]() {

@@ -20,11 +20,11 @@ const isAbsence = (failure: Expected | undefined) =>
   failure !== undefined && 'status' in failure && failure.status === 404;
 const ABSENT: Failure = { status: 404, error: 'There is no contact with this id' };
 
-/** A contact that an organization would have with these fields; its id and dates are not known yet. */
+/** The contact that the fields make in an organization, without the id and the dates, which the service chooses. */
 export const newContact = ({ id: organizationId }: ModelOrganization, fields: ContactInput) =>
   ({ ...BLANK, ...fields, organizationId, version: 1, deletedAt: null }) as unknown as ModelContact;
 
-/** Holds a new contact against what was expected of it, and takes it into the model. */
+/** Compares a new contact with the expected contact, and adds the new contact to the model. */
 export function acceptNew(organization: ModelOrganization, expected: ModelContact, shown: ModelContact) {
   const { id, createdAt } = shown;
   expect(id).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
@@ -34,7 +34,7 @@ export function acceptNew(organization: ModelOrganization, expected: ModelContac
   organization.contacts.push(shown);
 }
 
-/** Holds a changed contact against what was expected of it, and takes it into the model. */
+/** Compares a changed contact with the expected contact, and puts the changed contact into the model. */
 export function acceptChange(organization: ModelOrganization, before: ModelContact, [expected, shown]: ModelContact[]) {
   if (!expected || !shown) throw new Error('Nothing to accept');
   const { updatedAt } = shown;
@@ -45,10 +45,10 @@ export function acceptChange(organization: ModelOrganization, before: ModelConta
   organization.contacts[organization.contacts.indexOf(before)] = shown;
 }
 
-/** Stands for the moment of the change. */
+/** Stands in an expected contact for the time of the change. */
 const NOW = 'now';
 
-/** The version that a change gives as the one it expects. */
+/** The `expectedVersion` that a change sends: the row's version, a wrong version, or no version. */
 const versionOf = (row: ModelContact | undefined, version: string) =>
   version === 'none' ? {} : { expectedVersion: (row?.version ?? 1) + (version === 'wrong' ? 1 : 0) };
 
@@ -63,7 +63,7 @@ const create = ({ organization }: Actor, { fields }: ActOf<'create'>): Step => (
   },
 });
 
-/** A change of one contact, which `change` answers with as it will be. */
+/** A change of one contact. `change` answers with the contact as the change leaves the contact, or with a failure. */
 function changing(
   actor: Actor,
   { procedure, target, input }: { procedure: string; target: Target; input(row?: ModelContact): object },
@@ -121,7 +121,7 @@ const get = (actor: Actor, { target }: ActOf<'get'>): Step => {
   };
 };
 
-/** One page of a list, and the cursors of those that are still to come. */
+/** One page of a list: the page at `from`, or the first page. `next` gets the cursor of the following page. */
 export function listPage(
   { organization }: Actor,
   { list: { since, ...list }, limit }: ActOf<'list'>,

@@ -10,7 +10,7 @@ import { call, type Input, procedures, readAnswer, requestsOf } from './doors.ts
 import { MCP_HEADERS, rpc } from './mcp.ts';
 import type { TestApp } from './testApp.ts';
 
-/** What a call came to, the same from each door: dates are in ISO 8601. */
+/** The outcome of a call, in the same shape from each door. Dates are text in ISO 8601. */
 export interface Outcome {
   status: number;
   data?: unknown;
@@ -25,11 +25,11 @@ interface DoorCall {
   input: Input;
 }
 
-/** A way in: the procedures that it leaves out on purpose, by the reason, and how to call any other. */
+/** A way to call procedures. `leftOut` lists the procedures that the door leaves out on purpose, by the reason. */
 export interface Door {
   leftOut: Record<string, string[]>;
   call(call: DoorCall): Promise<Outcome>;
-  /** What an answer's data comes to through this door, where it does not give all of it. */
+  /** The part of a procedure's answer that this door gives. */
   shape(procedure: string, data: unknown): unknown;
 }
 
@@ -41,7 +41,7 @@ const byRequest = (index: 0 | 1) => async (made: DoorCall) => {
   const request = requestsOf(made.procedure, made.input)[index];
   if (!request) throw new Error(`${made.procedure} has no route`);
   const { status, ...outcome } = readAnswer(request, await call(made.app, made.key, request));
-  // That something was made is said by REST alone.
+  // Only REST has the status 201.
   return { ...outcome, status: status === 201 ? 200 : status };
 };
 
@@ -52,7 +52,10 @@ const toRow = ({ id, name, email, company, title, tags, version }: Data) => ({
 });
 const toDone = ({ id }: Data) => ({ results: [{ id, outcome: 'done' }] });
 
-/** By procedure: the tool, its arguments, and what of the procedure's answer the tool gives. */
+/**
+ * By procedure: the tool, a function that makes the tool's arguments, and a function that picks the part that the tool
+ * gives.
+ */
 const TOOLS: Record<string, [tool: string, toArguments: (input: Input) => object, shape: (data: Data) => unknown]> = {
   'keys.current': ['whoami', (input) => input, ({ id, name, scopes, expiresAt }) => ({ id, name, scopes, expiresAt })],
   'organization.current': ['whoami', (input) => input, (data) => data],
@@ -82,7 +85,7 @@ const TOOLS: Record<string, [tool: string, toArguments: (input: Input) => object
   'contacts.restore': ['restore_contacts', ({ id }) => ({ ids: [id] }), toDone],
 };
 
-/** Of `whoami`, the part that a procedure answers with. */
+/** By procedure: the part of the answer of `whoami` that equals the procedure's answer. */
 const WHOAMI: Record<string, string> = { 'keys.current': 'key', 'organization.current': 'organization' };
 
 async function callTool({ app, key, procedure, input }: DoorCall): Promise<Outcome> {
@@ -116,8 +119,8 @@ async function callClient({ app, key, procedure, input }: DoorCall): Promise<Out
 }
 
 /**
- * Calls a procedure by our own walk through its middlewares, past every door. tRPC's door is tRPC's own walk: so the table
- * holds the two against each other.
+ * Calls a procedure by our own walk through its middlewares, without a door. tRPC's door calls a procedure by tRPC's
+ * walk, so that the table of doors compares the two walks.
  */
 export async function walk(
   { app, procedure, input }: Omit<DoorCall, 'key'>,
@@ -134,7 +137,7 @@ export async function walk(
   }
 }
 
-/** Every door, and the walk that all doors but tRPC's take. */
+/** Every door, and our own walk, by which all doors except tRPC's call procedures. */
 export const DOORS: Record<string, Door> = {
   tRPC: { leftOut: {}, call: byRequest(0), shape: whole },
   REST: { leftOut: { [FOR_PEOPLE]: PEOPLE }, call: byRequest(1), shape: whole },
@@ -157,7 +160,7 @@ export const DOORS: Record<string, Door> = {
   client: { leftOut: { [FOR_PEOPLE]: PEOPLE }, call: callClient, shape: whole },
 };
 
-/** Whether a door knows a procedure at all. */
+/** True where a door offers a procedure. */
 export const isThrough = (door: string, procedure: string): boolean => {
   if (door === 'tRPC' || door === 'callProcedure') return true;
   if (door === 'REST') return requestsOf(procedure, { id: 'x' }).length > 1;

@@ -1,6 +1,9 @@
 import type { Reporter, TestModule } from 'vitest/node';
 
-/** Prints `N passed, N failed` alone on the last line. A file that does not load, or a stray error, is a failure. */
+/**
+ * Prints the counts alone on the last line: `12 passed, 0 failed`. A test file that does not load, and an error outside
+ * of tests, each count as a failure.
+ */
 export default class CountReporter implements Reporter {
   onTestRunEnd(modules: readonly TestModule[], errors: readonly unknown[]) {
     let passed = 0;

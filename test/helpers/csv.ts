@@ -6,7 +6,7 @@ import { asOperator } from '../../db/admission.ts';
 import { importFromDisk } from '../../server/cli/import/importFromDisk.ts';
 import type { TestApp } from './testApp.ts';
 
-/** Where the files to import are, in a test file that calls `makeDirectory`. */
+/** The folder for the files to import. `makeDirectory` sets the folder for a test file. */
 export let directory: string;
 
 export function makeDirectory() {
@@ -21,11 +21,11 @@ export interface Imported {
   updated: number;
   unchanged: number;
   failed: number;
-  /** The file of failures; `undefined` where there is none. */
+  /** The text of the file of failures; `undefined` where the import wrote no such file. */
   failures: string | undefined;
 }
 
-/** Imports the file at a path into the organization `one`, as the command does. */
+/** Imports the file at a path into the organization `one`, by the function that the command calls. */
 async function importPath(app: TestApp, path: string, encoding?: string): Promise<Imported> {
   const organizationId = app.one.id;
   const options = { organizationId, path, encoding, onProgress: () => {} };
@@ -42,7 +42,7 @@ export async function importText(app: TestApp, text: string | Buffer, encoding?:
 export const importFixture = async (app: TestApp, name: string) =>
   await importText(app, await readFile(join(import.meta.dirname, '../fixtures', name)));
 
-/** The organization's contacts by name, without what differs from run to run. */
+/** The organization's contacts, sorted by name, without ids, dates and empty fields. */
 export async function contactsOf(app: TestApp, { key } = app.one) {
   const { body } = await app.api(key, 'GET', '/api/contacts?limit=200');
   const contacts = body.data.map((contact: Record<string, unknown>) => {

@@ -4,17 +4,17 @@ import { inject } from 'vitest';
 import { migrate } from '../../db/migrate.ts';
 import { openDatabase } from '../../db/open.ts';
 
-/** Which database a test project runs on. */
+/** The database that a test project runs on. */
 export type TestDatabase =
-  /** `directory` holds a database at the newest schema, to be copied. */
+  /** `directory` holds a database at the newest schema. Tests work on copies of the directory. */
   | { kind: 'embedded'; directory: string }
   /**
-   * `adminUrl` may make databases; `ownerUrl` is the user, no superuser, that the service connects as; `template` is a
-   * database at the newest schema, to be copied.
+   * `adminUrl` is a user that may create databases. `ownerUrl` is the user that the service connects as, and not a
+   * superuser. `template` is a database at the newest schema, which tests copy.
    */
   | { kind: 'postgres'; adminUrl: string; ownerUrl: string; template: string };
 
-/** Milliseconds, where time is not the subject: a machine that does other things too is no reason for a 503. */
+/** Milliseconds, for tests whose subject is not time: a busy machine is no reason for a 503. */
 export const PATIENT_LIMITS = { statement: 20_000, lock: 20_000, deadline: 25_000 } as const;
 
 declare module 'vitest' {
@@ -25,7 +25,7 @@ declare module 'vitest' {
 
 type Server = Pick<TestDatabase & { kind: 'postgres' }, 'adminUrl' | 'ownerUrl'>;
 
-/** Makes a new database, empty or a copy of `template`; `drop` removes it. */
+/** Makes a new database: an empty database, or a copy of `template`. `drop` removes the database. */
 export async function createDatabase({ adminUrl, ownerUrl }: Server, template = 'template1') {
   const name = `introzy_${randomUUID().replaceAll('-', '')}`;
   const owner = new URL(ownerUrl).username;
@@ -39,7 +39,7 @@ export async function createDatabase({ adminUrl, ownerUrl }: Server, template = 
   };
 }
 
-/** Makes a database at the newest schema, of which tests work on copies. */
+/** Makes a database at the newest schema, for tests to copy. */
 export async function createTemplate(server: Server) {
   const { name, url, drop } = await createDatabase(server);
   const { deadline, ...timeouts } = PATIENT_LIMITS;
@@ -49,14 +49,14 @@ export async function createTemplate(server: Server) {
   return { name, drop };
 }
 
-/** The PostgreSQL of the test project; throws where the project runs on the embedded database. */
+/** The PostgreSQL of the test project. Throws where the project runs on the embedded database. */
 export function providedPostgres(): TestDatabase & { kind: 'postgres' } {
   const provided = inject('database');
   if (provided.kind !== 'postgres') throw new Error('This needs PostgreSQL');
   return provided;
 }
 
-/** Runs statements, one by one, over a connection of their own. */
+/** Runs statements in order over a new connection. */
 export async function runAs(url: string, statements: string[]) {
   const client = new pg.Client(url);
   await client.connect();

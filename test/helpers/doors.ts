@@ -6,7 +6,7 @@ import type { TestApp } from './testApp.ts';
 export type Input = Record<string, unknown>;
 export type Answer = Awaited<ReturnType<TestApp['api']>>;
 
-/** How to call a procedure through one door. */
+/** The request that calls a procedure through a door. */
 export interface DoorRequest {
   door: 'tRPC' | 'REST';
   method: string;
@@ -14,10 +14,13 @@ export interface DoorRequest {
   body?: unknown;
 }
 
-/** Every procedure there is, by its whole name: so they are kept, whatever the type says. */
+/**
+ * Every procedure by its full name, such as `contacts.list`. The router keeps its procedures in this form; its type
+ * does not say so.
+ */
 export const procedures = appRouter._def.procedures as unknown as Record<string, { _def: { type: string } }>;
 
-/** A procedure's calls with `input`: over tRPC, and by each of its REST routes. */
+/** The requests that call a procedure with `input`: first over tRPC, then by each REST route of the procedure. */
 export function requestsOf(procedure: string, input: Input): DoorRequest[] {
   return [
     trpcRequest(procedure, input),
@@ -45,11 +48,10 @@ const restRequest =
 
 const toParameter = (value: unknown) => (value instanceof Date ? value.toISOString() : String(value));
 
-/** Makes a call with a key. */
 export const call = (app: TestApp, key: string | undefined, { method, path, body }: DoorRequest) =>
   app.api(key, method, path, body);
 
-/** What a call came to, the same through either door: dates are in ISO 8601. */
+/** The outcome of a call, in the same shape from both doors. Dates are text in ISO 8601. */
 export function readAnswer({ door }: DoorRequest, { status, body }: Answer) {
   if (door === 'REST') {
     if (!body.success) return { status, error: body.error, details: body.details };

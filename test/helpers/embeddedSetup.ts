@@ -6,7 +6,7 @@ import { migrate } from '../../db/migrate.ts';
 import { openDatabase } from '../../db/open.ts';
 import { PATIENT_LIMITS } from './database.ts';
 
-/** Makes an embedded database at the newest schema once: each test file works on a copy of its directory. */
+/** Makes an embedded database at the newest schema. Each test file works on a copy of the database's directory. */
 export default async function setup(project: TestProject) {
   const directory = await mkdtemp(join(tmpdir(), 'introzy-embedded-'));
   const db = await openDatabase({ kind: 'embedded', directory, timeouts: PATIENT_LIMITS });

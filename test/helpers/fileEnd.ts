@@ -2,10 +2,10 @@ import { afterAll } from 'vitest';
 
 let tasks = new AsyncDisposableStack();
 
-/** Has `task` done when the running test file has ended, its own `afterAll` included; the latest task comes first. */
+/** Runs `task` after the running test file, and after its `afterAll` functions. The latest task runs first. */
 export const atFileEnd = (task: () => Promise<void>) => tasks.defer(task);
 
-/** To be called once before each test file: files may share a process, in which a helper is loaded once. */
+/** Must be called once before each test file: Vitest loads a helper once for all files of a process. */
 export const watchFileEnd = () =>
   afterAll(async () => {
     const ended = tasks;

@@ -1,4 +1,4 @@
 import { watchFileEnd } from './fileEnd.ts';
 
-// Vitest runs this before each test file.
+// Vitest runs this file before each test file.
 watchFileEnd();

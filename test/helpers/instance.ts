@@ -27,7 +27,10 @@ interface InstanceOptions {
   limits?: typeof REQUEST_LIMITS | typeof PATIENT_LIMITS;
 }
 
-/** An instance of the service on PostgreSQL, within the limits that it runs with unless told, and with a pool of its own. */
+/**
+ * Starts an instance of the service on PostgreSQL with a pool of its own. The limits default to the service's own
+ * limits.
+ */
 export async function startInstance({ url, keySecrets, limits = REQUEST_LIMITS }: InstanceOptions) {
   const { statement, lock, deadline } = limits;
   const options = { url, poolSize: 10, deadline, prepare: true };
@@ -35,7 +38,9 @@ export async function startInstance({ url, keySecrets, limits = REQUEST_LIMITS }
   return createInstance({ db, keySecrets, close: () => db.close() });
 }
 
-/** Another instance on the database of `app`; the embedded database it shares with it. */
+/**
+ * Starts another instance on the database of `app`. On the embedded database the two instances share `db`.
+ */
 export async function startPeer(app: TestApp, keySecrets: KeySecrets = app.keySecrets) {
   if (app.url !== undefined) return await startInstance({ url: app.url, keySecrets, limits: PATIENT_LIMITS });
   return createInstance({ db: app.db, keySecrets, close: async () => {} });
@@ -59,7 +64,7 @@ function createInstance({ db, keySecrets, close }: Pick<TestApp, 'db' | 'keySecr
   };
 }
 
-/** Asks until `holds`, for ten seconds at most. */
+/** Asks `holds` every 20 milliseconds until `holds` answers true. Throws after ten seconds. */
 export async function until(holds: () => Promise<boolean> | boolean, what: string) {
   const end = performance.now() + 10_000;
   while (!(await holds())) {

@@ -1,12 +1,12 @@
 import type { Mail } from '../../server/mail/mailer.ts';
 
-/** A mailbox in place of a mail server. */
+/** Collects mails in place of a mail server. */
 export function mailbox() {
   const mails: Mail[] = [];
   return { mails, send: async (mail: Mail) => void mails.push(mail) };
 }
 
-/** The status of a call that must fail. */
+/** The HTTP status of a tRPC call that must fail. */
 export const failure = (call: Promise<unknown>) =>
   call.then(
     () => undefined,

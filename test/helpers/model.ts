@@ -3,18 +3,18 @@ import type { ApiKey, Scope } from '../../shared/apiKeys.ts';
 import type { Contact, ContactInput } from '../../shared/contacts.ts';
 import { comparable } from '../../shared/text.ts';
 
-/** As JSON shows it: dates are text. */
+/** The type after JSON: a `Date` is text. */
 type Shown<T> = { [K in keyof T]: T[K] extends Date ? string : T[K] extends Date | null ? string | null : T[K] };
 export type ModelContact = Shown<Contact>;
 export type ModelKey = Omit<Shown<ApiKey>, 'lastUsedAt'>;
 
-/** A secret that was handed out once, and whether its time is over. */
+/** A secret that the service issued. `isOver`: the secret's time has run out. */
 export interface ModelSecret {
   key: string;
   isOver: boolean;
 }
 
-/** What one organization has, as a plain program would keep it. */
+/** The rows of an organization, as plain arrays. */
 export interface ModelOrganization {
   id: string;
   contacts: ModelContact[];
@@ -47,7 +47,11 @@ export function listModel({ contacts }: ModelOrganization, list: ModelList): Mod
 
 export const listKeys = ({ keys }: ModelOrganization): ModelKey[] => keys.map(({ shown }) => shown).sort(newestFirst);
 
-/** One or two letters are found where a word begins: behind a blank, or behind what is no part of a word. */
+/**
+ * A word of one or two letters matches where a word of the text begins: at the start, after a blank, or after a
+ * character of `WORD_BREAKS`. A short word that begins with a character of `WORD_BREAKS` matches only at the start or
+ * after a blank. A longer word matches anywhere.
+ */
 function hasWord({ name, email, company }: ModelContact, word: string): boolean {
   const texts = [name, email ?? '', company ?? ''].map(comparable);
   if ([...word].length >= 3) return texts.some((text) => text.includes(word));
@@ -58,7 +62,7 @@ function hasWord({ name, email, company }: ModelContact, word: string): boolean 
 
 const sameEmail = (a: string | null, b: string) => a !== null && comparable(a) === comparable(b);
 
-/** The contact that has the email already, but for the one that asks. */
+/** The contact that has the email already. The contact with the id `but` does not count. */
 export const findHolder = ({ contacts }: ModelOrganization, email: string | null | undefined, but?: string) =>
   email === null || email === undefined
     ? undefined
@@ -67,14 +71,14 @@ export const findHolder = ({ contacts }: ModelOrganization, email: string | null
           (but === undefined || contact.id !== but) && contact.deletedAt === null && sameEmail(contact.email, email),
       );
 
-/** A contact as it is after these fields are written, but for its dates. */
+/** The contact after a write of these fields, except for its dates. The version rises where a field changes. */
 export function writeModel(contact: ModelContact, fields: Partial<ContactInput>): ModelContact {
   const written = { ...contact, ...fields } as ModelContact;
   const isChanged = canonical(written) !== canonical(contact);
   return { ...written, version: contact.version + (isChanged ? 1 : 0) };
 }
 
-/** Fields that a new contact has where nothing is given. */
+/** The fields of a new contact for which the input has no value. */
 export const BLANK = {
   email: null,
   phone: null,
@@ -87,7 +91,7 @@ export const BLANK = {
   customFields: {},
 } satisfies Partial<Contact>;
 
-/** JSON in which the order of an object's keys does not matter. */
+/** JSON with sorted keys, so that the order of an object's keys does not matter. */
 const canonical = (value: unknown): string =>
   JSON.stringify(value, (_, item: unknown) =>
     typeof item === 'object' && item !== null && !Array.isArray(item)
@@ -95,7 +99,7 @@ const canonical = (value: unknown): string =>
       : item,
   );
 
-/** Why a key is refused, or lacks a scope. */
+/** The refusal of a key that is revoked, is expired or lacks the scope; `undefined` where the key may call. */
 export function judgeKey(
   { shown, secret }: { shown: ModelKey; secret: ModelSecret },
   scope: Scope | undefined,

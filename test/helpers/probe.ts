@@ -3,7 +3,10 @@ import type { Schema } from '../../db/schema.ts';
 import { runAsAdmin, runAsRoot } from './tables.ts';
 import type { TestApp } from './testApp.ts';
 
-/** Runs a statement in a transaction that leaves nothing: its rows and their count, or the SQLSTATE of its failure. */
+/**
+ * Runs a statement in a transaction that is rolled back. Gives the rows and their count, or the SQLSTATE of the
+ * failure.
+ */
 export async function probe(db: Kysely<Schema>, [statement, ...before]: [string, ...string[]]) {
   const done = new Error('rolled back');
   let outcome: { rows: Record<string, unknown>[]; count: number } | undefined;
@@ -20,7 +23,7 @@ export async function probe(db: Kysely<Schema>, [statement, ...before]: [string,
   return outcome;
 }
 
-/** The tables that have rows of organizations. */
+/** The tables with a column `organization_id`. */
 export async function tenantTables({ db }: TestApp): Promise<string[]> {
   const rows = await runAsRoot(
     db.root,
@@ -31,14 +34,14 @@ export async function tenantTables({ db }: TestApp): Promise<string[]> {
   return rows.map(({ relname }) => String(relname));
 }
 
-/** The columns of a table that are written, and not generated. */
+/** The columns of a table, without the generated columns. */
 export async function columnsOf(app: TestApp, table: string): Promise<string[]> {
   const columns = `attrelid = '${table}'::regclass and attnum > 0 and not attisdropped and attgenerated = ''`;
   const rows = await runAsAdmin(app, `select attname from pg_attribute where ${columns}`);
   return rows.map(({ attname }) => String(attname));
 }
 
-/** A statement that adds a row like one of the organization's. */
+/** A statement that inserts a copy of one of the organization's rows. */
 export async function insertLike(app: TestApp, table: string, organizationId: string): Promise<string> {
   const columns = (await columnsOf(app, table)).join();
   const [row] = await runAsAdmin(

@@ -1,13 +1,19 @@
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 
-/** Connections at most: those of one pool. */
+/** The most connections that the proxy takes: enough for one pool. */
 const MOST = 20;
 
-/** A TCP proxy before a database, on 127.0.0.1, which can make it slow, and mute. */
+/**
+ * Starts a TCP proxy on 127.0.0.1 in front of a database. The proxy can delay the database's answers, and hold all
+ * answers.
+ */
 export async function startProxy(databaseUrl: string) {
   const { hostname, port } = new URL(databaseUrl);
   const sockets = new Set<Socket>();
-  /** Until when, on the monotonic clock, answers wait; those that come later than that wait to be let through. */
+  /**
+   * A time of `performance.now()`. Answers before this time wait until this time; answers after this time wait for
+   * `heal`.
+   */
   let slowUntil: number | undefined;
   let { promise: free, resolve: letThrough } = Promise.withResolvers<void>();
 
@@ -40,12 +46,14 @@ export async function startProxy(databaseUrl: string) {
 
   return {
     url: Object.assign(new URL(databaseUrl), { hostname: '127.0.0.1', port: String(own) }).href,
-    /** From now on, holds what the database answers until `milliseconds` are over; what it answers after that, for good. */
+    /**
+     * For `milliseconds` from now, holds the database's answers until that time is over. Later answers wait for `heal`.
+     */
     slowThenMute(milliseconds: number) {
       ({ promise: free, resolve: letThrough } = Promise.withResolvers<void>());
       slowUntil = performance.now() + milliseconds;
     },
-    /** Lets through all that was held, and all that comes. */
+    /** Sends all held answers, and holds no further answers. */
     heal() {
       slowUntil = undefined;
       letThrough();

@@ -5,7 +5,7 @@ export const CHALLENGE = 'Bearer realm="introzy"';
 const INVALID_TOKEN = `${CHALLENGE}, error="invalid_token"`;
 export const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
-/** An answer to a call that is refused. */
+/** The refusal of a call by the key or its scopes. */
 export interface Refusal {
   status: 401 | 403;
   reason?: string;
@@ -29,7 +29,7 @@ const CODES = {
   403: { code: 'FORBIDDEN', number: -32003, message: 'You do not have permission to access this resource' },
 };
 
-/** Holds an answer to the contract's letter: status, body, headers. */
+/** Compares an answer with the contract: status, body and headers. */
 export function expectRefusal(
   what: string,
   { door }: DoorRequest,

@@ -15,12 +15,12 @@ const HEADER = `-- The schema of a migrated database. \`npm run schema\` writes 
 `;
 
 /**
- * A freshly migrated database, as SQL: every part of the schema, and nothing that differs from run to run.
+ * A freshly migrated database as SQL: every part of the schema, and nothing that differs from run to run.
  *
- * PostgreSQL's own pg_dump writes the text, compiled to WebAssembly for PGlite. So the text is complete without queries of
- * ours over the catalogue, and the same on every machine: a pg_dump of the machine prints another text in each version of
- * PostgreSQL, and the PostgreSQL that the tests start comes without pg_dump. @electric-sql/pglite-tools asks for an older
- * PGlite of the same PostgreSQL 18; package.json overrides that, and the round trip of the test shows that the two fit.
+ * PostgreSQL's own pg_dump writes the text, compiled to WebAssembly for PGlite. The text is therefore complete without
+ * queries of ours over the catalogue, and equal on every machine. A pg_dump of the machine prints another text in each
+ * version of PostgreSQL, and the PostgreSQL that the tests start has no pg_dump. @electric-sql/pglite-tools asks for an
+ * older PGlite of PostgreSQL 18. package.json overrides that version; the test's round trip shows that the two fit.
  */
 export async function dumpSchema(): Promise<string> {
   const directory = await mkdtemp(join(tmpdir(), 'introzy-schema-'));
@@ -35,10 +35,10 @@ export async function dumpSchema(): Promise<string> {
   }
 }
 
-/** The schema of an empty database in which `schema` was run, as SQL. */
+/** Runs `schema` in an empty database, and gives the schema of the database as SQL. */
 export async function dumpRestored(schema: string): Promise<string> {
   await using pglite = await openPglite();
-  // As pg_dump itself sets: a function stands before the tables that its body names.
+  // pg_dump sets the same option: the text has a function before the tables that the function's body names.
   await pglite.exec(`set check_function_bodies = off; ${schema}`);
   return await dump(pglite);
 }
@@ -52,7 +52,7 @@ async function dump(pglite: PGlite): Promise<string> {
   return [HEADER, roles, withoutNoise(await file.text())].join('\n');
 }
 
-/** Our roles, and the roles that may act as them. Roles belong to the server, so that pg_dump leaves them out. */
+/** Our roles and their grants. Roles belong to the server, so that pg_dump leaves roles out. */
 async function dumpRoles(pglite: PGlite): Promise<string> {
   const { rows } = await pglite.query<{ statement: string }>(`
     select 'CREATE ROLE ' || rolname || concat_ws(' ', '',
@@ -75,8 +75,9 @@ async function dumpRoles(pglite: PGlite): Promise<string> {
 }
 
 /**
- * The statements of a dump, without a heading for each, the settings of the session that restores, and the name of the user
- * that migrated. Only lines without indentation go: the bodies of functions are indented, and stay whole.
+ * The statements of a dump without the headings, the settings of the session that restores the dump, and the name of
+ * the user that migrated. Only lines without indentation are removed: the bodies of functions are indented, and stay
+ * whole.
  */
 const withoutNoise = (text: string) =>
   text

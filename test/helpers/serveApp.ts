@@ -2,7 +2,7 @@ import type { AddressInfo } from 'node:net';
 import { serve } from '@hono/node-server';
 import type { TestApp } from './testApp.ts';
 
-/** Serves a fetch handler on a port of its own, for programs that need a socket. */
+/** Serves a fetch handler on a free port of 127.0.0.1, for programs that need a socket. */
 export async function serveApp(fetch: (request: Request) => Response | Promise<Response>) {
   const listening = Promise.withResolvers<AddressInfo>();
   const server = serve({ fetch, hostname: '127.0.0.1', port: 0 }, listening.resolve);
@@ -18,7 +18,7 @@ export async function serveApp(fetch: (request: Request) => Response | Promise<R
   };
 }
 
-/** Serves an app to a program that has no way to send a key: with one of its own in each request. */
+/** Serves an app to a program that cannot send a key: adds `key` to each request. */
 export const serveWithKey = ({ app }: Pick<TestApp, 'app'>, key: string) =>
   serveApp((request) => {
     const headers = new Headers(request.headers);

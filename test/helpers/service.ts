@@ -7,16 +7,19 @@ import { generateKeySecret } from '../../server/auth/keySecret.ts';
 import { createDatabase, providedPostgres, type TestDatabase } from './database.ts';
 
 const root = resolve(import.meta.dirname, '../..');
-/** Milliseconds: a process starts in one or two seconds, and machines are busy. */
+/** Milliseconds for a start: a process takes one or two seconds, and a busy machine takes longer. */
 const PATIENCE = 45_000;
 
 type Environment = Record<string, string>;
 
 const { PATH = '', HOME = '' } = process.env;
-/** What each process of the service gets; with its compiled modules kept, a process starts in half the time. */
+/** The environment of each process. The cache of compiled modules halves the time of a start. */
 export const PROCESS: Environment = { PATH, HOME, NODE_COMPILE_CACHE: join(root, 'node_modules/.cache/compiled') };
 
-/** Runs `node server/main.ts`, by `runner` where a runner is given; gives its output and its end. */
+/**
+ * Runs `node server/main.ts`, or `runner` with this command as its arguments. Gives the output and the end of the
+ * process.
+ */
 export function runService(environment: Environment, runner: string[] = []) {
   const [program, ...args] = [...runner, process.execPath, 'server/main.ts'];
   const child = spawn(program, args, { cwd: root, env: { ...PROCESS, ...environment } });
@@ -39,7 +42,7 @@ export function runService(environment: Environment, runner: string[] = []) {
   };
 }
 
-/** A service that listens; throws where it does not come so far. */
+/** Starts a service, and waits until the service listens. Throws where the service ends before, or takes too long. */
 export async function startService(environment: Environment, runner: string[] = []) {
   const service = runService({ PORT: '0', ...environment }, runner);
   const end = performance.now() + PATIENCE;
@@ -72,7 +75,10 @@ export async function startService(environment: Environment, runner: string[] = 
   };
 }
 
-/** Where a service may keep its data: an empty database, or no directory yet; removed in the end. */
+/**
+ * Makes a place for a service's data: an empty database, or the path of a directory that does not exist yet. Both are
+ * removed at the end of the scope.
+ */
 export async function makePlace(kind: TestDatabase['kind']) {
   const directory = await mkdtemp(join(tmpdir(), 'introzy-service-'));
   const dataDirectory = join(directory, 'data');
@@ -94,19 +100,19 @@ export async function makePlace(kind: TestDatabase['kind']) {
   };
 }
 
-/** A raw connection: sends text as it is, and collects what comes back until the other side ends. */
+/** Opens a raw connection, which sends text unchanged and collects the received text until the other side ends. */
 export function openSocket(address: string) {
   const { hostname, port } = new URL(address);
   const socket = connect(Number(port), hostname);
   let received = '';
   socket.on('data', (chunk) => (received += chunk));
-  // A reset ends the connection as well; what counts is what was received before.
+  // A reset ends the connection too. The text before the reset counts.
   socket.on('error', () => {});
   const closed = new Promise<string>((end) => socket.on('close', () => end(received)));
   return { socket, received: () => received, closed, send: (text: string) => socket.write(text) };
 }
 
-/** The status, the headers and the JSON of the first answer in what a raw connection received. */
+/** The status, the headers and the JSON of the first answer in the text of a raw connection. */
 export function parseAnswer(received: string) {
   const [head = '', body = ''] = received.split('\r\n\r\n');
   const [statusLine = '', ...lines] = head.split('\r\n');

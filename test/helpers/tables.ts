@@ -9,16 +9,19 @@ const TABLES = [
   ...(['members', 'invitations', 'users', 'accounts', 'sessions', 'verifications'] as const),
 ];
 
-/** A test's database; `adminUrl` is a superuser's, and `undefined` for the embedded database, whose only user is one. */
+/**
+ * A test's database. `adminUrl` is a superuser's URL, and `undefined` for the embedded database, whose only user is a
+ * superuser.
+ */
 export interface Opened {
   db: Database;
   adminUrl: string | undefined;
 }
 
-/** A row as PostgreSQL writes it as JSON. */
+/** A row, as PostgreSQL's `to_jsonb` writes a row. */
 export type Row = Record<string, unknown> & { organization_id: string };
 
-/** Every row there is, past every policy. */
+/** Reads every row of every table. The policies hide no row from this reader. */
 export async function readTables(app: Opened): Promise<Record<(typeof TABLES)[number], Row[]>> {
   const tables: Record<string, Row[]> = {};
   for (const table of TABLES) {
@@ -28,7 +31,9 @@ export async function readTables(app: Opened): Promise<Record<(typeof TABLES)[nu
   return tables as Record<(typeof TABLES)[number], Row[]>;
 }
 
-/** Runs a statement as whoever is above the policies: a superuser of PostgreSQL, or the embedded database's only user. */
+/**
+ * Runs a statement as a superuser, whom no policy holds: PostgreSQL's superuser, or the embedded database's only user.
+ */
 export async function runAsAdmin({ db, adminUrl }: Opened, statement: string): Promise<Record<string, unknown>[]> {
   if (adminUrl !== undefined) return (await runAs(adminUrl, [statement]))[0]?.rows ?? [];
   return await runAsRoot(db.root, statement);

@@ -20,7 +20,7 @@ import { addPerson } from './browser.ts';
 import type { TestApp } from './testApp.ts';
 import type { Victim } from './victim.ts';
 
-/** What a call tries to reach, and as whom it names itself. */
+/** The call's app and victim. `organizationId` is the organization that the caller names. */
 interface Attempt {
   app: TestApp;
   organizationId: string;
@@ -57,7 +57,7 @@ const upsert =
     return upsertContacts(db, { organizationId, rows, merge });
   };
 
-/** Attempts on another organization by each function of db/ that takes a tenant. */
+/** By each function of db/ that takes a tenant: calls that try to reach another organization's rows. */
 export const TENANT_CALLS: Record<string, TenantCall[]> = {
   getApiKey: [(db, { organizationId, victim }) => apiKeys.getApiKey(db, { organizationId, id: victim.keyId })],
   listApiKeys: [
@@ -179,7 +179,7 @@ export const TENANT_CALLS: Record<string, TenantCall[]> = {
   ],
   upsertContacts: [
     upsert(() => [{ name: 'slipped in' }]),
-    // What the intruder has of the shared email already.
+    // The intruder's own contact with the shared email has these values already.
     upsert((email) => [{ name: 'Own', email }]),
     upsert((email) => [{ name: 'taken', email }]),
     upsert((email) => [{ name: 'taken', email, tags: ['taken'] }], true),
@@ -190,7 +190,10 @@ export const TENANT_CALLS: Record<string, TenantCall[]> = {
   ],
 };
 
-/** Functions of db/ that take no tenant: those that open the database, or ask it before an organization is known. */
+/**
+ * Functions of db/ without a tenant. The functions open the database, or query the database before an organization is
+ * known.
+ */
 const OTHERS = [
   ...[
     'admitKey',
@@ -222,7 +225,7 @@ const OTHERS = [
   ...['listOrganizationsToNotify', 'insertOrganization', 'findOrganization', 'listOrganizations'],
 ];
 
-/** The names of the functions that db/ has and that no list here knows of. */
+/** The names of db/'s functions that are in no list of this file. */
 export async function findUnlisted(): Promise<string[]> {
   const folder = resolve(import.meta.dirname, '../../db');
   const files = readdirSync(folder).filter((name) => name.endsWith('.ts'));

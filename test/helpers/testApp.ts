@@ -16,7 +16,10 @@ import { atFileEnd } from './fileEnd.ts';
 import type { Opened } from './tables.ts';
 import { openTestDatabase, sharedTestDatabase } from './testDatabase.ts';
 
-/** The keys of the running file's apps: they are looked for in the database once, when all apps are done with it. */
+/**
+ * The keys of the apps of the running test file. After the file's last app, one check looks for all keys in the
+ * database.
+ */
 let watched: Canaries[] | undefined;
 function sharedCanaries(opened: Opened) {
   if (!watched) {
@@ -40,19 +43,22 @@ export interface TestOrganization {
 }
 
 interface TestAppOptions {
-  /** Share nothing with the file's other tests. */
+  /** True: the app has a database of its own, and not the database of the file's other tests. */
   isAlone?: boolean;
   rateLimit?: number;
   keySecrets?: KeySecrets;
   deps?: Partial<Deps>;
-  /** Further choices of the service. */
+  /** Further options of `createDeps`. */
   choices?: Partial<Parameters<typeof createDeps>[0]>;
 }
 
 export const testSecrets = (count = 1) =>
   parseKeySecrets(Array.from({ length: count }, () => generateKeySecret()).join(','));
 
-/** The service with two organizations, `one` and `other`; called as a fetch handler, without a socket. */
+/**
+ * Starts the service with two organizations, `one` and `other`. Tests call the app as a fetch handler, without a
+ * socket.
+ */
 export async function testApp(options: TestAppOptions = {}) {
   const { db, url, adminUrl, close } = await (options.isAlone ? openTestDatabase() : sharedTestDatabase());
   const keySecrets = options.keySecrets ?? testSecrets();
@@ -85,7 +91,7 @@ export async function testApp(options: TestAppOptions = {}) {
     app,
     db,
     deps,
-    /** Of the database; `undefined` for the embedded one. */
+    /** The database's URL; `undefined` for the embedded database. */
     url,
     adminUrl,
     keySecrets,
@@ -93,7 +99,7 @@ export async function testApp(options: TestAppOptions = {}) {
     one: await organization('one'),
     other: await organization('other'),
 
-    /** Issues a key on the operator's word. */
+    /** Issues a key as the operator's command does. */
     async issue(organizationId: string, { name = 'a key', scopes }: { name?: string; scopes?: Scope[] } = {}) {
       const tenant = asOperator(db, organizationId);
       const issuedBy = { type: 'person', id: (await getOwner(tenant, organizationId)).id } as const;
@@ -103,7 +109,7 @@ export async function testApp(options: TestAppOptions = {}) {
       return issued;
     },
 
-    /** Calls REST with a key; the answer's body is its JSON. */
+    /** Calls REST with a key. The answer's `body` is the parsed JSON. */
     async api(
       key: string | undefined,
       method: string,
@@ -126,7 +132,7 @@ export async function testApp(options: TestAppOptions = {}) {
       return { status: response.status, headers: response.headers, body: json, text };
     },
 
-    /** The tRPC client with a key, which sends each call in a request of its own unless told. */
+    /** A tRPC client with a key. Each call has a request of its own, unless `maxItems` allows batches. */
     trpc(key: string | undefined, maxItems = 1) {
       return createTRPCClient<AppRouter>({
         links: [

@@ -10,12 +10,12 @@ import { atFileEnd } from './fileEnd.ts';
 
 const { deadline, ...timeouts } = PATIENT_LIMITS;
 
-/** A database at the newest schema, for one test or the tests of one file; closing it removes it. */
+/** Opens a new database at the newest schema, for one test or the tests of one file. `close` removes the database. */
 export async function openTestDatabase() {
   const provided = inject('database');
   if (provided.kind === 'embedded') {
     const directory = await mkdtemp(join(tmpdir(), 'introzy-embedded-'));
-    // Ten times as fast as `cp` of node:fs, which copies file by file.
+    // The program `cp` is ten times as fast as `cp` of node:fs, which copies file by file.
     await promisify(execFile)('cp', ['-R', `${provided.directory}/.`, directory]);
     const db = await openDatabase({ kind: 'embedded', directory, timeouts });
     const close = async () => {
@@ -36,7 +36,7 @@ export async function openTestDatabase() {
 
 let shared: ReturnType<typeof openTestDatabase> | undefined;
 
-/** The database that the tests of one file share, as organizations share the service's. */
+/** The database that the tests of one file share. Each test has organizations of its own in the database. */
 export function sharedTestDatabase() {
   if (!shared) {
     const opening = (shared = openTestDatabase());

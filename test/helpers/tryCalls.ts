@@ -3,16 +3,16 @@ import { TENANT_CALLS } from './tenantCalls.ts';
 import type { TestApp } from './testApp.ts';
 import { makeVictim, readVictim, type Victim } from './victim.ts';
 
-/** What an attempt on another organization came to. */
+/** The outcome of an attempt to reach another organization. */
 export interface Result {
   what: string;
-  /** It answered with something of the victim's, or changed it, or added to it. */
+  /** True where the attempt showed, changed or added something of the victim's. */
   isBreach: boolean;
-  /** The SQLSTATE that it failed with. */
+  /** The SQLSTATE of the attempt's failure, or the error's message where the error has no SQLSTATE. */
   code: string | undefined;
 }
 
-/** Makes every attempt of a function, under each of the names that the caller may give. */
+/** Makes every attempt of a function, once under each organization that the caller may name. */
 export async function tryCalls(
   app: TestApp,
   name: string,
@@ -26,7 +26,7 @@ export async function tryCalls(
       const { victim, before } = intact;
       const outcome = await attempt(tenant, { app, organizationId, victim }).then(
         (answer) => ({ told: JSON.stringify(answer ?? null), code: undefined }),
-        // Of an error its message: its detail may repeat what the attempt itself said.
+        // Only the error's message counts as told: the error's detail may repeat values that the attempt itself sent.
         (error: Error & { code?: string }) => ({ told: error.message, code: error.code ?? error.message }),
       );
       const { word, keyId, ownerId, memberId, userId, contactId, deletedContactId, sharedContactId, deletedSharedId } =

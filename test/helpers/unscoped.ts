@@ -8,10 +8,16 @@ import {
   ReferenceNode,
 } from 'kysely';
 
-/** An equation of raw SQL: all of its left side, up to the parameter that is its right one. */
+/**
+ * The end of raw SQL in front of a parameter: `c.organization_id = `. The pattern matches the left side and the equals
+ * sign.
+ */
 const RAW_EQUATION = /(?:\w+\.)?organization_id\s*=\s*$/;
 
-/** Takes every `organization_id = …` out of a query: one wall of the two. */
+/**
+ * Replaces every condition `organization_id = …` of a query with `true`. The condition is the first of two walls
+ * between organizations; the policies are the second wall.
+ */
 class Unscoping extends OperationNodeTransformer {
   protected override transformBinaryOperation(node: BinaryOperationNode): BinaryOperationNode {
     const { leftOperand } = node;
@@ -42,7 +48,10 @@ class Unscoping extends OperationNodeTransformer {
 
 const transformer = new Unscoping();
 
-/** For Kysely of a test that switches the scoping off. What is compiled under it once stays so in that process. */
+/**
+ * A Kysely plugin for tests without the scoping. A prepared query that was compiled under the plugin stays unscoped for
+ * the rest of the process.
+ */
 export const unscoped: KyselyPlugin = {
   transformQuery: ({ node, queryId }) => transformer.transformNode(node, queryId),
   transformResult: async ({ result }) => result,

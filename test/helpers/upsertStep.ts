@@ -11,15 +11,16 @@ interface Result {
   version: number;
 }
 
-/** What becomes of one contact by a call: as it was, if it was there, and as it will be. */
+/** A contact that a call touches, before the call (`undefined`: the call makes the contact) and after the call. */
 interface Touched {
   before: ModelContact | undefined;
   after: ModelContact;
 }
 
 /**
- * An upsert of rows, one after the other, as the model does it. The answer gives no more than ids and versions: `touched`
- * gets what has to be read afterwards, and held against the model.
+ * An upsert, with the answer that the model gives by writing row after row. The service's answer has only ids and
+ * versions. `touched` therefore gets, by id, a function that compares a contact with the model; the caller reads each
+ * contact afterwards and passes the contact to its function.
  */
 export function upsertStep(
   { organization }: Actor,

@@ -10,12 +10,12 @@ import { columnsOf } from './probe.ts';
 import { runAsAdmin } from './tables.ts';
 import { type TestApp, testApp } from './testApp.ts';
 
-/** What another organization has, to be reached for. */
+/** The rows of another organization that a test tries to reach. */
 export interface Victim {
   organizationId: string;
   keyId: string;
   ownerId: string;
-  /** A membership, and whose it is. */
+  /** A membership. `userId` is the membership's person. */
   memberId: string;
   userId: string;
   invitationId: string;
@@ -23,23 +23,26 @@ export interface Victim {
   contactId: string;
   email: string;
   deletedContactId: string;
-  /** Another contact, and its email, which a contact of the intruder's has too, and a deleted one had. */
+  /**
+   * A contact with the email `sharedEmail`. A contact of the intruder's has the same email, and so has the deleted
+   * contact `deletedSharedId`.
+   */
   sharedContactId: string;
   sharedEmail: string;
   deletedSharedId: string;
-  /** In each of its rows, and nowhere else. */
+  /** A word in each of the victim's rows, and in no other row. */
   word: string;
 }
 
-/** The tables of organizations. */
+/** The tables of organizations. All of these tables force row-level security. */
 const FORCED = 'api_keys api_key_secrets api_key_places contacts audit_log members invitations'.split(' ');
 
 const token = () => `w${randomUUID().replaceAll('-', '')}`;
 
 /**
- * The service with a database of its own, where `one` reaches for what is `other`'s. `one` has more contacts than a list
- * tries before it asks its indexes, so that every path of a query is taken; `other` is the older one, whose rows come
- * first wherever both are seen, in whatever order.
+ * The service with a database of its own, where `one` tries to reach the rows of `other`. `one` has 520 contacts: more
+ * than a list tries before the list asks its indexes, so that every path of a query is taken. `other` was made first,
+ * so that its rows come first wherever a query sees the rows of both.
  */
 export async function wallsApp(): Promise<TestApp> {
   const app = await testApp({ isAlone: true });
@@ -49,7 +52,7 @@ export async function wallsApp(): Promise<TestApp> {
   return { ...app, one: app.other, other: app.one };
 }
 
-/** Gives `other` something new to steal; with twins, `one` has a key and contacts of the same ids. */
+/** Gives `other` new rows for an attempt. With twins, `one` has rows with the same ids. */
 export async function makeVictim(app: TestApp, hasTwins: boolean): Promise<{ victim: Victim; before: string }> {
   const { one, other } = app;
   const [word, email, sharedEmail] = [token(), `${token()}@example.com`, `${token()}@example.com`];
@@ -84,7 +87,7 @@ export async function makeVictim(app: TestApp, hasTwins: boolean): Promise<{ vic
   return { victim, before: await readVictim(app, victim) };
 }
 
-/** A member of `other`, and an invitation to it. */
+/** Adds a member and an invitation to `other`. */
 async function addPeople(app: TestApp, word: string) {
   const { id, ownerId } = app.other;
   const { userId } = await addMember(app, id);
@@ -102,7 +105,7 @@ async function addPeople(app: TestApp, word: string) {
   return { userId, memberId: member.id, invitationId: invitation.invitation.id };
 }
 
-/** Has a key used from somewhere, and expire before long; of an earlier expiry somebody was told. */
+/** Records a use of a key, makes the key expire in three days, and marks a notice of an earlier expiry. */
 async function wearOut(app: TestApp, { id, word }: { id: string; word: string }) {
   const use = { keyId: id, millisecondsAgo: 0, place: { address: '203.0.113.0/24', userAgent: word } };
   const organizationId = app.other.id;
@@ -111,7 +114,7 @@ async function wearOut(app: TestApp, { id, word }: { id: string; word: string })
   await runAsAdmin(app, `update api_keys set ${soon} where id = '${id}'`);
 }
 
-/** Ids are an organization's own: nothing but chance keeps two from having the same. */
+/** Copies the victim's rows to `one` with the same ids. Only chance keeps the ids of two organizations apart. */
 async function addTwins(app: TestApp, victim: Victim) {
   const { keyId, ownerId, userId, invitationId, contactId, deletedContactId, deletedSharedId, word } = victim;
   for (const [table, idColumn, ids] of [
@@ -134,7 +137,7 @@ async function addTwins(app: TestApp, victim: Victim) {
   }
 }
 
-/** All that the victim has, and all that names it anywhere. */
+/** All rows that name the victim's organization or its word, in any table, as one text. */
 export async function readVictim(app: TestApp, { organizationId, word }: Victim): Promise<string> {
   await app.deps.lastUse.flush();
   const tables = [...FORCED, 'organizations', 'sessions'];
@@ -143,17 +146,17 @@ export async function readVictim(app: TestApp, { organizationId, word }: Victim)
   return JSON.stringify(await runAsAdmin(app, `select row from (${rows}) rows where ${isAbout} order by row`));
 }
 
-/** Switches row-level security on or off, for everybody. */
+/** Switches row-level security on or off for all roles. */
 export async function setPolicies(app: TestApp, state: 'on' | 'off') {
   const verbs = state === 'on' ? ['enable', 'force'] : ['disable', 'no force'];
   for (const table of [...FORCED, 'organizations', 'users', 'sessions']) {
-    // The policies of the others were never forced.
+    // Only the tables in `FORCED` force row-level security.
     const some = FORCED.includes(table) ? verbs : verbs.slice(0, 1);
     for (const verb of some) await runAsAdmin(app, `alter table ${table} ${verb} row level security`);
   }
 }
 
-/** Takes the organization out of the one function that searches past the policies. */
+/** Removes the organization from the function that searches past the policies. */
 export async function breakSearch(app: TestApp) {
   const signature = 'introzy_matching_contacts(text[], text, timestamptz, boolean, uuid, int)';
   const [row] = await runAsAdmin(app, `select pg_get_functiondef('${signature}'::regprocedure) as source`);

@@ -7,13 +7,13 @@ import { judgeKey, type ModelContact, type ModelOrganization, type ModelSecret }
 import type { Operation, Target } from './operations.ts';
 import type { TestApp } from './testApp.ts';
 
-/** The service beside its model: organizations, and what each ought to have. */
+/** The service and the model: the rows that each organization should have. */
 export interface World {
   app: TestApp;
   organizations: ModelOrganization[];
 }
 
-/** Who acts: an organization, by a key that it has or had. */
+/** The organization that makes a call, and the key and secret of the call. The secret may be expired or revoked. */
 export interface Actor {
   world: World;
   organization: ModelOrganization;
@@ -21,17 +21,19 @@ export interface Actor {
   secret: ModelSecret;
 }
 
-/** A refusal in so many words. */
+/** A refusal with a status, a text and details. Without `error` the text of `SAYS` is expected, or else any text. */
 export interface Failure {
   status: number;
   error?: string;
   details?: object | undefined;
 }
-/** What an answer has to be: a failure, or one that `accept` takes into the model. */
+/** The expected answer: a failure, or an answer that `accept` checks and adds to the model. */
 // biome-ignore lint/suspicious/noExplicitAny: an answer of any procedure
 export type Expected = Failure | { accept(data: any): void };
 
-/** A call to make, and what is expected of it once the key, its scope and the organization named are in order. */
+/**
+ * A call, and the answer that is expected where the key is valid, has the scope, and belongs to the named organization.
+ */
 export interface Step {
   procedure: string;
   input: Input;
@@ -43,13 +45,13 @@ const NOBODY = '01890000-0000-7000-8000-000000000000';
 const FORBIDDEN = { status: 403, error: 'You do not have permission to access this resource' };
 const SAYS: Record<number, string> = { 401: 'API key authentication failed', 403: FORBIDDEN.error };
 
-/** A key as it is shown, without what is recorded off the request's path. */
+/** A key without the time of its last use. The service records that time after the answer. */
 export function shownKey({ lastUsedAt, ...shown }: Record<string, unknown>) {
   expect([null, 'string']).toContain(lastUsedAt === null ? null : typeof lastUsedAt);
   return shown as unknown as ModelOrganization['keys'][number]['shown'];
 }
 
-/** Takes a key that was issued into the model. */
+/** Adds an issued key to the model. */
 export function addKey(organization: ModelOrganization, { key, apiKey }: { key: string; apiKey: object }) {
   const entry = { shown: shownKey(apiKey as Record<string, unknown>), secrets: [{ key, isOver: false }] };
   organization.keys.push(entry);
@@ -71,7 +73,7 @@ export async function createWorld(app: TestApp, count: number): Promise<World> {
   return { app, organizations };
 }
 
-/** A key with all scopes that works; where there is none left, the operator issues one. */
+/** A valid key with all scopes. Where the organization has no such key left, the operator issues a new key. */
 export async function mainKey({ app }: World, organization: ModelOrganization) {
   const isMain = ({ shown, secrets }: ModelOrganization['keys'][number]) =>
     shown.state === 'active' && shown.scopes.length === SCOPES.length && secrets.some(({ isOver }) => !isOver);
@@ -79,7 +81,7 @@ export async function mainKey({ app }: World, organization: ModelOrganization) {
   return { key, secret: key.secrets.find(({ isOver }) => !isOver) as ModelSecret };
 }
 
-/** Who does an operation. */
+/** The caller of an operation. */
 export async function actorOf(world: World, { organization: index, key: chosen }: Operation): Promise<Actor> {
   const organization = world.organizations[index] as ModelOrganization;
   if (!chosen) return { world, organization, ...(await mainKey(world, organization)) };
@@ -89,7 +91,10 @@ export async function actorOf(world: World, { organization: index, key: chosen }
 
 export const pick = <T>(items: T[], index: number): T | undefined => items[index % Math.max(items.length, 1)];
 
-/** The row that a target is, of the own organization; or the id, and the answer, where it is none of its own. */
+/**
+ * Finds the row that a target points to, among the organization's own rows. For a row of another organization, or no
+ * row, gives an id and the failure that a call with the id must get.
+ */
 function find<T>(
   { world, organization }: Actor,
   { whose, index }: Target,
@@ -108,7 +113,7 @@ export const findKey = (actor: Actor, target: Target) =>
 
 const isSuccess = (status: number) => status === 200 || status === 201;
 
-/** Makes a call through a door, and holds its answer against what the model expects. */
+/** Makes a call through a door, and compares the answer with the answer that the model expects. */
 export async function take(actor: Actor, step: Step, { door, names }: Pick<Operation, 'door' | 'names'>) {
   const { world, organization } = actor;
   const place = names === undefined ? undefined : (world.organizations.indexOf(organization) + names) % 3;

@@ -16,7 +16,7 @@ const CLIENT = join(ROOT, 'client');
 const COMPILER = join(ROOT, 'node_modules/.bin/tsc');
 const PATIENCE = { timeout: 180_000 };
 
-/** Somebody's project, with the package and nothing else in it. */
+/** The folder of a project that has only the client's package installed. */
 let project: string;
 let archive: string;
 let packed: { filename: string; files: { path: string }[] };
@@ -64,7 +64,7 @@ test('The package has its code, its declarations and its words, and nothing of a
 test('publint and attw find nothing', PATIENCE, async () => {
   const { stdout } = await run(programOf('publint'), ['run', archive, '--strict']);
   expect(stdout).toContain('All good!');
-  // It exits with 1 where it finds anything; the package is ESM alone.
+  // attw exits with 1 where it finds a fault. The package has only ES modules.
   await run(programOf('attw'), [archive, '--no-definitely-typed', '--profile', 'esm-only', '--format', 'json']);
 });
 

@@ -1,6 +1,7 @@
 /**
- * What the conformance suite cannot find in Introzy, by the reason: `scenario`, or `scenario:check` of one that passes but
- * for some checks. A scenario that asks for a tool of the suite's own example server has nothing to call here.
+ * By reason: checks of the conformance suite that Introzy fails on purpose. `scenario` leaves out a whole scenario, and
+ * `scenario:check` leaves out a single check. A scenario that needs a tool of the suite's own example server has
+ * nothing to call here.
  */
 export const LEFT_OUT: Record<string, string[]> = {
   'there are tools alone: no resources': [

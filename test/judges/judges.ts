@@ -2,6 +2,9 @@ import { join } from 'node:path';
 
 const MODULES = join(import.meta.dirname, 'node_modules');
 
-/** A program of this folder's packages, which the run of the tests installs: see helpers/judgesSetup.ts. */
+/**
+ * The path of a program from this folder's packages. helpers/judgesSetup.ts installs the packages at the start of a
+ * run.
+ */
 export const programOf = (name: string) => join(MODULES, '.bin', name);
 export const SPECMATIC = join(MODULES, 'specmatic/specmatic.jar');

@@ -18,12 +18,12 @@ interface Check {
   errorMessage?: string;
 }
 
-/** The checks of every server scenario of a revision, by scenario, as the suite ran them against `url`. */
+/** Runs every server scenario of a revision against `url`. Gives the checks of each scenario by the scenario's name. */
 async function judge(url: string, revision: string): Promise<Map<string, Check[]>> {
   const directory = await mkdtemp(join(tmpdir(), 'introzy-conformance-'));
   try {
     const args = ['server', '--url', url, '--requirements', revision, '--output-dir', directory];
-    // It ends with 1 where any scenario fails; which may, is settled below.
+    // The suite ends with 1 where any scenario fails. The tests below decide which scenarios may fail.
     const { stdout } = await run(programOf('conformance'), args).catch((error: { stdout: string }) => error);
     const scenarios = [...stdout.matchAll(/^=== Running scenario: (.*) ===$/gm)].map(([, name]) => name as string);
     const results = await readdir(directory);
@@ -44,7 +44,7 @@ describe('The conformance suite of MCP finds nothing but what is left out on pur
   ] as const) {
     test(`in revision ${revision}`, { timeout: 180_000 }, async () => {
       await using app = await testApp();
-      // The suite has no way to send a key.
+      // The suite cannot send a key.
       await using server = await serveWithKey(app, app.one.key);
       const judged = await judge(`${server.address}/mcp`, revision);
       expect(judged.size).toBe(count);
@@ -55,7 +55,8 @@ describe('The conformance suite of MCP finds nothing but what is left out on pur
           .map(({ id, errorMessage }) => `${scenario}:${id}: ${errorMessage}`),
       );
       expect(unexpected).toEqual([]);
-      // What is left out does fail, and what is wire-level holds even there.
+      // Each entry that is left out must still fail. The messages must be valid even in the scenarios that are left
+      // out.
       const stale = [...leftOut].filter((name) => {
         const [scenario = '', id] = name.split(':');
         return judged.get(scenario)?.some((check) => !id || check.id === id) && !judged.get(scenario)?.some(isFailed);

@@ -9,7 +9,10 @@ import { testApp } from '../helpers/testApp.ts';
 import { SPECMATIC } from './judges.ts';
 import { prepare, writeExamples } from './specmatic.ts';
 
-/** Requests that are made up of one operation's optional parts, at most: all would be some hundred thousand. */
+/**
+ * The most combinations of an operation's optional parts that Specmatic sends. All combinations would be some hundred
+ * thousand.
+ */
 const COMBINATIONS = '5';
 
 test('Specmatic makes up requests, good and bad, and finds each answered as described', {

@@ -8,16 +8,16 @@ import type { TestApp } from '../helpers/testApp.ts';
 type Json = any;
 
 /**
- * The description as Specmatic can work with it, which makes requests up from it: with what is opaque, or is not said in JSON
- * Schema, narrowed to what it can make up; without conditions on a version, which it cannot know; and with rows to upsert of
- * any kind, as a bad one does not make a bad request.
+ * The description in a form from which Specmatic can make requests up. Patterns replace opaque texts and rules that
+ * JSON Schema cannot express. Conditions on a version are removed, as Specmatic cannot know a version. Rows to upsert
+ * may be anything, as a bad row does not make a bad request.
  */
 export function prepare(document: Json): Json {
   const prepared: Json = structuredClone(document);
   for (const operation of Object.values<Json>(prepared.paths).flatMap((path) => Object.values<Json>(path))) {
     const { parameters = [] } = operation;
     const cursor = parameters.find(({ name }: Json) => name === 'cursor');
-    // The base64url of a UUIDv7.
+    // The pattern of a UUIDv7 in base64url.
     if (cursor) cursor.schema.pattern = '^[a-z]{8}c[a-z][CGK][a-z]{10}[AQgw]$';
     operation.parameters = parameters.filter(({ name }: Json) => name !== 'If-Match' && name !== 'expectedVersion');
   }
@@ -31,13 +31,13 @@ export function prepare(document: Json): Json {
   return prepared;
 }
 
-/** The properties of every object that a description describes. */
+/** The properties of every object schema within a part of the description. */
 function propertiesWithin(node: Json): Json[] {
   if (typeof node !== 'object' || node === null) return [];
   return [...(node.properties ? [node.properties] : []), ...Object.values(node).flatMap(propertiesWithin)];
 }
 
-/** Writes, for each route that is about something, a request about something that there is. */
+/** Writes an example request for each route with an `{id}`, with the id of an existing row. */
 export async function writeExamples(app: TestApp, document: Json, directory: string) {
   await mkdir(directory);
   for (const { method, path, procedure, body, status = 200 } of routes.filter((route) => route.path.includes('{id}'))) {

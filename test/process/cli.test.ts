@@ -12,14 +12,14 @@ beforeAll(async () => {
 });
 afterAll(() => cli[Symbol.asyncDispose]());
 
-/** An organization of its own; its id says which one, however many the other tests make. */
+/** Makes an organization. Commands name the organization by its id, as other tests make organizations too. */
 async function setUp() {
   const name = `Acme ${randomUUID()}`;
   const made = await cli.json('setup', '--organization', name, '--email', 'ada@example.com');
   return { name, id: made.organizationId as string, key: made.key as string };
 }
 
-/** Made once: each run of the command takes a process of its own. */
+/** Made once for all tests: each run of the command takes a process. */
 let acme: ReturnType<typeof setUp> | undefined;
 let other: ReturnType<typeof setUp> | undefined;
 const sharedAcme = () => (acme ??= setUp());
@@ -66,7 +66,7 @@ describe('setup', () => {
       scopes: ['contacts:read', 'contacts:write', 'keys:manage'],
       createdBy: { type: 'person', name: 'bob@example.com' },
     });
-    // Who has an account keeps its password.
+    // A person with an account keeps the account's password.
     const second = await cli.json('setup', '--organization', 'Another of Bob', '--email', 'BOB@example.com');
     expect(second.password).toBeNull();
     expect(await cli.signIn(made.email, made.password)).toBe(200);

@@ -20,7 +20,7 @@ test('--help says of each command what it is and what it takes, and all that end
     for (const child of command.commands) describe(child);
     if (command.commands.length > 0) return;
     described.push(command.name());
-    // What is spoken over stdio is JSON as it is.
+    // The command `mcp` speaks JSON over stdio in any case, and has no option `--json`.
     if (command.name() === 'mcp') return;
     expect(command.helpInformation()).toMatch(/--json +print JSON\n/);
   };

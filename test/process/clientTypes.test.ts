@@ -20,13 +20,13 @@ type Fields = {
   tags?: string[] | undefined;
   customFields?: Record<string, unknown> | undefined;
 };
-/** An intersection as one object, which `toEqualTypeOf` tells apart. */
+/** An intersection as a single object type: `toEqualTypeOf` treats the two as different. */
 type Flat<T> = { [K in keyof T]: T[K] };
-/** What may be left out altogether. */
+/** The type of an input that a call may omit. */
 // biome-ignore lint/suspicious/noConfusingVoidType: it is how tRPC says that a call needs no argument
 type Optional<T> = T | undefined | void;
 
-// `vitest` runs this file with its types stripped: the compiler is what reads them.
+// `vitest` strips the types of this file, so that only the compiler checks the types.
 test('the types below hold', async () => {
   const root = resolve(import.meta.dirname, '../..');
   const compiler = resolve(root, 'node_modules/.bin/tsc');

@@ -20,7 +20,10 @@ test('progress is shown on a terminal alone', () => {
   expect(written(true)).toBe('\r\u001b[K100 rows\r\u001b[K');
 });
 
-/** Of each ten rows one is a contact's, the others have a cell too many; the file is as large as the child's heap. */
+/**
+ * Writes a large file: about as large as the heap of the command's process. Of each ten rows, one row is valid, and
+ * nine rows have a cell too many.
+ */
 async function writeLargeFile(path: string, rows: number) {
   const stream = createWriteStream(path);
   stream.write('First Name,Last Name,Email Address,Company,Notes\n');
@@ -33,7 +36,8 @@ async function writeLargeFile(path: string, rows: number) {
   await finished(stream);
 }
 
-// The young generation is bounded apart; a small one would make the old one's collections most of the work.
+// MiB. The two generations of the heap have separate limits. A small young generation would make the old generation's
+// collections most of the work.
 const nodeOptions = ['--max-old-space-size=64', '--max-semi-space-size=16'];
 test('the command streams 100,000 rows, and writes over no file that is there', async () => {
   await using cli = await commandLine();

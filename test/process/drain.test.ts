@@ -10,12 +10,18 @@ import { until } from '../helpers/instance.ts';
 import { makePlace, openSocket, parseAnswer, startService } from '../helpers/service.ts';
 
 const PATIENCE = { timeout: 180_000 };
+/**
+ * Every test below asks for the exit status 0. That says that the service ended within its 10 seconds: past them
+ * close-with-grace ends the process with the status 1.
+ */
+const DATABASES = ['postgres', 'embedded'] as const;
 
 type Service = Awaited<ReturnType<typeof startService>>;
 
-/** A key of the service, issued as the command line does. */
-async function firstKey({ DATABASE_URL: url, INTROZY_KEY_SECRETS: secrets }: Record<string, string>) {
-  const options = { url: url as string, poolSize: 1, deadline: 10_000, prepare: true };
+/** A key of the service: the first key that the embedded service printed, or a key that is made as the command line does. */
+async function firstKey(service: Service, { DATABASE_URL: url, INTROZY_KEY_SECRETS: secrets }: Record<string, string>) {
+  if (url === undefined) return service.output().match(/introzy_[0-9a-f]{64}/)?.[0] as string;
+  const options = { url, poolSize: 1, deadline: 10_000, prepare: true };
   const db = await openDatabase({ kind: 'postgres', timeouts: { statement: 5_000, lock: 5_000 }, options });
   const owner = { name: 'One', email: 'one@example.com' };
   const made = await setUpOrganization(db, parseKeySecrets(secrets as string), owner).finally(() => db.close());
@@ -29,13 +35,13 @@ async function readiness({ address }: Service) {
   return parseAnswer(await closed).status;
 }
 
-test.concurrent(
-  'On SIGTERM the service turns away, finishes what is open, records last uses and ends well',
+test.concurrent.each(DATABASES)(
+  'On SIGTERM the service turns away, finishes what is open, records last uses and ends well (%s)',
   PATIENCE,
-  async () => {
-    await using place = await makePlace('postgres');
+  async (kind) => {
+    await using place = await makePlace(kind);
     await using service = await startService(place.environment);
-    const key = await firstKey(place.environment);
+    const key = await firstKey(service, place.environment);
     // The first use, recorded at once; a later one is not, for a minute.
     const used = async () => (await service.call(key, 'GET', '/api/keys/current')).body.data.lastUsedAt;
     await until(async () => (await used()) !== null, 'the first use');
@@ -53,7 +59,6 @@ test.concurrent(
     idle.send('GET /livez HTTP/1.1\r\nHost: introzy.test\r\n\r\n');
     await until(() => idle.received() !== '', 'the service reads');
 
-    const begun = performance.now();
     service.child.kill('SIGTERM');
     const seen: number[] = [];
     await until(async () => seen.push(await readiness(service)) > 0 && seen.at(-1) !== 200, 'readyz turns');
@@ -70,7 +75,6 @@ test.concurrent(
     expect(JSON.parse(answer.body).data.name).toBe('Slow');
     const { code, signal, stderr } = await service.exit;
     expect([code, signal, stderr]).toEqual([0, null, '']);
-    expect(performance.now() - begun).toBeLessThan(10_000);
 
     await using next = await startService(place.environment);
     const current = (await next.call(key, 'GET', '/api/keys/current')).body.data;
@@ -81,25 +85,23 @@ test.concurrent(
   },
 );
 
-test.concurrent(
-  'A request that never ends does not keep the service from ending well, within 10 seconds',
+test.concurrent.each(DATABASES)(
+  'A request that never ends does not keep the service from ending well, within 10 seconds (%s)',
   PATIENCE,
-  async () => {
-    await using place = await makePlace('postgres');
+  async (kind) => {
+    await using place = await makePlace(kind);
     await using service = await startService(place.environment);
-    const key = await firstKey(place.environment);
+    const key = await firstKey(service, place.environment);
     const stuck = openSocket(service.address);
     stuck.send(
       `POST /api/contacts HTTP/1.1\r\nHost: introzy.test\r\nAuthorization: Bearer ${key}\r\n` +
         `Content-Type: application/json\r\nContent-Length: 100\r\n\r\n{`,
     );
     expect((await service.call(key, 'GET', '/api/contacts')).status).toBe(200);
-    const begun = performance.now();
     service.child.kill('SIGTERM');
     const { code, stdout } = await service.exit;
     expect(code).toBe(0);
     expect(stdout).toContain('the service has ended');
-    expect(performance.now() - begun).toBeLessThan(10_000);
   },
 );
 
@@ -136,11 +138,11 @@ async function startMuteServer() {
   };
 }
 
-test.concurrent(
-  'Where a mail server says nothing as the service ends, last uses are recorded all the same, and it ends well',
+test.concurrent.each(DATABASES)(
+  'Where a mail server says nothing as the service ends, last uses are recorded all the same, and it ends well (%s)',
   PATIENCE,
-  async () => {
-    await using place = await makePlace('postgres');
+  async (kind) => {
+    await using place = await makePlace(kind);
     await using mute = await startMuteServer();
     const key = await makeNoticesDue(place.environment);
     await using service = await startService({ ...place.environment, SMTP_URL: mute.url });

@@ -15,7 +15,7 @@ interface Lock {
 }
 const readJson = async <T>(path: string) => JSON.parse(await readFile(join(ROOT, path), 'utf8')) as T;
 
-/** The repository's source with those packages installed that `isInstalled` says; nothing is built in it. */
+/** Copies the repository's source, with the packages for which `isInstalled` is true. Nothing is built in the copy. */
 async function makeTree(isInstalled: (name: string, isDevelopment: boolean) => boolean) {
   const directory = await mkdtemp(join(tmpdir(), 'introzy-install-'));
   for (const path of ['package.json', 'tsconfig.json', 'shared', 'db', 'server', 'client']) {
@@ -36,7 +36,7 @@ async function makeTree(isInstalled: (name: string, isDevelopment: boolean) => b
   return { directory, [Symbol.asyncDispose]: () => rm(directory, { recursive: true, force: true }) };
 }
 
-/** What npm does at the end of an installation. */
+/** Runs the script that npm runs at the end of an installation. */
 async function prepare(directory: string) {
   const env = { ...process.env, PATH: `${dirname(process.execPath)}${delimiter}${process.env.PATH}` };
   return await run('npm', ['run', 'prepare'], { cwd: directory, env });
@@ -53,7 +53,7 @@ test.each<[string, (name: string, isDevelopment: boolean) => boolean, RegExp]>([
   expect(stdout.match(missing)).toHaveLength(2);
   for (const built of BUILT) expect(existsSync(join(tree.directory, built)), built).toBe(false);
 
-  // Where it is asked for, a package that is not built is a failure.
+  // For a build that somebody asks for, a package that cannot be built is a failure.
   const build = run(process.execPath, ['client/build.ts'], { cwd: tree.directory });
   await expect(build).rejects.toMatchObject({ code: 1, stdout: expect.stringMatching(/^The client’s package is not/) });
 });

@@ -25,26 +25,30 @@ async function connectStdio(env: NodeJS.ProcessEnv, mode: 'auto' | 'legacy' = 'l
 const setUp = async (cli: Awaited<ReturnType<typeof commandLine>>) =>
   (await cli.json('setup', '--organization', 'Example', '--email', 'owner@example.com')).key as string;
 
-test('Over stdio the tools work on the database itself', PATIENCE, async () => {
-  await using cli = await commandLine('embedded');
-  const key = await setUp(cli);
-  for (const mode of ['legacy', 'auto'] as const) {
-    await using mcp = await connectStdio({ ...cli.environment, INTROZY_API_KEY: key }, mode);
-    expect((await mcp.client.listTools()).tools).toHaveLength(8);
-    const { contact } = await mcp.result('create_contact', { name: `Ada ${mode}` });
-    expect(await mcp.result('search_contacts', { query: mode })).toEqual({ contacts: [contact], nextCursor: null });
-    const { organization, callsLeft } = await mcp.result('whoami');
-    expect(organization.name).toBe('Example');
-    expect(callsLeft).toBeLessThan(300);
-    const { text, error } = await mcp.failure('get_contacts', { ids: [crypto.randomUUID()] });
-    expect([text, error]).toEqual([
-      expect.stringMatching(/^There is no contact/),
-      expect.objectContaining({ status: 404 }),
-    ]);
-    await expect(mcp.call('nothing')).rejects.toThrow(/There is no tool nothing/);
-  }
-  expect((await cli.call(key, '/api/contacts')).body.data).toHaveLength(2);
-});
+test.each(['postgres', 'embedded'] as const)(
+  'Over stdio the tools work on the database itself (%s)',
+  PATIENCE,
+  async (kind) => {
+    await using cli = await commandLine(kind);
+    const key = await setUp(cli);
+    for (const mode of ['legacy', 'auto'] as const) {
+      await using mcp = await connectStdio({ ...cli.environment, INTROZY_API_KEY: key }, mode);
+      expect((await mcp.client.listTools()).tools).toHaveLength(8);
+      const { contact } = await mcp.result('create_contact', { name: `Ada ${mode}` });
+      expect(await mcp.result('search_contacts', { query: mode })).toEqual({ contacts: [contact], nextCursor: null });
+      const { organization, callsLeft } = await mcp.result('whoami');
+      expect(organization.name).toBe('Example');
+      expect(callsLeft).toBeLessThan(300);
+      const { text, error } = await mcp.failure('get_contacts', { ids: [crypto.randomUUID()] });
+      expect([text, error]).toEqual([
+        expect.stringMatching(/^There is no contact/),
+        expect.objectContaining({ status: 404 }),
+      ]);
+      await expect(mcp.call('nothing')).rejects.toThrow(/There is no tool nothing/);
+    }
+    expect((await cli.call(key, '/api/contacts')).body.data).toHaveLength(2);
+  },
+);
 
 test(
   'Over stdio a running service is used: the one that has the database, or the one that is named',

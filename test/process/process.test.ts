@@ -12,16 +12,16 @@ const SECRET = 'c2VjcmV0IG9mIHRoZSBzZXJ2aWNlLCBub3QgbG9uZw';
 const PATIENCE = { timeout: 180_000 };
 const MIGRATIONS = ['0001_initial', '0002_accounts', '0003_audit_log'];
 
-/** Starts a service that is to refuse to; what it says to that. */
+/** Starts a service that must refuse to start, and gives the refusal. */
 async function refusal(environment: Record<string, string>) {
   await using service = runService({ PORT: '0', ...environment });
-  // One that starts after all would never end.
+  // A service that starts by mistake would never end.
   const tooLate = setTimeout(() => service.child.kill('SIGKILL'), 30_000);
   const { code, stdout, stderr } = await service.exit;
   clearTimeout(tooLate);
   expect(code).toBe(1);
   expect(stdout).toBe('');
-  // A sentence, and no stack.
+  // The refusal is a sentence without a stack.
   expect(stderr).toMatch(/^introzy cannot start\. [A-Z/].*/);
   expect(stderr).not.toMatch(/\n\s+at /);
   return stderr;
@@ -111,7 +111,7 @@ test('A second process leaves the data alone; a killed one leaves it to the next
   expect(existsSync(join(place.dataDirectory, 'key-secrets'))).toBe(false);
 });
 
-// Where the system tells of its processes.
+// Linux describes its processes in /proc.
 if (existsSync('/proc/self/stat')) {
   test('The data is held by who has it, also where somebody deleted the lock', PATIENCE, async () => {
     await using place = await makePlace('embedded');
@@ -164,7 +164,7 @@ test('A data directory that cannot be one, and a port that is taken, are sentenc
   } finally {
     await new Promise((resolve) => taken.close(resolve));
   }
-  // It held nothing, and showed no key that is now nobody's.
+  // The failed start kept no lock, and printed no key that would now be worthless.
   await using service = await startService({ ...place.environment, PORT: String(port) });
   expect(service.output()).toMatch(/introzy_[0-9a-f]{64}/);
 });
@@ -182,7 +182,7 @@ test(
       const [answer] = await runAs(place.adminUrl, ['select name from kysely_migration']);
       expect(answer?.rows).toEqual(MIGRATIONS.map((name) => ({ name })));
       for (const { address } of services) expect((await fetch(`${address}/readyz`)).status).toBe(200);
-      // They know of each other's migration the next time, too.
+      // A later process sees the migrations too, and migrates nothing.
       await using sixth = await startService(place.environment);
       expect(sixth.migrated).toEqual([]);
     } finally {
@@ -191,7 +191,7 @@ test(
   },
 );
 
-/** Runs a line in a shell, as who pastes it does. Where there is no curl, reads it as curl would. */
+/** Runs a line in a shell, as after a paste. Without curl on the machine, makes the request that curl would make. */
 async function paste(line: string): Promise<{ success: boolean; data: unknown[] }> {
   if (existsSync('/usr/bin/curl')) {
     const { stdout } = await promisify(execFile)('/bin/sh', ['-c', line]);

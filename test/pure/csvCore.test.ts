@@ -9,8 +9,8 @@ const CREATED = { outcome: 'created', id: '01890000-0000-7000-8000-000000000000'
 const created = (contacts: object[]) => contacts.map((_, index): UpsertResult => ({ index, ...CREATED }));
 
 /**
- * A file of `batches` times 100 rows; each chunk of its bytes completes a batch. `onChunk` is called before a chunk is read.
- * Nothing is waited for: whatever an import wants to read, it has read at the next turn of the event loop.
+ * A file of `batches` times 100 rows. Each chunk completes a batch. `onChunk` is called before the reading of a chunk.
+ * The file never waits: an import has read everything that the import wants by the next turn of the event loop.
  */
 function fileOfBatches(batches: number, onChunk: (batch: number) => void): ImportedFile {
   const chunks = Array.from({ length: batches }, (_, batch) =>

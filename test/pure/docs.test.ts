@@ -8,7 +8,7 @@ const ROOT = resolve(import.meta.dirname, '../..');
 const read = (file: string) => readFileSync(join(ROOT, file), 'utf8');
 const pages = await Array.fromAsync(glob(['README.md', 'CONTRIBUTING.md', 'docs/**/*.md'], { cwd: ROOT }));
 
-/** What the group of a pattern matched, each text once. */
+/** The texts of the pattern's group, without repetitions. */
 const allOf = (text: string, pattern: RegExp) => [
   ...new Set([...text.matchAll(pattern)].map(([, found = '']) => found)),
 ];
@@ -24,9 +24,9 @@ async function missing(files: string[]): Promise<string[]> {
   return files.filter((_, index) => !found[index]);
 }
 
-/** A file or a folder of ours, as a page names it in code: `db/open.ts`, `server/doors/`, but not `docs/*.png`. */
+/** A path of a file or folder in code: `db/open.ts` or `server/doors/`, and not `docs/*.png`. */
 const PATH = /`((?:shared|db|server|client|test|docs|\.ci)\/[\w./-]*)`/g;
-/** A link to a file, without an anchor in it. */
+/** A link to a file, without the link's anchor. */
 const LINK = /\]\((?!https?:|#)([^)#]+)[^)]*\)/g;
 /** A script, with or without npm's own options: `npm run --silent introzy`. */
 const SCRIPT = /npm run (?:--silent )?([\w:]+)/g;

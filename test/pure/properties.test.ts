@@ -14,21 +14,21 @@ const hexadecimal = (length: number) =>
   fc.string({ unit: fc.constantFrom(...'0123456789abcdef'), minLength: length, maxLength: length });
 
 /**
- * Keys of objects as bad as may be, but for those that superjson does not take, and those that V8's JSON.parse takes for
- * others: an escaped key, where an earlier object had the beginning of its escaped form as a key (nodejs/node#63785).
+ * Difficult keys of objects. Left out are keys that superjson refuses, and keys that V8's JSON.parse confuses: an
+ * escaped key, where an earlier object had a key equal to the beginning of the escaped form (nodejs/node#63785).
  */
 const BAD_KEYS = ['a.b', 'a\\.b', 'a\\b', '.', '..', '\\', '0', 'json', 'meta', 'values', 'toString', 'é'];
 const objectKey = fc
   .oneof(fc.string({ minLength: 1, maxLength: 6 }), fc.constantFrom(...BAD_KEYS))
   .filter((name) => !['__proto__', 'constructor', 'prototype'].includes(name) && !/"|\\\\/.test(name));
-/** JSON whose keys are such, as it comes back from JSON. */
+/** JSON without a backslash and without `__proto__` in a key or a text, after a trip through JSON. */
 const json = fc
   .jsonValue({ maxDepth: 1 })
   .map((some) => JSON.stringify(some))
   .filter((some) => !some.includes('\\') && !some.includes('__proto__'))
   .map((some) => JSON.parse(some) as unknown);
 
-/** JSON with dates among it. */
+/** JSON that also holds dates. */
 const { value } = fc.letrec<{ value: unknown }>((tie) => ({
   value: fc.oneof(
     { depthSize: 'small' },
@@ -43,7 +43,7 @@ const { value } = fc.letrec<{ value: unknown }>((tie) => ({
   ),
 }));
 
-/** Letters that are one with a mark in lower case alone, and others. */
+/** Letters that combine with a mark to a single character only in lower case, and other letters. */
 const marked = fc
   .array(fc.constantFrom(...'JHTWYAEIΣΥ', '\u030c', '\u0331', '\u0308', '\u030a', '\u0307', '\u0301', ' '), {
     maxLength: 6,
@@ -87,7 +87,7 @@ test('Values that JSON does not have go out as superjson writes them, wherever t
       expect(transformer.deserialize(wire)).toEqual(place(odd, given));
     }),
   );
-  // They go out like that, but are not taken in.
+  // superjson writes the refused values, and reading the written values throws.
   fc.assert(
     fc.property(refused, value, fc.constantFrom(...places), (odd, given, place) => {
       const wire = sent(transformer.serialize(place(odd, given)));
@@ -129,7 +129,7 @@ test('Text compares the same however it is written, and once compared, as itself
       expect(comparable(some.toLowerCase())).toBe(compared);
       expect(comparable(compared)).toBe(compared);
     }),
-    // A caron, which is one with a j, and with a J is not.
+    // A caron and a j have a combined character; a caron and a J have no combined character.
     { numRuns: 2_000, examples: [['J\u030c', '']] },
   );
 });
@@ -168,7 +168,7 @@ test('A cursor is the id that it was made of, and whatever else is no cursor', (
   fc.assert(
     fc.property(fc.oneof(fc.string(), text, fc.base64String(), hexadecimal(22), fc.uuid()), (noise) => {
       const { success, data } = readCursor(noise);
-      // By chance it may be the cursor of some row; then it is that row's only one.
+      // Noise may be some row's cursor by chance. In that case the noise is that row's only cursor.
       if (success) expect(encodeCursor(data ?? '')).toBe(noise);
     }),
   );

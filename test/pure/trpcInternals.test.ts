@@ -3,7 +3,8 @@ import { expect, test } from 'vitest';
 import { z } from 'zod';
 import { appRouter } from '../../server/procedures/router.ts';
 
-// What server/procedures/call.ts reads of a procedure's `_def`: nothing that tRPC promises, so it is held here.
+// server/procedures/call.ts reads the field `_def` of a procedure. tRPC promises nothing about the field, so that these
+// tests check the field.
 
 type Result = { ok: true; data: unknown } | { ok: false; error: TRPCError };
 interface Options {
@@ -43,7 +44,7 @@ const router = t.router({
 const internalsOf = (name: string) =>
   (router._def.procedures as unknown as Record<string, { _def: Internals }>)[name]?._def as Internals;
 
-/** Walks through the middlewares, and notes what each is given. */
+/** Walks through the middlewares, and notes the input of each. */
 async function walk(name: string, rawInput: unknown) {
   const { type, meta, middlewares } = internalsOf(name);
   const given: { ctx: object; input: unknown }[] = [];

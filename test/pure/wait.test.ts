@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { wait } from '../../client/wait.ts';
 
-/** Longer than a test may take: a wait that is not cut short fails the test. */
+/** Milliseconds, longer than a test's time limit: a wait that is not cut short fails the test. */
 const FOR_EVER = 3_600_000;
 
 test('A wait ends at once where its signal was aborted before, or is aborted meanwhile', async () => {

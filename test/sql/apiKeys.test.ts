@@ -152,7 +152,7 @@ test('A key gives no more scopes than it has, and is told which it lacks', async
   const { key } = await app.issue(app.one.id, { scopes: ['contacts:read', 'keys:manage'] });
   const { keys } = app.trpc(key);
   expect((await keys.issue.mutate({ name: 'fewer', scopes: ['contacts:read'] })).apiKey.scopes).toHaveLength(1);
-  // The default scopes count as asked for.
+  // A request for the default scopes counts like a request for the same scopes by name.
   for (const input of [{ name: 'more' }, { name: 'more', scopes: [...SCOPES] }]) {
     await expect(keys.issue.mutate(input)).rejects.toMatchObject(
       refused(403, { reason: 'The API key lacks the scope contacts:write' }),
@@ -185,7 +185,7 @@ test('A key whose time is over is expired, refused, and says so to its holder al
   await expect(app.trpc(noise).keys.current.query()).rejects.toMatchObject(refused(401, { reason: 'Invalid API key' }));
 });
 
-// The embedded database has no clock but the host's.
+// The embedded database uses the host's clock.
 if (inject('database').kind === 'postgres') {
   test('The host’s clock has no say in what is expired', async () => {
     await using app = await testApp();
@@ -245,7 +245,7 @@ test('Keys are listed newest first, in pages, revoked ones among them', async ()
 
 const HOUR = 3_600_000;
 const NOBODY = '01890000-0000-7000-8000-000000000000';
-/** When each of a key's secrets ends, in that order. */
+/** The expiry of each of a key's secrets, earliest first. */
 async function secretEnds(app: TestApp, id: string): Promise<number[]> {
   const rows = await asOperator(app.db, app.one.id)
     .selectFrom('api_key_secrets')
@@ -295,7 +295,7 @@ test('The old secret works for 24 hours unless told otherwise, up to 168', async
   const rotated = await keys.rotate.mutate({ id: apiKey.id });
   expect(await reasonOf(app, key)).toBeUndefined();
   const [first = 0, second = 0] = await secretEnds(app, apiKey.id);
-  // Both are counted from the same moment of the database's clock.
+  // The database counts both times from the same reading of its clock.
   expect(second - first).toBe(90 * DAY - 24 * HOUR);
   expect(second).toBe(rotated.apiKey.expiresAt.getTime());
 
@@ -451,7 +451,7 @@ test('A refused key leaves no connection behind in the transaction that it could
   const { key, apiKey } = await app.issue(app.one.id);
   await app.trpc(app.one.key).keys.revoke.mutate({ id: apiKey.id });
   const emails = [{ name: 'a', email: 'a@x.org' }, { name: 'b' }, { name: 'c', email: 'A@x.org' }];
-  // More than the pool has connections.
+  // 12 calls: more than the pool's 10 connections.
   for (let call = 0; call < 12; call++) {
     expect((await app.api(key, 'POST', '/api/keys', { name: 'x' })).status).toBe(401);
     expect((await app.api(key, 'POST', `/api/keys/${apiKey.id}/rotate`)).status).toBe(401);

@@ -16,7 +16,7 @@ test('A key’s life is in the audit log, with who acted and what changed, newes
   const { key, apiKey } = await trpc.keys.issue.mutate({ name: 'first name', scopes: ['contacts:read'] });
   const { id } = apiKey;
   await trpc.keys.rename.mutate({ id, name: 'second name' });
-  // To what it is already called changes nothing.
+  // A rename to the present name changes nothing.
   await trpc.keys.rename.mutate({ id, name: 'second name' });
   const byKey = app.trpc(app.one.key).keys;
   const rotated = await byKey.rotate.mutate({ id, graceHours: 5 });
@@ -63,7 +63,7 @@ test('A key’s life is in the audit log, with who acted and what changed, newes
   ]);
   const graceEnd = Date.parse(String(entries[2]?.details.oldSecretsEndAt)) - (entries[2]?.at.getTime() ?? 0);
   expect(Math.round(graceEnd / 360_000)).toBe(50);
-  // No part of a key but its hint.
+  // The log holds no part of a key except the hint.
   expect(JSON.stringify(entries)).not.toContain(cutOff.key.slice(16));
 });
 
@@ -93,7 +93,7 @@ test('Invitations, members and sign-ins are in the audit log of the organization
   await asOwner.trpc.members.changeRole.mutate({ id, role: 'member' });
   await asOwner.trpc.members.changeRole.mutate({ id, role: 'member' });
   await asOwner.trpc.members.remove.mutate({ id, keepKeys: [apiKey.id] });
-  // Of nobody's account, or of nobody's here.
+  // The account is in no organization now, so that no organization's log gets this failed sign-in.
   await openBrowser(app).signIn(person.email, 'not the password');
 
   const by = { type: 'person', id: owner.userId, name: owner.email };

@@ -15,9 +15,12 @@ const LOOKUPS = [
   'introzy_session_person(uuid)',
 ];
 
-/** Tables about people, who may be in several organizations: better-auth's, which no policy of a tenant shows whole. */
+/**
+ * better-auth's tables of people. A person may be in several organizations, so that no policy shows a tenant a whole
+ * table.
+ */
 const PEOPLE = ['accounts', 'sessions', 'users', 'verifications'];
-/** Who else than a tenant comes to a table's rows. */
+/** By table: the further policies, besides the tenant's policy. */
 const BESIDES: Record<string, string[]> = {
   api_key_places: [],
   audit_log: ['auth writes'],
@@ -139,7 +142,7 @@ test('The role of tenants owns nothing and bypasses nothing, and nobody logs in 
     { rolname: 'introzy_auth', ...nor },
     { rolname: 'introzy_lookup', ...nor },
   ]);
-  // What a role owns, pg_shdepend has: the lookups, and nothing of the others'.
+  // pg_shdepend lists the objects that a role owns. introzy_lookup owns the lookups; the other roles own nothing.
   const owned = await ask(
     app,
     `select refobjid::regrole::text as role, classid::regclass::text as kind, objid from pg_shdepend
@@ -147,7 +150,8 @@ test('The role of tenants owns nothing and bypasses nothing, and nobody logs in 
         and refobjid in ('introzy_app'::regrole, 'introzy_auth'::regrole, 'introzy_lookup'::regrole)`,
   );
   expect(owned.map(({ role, kind }) => [role, kind])).toEqual(LOOKUPS.map(() => ['introzy_lookup', 'pg_proc']));
-  // A member would be held by the policies of the role too, and those of introzy_lookup hold nothing back.
+  // The policies of a role hold its members too, and the policies of introzy_lookup hold nothing back. The role has no
+  // members.
   const memberships = await ask(
     app,
     `select rolname from pg_roles where not rolsuper and rolname <> 'introzy_lookup'
@@ -171,7 +175,8 @@ test('The functions that run as another than their caller are the lookups, close
   expect(functions.map(({ name }) => name)).toEqual(LOOKUPS);
   for (const { name, owner, provolatile, settings, is_fixed, callers } of functions) {
     expect([owner, provolatile, callers], String(name)).toEqual(['introzy_lookup', 's', 'introzy_app']);
-    // What its names mean is settled: when it was made, or by its own search path.
+    // The function fixes the meaning of its names: the body was parsed at its creation, or the function sets its own
+    // search path.
     expect(is_fixed || settings === 'search_path=public, pg_temp', String(name)).toBe(true);
   }
 });
@@ -188,7 +193,7 @@ test('The grants are those of the migration, to the column', async () => {
     'introzy_app api_key_places INSERT,SELECT,UPDATE',
     'introzy_app api_key_secrets INSERT,SELECT,UPDATE',
     'introzy_app api_keys INSERT,SELECT,UPDATE',
-    // What is written stays.
+    // No entry of the log can be changed or removed.
     'introzy_app audit_log INSERT,SELECT',
     'introzy_app contacts INSERT,SELECT,UPDATE',
     'introzy_app introzy_uuid_counter USAGE',
@@ -196,7 +201,7 @@ test('The grants are those of the migration, to the column', async () => {
     'introzy_app members DELETE,INSERT,SELECT',
     'introzy_app organizations SELECT',
     'introzy_app sessions DELETE',
-    // No contact, no key and no secret.
+    // The accounts' role gets no contact, no key and no secret.
     'introzy_auth accounts DELETE,INSERT,SELECT,UPDATE',
     'introzy_auth audit_log INSERT',
     'introzy_auth introzy_uuid_counter USAGE',

@@ -84,7 +84,7 @@ test('A cursor is opaque: it shows no id, and what is none is refused', async ()
     '🙂',
     '%00',
   ];
-  // 16 bytes, but those of no UUID.
+  // A text of 16 bytes that are not a UUID.
   garbage.push(Buffer.alloc(16, 0xab).toString('base64url'), 'null', '../..', "' or 1=1");
   for (const cursor of garbage) {
     const answer = await app.api(app.one.key, 'GET', `/api/contacts?cursor=${encodeURIComponent(cursor)}`);

@@ -7,17 +7,17 @@ import type { Schema } from '../../db/schema.ts';
 import type { ContactInput } from '../../shared/contacts.ts';
 import { type TestApp, testApp } from '../helpers/testApp.ts';
 
-/** More than the windows of db/contactList.ts, so that a page may come from one of them or from the index. */
+/** More contacts than the windows of db/contactList.ts hold, so that a page comes from a window or from the index. */
 const COUNT = 12_600;
 const since = (minutes: number) => new Date(Date.UTC(2026, 0, 1) + minutes * 60_000);
 
-/** The contact number `i`, of which the highest is the newest. */
+/** The contact number `i`. The highest number is the newest contact. */
 function contactOf(i: number): ContactInput {
   const words = [
     `Person ${i}`,
     i % 2 === 0 && 'Common',
     i % 30 === 7 && 'Médium',
-    // Near a page in the first window, none more until past the newest 12,000.
+    // Almost a page of matches in the first window, and no further match within the newest 12,000 contacts.
     (i >= COUNT - 20 || i < 150) && 'Clustered',
     i === 5_000 && 'Solitaire',
     i === 77 && 'Ancient 100%_\\sure',
@@ -78,7 +78,7 @@ afterAll(() => app[Symbol.asyncDispose]());
 
 const compared = (text: string) => text.trim().normalize('NFC').toLowerCase();
 
-/** What the filter says, plainly. */
+/** The filter in plain JavaScript. */
 function isMatch(row: Row, { search = '', tag, email, updatedSince, includeDeleted = false }: Filter): boolean {
   const fields = [row.name, row.email ?? '', row.company ?? ''].map(compared);
   const isFound = (word: string) =>
@@ -94,7 +94,7 @@ function isMatch(row: Row, { search = '', tag, email, updatedSince, includeDelet
   );
 }
 
-/** The ids of up to `pages` pages, and whether the last of them was reached. */
+/** Reads up to `pages` pages. `isEnd`: the last page read was the last page of the list. */
 async function walk(filter: Filter, { limit, pages }: { limit: number; pages: number }) {
   const { contacts } = app.trpc(app.one.key);
   const ids: string[] = [];
@@ -143,7 +143,7 @@ test('A search finds what a plain filter finds, whether matches are many, few or
     expect(found, search).toBeGreaterThanOrEqual(least);
     if (least === 0) expect(found, search).toBe(0);
   }
-  // As many as the page holds in the first window, and more past the newest 12,000.
+  // The first window holds a whole page of matches; the next matches are past the newest 12,000 contacts.
   const { ids, isEnd } = await walk({ search: 'clustered' }, { limit: 20, pages: 1 });
   expect([ids.length, isEnd]).toEqual([20, false]);
 });
@@ -160,7 +160,7 @@ test('Each of several words is found, in any order, in whichever field', async (
   ]) {
     await expectPagesOf({ search });
   }
-  // A word does not run from one field into the next.
+  // A word of the search never spans two fields.
   expect(await expectPagesOf({ search: 'corp0.exampleacme' })).toBe(0);
 });
 
@@ -212,7 +212,7 @@ test('updatedSince is the moment itself and all after it', async () => {
   for (const minutes of [0, 5_000, COUNT - 3, COUNT - 1, COUNT]) {
     await expectPagesOf({ updatedSince: since(minutes) });
   }
-  // Of the newest 20, the one changed longest ago.
+  // Of the 20 newest contacts, the time of the earliest last change.
   const least = Math.min(...rows.slice(0, 20).map(({ updated_at }) => updated_at.getTime()));
   await expectPagesOf({ updatedSince: new Date(least), includeDeleted: true });
   expect(await expectPagesOf({ updatedSince: since(COUNT - 1), includeDeleted: true })).toBe(1);
@@ -248,7 +248,7 @@ test('Every page to the last holds each contact once', async () => {
   }
 });
 
-/** More than the first window of db/contactList.ts: behind them, only the index finds what is older. */
+/** More contacts than the first window of db/contactList.ts holds, so that only the index finds the older contacts. */
 const YOUNGER = 310;
 
 const CONTACTS: ContactInput[] = [
@@ -260,7 +260,7 @@ const CONTACTS: ContactInput[] = [
   { name: 'Half 50%_off', company: '%q _w' },
 ];
 
-/** What a search finds, by a word of each name. */
+/** By a word of each name: the names that a search must find. */
 const SEARCHES: [search: string, found: string[]][] = [
   ['ai', ['(AI) Corp guy']],
   ['AI', ['(AI) Corp guy']],
@@ -284,14 +284,14 @@ const SEARCHES: [search: string, found: string[]][] = [
   ['zed@hp.com', ['Zed']],
   ['owl–qi', ['Wei【王】']],
   ['ada li', ['Ada\tLi']],
-  // Two letters are found nowhere but where a word begins.
+  // A word of two letters matches only at the beginning of a word.
   ['da', []],
   ['ean', ['Jean-Lu']],
   ['ea', []],
   ['uy', []],
   ['jean lu', ['Jean-Lu']],
   ['jeanlu', []],
-  // What stands for anything in LIKE stands for itself.
+  // A wildcard of LIKE in a search matches only itself.
   ['50%_off', ['Half 50%_off']],
   ['0%_', ['Half 50%_off']],
   ['%_o', ['Half 50%_off']],

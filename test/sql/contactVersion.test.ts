@@ -16,7 +16,7 @@ test('expectedVersion lets a change through at that version only', async () => {
     await expect(contacts.update.mutate({ id, expectedVersion, name: 'x' })).rejects.toMatchObject(stale(2));
     await expect(contacts.delete.mutate({ id, expectedVersion })).rejects.toMatchObject(stale(2));
   }
-  // Also where nothing would change.
+  // The version must fit even where the update changes nothing.
   await expect(contacts.update.mutate({ id, expectedVersion: 1 })).rejects.toMatchObject(stale(2));
   for (const expectedVersion of [-1, 1.5, '2', null]) {
     expect((await app.api(app.one.key, 'PATCH', `/api/contacts/${id}`, { expectedVersion })).status).toBe(400);

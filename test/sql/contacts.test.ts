@@ -123,7 +123,7 @@ test('An email is stored as written, and taken however it is written', async () 
     );
     expect((await contacts.list.query({ email })).items).toEqual([made]);
   }
-  // Without its accents it is another address; another organization's contacts are another matter.
+  // An address without the accents is another address. Contacts of another organization do not clash.
   await contacts.create.mutate({ name: 'Zoe', email: 'zoe.bronte@example.com' });
   await app.trpc(app.other.key).contacts.create.mutate({ name: 'Zoë', email: written });
 });
@@ -186,7 +186,7 @@ test('A version grows by one with each change, and not without one', async () =>
   const { contacts } = app.trpc(app.one.key);
   const made = await contacts.create.mutate(ADA);
   const { id } = made;
-  // The same values change nothing, in whatever order a JSON object has its keys.
+  // An update with the same values changes nothing, even where a JSON object has its keys in another order.
   const same = { ...ADA, customFields: Object.fromEntries(Object.entries(ADA.customFields).reverse()) };
   expect(await contacts.update.mutate({ id, ...same })).toEqual(made);
   expect(await contacts.update.mutate({ id })).toEqual(made);
@@ -200,7 +200,7 @@ test('A version grows by one with each change, and not without one', async () =>
     expect(await contacts.update.mutate({ id, [field]: value })).toEqual(changed);
   }
   expect((await contacts.update.mutate({ id, name: 'Augusta' })).version).toBe(++version);
-  // Only the way it is written differs.
+  // The new address differs from the old address only in capital letters, and still makes a new version.
   expect((await contacts.update.mutate({ id, email: 'NEW@x.org' })).version).toBe(++version);
   expect((await contacts.delete.mutate({ id })).version).toBe(++version);
   expect((await contacts.restore.mutate({ id })).version).toBe(++version);

@@ -8,7 +8,7 @@ test('Numbers that PostgreSQL would keep with hundreds of zeros each count by th
   const { contacts } = app.trpc(app.one.key);
   const kept = await contacts.create.mutate({ name: 'Kept', email: 'kept@example.com' });
   for (const number of [1e308, -1e308, 5e-324]) {
-    // 9,000 of them are less than 64 KiB as they are sent, and two to three MiB as they are kept.
+    // 9,000 such numbers take less than 64 KiB in the request, and two to three MiB in the database.
     for (const customFields of [{ numbers: Array(9_000).fill(number) }, { deep: [{ er: Array(300).fill(number) }] }]) {
       for (const [method, path] of [
         ['POST', '/api/contacts'],
@@ -50,9 +50,9 @@ test('Numbers with exponents are kept exactly, as long as they fit', async () =>
   const { body } = await app.api(app.one.key, 'GET', `/api/contacts/${made.id}`);
   expect(body.data.customFields).toEqual(customFields);
   expect((await contacts.list.query()).items[0]?.customFields).toEqual(customFields);
-  // The same again is no change.
+  // An update with the same values changes nothing.
   expect(await contacts.update.mutate({ id: made.id, customFields })).toEqual(made);
-  // Without exponents 64 KiB are 64 KiB.
+  // Numbers without exponents take as many bytes in the database as in the request.
   const plain = { plain: Array(6_000).fill(123_456_789) };
   expect((await contacts.update.mutate({ id: made.id, customFields: plain })).customFields).toEqual(plain);
 });

@@ -5,25 +5,32 @@ import { startProxy } from '../helpers/proxy.ts';
 import { type TestApp, testApp } from '../helpers/testApp.ts';
 
 const NOBODY = '01890000-0000-7000-8000-000000000000';
-/** Milliseconds after which the first statement is answered: with a deadline for each, two would take over 2,800. */
+/**
+ * Milliseconds until the first statement's answer. With a deadline for each statement, two statements would take over
+ * 2,800.
+ */
 const SLOW = 1_250;
 
 test('The database may take less than the 2 seconds in which a request is answered', () => {
   const { lock, statement, deadline } = REQUEST_LIMITS;
   expect(deadline).toBeLessThan(2_000);
   expect(statement).toBeLessThan(2_000);
-  // In this order each says more exactly than the next what was waited for.
+  // The shortest limit comes first: a lock's timeout says most exactly why a request waited, the deadline least
+  // exactly.
   expect([lock, statement, deadline].sort((a, b) => a - b)).toEqual([lock, statement, deadline]);
   for (const name of ['lock', 'statement', 'deadline'] as const) {
     expect(COMMAND_LIMITS[name], name).toBeGreaterThan(REQUEST_LIMITS[name]);
   }
 });
 
-/** How long a call takes whose first statement is answered late, and whose second is not. */
+/**
+ * The duration of a call in milliseconds. The call's first statement gets a late answer, and the second statement no
+ * answer.
+ */
 async function durationOf(app: TestApp, [method, path, body]: [string, string, unknown?], isKnown: boolean) {
   await using proxy = await startProxy(app.url as string);
   await using instance = await startInstance({ url: proxy.url, keySecrets: app.keySecrets });
-  // Connects, and prepares what is asked below.
+  // Opens the connection, and prepares the statements of the call below.
   const healthy = await instance.call(app.one.key, method, path, body);
   expect(healthy.status).toBeLessThan(500);
   await instance.deps.lastUse.flush();
@@ -42,14 +49,14 @@ async function durationOf(app: TestApp, [method, path, body]: [string, string, u
 test('A call has one deadline, however many times it asks the database', async () => {
   await using app = await testApp();
   for (const { request, isKnown } of [
-    // Whose key it is, and then the contacts.
+    // Two statements: the key's organization, then the contacts.
     { request: ['GET', '/api/contacts'], isKnown: false },
-    // The contact, and then why there is none.
+    // Two statements: the contact, then the reason why no contact was found.
     { request: ['GET', `/api/contacts/${NOBODY}`], isKnown: true },
     { request: ['DELETE', `/api/contacts/${NOBODY}`], isKnown: true },
   ] satisfies { request: [string, string]; isKnown: boolean }[]) {
     const durations = await Promise.all(Array.from({ length: 3 }, () => durationOf(app, request, isKnown)));
-    // What the service takes shows in the fastest: the others may have waited for the machine too.
+    // The fastest call shows the service's own time: slower calls may have waited for a busy machine.
     expect(Math.min(...durations), request.join(' ')).toBeLessThan(1.5 * REQUEST_LIMITS.deadline);
   }
 });

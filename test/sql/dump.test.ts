@@ -10,7 +10,7 @@ import { type TestApp, testApp } from '../helpers/testApp.ts';
 const run = promisify(execFile);
 const provided = inject('database') as TestDatabase & { kind: 'postgres' };
 
-/** With all that goes into the columns that PostgreSQL makes. */
+/** A contact with values for all generated columns. */
 const contact = (email: string) => ({
   name: 'Jean-Lu (AI) Ångström',
   email,
@@ -19,7 +19,7 @@ const contact = (email: string) => ({
   customFields: { score: 1.5, list: [1, null] },
 });
 
-/** A contact that was deleted, and one that was not. */
+/** Makes a deleted contact and a contact that is not deleted. */
 async function writeContacts({ api, one }: TestApp) {
   const ids: string[] = [];
   for (const email of ['gone@example.com', 'kept@example.com']) {
@@ -59,7 +59,9 @@ test('A row is made anew, its generated columns with it, by who finds no schema 
   }
 });
 
-/** Where a `pg_dump` and a `psql` are that the server's version suits: no older than the server. */
+/**
+ * A folder with `pg_dump` and `psql` of the server's version or newer. `undefined`: the machine has no such folder.
+ */
 async function findPrograms(): Promise<string | undefined> {
   const [answer] = await runAs(provided.adminUrl, ['show server_version_num']);
   const server = Math.floor(Number(answer?.rows[0].server_version_num) / 10_000);

@@ -8,16 +8,16 @@ import { type TestApp, testApp } from '../helpers/testApp.ts';
 const expireIn = (app: TestApp, id: string, days: number) =>
   runAsAdmin(app, `update api_keys set expires_at = now() + interval '${days * 24} hours' where id = '${id}'`);
 
-/** The notices of a round, to whom and about which key. */
+/** Sends the notices of a round. Gives each notice's recipient, key and link. */
 async function round({ deps }: TestApp, send?: (mail: Mail) => Promise<void>) {
   const mails: Mail[] = [];
   await sendExpiryNotices({ ...deps, mail: { send: send ?? (async (mail) => void mails.push(mail)) } });
   return mails.map(({ to, subject, link }) => [to, nameIn(subject), link]).sort();
 }
 
-/** The name of the key that a notice is about. */
+/** The name of the key in a notice's subject. */
 const nameIn = (subject: string) => /“(.*)”/.exec(subject)?.[1];
-/** The names of the keys that a round tells of. */
+/** The names of the keys in a round's notices. */
 const told = async (app: TestApp) => (await round(app)).map(([, name]) => name);
 
 /** Issues keys that expire within a day. */
@@ -25,7 +25,7 @@ async function issueExpiring(app: TestApp, names: string[]) {
   for (const name of names) await expireIn(app, (await app.issue(app.one.id, { name })).apiKey.id, 1);
 }
 
-/** Has all claims run out, as they do when as much time has passed. */
+/** Moves the times of all claims back, as if `minutes` had passed. */
 const passTime = (app: TestApp, minutes: number) =>
   runAsAdmin(
     app,
@@ -46,7 +46,7 @@ test('Who issued a key is told once, when it expires within seven days', async (
   await expireIn(app, revoked.apiKey.id, 3);
   await expireIn(app, expired.apiKey.id, -1);
   await trpc.keys.revoke.mutate({ id: revoked.apiKey.id });
-  // By a key: its organization's owner is told.
+  // For a key that another key issued, the notice goes to the organization's owner.
   const byKey = await app.trpc(app.other.key).keys.issue.mutate({ name: 'by a key' });
   await expireIn(app, byKey.apiKey.id, 1);
 
@@ -58,7 +58,7 @@ test('Who issued a key is told once, when it expires within seven days', async (
     ].sort(),
   );
   expect(await round(app)).toEqual([]);
-  // A fresh expiry is told of again, when its time comes.
+  // A rotated key has a new expiry, and a notice of the new expiry is due in time.
   await trpc.keys.rotate.mutate({ id: soon.apiKey.id });
   expect(await round(app)).toEqual([]);
   await expireIn(app, soon.apiKey.id, 5);
@@ -91,14 +91,14 @@ test('Of several instances that look at once, one tells', async () => {
 test('An instance that ends while it sends a notice costs no other, and the notice itself is due again after a while', async () => {
   await using app = await testApp({ isAlone: true });
   await issueExpiring(app, ['first', 'second', 'third']);
-  // Keys are told of in the order of their ids, which is that of their making.
+  // Notices go out in the order of the keys' ids, which is the order of their making.
   const sent: (string | undefined)[] = [];
   const { promise: ends, resolve: end } = Promise.withResolvers<void>();
   void round(app, ({ subject }) => {
     sent.push(nameIn(subject));
     if (sent.length === 1) return Promise.resolve();
     end();
-    // As if it were killed: nothing of this round ever goes on.
+    // A promise that never settles stands for a process that is killed.
     return new Promise(() => {});
   });
   await ends;

@@ -6,13 +6,16 @@ import { atOnce, tally } from '../helpers/atOnce.ts';
 import { startPeer, until } from '../helpers/instance.ts';
 import { type TestApp, testApp, testSecrets } from '../helpers/testApp.ts';
 
-/** Two server secrets: alone, and in the orders that instances have them in while one replaces the other. */
+/**
+ * Two server secrets: each alone, and in the two orders in which instances have them while the newer replaces the
+ * older.
+ */
 function twoSecrets() {
   const [older, newer] = testSecrets(2) as unknown as [KeySecrets[0], KeySecrets[0]];
   return { older, newer, oldOrder: [older, newer] as const, newOrder: [newer, older] as const };
 }
 
-/** What is kept of a key's secrets: the digests in hexadecimal. */
+/** A key's rows in the table of secrets, with digests in hexadecimal. */
 async function readSecrets(app: TestApp, id: string) {
   const rows = await asOperator(app.db, app.one.id)
     .selectFrom('api_key_secrets')
@@ -26,7 +29,7 @@ const digestUnder = (key: string, secret: KeySecrets[0]) => digestsOf(key, [secr
 
 const current = ['GET', '/api/keys/current'] as const;
 
-/** The key is refused as revoked by each of the instances. */
+/** Checks that each instance refuses the key as revoked. */
 async function expectRevoked(key: string, instances: Pick<Awaited<ReturnType<typeof startPeer>>, 'call'>[]) {
   for (const { call } of instances) {
     const { status, body } = await call(key, ...current);

@@ -10,7 +10,7 @@ import { type TestApp, testApp, testSecrets } from '../helpers/testApp.ts';
 
 const current = ['GET', '/api/keys/current'] as const;
 
-/** Has a trigger act on each update of the key's row; answers with how to remove it. */
+/** Adds a trigger that runs `act` on each update of the key's row. Gives the function that removes the trigger. */
 async function onWrite({ db }: TestApp, keyId: string, act: string) {
   const name = `act_${keyId.replaceAll('-', '_')}`;
   await sql`create function ${sql.ref(name)}() returns trigger language plpgsql security definer as
@@ -20,7 +20,7 @@ async function onWrite({ db }: TestApp, keyId: string, act: string) {
   return async () => void (await sql`drop trigger ${sql.ref(name)} on api_keys`.execute(db.root));
 }
 
-/** Counts the writes of a key from now on. */
+/** Counts the writes to a key's row from now on. */
 async function countWrites(app: TestApp, keyId: string) {
   await sql`create table if not exists writes (key_id uuid)`.execute(app.db.root);
   await onWrite(app, keyId, 'insert into writes values (new.id)');
@@ -64,7 +64,7 @@ test('Later uses are written once an interval and an instance, and no use is los
   while (performance.now() - start < 4 * interval) {
     await app.api(key, ...current);
     await peer.call(key, ...current);
-    // The embedded database answers without a turn of the event loop, which timers wait for.
+    // Timers need a turn of the event loop, and the embedded database answers without a turn.
     await new Promise((resolve) => setTimeout(resolve, 1));
   }
   const intervals = (performance.now() - start) / interval;
@@ -86,7 +86,7 @@ test('The last use never goes back, and is never later than the clock of the dat
   expect((await app.api(key, ...current)).status).toBe(200);
   await until(async () => (await read(app, apiKey.id)) !== null, 'the first use');
   const recorded = (await read(app, apiKey.id)) as string;
-  // A millisecond of rounding.
+  // The recorded time may be a millisecond early, by rounding.
   expect(new Date(recorded).getTime()).toBeGreaterThanOrEqual(before.getTime() - 1);
   expect(new Date(recorded).getTime()).toBeLessThanOrEqual((await clockOf(app)).getTime());
 
@@ -101,7 +101,7 @@ test('The last use never goes back, and is never later than the clock of the dat
 test('A key that is in use is recorded again within a minute', async () => {
   await using app = await testApp();
   const timers = vi.spyOn(globalThis, 'setTimeout');
-  /** The delays, in milliseconds, of all timers that are set as the use of a key is noted. */
+  /** The delays, in milliseconds, of all timers that are set while the use of a key is noted. */
   const delaysOf = async (more: { interval?: number }) => {
     const { apiKey } = await app.issue(app.one.id);
     const lastUse = createLastUse({ db: app.db, log: app.deps.log, ...more });
@@ -113,7 +113,7 @@ test('A key that is in use is recorded again within a minute', async () => {
     return delays;
   };
   try {
-    // So it is a timer that has a use recorded.
+    // A timer with the interval's delay records the use.
     expect(await delaysOf({ interval: 54_321 })).toContain(54_321);
     const delays = await delaysOf({});
     expect(delays.length).toBeGreaterThan(0);
@@ -134,7 +134,7 @@ test('A use that could not be recorded is recorded later', async () => {
   await until(async () => (await read(app, apiKey.id)) !== null, 'the use');
 });
 
-/** Where a key was used from, the latest first, by the addresses that are kept. */
+/** The places that are kept for a key's uses, by address, latest first. */
 const placesOf = async (app: TestApp, id: string) => {
   const tenant = asOperator(app.db, app.one.id);
   return (await listKeyPlaces(tenant, { organizationId: app.one.id, id })).map(({ address }) => address);
@@ -197,7 +197,7 @@ test('Places that could not be recorded are recorded later; past 10,000 the olde
   expect(await countPlaces(app, apiKey.id)).toBe(10_000);
 });
 
-/** Does `work` while another connection holds what `statement` locks. */
+/** Runs `work` while another connection holds the locks of `statement`. */
 const locked = async (app: TestApp, statement: string, work: (waiting: () => Promise<number>) => Promise<void>) => {
   const [{ default: pg }, url] = [await import('pg'), app.adminUrl as string];
   const client = new pg.Client(url);

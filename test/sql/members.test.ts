@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { addMember, type Browser, signedIn, type TestPerson } from '../helpers/browser.ts';
 import { type TestApp, testApp } from '../helpers/testApp.ts';
 
-/** What a call that must fail fails with. */
+/** The failure of a call that must fail. */
 const failure = (call: Promise<unknown>) =>
   call.then(
     () => undefined,
@@ -22,7 +22,7 @@ async function idOf({ trpc }: Browser, { userId }: { userId: string }): Promise<
   return found.id;
 }
 
-/** An owner, an admin and a member, signed in. */
+/** Makes an owner, an admin and a member, each signed in. */
 async function team(app: TestApp) {
   const people = await Promise.all(
     (['owner', 'admin', 'member'] as const).map((role) => addMember(app, app.one.id, role)),
@@ -48,7 +48,7 @@ test('A person who is removed has no access from the very next request on, with 
     expect((await browser.call('GET', '/api/contacts')).status).toBe(401);
     expect((await browser.call('GET', '/api/auth/list-sessions')).status).toBe(401);
   }
-  // The account is there, and is nobody here.
+  // The account remains, and belongs to no organization.
   const again = await signedIn(app, member);
   expect((await again.call('GET', '/api/contacts')).status).toBe(401);
   expect((await again.call('GET', '/api/auth/organization/list')).body).toEqual([]);
@@ -134,7 +134,7 @@ test('Nobody acts on, nor makes, who ranks above them', async () => {
   expect(await failure(members.changeRole.mutate({ id: ids.member, role: 'owner' }))).toEqual(ONLY_OWNERS);
   expect(await failure(members.invite.mutate({ email: 'a@example.com', role: 'owner' }))).toEqual(ONLY_OWNERS);
   expect((await members.changeRole.mutate({ id: ids.member, role: 'admin' })).role).toBe('admin');
-  // A role holds from the next request on, up as well as down.
+  // A change of role takes effect with the next request, whether the new role may do more or less.
   expect((await as.member.trpc.keys.list.query()).items.length).toBeGreaterThan(0);
   await as.owner.trpc.members.changeRole.mutate({ id: await idOf(as.owner, admin), role: 'member' });
   expect((await failure(members.list.query()))?.[0]).toBe(403);

@@ -9,7 +9,7 @@ import { createDatabase, PATIENT_LIMITS } from '../helpers/database.ts';
 import { runAsRoot } from '../helpers/tables.ts';
 import { testSecrets } from '../helpers/testApp.ts';
 
-/** A database at the schema of before there were accounts. */
+/** Opens a database at the schema before accounts existed. */
 async function openOld(): Promise<{ db: Database; close(): Promise<void> }> {
   const { deadline, ...timeouts } = PATIENT_LIMITS;
   const provided = inject('database');
@@ -90,7 +90,7 @@ test('Organizations from before there were accounts get their owners, who set a 
             { type: 'key', id: organizationId, name: 'a key' },
           ]),
         );
-        // What happened before is not in the log.
+        // The log starts with the migration, and has no entries of earlier actions.
         expect(await runAsRoot(trx, `select action from audit_log where action <> 'apiKey.usedFrom'`)).toEqual([]);
       });
     }

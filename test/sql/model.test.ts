@@ -15,7 +15,7 @@ import { type Actor, actorOf, createWorld, findKey, mainKey, type Step, take, ty
 
 type ActOf<N extends Act['act']> = Extract<Act, { act: N }>;
 
-/** Does one operation to the service and to the model, and compares every answer. */
+/** Makes an operation on the service and on the model, and compares every answer. */
 async function perform(world: World, each: Operation) {
   const { act } = each;
   const actor = await actorOf(world, each);
@@ -28,7 +28,7 @@ async function perform(world: World, each: Operation) {
   }
 }
 
-/** A list to its last page, through one door and the other. */
+/** Reads a list to the last page. Pages come through the two doors in turn. */
 async function readPages(actor: Actor, each: Operation, act: ActOf<'list'>) {
   let from: { cursor: string; place: number } | undefined;
   let door = each.door;
@@ -52,7 +52,7 @@ async function upsert(actor: Actor, each: Operation, { rows }: ActOf<'upsertMany
   }
 }
 
-/** Lets the time of a key and all of its secrets be over. */
+/** Sets the expiry of a key and of all its secrets to a past time. */
 async function expire(actor: Actor, { target }: ActOf<'expireKey'>) {
   const { row } = findKey(actor, target);
   if (!row) return;
@@ -68,7 +68,7 @@ async function expire(actor: Actor, { target }: ActOf<'expireKey'>) {
 const byId = (a: { id: string }, b: { id: string }) => (a.id < b.id ? -1 : 1);
 const toIso = (at: unknown) => (at === null ? null : new Date(String(at)).toISOString());
 
-/** Holds the tables themselves against the model. */
+/** Compares the tables with the model. */
 async function compareTables({ app, organizations }: World) {
   const tables = await readTables(app);
   for (const { id, contacts, keys } of organizations) {
@@ -104,7 +104,9 @@ async function compareTables({ app, organizations }: World) {
   }
 }
 
-/** Runs, and how many of them a slow machine must come to in the time. */
+/**
+ * `most`: the number of runs. `least`: the number of runs that even a slow machine must reach within the time limit.
+ */
 const RUNS = inject('database').kind === 'embedded' ? { most: 10, least: 5 } : { most: 50, least: 15 };
 
 async function runModel(app: TestApp, operations: Operation[]) {
@@ -125,7 +127,8 @@ test('Whatever three organizations do, the service answers and keeps what a plai
       await runModel(app, some);
       runs += 1;
     }),
-    // Of a failure fast-check prints the seed, and the shortest operations that it found in the time.
+    // After a failure fast-check prints the seed, and the shortest failing list of operations that fast-check found in
+    // the time.
     { numRuns: RUNS.most, interruptAfterTimeLimit: 40_000 },
   );
   expect(runs).toBeGreaterThanOrEqual(RUNS.least);

@@ -5,7 +5,9 @@ import { until } from '../helpers/instance.ts';
 import { startOutageApp } from '../helpers/outage.ts';
 import { testSecrets } from '../helpers/testApp.ts';
 
-/** Milliseconds that no answer may take, on a machine that does other things too; and that half of them may. */
+/**
+ * Milliseconds. `LONGEST` is a limit for every answer on a busy machine, and `TYPICAL` a limit for half of the answers.
+ */
 const LONGEST = 5_000;
 const TYPICAL = 2_000;
 
@@ -18,7 +20,7 @@ interface Answer {
   duration: number;
 }
 
-/** Uses the service in many ways, without a pause, until stopped; then tells of each answer. */
+/** Calls the service in many ways without a pause until `stop`, which gives all answers. */
 function startLoad({ app, key }: OutageApp) {
   const answers: Answer[] = [];
   let isStopped = false;
@@ -55,7 +57,7 @@ function startLoad({ app, key }: OutageApp) {
   };
   return {
     stop,
-    /** Waits for as many more answers: how long they take is the machine's affair. */
+    /** Waits for `count` further answers. The time for the answers depends on the machine. */
     async answers(count: number) {
       const enough = answers.length + count;
       await until(() => answers.length >= enough, `${count} answers`);
@@ -68,7 +70,7 @@ const statuses = (answers: Answer[]) => tally(answers.map(({ status }) => status
 const median = (values: number[]) => values.sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
 const pause = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
-/** What was asked while the database was away: 503 with Retry-After, in time; but for /livez, which needs none. */
+/** Checks the answers of an outage: 503 with Retry-After, except for /livez, which needs no database. */
 function expectAway(answers: Answer[]) {
   const [alive, rest] = [
     answers.filter(({ path }) => path === '/livez'),
@@ -103,7 +105,7 @@ test('While the database is away every answer is a 503, in time, and after it is
 
   expect(served - back).toBeLessThan(LONGEST);
   expect(Math.max(...answers.map(({ duration }) => duration))).toBeLessThan(LONGEST);
-  // Nobody was told that the key, the request or the service were at fault; nor did anybody wait.
+  // No answer blames the key, the request or the service.
   expect(answers.filter(({ status }) => ![200, 201, 503].includes(status))).toEqual([]);
   const before = answers.filter(({ begun, duration }) => begun + duration < killed);
   expect(before.length).toBeGreaterThan(50);

@@ -2,14 +2,14 @@ import { expect, inject, test } from 'vitest';
 import type { Statement } from '../../db/driver/connection.ts';
 import { openPostgres } from '../../db/driver/postgres.ts';
 
-/** Statements that the server keeps prepared for the connection, but for the statement that asks. */
+/** The statements that the server keeps prepared for the connection, except for this statement. */
 const KEPT = 'select statement from pg_prepared_statements where statement not like $1 order by 1';
-/** Statements that a connection keeps prepared at most. */
+/** The most statements that a connection keeps prepared. */
 const LIMIT = 256;
 
 const state = (code: string) => expect.objectContaining({ code });
 
-/** One connection, with a table of its own that takes each number once. */
+/** Opens a connection, with a table `once` that takes each number a single time. */
 async function openConnection() {
   const { ownerUrl: url } = inject('database') as { ownerUrl: string };
   const source = openPostgres({ url, poolSize: 1, deadline: 30_000, prepare: true });
@@ -25,7 +25,7 @@ async function openConnection() {
   await send(['insert into once values ($1)', 0]);
   return {
     send,
-    /** What is kept, but for what made the table. */
+    /** The prepared statements, except for those that made the table. */
     async kept() {
       const [rows = []] = await send([KEPT, '%pg_prepared_statements%']);
       const statements = (rows as { statement: string }[]).map((row) => row.statement);
@@ -64,7 +64,7 @@ test('A statement that fails, wherever it does, is prepared once, and answers as
   const invert = 'select 1 / $1::int as inverse, $2::text as word';
   const returning = 'insert into once values ($1) returning n';
   for (let i = 1; i <= 50; i++) {
-    // In its parameters, before its columns are known; then in its execution.
+    // The first failure is in a parameter, before the columns are known; the second failure is in the execution.
     await expect(connection.send([invert, 'not a number', 'a'])).rejects.toEqual(state('22P02'));
     await expect(connection.send([invert, 0, 'a'])).rejects.toEqual(state('22012'));
     await expect(connection.send([returning, 'not a number'])).rejects.toEqual(state('22P02'));
@@ -82,13 +82,14 @@ test('Of a flight of several statements, those are kept that the server came to'
   const before = await connection.kept();
   const fail = 'select 1 / $1::int as fails';
   for (let i = 0; i < 50; i++) {
-    // The first fails: the server never sees the second.
+    // The first statement fails, so that the server never sees the second statement.
     await expect(connection.send([fail, 0], 'select 2 as unseen')).rejects.toEqual(state('22012'));
-    // The second fails, in its text: what the first has written is undone, and stays prepared.
+    // The text of the second statement is wrong. The first statement's write is undone, and the first statement stays
+    // prepared.
     await expect(connection.send(['insert into once values ($1)', -1], 'select nothing from nowhere')).rejects.toEqual(
       state('42P01'),
     );
-    // The second fails in its execution.
+    // The second statement fails in its execution.
     await expect(connection.send('select 1 as seen', [fail, 0])).rejects.toEqual(state('22012'));
   }
   expect(await connection.kept()).toEqual([...before, 'select 1 as seen', fail].sort());

@@ -17,7 +17,7 @@ test('200 upserts of one email at once make one row, and each says what it did',
   const results = answers.map(({ body }) => body.data.results[0]);
   expect(tally(results.map(({ outcome }) => outcome))).toEqual({ created: 1, updated: 199 });
   expect(new Set(results.map(({ id }) => id)).size).toBe(1);
-  // No write was lost: each one made a version of its own.
+  // No write was lost: each write made a version of its own.
   expect(results.map(({ version }) => version).sort((a, b) => a - b)).toEqual(
     Array.from({ length: 200 }, (_, n) => n + 1),
   );
@@ -41,7 +41,9 @@ test('200 upserts of the same rows at once, in opposite orders, make each row on
   expect((await app.api(app.one.key, 'GET', '/api/contacts?limit=200')).body.data).toHaveLength(20);
 });
 
-/** Every write of each row made a version of its own, and the last one of each field is what the contact has. */
+/**
+ * Checks that every write of a row made a version of its own, and that the last write of each field is in the contact.
+ */
 function expectLastWrites(found: Found[], writes: Write[]) {
   for (const { email, version, title, company } of found) {
     const own = writes.filter((write) => write.email === email).sort((a, b) => a.version - b.version);
@@ -74,7 +76,7 @@ test('Upserts of the same rows at once, of various fields and in various orders,
       return call % 2 === 0 ? turned : turned.reverse();
     };
     const calls = Array.from({ length: 6 }, (_, call) => rowsOf(call));
-    // Not told to come back, as of a deadlock: each succeeds at once.
+    // A call that met a deadlock would answer 503. Each call must succeed at the first attempt.
     const answers = await Promise.all(
       calls.map((contacts, call) =>
         (call % 2 === 0 ? peer.call : app.api)(app.one.key, 'POST', '/api/contacts/batch', { contacts }),

@@ -2,9 +2,9 @@ import { expect, inject, test } from 'vitest';
 import { startPeer } from '../helpers/instance.ts';
 import { type TestApp, testApp } from '../helpers/testApp.ts';
 
-/** The embedded database has one connection, and so no races worth a thousand. */
+/** The embedded database has one connection, and thus too few races for a thousand keys. */
 const KEYS = inject('database').kind === 'embedded' ? 50 : 1_000;
-/** Keys that are used and revoked at a time. */
+/** The number of keys that are used and revoked at the same time. */
 const LANES = 8;
 
 const current = ['GET', '/api/keys/current'] as const;
@@ -38,11 +38,11 @@ test(`${KEYS} keys are revoked under load from three instances, and none is acce
     if (status === 200 && isAfter) seen.acceptedAfter += 1;
     else if (status === 200) seen.accepted += 1;
     else if (status === 401 && body.details.reason === 'API key has been revoked') seen.refused += 1;
-    // A slow machine: neither accepted nor refused.
+    // A slow machine answers 503, which neither accepts nor refuses the key.
     else if (status !== 503) seen.other.push({ status, body });
   };
 
-  /** Uses a key on all instances without a pause, from before it is revoked until after. */
+  /** Uses a key on all instances without a pause, from before the revocation until after the revocation. */
   const callAndRevoke = async ({ key, id }: (typeof keys)[number], turn: number) => {
     const hammer = async (instance: Pick<typeof second, 'call'>) => {
       while (!revokedAt.has(key) && !isOver) await use(key, instance);
@@ -54,7 +54,7 @@ test(`${KEYS} keys are revoked under load from three instances, and none is acce
     for (;;) {
       const { status } = await revoker.call(app.one.key, 'DELETE', `/api/keys/${id}`);
       if (status === 200) break;
-      // A slow machine.
+      // A slow machine answers 503.
       expect(status).toBe(503);
     }
     revokedAt.set(key, performance.now());
@@ -69,7 +69,7 @@ test(`${KEYS} keys are revoked under load from three instances, and none is acce
 
   expect(seen.other).toEqual([]);
   expect(seen.acceptedAfter).toBe(0);
-  // There was something to refuse: every key was in use on every instance, before and after.
+  // The test saw real use: every key was in use on every instance, before and after the revocation.
   expect(revokedAt.size).toBe(KEYS);
   expect(seen.accepted).toBeGreaterThan(2 * KEYS);
   expect(seen.refused).toBeGreaterThan(2 * KEYS);

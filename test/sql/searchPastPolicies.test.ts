@@ -8,7 +8,7 @@ import { testApp } from '../helpers/testApp.ts';
 
 const SIGNATURE = 'introzy_matching_contacts(text[], text, timestamptz, boolean, uuid, int)';
 
-/** Lists of patterns, beside each of which every combination of the other arguments is tried. */
+/** Lists of patterns. The test tries each list with every combination of the other arguments. */
 const PATTERNS = [
   null,
   [],
@@ -22,7 +22,10 @@ const PATTERNS = [
   ['', null],
 ];
 
-/** The ids that the function finds for any arguments beside these patterns; `ids` are among the first ids to begin with. */
+/**
+ * The ids that the function finds with these patterns and any other arguments. The argument `first` is also each of
+ * `ids`.
+ */
 async function findAny(db: Kysely<Schema>, patterns: (string | null)[] | null, ids: string[]): Promise<string[]> {
   const { rows } = await sql<{ id: string }>`
     select distinct matching.id from
@@ -57,7 +60,7 @@ test('The search past the policies finds an organization’s own contacts, whate
       JSON.stringify(patterns),
     ).toEqual([]);
     for (const id of ids) found.add(id);
-    // Without an organization it finds nothing.
+    // The function finds nothing where no organization is set.
     await app.db.root.transaction().execute(async (trx) => {
       await sql`set local role introzy_app`.execute(trx);
       expect(await findAny(trx, patterns, [...theirs, ...own]), JSON.stringify(patterns)).toEqual([]);
@@ -86,7 +89,7 @@ test('A search, for a tenant too, is answered by the trigram index', async () =>
         array['tag' || n % 500] from generate_series(1, 6000) n`,
   );
   await runAsAdmin(app, 'analyze contacts');
-  // The very statement of the function, explained in its place: by its owner, for these arguments.
+  // The function's own statement with `explain` in front, in a function with the same owner and the same arguments.
   const [row] = await runAsAdmin(app, `select pg_get_functiondef('${SIGNATURE}'::regprocedure) as source`);
   const source = String(row?.source);
   const explaining = source

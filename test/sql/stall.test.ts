@@ -8,10 +8,10 @@ import { startInstance, until } from '../helpers/instance.ts';
 import { readBackends, signal } from '../helpers/outage.ts';
 import { type TestApp, testApp } from '../helpers/testApp.ts';
 
-/** Connections of an instance at most. */
+/** The most connections of an instance. */
 const POOL = 10;
 
-/** The app with an instance of its own pool, within the limits that the service runs with. */
+/** The app with an instance on a pool of its own, within the service's own limits. */
 async function startStallApp() {
   const app = await testApp({ isAlone: true });
   const instance = await startInstance({ url: app.url as string, keySecrets: app.keySecrets });
@@ -32,7 +32,7 @@ type StallApp = Awaited<ReturnType<typeof startStallApp>>;
 const list = ({ call, one }: StallApp) => call(one.key, 'GET', '/api/contacts');
 const statuses = (answers: { status: number }[]) => tally(answers.map(({ status }) => status));
 
-/** Every connection gives each statement its own answer. */
+/** Checks that every connection gives each statement the statement's own answer. */
 async function expectOwnAnswers({ db, one }: Pick<TestApp, 'db' | 'one'>) {
   const ask = async (n: number) => {
     const { rows } = await sql<{ n: number }>`select ${n}::int as n, pg_sleep(0.01)`.execute(
@@ -44,7 +44,7 @@ async function expectOwnAnswers({ db, one }: Pick<TestApp, 'db' | 'one'>) {
   expect(await Promise.all(numbers.map(ask))).toEqual(numbers);
 }
 
-/** Holds what `statements` lock, on a connection of its own, while `work` runs. */
+/** Runs `work` while a connection of its own holds the locks of `statements`. */
 async function whileLocked(url: string, statements: string[], work: () => Promise<void>) {
   const client = new pg.Client(url);
   await client.connect();
@@ -68,7 +68,7 @@ test('A backend that stops costs the request that it holds, which is told so in 
     expect(statuses(answers)).toEqual({ 200: 8 * POOL - 1, 503: 1 });
     expect(answers.find(({ status }) => status === 503)?.headers.get('retry-after')).toBe('1');
     expect(performance.now() - begun).toBeLessThan(5_000);
-    // The stopped one is out of the pool, which fills up again.
+    // The pool has dropped the stopped connection, and opens a new connection.
     expect(statuses(await Promise.all(Array.from({ length: 8 * POOL }, () => list(app))))).toEqual({ 200: 8 * POOL });
   } finally {
     signal(stopped, 'SIGCONT');
@@ -81,7 +81,7 @@ test('A backend that stops costs the request that it holds, which is told so in 
 test('A statement that outlasts its timeout is a 503, and the connection gives nobody its late answer', async () => {
   await using app = await startStallApp();
   const tooLong = sql`select 'late' as n, pg_sleep(2.5)`;
-  // The organization's statements end on the server; the others with their connection.
+  // The server's timeout ends the tenant's statements. A statement without a tenant ends with its connection.
   for (const db of [asOperator(app.db, app.one.id), app.db.root]) {
     const begun = performance.now();
     const outcomes = await Promise.allSettled(Array.from({ length: POOL }, () => tooLong.execute(db)));
@@ -90,7 +90,7 @@ test('A statement that outlasts its timeout is a 503, and the connection gives n
       expect((outcome as PromiseRejectedResult).reason).toBeInstanceOf(DatabaseUnavailable);
     expect(performance.now() - begun).toBeLessThan(2_500);
     await expectOwnAnswers(app);
-    // Past the time of the late answers.
+    // Waits until the late answers must have come.
     await new Promise((resolve) => setTimeout(resolve, 1_000));
     await expectOwnAnswers(app);
   }
@@ -112,11 +112,11 @@ test('A request that waits for a lock is told to come back, within 2 seconds, wh
     };
     const waiting = Promise.all([refused(), refused(), refused()]);
     expect((await list(app)).status).toBe(200);
-    // What the service takes shows in the fastest: the others may have waited for the machine too.
+    // The fastest call shows the service's own time: slower calls may have waited for a busy machine.
     expect(Math.min(...(await waiting))).toBeLessThan(2_000);
   });
   const changed = await change();
-  // Those that were refused did nothing.
+  // The refused changes changed nothing.
   expect([changed.status, changed.body.data.version]).toEqual([200, 2]);
   await expectOwnAnswers(app);
 });
@@ -129,7 +129,7 @@ test('While a table is locked, as by a migration, every request is told so, and 
     const answers: { status: number }[] = [];
     const worker = async () => {
       while (performance.now() < end) {
-        // As after a start: of no key is it known whose it is.
+        // An instance knows no key's organization after its start, and must ask the locked table.
         app.deps.keys.clear();
         answers.push(await list(app));
       }

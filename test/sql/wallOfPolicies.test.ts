@@ -6,15 +6,18 @@ import { type Result, tryCalls } from '../helpers/tryCalls.ts';
 import { unscoped } from '../helpers/unscoped.ts';
 import { breakSearch, setPolicies, wallsApp } from '../helpers/victim.ts';
 
-// In a file of its own, and so in a process of its own: prepared queries stay as they were compiled first.
+// A file of its own has a process of its own: prepared queries stay as they were first compiled, scoped or unscoped.
 
 const names = Object.keys(TENANT_CALLS);
-/** Who is said to issue a key is not to be seen. */
+/** The message of the failure where the policies hide the issuing key. */
 const NO_ISSUER = 'The API key is missing';
-/** SQLSTATEs of a refusal: 42501 by a policy, 23502 and 23503 as what a row needs was not to be seen; and its messages. */
+/**
+ * The code of an attempt: `undefined` (the call did not fail), 42501 (a policy refused), 23502 or 23503 (the policies
+ * hid a row that the new row needs), or the failure's message.
+ */
 const REFUSALS = [undefined, '42501', '23502', '23503', NO_ISSUER, 'no result'];
 
-/** Makes all attempts as `one`, whose queries name no organization. */
+/** Makes all attempts of a function as `one`, with queries that name no organization. */
 async function tryUnscoped(app: TestApp, name: string): Promise<Result[]> {
   const tenant = asOperator(app.db, app.one.id).withPlugin(unscoped);
   return await tryCalls(app, name, { tenant, organizationIds: [app.one.id, app.other.id] });
@@ -33,7 +36,7 @@ test('With the scoping off, row-level security alone denies, whatever organizati
       expect(REFUSALS, what).toContain(code);
     }
   }
-  // Also where the search past the policies finds what is another organization's.
+  // The policies deny even where the search past the policies finds another organization's contacts.
   await breakSearch(app);
   for (const { what, isBreach } of await tryUnscoped(app, 'listContacts')) expect(isBreach, what).toBe(false);
 });

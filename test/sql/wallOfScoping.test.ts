@@ -6,7 +6,10 @@ import { breakSearch, setPolicies, wallsApp } from '../helpers/victim.ts';
 
 const names = Object.keys(TENANT_CALLS);
 
-/** A database whose queries have no wall but the scoping: the search past the policies names the organization too. */
+/**
+ * An app whose only wall is the scoping: the policies are off, and the search past the policies ignores the
+ * organization.
+ */
 async function scopedApp() {
   const app = await wallsApp();
   await setPolicies(app, 'off');
@@ -19,12 +22,12 @@ test('With the policies off, the scoping of each function alone denies', async (
   const tenant = asOperator(app.db, app.one.id);
   for (const name of names) {
     for (const { what, isBreach, code } of await tryCalls(app, name, { tenant, organizationIds: [app.one.id] })) {
-      // A key has the name of its issuer, which is not to be seen.
+      // An issued key carries its issuer's name. The scoping hides the issuer, so that the insertion fails.
       const isMissing = name === 'insertApiKey';
       expect([isBreach, code], what).toEqual([false, isMissing ? 'The API key is missing' : undefined]);
     }
   }
-  // The same calls do reach what is there, for whom they name as its owner.
+  // Under the owner's name the same calls reach the rows, which shows that the calls would breach without the scoping.
   for (const name of names) {
     const results = await tryCalls(app, name, { tenant, organizationIds: [app.other.id] });
     expect(

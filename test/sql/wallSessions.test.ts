@@ -9,7 +9,9 @@ import { createApp } from '../../server/doors/app.ts';
 import { callApi } from '../helpers/instance.ts';
 import { type TestApp, testApp } from '../helpers/testApp.ts';
 
-/** The database of `app` with one connection, so that whoever comes next gets the session of who came before. */
+/**
+ * Opens the database of `app` with one connection, so that each transaction gets the session of the transaction before.
+ */
 async function openSession(app: TestApp): Promise<{ db: Database; close(): Promise<void> }> {
   if (app.url === undefined) return { db: app.db, close: async () => {} };
   const options = { url: app.url, poolSize: 1, deadline: 5_000, prepare: true };
@@ -17,7 +19,7 @@ async function openSession(app: TestApp): Promise<{ db: Database; close(): Promi
   return { db, close: () => db.close() };
 }
 
-/** What a transaction of a tenant sets. */
+/** The settings that a tenant's transaction changes. */
 async function readSession(db: Kysely<Schema>) {
   const { rows } = await sql<Record<string, string | boolean | number>>`
     select coalesce(current_setting('introzy.organization_id', true), '') as organization, current_user = session_user as is_own,
@@ -29,7 +31,7 @@ async function readSession(db: Kysely<Schema>) {
 const readTime = async (db: Kysely<Schema>) =>
   (await sql<{ at: string }>`select now()::text as at`.execute(db)).rows[0]?.at;
 
-/** Transactions of tenants, and how each ends. */
+/** Transactions of tenants, by the way that each transaction ends. */
 const transactions: Record<string, (db: Database, app: TestApp) => Promise<unknown>> = {
   'a lone statement': (db, { one }) => getContact(asOperator(db, one.id), { organizationId: one.id, id: one.id }),
   'a transaction': (db, { one }) =>
@@ -80,7 +82,7 @@ test('A transaction leaves nothing behind in the session, however it ends', asyn
     for (const [name, run] of Object.entries(transactions)) {
       await run(db, app).catch(() => failed.push(name));
       expect(await readSession(db.root), name).toEqual(before);
-      // In a transaction that is still open, time stands still.
+      // `now()` stands still within an open transaction.
       const at = await readTime(db.root);
       await new Promise((resolve) => setTimeout(resolve, 5));
       expect(await readTime(db.root), `${name} left a transaction open`).not.toBe(at);
@@ -98,7 +100,7 @@ test('A transaction leaves nothing behind in the session, however it ends', asyn
   }
 });
 
-/** As PostgreSQL shows a duration. */
+/** A duration in the form of PostgreSQL: `2s`, `400ms`. */
 const toSetting = (milliseconds: number) =>
   milliseconds % 1_000 === 0 ? `${milliseconds / 1_000}s` : `${milliseconds}ms`;
 

@@ -6,7 +6,7 @@ import { insertLike, probe, tenantTables } from '../helpers/probe.ts';
 import { readTables, runAsRoot } from '../helpers/tables.ts';
 import { type TestApp, testApp } from '../helpers/testApp.ts';
 
-/** What a transaction begins with, and names no organization. */
+/** Beginnings of a transaction that name no organization. */
 const NOBODYS = [[], [`select set_config('introzy.organization_id', '', true)`]];
 const AS_APP = 'set local role introzy_app';
 
@@ -22,11 +22,17 @@ async function furnish(app: TestApp) {
   }
 }
 
-/** The tables in which a tenant may change the organization's column, if only to what it is, and from which it may delete. */
+/**
+ * `UPDATABLE`: the tables in which a tenant may write the column `organization_id`, though only with its own
+ * organization. `DELETABLE`: the tables from which a tenant may delete.
+ */
 const UPDATABLE = ['api_key_places', 'api_key_secrets', 'api_keys', 'contacts'];
 const DELETABLE = ['members'];
 
-/** How to act as the roles that the policies hold: whoever connects, unless it is above them, and introzy_app. */
+/**
+ * Statements that switch to each role that the policies hold: the connection's own role, unless that role bypasses
+ * policies, and introzy_app.
+ */
 async function heldRoles({ db }: TestApp): Promise<string[][]> {
   const [row] = await runAsRoot(
     db.root,
@@ -67,7 +73,7 @@ test('What is no organization’s id is an error, and not everybody’s', async 
   for (const role of await heldRoles(app)) {
     const garbage = `select set_config('introzy.organization_id', 'everybody', true)`;
     const outcome = await probe(app.db.root, ['select id from contacts', garbage, ...role]);
-    // invalid_text_representation
+    // 22P02 is invalid_text_representation.
     expect(outcome).toEqual({ code: '22P02' });
   }
 });

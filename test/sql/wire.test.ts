@@ -5,8 +5,8 @@ import { expect, inject, test } from 'vitest';
 import { createFlight, cutOff } from '../../db/driver/wire.ts';
 
 /*
- * What db/driver/wire.ts leans on in node-postgres, and node-postgres documents nowhere: a new version of pg is held to it
- * here. What the driver makes of it is tested in prepared, deadline, stall and outage.
+ * Tests the behaviour of node-postgres that db/driver/wire.ts relies on and that node-postgres does not document, so
+ * that a new version of pg must keep the behaviour. The driver's own tests are prepared, deadline, stall and outage.
  */
 
 const { ownerUrl: connectionString } = inject('database') as { ownerUrl: string };
@@ -17,7 +17,7 @@ async function connect() {
   return { client, [Symbol.asyncDispose]: async () => client.release(true) };
 }
 
-/** Sends a flight; its answers' rows. */
+/** Sends a flight, and gives the rows of each answer. */
 const send = (client: pg.PoolClient, statements: [sql: string, ...parameters: unknown[]][], prepare = true) =>
   new Promise<unknown[][]>((resolve, reject) => {
     const flight = createFlight(
@@ -27,7 +27,7 @@ const send = (client: pg.PoolClient, statements: [sql: string, ...parameters: un
     client.query(flight((answers) => resolve(answers.map(({ rows }) => rows)), reject));
   });
 
-/** A query of node-postgres that notes what it is called with, and in what order. */
+/** A query for node-postgres that notes its callbacks in the order of the calls. */
 function recorder(name: string, calls: string[], messages: (connection: pg.Connection) => void) {
   const note = (call: string) => () => void calls.push(`${name} ${call}`);
   return {
@@ -59,7 +59,7 @@ test('A flight is written at once: each message whole, all before the one Sync',
     const chunk = written.pop() as Buffer;
     expect(written).toEqual([]);
     let text = '';
-    // A letter, and a length that counts itself but not the letter.
+    // A message is a letter and a length. The length counts its own bytes, and not the letter.
     for (let at = 0; at < chunk.length; at += 1 + chunk.readUInt32BE(at + 1))
       text += String.fromCharCode(chunk[at] ?? 0);
     return text;
@@ -138,7 +138,7 @@ test('What PostgreSQL is given comes back: text, bytes, numbers, dates, arrays a
   ];
   for (const prepare of [true, false]) {
     for (const [type, value] of values) {
-      // Twice: the second time its columns are known.
+      // The columns are known from the second turn on.
       for (let turn = 0; turn < 2; turn++) {
         const [rows] = await send(session.client, [[`select $1::${type} as value`, value]], prepare);
         expect(rows, type).toEqual([{ value }]);

@@ -4,7 +4,10 @@ import { type CsvFile, openCsvFile } from '../../../shared/csv/csvFile.ts';
 import { ImportError } from '../../../shared/csv/importError.ts';
 import type { ImportedFile } from '../../../shared/csv/importedFile.ts';
 
-/** Opens the CSV file at a path, in the encoding that the operator names. Throws an `ImportError` where it cannot. */
+/**
+ * Opens the CSV file at a path, in the encoding that the operator names. Throws an `ImportError` where the file cannot
+ * be read or the encoding is unknown, and for the reasons of `openCsvFile`.
+ */
 export async function openCsvFileAt(path: string, encoding: string | undefined): Promise<CsvFile> {
   const file = await findFile(path);
   if (encoding !== undefined) checkEncoding(encoding);

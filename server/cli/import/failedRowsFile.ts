@@ -2,7 +2,7 @@ import { type FileHandle, open, rm } from 'node:fs/promises';
 import { basename, dirname, extname, join } from 'node:path';
 import { ImportError } from '../../../shared/csv/importError.ts';
 
-/** The CSV file that an import's failed rows go to. */
+/** The CSV file that receives the failed rows of an import. */
 export interface FailedRowsFile {
   path: string;
   append(csv: string): Promise<void>;
@@ -11,8 +11,9 @@ export interface FailedRowsFile {
 }
 
 /**
- * Creates the file of failed rows beside the imported file: `contacts.failed.csv`, for `contacts.csv`. It is created before
- * the first row is written, so that a directory that takes no file stops the import at its beginning.
+ * Creates the file of failed rows beside the imported file: `contacts.failed.csv` for `contacts.csv`. The file is
+ * created before the first row is written, so that a directory that takes no file stops the import at its beginning.
+ * Throws an `ImportError` where the file cannot be created.
  */
 export async function createFailedRowsFile(importedFile: string): Promise<FailedRowsFile> {
   const base = join(dirname(importedFile), basename(importedFile, extname(importedFile)));
@@ -31,7 +32,10 @@ export async function createFailedRowsFile(importedFile: string): Promise<Failed
   };
 }
 
-/** Creates the first of `BASE.failed.csv`, `BASE.failed-2.csv` and so on that does not exist: no file is overwritten. */
+/**
+ * Creates the first file of `BASE.failed.csv`, `BASE.failed-2.csv` and so on that does not exist yet. No file is
+ * overwritten.
+ */
 async function createFree(base: string): Promise<{ path: string; handle: FileHandle }> {
   for (let number = 1; ; number++) {
     const path = `${base}.failed${number === 1 ? '' : `-${number}`}.csv`;

@@ -9,7 +9,7 @@ import { createFailedRowsFile } from './failedRowsFile.ts';
 export interface DiskImport {
   organizationId: string;
   path: string;
-  /** The encoding that the operator names. */
+  /** The encoding that the operator names; `undefined` where the file decides. */
   encoding: string | undefined;
   onProgress(progress: ImportProgress): void;
 }
@@ -20,7 +20,7 @@ export interface DiskImportResult {
   failuresFile: string | null;
 }
 
-/** Imports the contacts of the CSV file at a path. */
+/** Imports the contacts of the CSV file at a path. Throws an `ImportError` with a message for the operator. */
 export async function importFromDisk(
   db: Tenant,
   { organizationId, path, encoding, onProgress }: DiskImport,

@@ -1,6 +1,6 @@
-import { getTRPCErrorFromUnknown } from '@trpc/server';
 import type { ErrorCode, ErrorDetails, ErrorEnvelope } from '../../../shared/errors.ts';
 import { describeError } from '../../http/errors.ts';
+import { toTrpcError } from '../../procedures/outcome.ts';
 
 /** The next step for an agent after an error, by the error's code. */
 const ADVICE: Partial<Record<ErrorCode, (details: ErrorDetails) => string>> = {
@@ -25,7 +25,7 @@ const ADVICE: Partial<Record<ErrorCode, (details: ErrorDetails) => string>> = {
 /** Describes an error in words: the fault, the field at fault, and the next step. */
 export function explain(error: unknown): string {
   if (error instanceof AggregateError) return error.errors.map(explainOne).join('\n');
-  const { code, message, details = {} } = describeError(getTRPCErrorFromUnknown(error));
+  const { code, message, details = {} } = describeError(toTrpcError(error));
   return explainDescribed(code, { success: false, error: message, details });
 }
 
@@ -41,7 +41,7 @@ export function explainDescribed(code: ErrorCode, { error, details = {} }: Error
 /** The status and the envelope that REST would answer with, for programs. Of several errors: the first error's. */
 export function toRestError(error: unknown): { status: number } & Omit<ErrorEnvelope, 'success'> {
   const first = error instanceof AggregateError ? error.errors[0].error : error;
-  const { status, message, details } = describeError(getTRPCErrorFromUnknown(first));
+  const { status, message, details } = describeError(toTrpcError(first));
   return { status, error: message, ...(details && { details }) };
 }
 
@@ -49,4 +49,4 @@ export function toRestError(error: unknown): { status: number } & Omit<ErrorEnve
 const WHOLE = new Set<ErrorCode>(['UNAUTHORIZED', 'TOO_MANY_REQUESTS', 'INTERNAL_SERVER_ERROR', 'SERVICE_UNAVAILABLE']);
 /** True for an error that would meet any call of the key at the moment. */
 export const isWhole = (error: unknown) =>
-  !(error instanceof AggregateError) && WHOLE.has(describeError(getTRPCErrorFromUnknown(error)).code);
+  !(error instanceof AggregateError) && WHOLE.has(describeError(toTrpcError(error)).code);

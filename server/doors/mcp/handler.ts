@@ -5,7 +5,7 @@ import {
   type Server,
   WebStandardStreamableHTTPServerTransport,
 } from '@modelcontextprotocol/server';
-import { getTRPCErrorFromUnknown, type TRPCError } from '@trpc/server';
+import type { TRPCError } from '@trpc/server';
 import { readText, refuseDeep, requireJson } from '../../http/body.ts';
 import { fault } from '../../http/errors.ts';
 import { ownOrigins } from '../../http/sameOrigin.ts';
@@ -87,7 +87,7 @@ async function serve({ request, text, message, context, identity, onError }: Ser
     identity,
     onFailure(error) {
       if (!isWhole(error)) return;
-      const failure = getTRPCErrorFromUnknown(error);
+      const failure = toTrpcError(error);
       failures.push(failure);
       onError(failure);
     },

@@ -65,7 +65,7 @@ export function createMcpServer({ context, identity, onFailure }: ServerParts): 
       throw new ProtocolError(ProtocolErrorCode.InvalidParams, message);
     }
     try {
-      requireScopes(identity, scopesOf(tool));
+      requireScopes(identity, neededScopes(tool));
       return toResult(await tool.run(caller, params.arguments));
     } catch (error) {
       onFailure(error);
@@ -76,11 +76,11 @@ export function createMcpServer({ context, identity, onFailure }: ServerParts): 
 }
 
 /** The scopes that a tool needs, from the definition of its procedure. */
-function scopesOf({ procedure }: Tool) {
+function neededScopes({ procedure }: Tool) {
   const { scope } = procedures[procedure].meta;
   return scope === undefined ? [] : [scope];
 }
-const isAllowed = (tool: Tool, { scopes }: Identity) => scopesOf(tool).every((scope) => scopes.includes(scope));
+const isAllowed = (tool: Tool, { scopes }: Identity) => neededScopes(tool).every((scope) => scopes.includes(scope));
 
 /** Calls procedures in the context of a single request. */
 const callerOf = (context: Context): Caller => ({

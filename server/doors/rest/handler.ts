@@ -1,8 +1,9 @@
-import { getTRPCErrorFromUnknown, type TRPCError } from '@trpc/server';
+import type { TRPCError } from '@trpc/server';
 import { readJson } from '../../http/body.ts';
 import { badRequest } from '../../http/errors.ts';
 import { callProcedure } from '../../procedures/call.ts';
 import type { Context } from '../../procedures/context.ts';
+import { toTrpcError } from '../../procedures/outcome.ts';
 import { toAnswer, toErrorAnswer } from '../answer.ts';
 import type { Route } from './routes.ts';
 
@@ -23,7 +24,7 @@ export async function answerRest({ route, request, id, context, onError }: RestC
     const result = await callProcedure(route.procedure, { ctx: context, getRawInput });
     return toAnswer(result, context, route);
   } catch (cause) {
-    const error = getTRPCErrorFromUnknown(cause);
+    const error = toTrpcError(cause);
     onError(error);
     return toErrorAnswer(error, context);
   }

@@ -96,7 +96,7 @@ function Counts({
 }
 
 interface FailedRowsProps {
-  /** A CSV file: each row has its line and the reason in front. */
+  /** A CSV file. In each row the line and the reason of the failure come first. */
   failedRows: Blob;
   /** The name of the imported file. */
   importedFile: string;

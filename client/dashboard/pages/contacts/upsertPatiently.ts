@@ -6,9 +6,10 @@ import { client, detailsOf, sentenceOf } from '../../api.ts';
 const WAIT = 5;
 
 /**
- * Writes contacts by `contacts.upsertMany`, and waits while the person's rate limit refuses the call. No call that failed
- * for another reason is repeated: it may have been done, and a contact without an email would be there twice. Throws an
- * `Error` whose message is a sentence for people, and the reason of `signal` where that is aborted.
+ * Writes contacts by `contacts.upsertMany`, and waits while the person's rate limit refuses the call. A call that
+ * failed for another reason is not repeated: the service may have written the contacts, and a repeated call would add a
+ * contact without an email again. Throws an `Error` whose message is a sentence for people, and the reason of `signal`
+ * where `signal` is aborted.
  */
 export async function upsertPatiently(
   contacts: Record<string, unknown>[],
@@ -17,7 +18,7 @@ export async function upsertPatiently(
   for (;;) {
     signal.throwIfAborted();
     try {
-      // The service checks each contact. The type would have them checked here.
+      // The type demands a name. The cast leaves the check of each contact to the service.
       const { results } = await client.contacts.upsertMany.mutate({
         contacts: contacts as { name: string }[],
         merge: true,
