@@ -4,7 +4,7 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
  * Projects by the duration of their slowest file, longest first: a long file at the end would make the whole run
  * longer.
  */
-const ORDER = ['browser', 'process', 'judges', 'postgres', 'external', 'embedded', 'doors', 'pure'];
+const ORDER = ['browser', 'process', 'judges', 'postgres', 'external', 'embedded', 'doors', 'quick', 'pure'];
 
 const placeOf = ({ project }: TestSpecification) => ORDER.indexOf(project.name);
 
