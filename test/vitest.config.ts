@@ -67,7 +67,8 @@ export default defineConfig({
     sequence: { sequencer: SlowestFirst },
     projects: [
       ...(hasChromium ? [project('browser', { folder: 'browser', setups: ['embedded'] })] : []),
-      project('process', { folder: 'process', setups: ['postgres'] }),
+      // The last setup names the database of `testApp`; processes run on either database.
+      project('process', { folder: 'process', setups: ['embedded', 'postgres'] }),
       project('judges', { folder: 'judges', setups: ['embedded', 'judges'], exclude: hasJava ? [] : [WITH_JAVA] }),
       project('postgres', { folder: 'sql', setups: ['postgres'] }),
       project('embedded', { folder: 'sql', setups: ['embedded'], exclude: POSTGRES_ONLY }),

@@ -4,12 +4,14 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { pino } from 'pino';
+import { inject } from 'vitest';
 import { generateKeySecret } from '../../server/auth/keySecret.ts';
 import { createApp } from '../../server/doors/app.ts';
 import { readConfig } from '../../server/start/config.ts';
 import { createDeps } from '../../server/start/deps.ts';
 import { openStore, REQUEST_LIMITS } from '../../server/start/store.ts';
 import { createDatabase, providedPostgres, type TestDatabase } from './database.ts';
+import { makeDataDirectory } from './embedded.ts';
 import { PROCESS } from './service.ts';
 
 const ORIGIN = 'http://127.0.0.1:3000';
@@ -21,13 +23,14 @@ export interface Ended {
   stderr: string;
 }
 
-/** The command line on an empty database of its own, which the environment of its processes names. */
+/** The command line on a database of its own: an empty one of PostgreSQL, or a migrated one in a DATA_DIR. */
 export async function commandLine(kind: TestDatabase['kind'] = 'postgres') {
   const directory = await mkdtemp(join(tmpdir(), 'introzy-cli-'));
   const database = kind === 'postgres' ? await createDatabase(providedPostgres()) : undefined;
   const environment: NodeJS.ProcessEnv = database
     ? { DATABASE_URL: database.url, INTROZY_KEY_SECRETS: generateKeySecret() }
     : { DATA_DIR: join(directory, 'data') };
+  if (environment.DATA_DIR) await makeDataDirectory(inject('embeddedTemplate'), environment.DATA_DIR);
 
   const run = async (args: string[], { nodeOptions = [], env = {}, input }: RunOptions = {}): Promise<Ended> => {
     const child = spawn(process.execPath, [...nodeOptions, CLI, ...args], {

@@ -6,8 +6,7 @@ import { openDatabase } from '../../db/open.ts';
 
 /** The database that a test project runs on. */
 export type TestDatabase =
-  /** `directory` holds a database at the newest schema. Tests work on copies of the directory. */
-  | { kind: 'embedded'; directory: string }
+  | { kind: 'embedded' }
   /**
    * `adminUrl` is a user that may create databases. `ownerUrl` is the user that the service connects as, and not a
    * superuser. `template` is a database at the newest schema, which tests copy.
@@ -20,6 +19,8 @@ export const PATIENT_LIMITS = { statement: 20_000, lock: 20_000, deadline: 25_00
 declare module 'vitest' {
   interface ProvidedContext {
     database: TestDatabase;
+    /** The directory of an embedded database at the newest schema, of which tests work on copies. */
+    embeddedTemplate: string;
   }
 }
 

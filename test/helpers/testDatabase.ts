@@ -1,11 +1,10 @@
-import { execFile } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { inject } from 'vitest';
 import { openDatabase } from '../../db/open.ts';
 import { createDatabase, PATIENT_LIMITS } from './database.ts';
+import { copyDatabase } from './embedded.ts';
 import { atFileEnd } from './fileEnd.ts';
 
 const { deadline, ...timeouts } = PATIENT_LIMITS;
@@ -15,8 +14,7 @@ export async function openTestDatabase() {
   const provided = inject('database');
   if (provided.kind === 'embedded') {
     const directory = await mkdtemp(join(tmpdir(), 'introzy-embedded-'));
-    // The program `cp` is ten times as fast as `cp` of node:fs, which copies file by file.
-    await promisify(execFile)('cp', ['-R', `${provided.directory}/.`, directory]);
+    await copyDatabase(inject('embeddedTemplate'), directory);
     const db = await openDatabase({ kind: 'embedded', directory, timeouts });
     const close = async () => {
       await db.close();

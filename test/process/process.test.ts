@@ -60,7 +60,7 @@ describe('A wrong setting stops the start with a sentence that says what to do',
 });
 
 test('The first start prints a curl line that works as pasted, and keeps its secrets private', PATIENCE, async () => {
-  await using place = await makePlace('embedded');
+  await using place = await makePlace('embedded', { isUnmade: true });
   await using service = await startService(place.environment);
   const [, line = ''] = service.output().match(/^\s*(curl .*)$/m) ?? [];
   expect(line).toContain(service.address);
@@ -131,7 +131,7 @@ if (existsSync('/proc/self/stat')) {
 }
 
 test('What a start that was cut off left of its secrets does not stop the next one', PATIENCE, async () => {
-  await using place = await makePlace('embedded');
+  await using place = await makePlace('embedded', { isUnmade: true });
   await mkdir(place.dataDirectory, { recursive: true, mode: 0o700 });
   const rest = join(place.dataDirectory, 'key-secrets.new');
   await writeFile(rest, 'half a sec', { mode: 0o600 });
