@@ -66,9 +66,9 @@ export default defineConfig({
     maxWorkers: 3,
     sequence: { sequencer: SlowestFirst },
     projects: [
-      ...(hasChromium ? [project('browser', { folder: 'browser', setups: ['embedded'] })] : []),
+      ...(hasChromium ? [project('browser', { folder: 'browser', setups: ['embedded'], isolate: false })] : []),
       // The last setup names the database of `testApp`; processes run on either database.
-      project('process', { folder: 'process', setups: ['embedded', 'postgres'] }),
+      project('process', { folder: 'process', setups: ['embedded', 'postgres'], isolate: false }),
       project('judges', { folder: 'judges', setups: ['embedded', 'judges'], exclude: hasJava ? [] : [WITH_JAVA] }),
       project('postgres', { folder: 'sql', setups: ['postgres'] }),
       project('embedded', { folder: 'sql', setups: ['embedded'], exclude: POSTGRES_ONLY }),

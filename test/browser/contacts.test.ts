@@ -3,14 +3,13 @@ import { writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Page } from 'playwright-core';
-import { afterAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { addMember } from '../helpers/browser.ts';
-import { closeBrowser, openDashboard, settled } from '../helpers/chromium.ts';
+import { openDashboard, settled } from '../helpers/chromium.ts';
 import { runAsAdmin } from '../helpers/tables.ts';
 import { type TestApp, testApp } from '../helpers/testApp.ts';
 
 const PATIENCE = { timeout: 240_000 };
-afterAll(closeBrowser);
 
 async function openContacts(app: TestApp) {
   const { email } = await addMember(app, app.one.id);

@@ -1,12 +1,11 @@
 import type { Page } from 'playwright-core';
-import { afterAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { addMember } from '../helpers/browser.ts';
-import { closeBrowser, openDashboard, settled } from '../helpers/chromium.ts';
+import { openDashboard, settled } from '../helpers/chromium.ts';
 import { runAsAdmin } from '../helpers/tables.ts';
 import { testApp } from '../helpers/testApp.ts';
 
 const PATIENCE = { timeout: 240_000 };
-afterAll(closeBrowser);
 
 const names = (page: Page) => page.getByRole('table', { name: 'Active keys' }).getByRole('link').allInnerTexts();
 

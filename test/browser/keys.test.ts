@@ -1,13 +1,12 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import type { Page, Response } from 'playwright-core';
-import { afterAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { addMember } from '../helpers/browser.ts';
-import { closeBrowser, openDashboard, settled, signIn } from '../helpers/chromium.ts';
+import { openDashboard, settled, signIn } from '../helpers/chromium.ts';
 import { testApp } from '../helpers/testApp.ts';
 
 const PATIENCE = { timeout: 240_000 };
-afterAll(closeBrowser);
 
 const run = async (line: string) => JSON.parse((await promisify(execFile)('/bin/sh', ['-c', line])).stdout);
 const readClipboard = (page: Page) => page.evaluate(() => navigator.clipboard.readText());

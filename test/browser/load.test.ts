@@ -1,11 +1,10 @@
 import { gzipSync } from 'node:zlib';
-import { afterAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { addMember } from '../helpers/browser.ts';
-import { closeBrowser, openDashboard, settled, signIn } from '../helpers/chromium.ts';
+import { openDashboard, settled, signIn } from '../helpers/chromium.ts';
 import { testApp } from '../helpers/testApp.ts';
 
 const PATIENCE = { timeout: 240_000 };
-afterAll(closeBrowser);
 
 test(
   'The first load is at most 250 kB of compressed JavaScript, and pages come as they are opened',

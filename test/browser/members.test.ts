@@ -1,11 +1,10 @@
-import { afterAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import type { Mail } from '../../server/mail/mailer.ts';
 import { addMember, PASSWORD } from '../helpers/browser.ts';
-import { closeBrowser, openDashboard, signIn } from '../helpers/chromium.ts';
+import { openDashboard, signIn } from '../helpers/chromium.ts';
 import { testApp } from '../helpers/testApp.ts';
 
 const PATIENCE = { timeout: 240_000 };
-afterAll(closeBrowser);
 
 test(
   'A person is invited, joins, is made an admin, issues keys, and is removed: one key is kept',

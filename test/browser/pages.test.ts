@@ -1,11 +1,10 @@
 import type { Page } from 'playwright-core';
-import { afterAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { addMember } from '../helpers/browser.ts';
-import { closeBrowser, findBarriers, isTooWide, openDashboard, settled, signIn } from '../helpers/chromium.ts';
+import { findBarriers, isTooWide, openDashboard, settled, signIn } from '../helpers/chromium.ts';
 import { type TestApp, testApp } from '../helpers/testApp.ts';
 
 const PATIENCE = { timeout: 240_000 };
-afterAll(closeBrowser);
 
 /** Makes an organization with content for every page. */
 async function furnish(app: TestApp) {

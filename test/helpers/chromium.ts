@@ -17,6 +17,7 @@ const FLAGS = [
   '--disable-sync',
 ];
 
+/** The browser of all files that run in this process. Playwright ends the browser with the process. */
 let launched: Promise<Browser> | undefined;
 
 /** By page: the requests without an answer so far. */
@@ -73,9 +74,6 @@ export async function openDashboard(app: TestApp) {
     },
   };
 }
-
-/** Closes the Chromium that all dashboards of a test file share. */
-export const closeBrowser = async () => (await launched)?.close();
 
 /** Signs in by the form, and waits until the page that was asked for is there. */
 export async function signIn(page: Page, { email, at = '/' }: { email: string; at?: string }) {
