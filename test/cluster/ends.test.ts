@@ -6,8 +6,9 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { childrenOf } from '../helpers/processes.ts';
 import { callPatiently, startCluster } from './cluster.ts';
-import { childrenOf, findPrograms, until } from './programs.ts';
+import { findPrograms, until } from './programs.ts';
 
 let directory: string;
 beforeEach(async () => {

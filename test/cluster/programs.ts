@@ -1,9 +1,10 @@
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { childrenOf, isAlive, signal } from '../helpers/processes.ts';
 
 const execute = promisify(execFile);
 
@@ -147,27 +148,5 @@ export async function until(what: string, holds: () => Promise<boolean> | boolea
   while (!(await holds())) {
     if (performance.now() > end) throw new Error(`Not within ${PATIENCE / 1_000} seconds: ${what}`);
     await new Promise((wait) => setTimeout(wait, 20));
-  }
-}
-
-function signal(pid: number, name: NodeJS.Signals) {
-  try {
-    process.kill(pid, name);
-  } catch {
-    // The process has ended already.
-  }
-}
-
-export function childrenOf(pid: number): number[] {
-  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8');
-  return children.split(' ').filter(Boolean).map(Number);
-}
-
-/** True while a process runs. A zombie counts as ended: a zombie holds no files and no sockets. */
-function isAlive(pid: number): boolean {
-  try {
-    return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
-  } catch {
-    return false;
   }
 }

@@ -5,6 +5,7 @@ import { setUpOrganization } from '../../server/start/setup.ts';
 import { createDatabase, runAs } from './database.ts';
 import { startInstance, until } from './instance.ts';
 import { startPostgres } from './postgres.ts';
+import { childrenOf, isAlive, signal } from './processes.ts';
 import { testSecrets } from './testApp.ts';
 
 /** Starts an instance of the service on a PostgreSQL of its own, which the test may kill and stop. */
@@ -67,25 +68,4 @@ export async function readBackends(adminUrl: string): Promise<{ pid: number; sta
       where datname = current_database() and application_name = 'introzy'`,
   ]);
   return answer?.rows ?? [];
-}
-
-/** Signals a process that this test started. A process that has ended already is left alone. */
-export function signal(pid: number, name: NodeJS.Signals) {
-  try {
-    process.kill(pid, name);
-  } catch {}
-}
-
-function childrenOf(pid: number): number[] {
-  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8');
-  return children.split(' ').filter(Boolean).map(Number);
-}
-
-/** True while a process runs. A zombie counts as ended: a zombie holds no files and no sockets. */
-function isAlive(pid: number): boolean {
-  try {
-    return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
-  } catch {
-    return false;
-  }
 }

@@ -63,7 +63,7 @@ test.concurrent.each(DATABASES)(
     const seen: number[] = [];
     await until(async () => seen.push(await readiness(service)) > 0 && seen.at(-1) !== 200, 'readyz turns');
     expect(seen.at(-1)).toBe(503);
-    // While it drains it still serves what comes in, which it will not record by itself.
+    // A draining service still serves new requests. Without a flush at the end this use would not be recorded.
     const midway = new Date();
     expect((await service.call(key, 'GET', '/api/contacts')).status).toBe(200);
     await new Promise((resolve) => setTimeout(resolve, 2_000));

@@ -5,7 +5,8 @@ import { asOperator } from '../../db/admission.ts';
 import { DatabaseUnavailable } from '../../db/errors.ts';
 import { tally } from '../helpers/atOnce.ts';
 import { startInstance, until } from '../helpers/instance.ts';
-import { readBackends, signal } from '../helpers/outage.ts';
+import { readBackends } from '../helpers/outage.ts';
+import { signal } from '../helpers/processes.ts';
 import { type TestApp, testApp } from '../helpers/testApp.ts';
 
 /** The most connections of an instance. */
