@@ -16,8 +16,22 @@ export class KeyRefused extends Error {
   }
 }
 
+/** A transaction was refused, because its caller lacks scopes. Nothing of the transaction was done. */
+export class ScopeRefused extends Error {
+  override readonly name = 'ScopeRefused';
+  readonly whose: 'key' | 'role';
+  readonly scopes: readonly string[];
+
+  constructor(whose: 'key' | 'role', scopes: readonly string[]) {
+    super(`The ${whose} lacks ${scopes.join(', ')}`);
+    this.whose = whose;
+    this.scopes = scopes;
+  }
+}
+
 /** SQLSTATEs (PostgreSQL's documentation, appendix A) after which the same request may succeed later. */
 const TRANSIENT = new Set([
+  '25P03', // idle_in_transaction_session_timeout
   '25006', // read_only_sql_transaction: connected to a standby during a failover
   '26000', // invalid_sql_statement_name: a pooler gave the connection another session
   '40001', // serialization_failure
@@ -35,20 +49,25 @@ const TRANSIENT = new Set([
   '58000', // system_error
 ]);
 
-/** The SQLSTATE that `introzy_admit` and `introzy_admit_person` raise. The message is a `KeyRefusal`. */
+/** The SQLSTATEs that an admission raises. The message is a `KeyRefusal`, or `key` or `role` and the lacking scopes. */
 const KEY_REFUSED = 'IZ401';
+const SCOPE_REFUSED = 'IZ403';
 
 /** Properties of drivers' errors. The properties repeat values of rows or statements, which no log may show. */
 const WITH_VALUES = ['detail', 'params'];
 
 /**
- * Translates a driver's error: `KeyRefused`, `DatabaseUnavailable` for a transient SQLSTATE or class 08 (connection
+ * Translates a driver's error: `KeyRefused`, `ScopeRefused`, `DatabaseUnavailable` for a transient SQLSTATE or class 08 (connection
  * exception), or else the same error without the properties in `WITH_VALUES`.
  */
 export function translateError(error: unknown): unknown {
   const code = sqlState(error);
   for (const name of WITH_VALUES) if (error instanceof Error && name in error) Reflect.deleteProperty(error, name);
   if (code === KEY_REFUSED) return new KeyRefused((error as Error).message as KeyRefusal);
+  if (code === SCOPE_REFUSED) {
+    const [whose, ...scopes] = (error as Error).message.split(' ');
+    return new ScopeRefused(whose as 'key' | 'role', scopes);
+  }
   if (code !== undefined && (TRANSIENT.has(code) || code.startsWith('08'))) {
     return new DatabaseUnavailable((error as Error).message, { cause: error });
   }

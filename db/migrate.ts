@@ -3,6 +3,7 @@ import { type Migration, Migrator } from 'kysely/migration';
 import * as initial from './migrations/0001_initial.ts';
 import * as accounts from './migrations/0002_accounts.ts';
 import * as auditLog from './migrations/0003_audit_log.ts';
+import * as admission from './migrations/0004_admission.ts';
 import type { Schema } from './schema.ts';
 
 /** Append-only: a released migration is never edited. Imports by name put every migration into a bundle. */
@@ -10,6 +11,7 @@ const migrations: Record<string, Migration> = {
   '0001_initial': initial,
   '0002_accounts': accounts,
   '0003_audit_log': auditLog,
+  '0004_admission': admission,
 };
 
 /** Milliseconds that an instance waits for another instance to finish its migrations. */

@@ -1,40 +1,51 @@
-import { Kysely, sql } from 'kysely';
-import { type ConnectionSource, createDialect, withinOneDeadline } from './driver/connection.ts';
+import { type Kysely, sql } from 'kysely';
+import { type ConnectionSource, type Connections, createKysely, withinOneDeadline } from './driver/connection.ts';
 import { openEmbedded } from './driver/embedded.ts';
 import { openPostgres, type PostgresOptions } from './driver/postgres.ts';
+import { createEntries, type Entries, type Timeouts } from './entries.ts';
 import type { Schema } from './schema.ts';
 
-/** Milliseconds that the database gives a statement (`statement_timeout`), and a wait for a lock (`lock_timeout`). */
-interface Timeouts {
-  statement: number;
-  lock: number;
-}
-
-/** The database to open, and its timeouts. An embedded database without a directory is in memory. */
+/**
+ * The database to open, and its timeouts. An embedded database without a directory is in memory. `accounts` opens a
+ * second login and makes the logins separated: the first is a member of `introzy_app` alone, the second of
+ * `introzy_auth` alone. `timeouts` then count for neither, as the logins have their own.
+ */
 export type DatabaseConfig = { timeouts: Timeouts } & (
-  | { kind: 'postgres'; options: PostgresOptions }
+  | { kind: 'postgres'; options: PostgresOptions; accounts?: PostgresOptions | undefined }
   | { kind: 'embedded'; directory: string | undefined }
 );
 
-/** An open database. `root` acts as the connection's own role, for migrations and the operator, never for a tenant. */
+/** An open database. */
 export interface Database {
+  /** Acts as the login itself. With a single login, which owns the tables: for migrations and the operator. */
   readonly root: Kysely<Schema>;
   readonly connections: ConnectionSource;
-  readonly timeouts: Timeouts;
+  /** The connections of the accounts' login. The same as `connections` with a single login. */
+  readonly accounts: ConnectionSource;
+  readonly entries: Entries;
   close(): Promise<void>;
 }
 
 /** Opens the database that `config` names. The process cannot end before `close()`. */
 export async function openDatabase(config: DatabaseConfig): Promise<Database> {
   const connections = config.kind === 'postgres' ? openPostgres(config.options) : await openEmbedded(config.directory);
-  const root = new Kysely<Schema>({ dialect: createDialect(connections) });
-  return { root, connections, timeouts: config.timeouts, close: () => connections.close() };
+  const separate = config.kind === 'postgres' && config.accounts ? openPostgres(config.accounts) : undefined;
+  return {
+    root: createKysely<Schema>(connections),
+    connections,
+    accounts: separate ?? connections,
+    entries: createEntries(config.timeouts, separate !== undefined),
+    close: async () => void (await Promise.all([connections.close(), separate?.close()])),
+  };
 }
 
-/** The database for one call: all transactions of the call share a single deadline. */
-export const forOneCall = (db: Database): Database => ({
-  ...db,
-  connections: withinOneDeadline(db.connections),
+/** The parts of a database that a call needs: all transactions of the call share a single deadline. */
+export interface CallDatabase extends Pick<Database, 'entries'> {
+  readonly connections: Connections;
+}
+export const forOneCall = ({ connections, entries }: Database): CallDatabase => ({
+  connections: withinOneDeadline(connections),
+  entries,
 });
 
 /** Throws `DatabaseUnavailable` where the database does not answer. */

@@ -57,6 +57,36 @@ CREATE FUNCTION public.introzy_admit(p_organization_id uuid, p_digests bytea[], 
     return v_key.secret_id;
   end $$;
 
+CREATE FUNCTION public.introzy_admit_key(p_organization_id uuid, p_digests bytea[], p_scopes text[]) RETURNS text
+    LANGUAGE plpgsql
+    AS $$
+  declare
+    v_key record;
+    v_set text := set_config('introzy.organization_id', p_organization_id::text, true);
+  begin
+    select s.secret_id, k.id, k.scopes, k.revoked_at, s.expires_at into v_key
+      from api_key_secrets s
+      join api_keys k on k.organization_id = s.organization_id and k.id = s.api_key_id
+      where s.organization_id = p_organization_id and s.digest = p_digests[1];
+    if not found and cardinality(p_digests) > 1 then
+      select s.secret_id, k.id, k.scopes, k.revoked_at, s.expires_at into v_key
+      from api_key_secrets s
+      join api_keys k on k.organization_id = s.organization_id and k.id = s.api_key_id
+      where s.organization_id = p_organization_id and s.digest = any (p_digests);
+    end if;
+    if not found then
+      raise exception using errcode = 'IZ401', message = 'unknown';
+    elsif v_key.revoked_at is not null then
+      raise exception using errcode = 'IZ401', message = 'revoked';
+    elsif v_key.expires_at <= now() then
+      raise exception using errcode = 'IZ401', message = 'expired';
+    elsif not p_scopes <@ v_key.scopes then
+      perform introzy_require_scopes('key', v_key.scopes, p_scopes);
+    end if;
+    v_set := set_config('introzy.actor', 'key:' || v_key.id, true);
+    return v_key.secret_id;
+  end $$;
+
 CREATE FUNCTION public.introzy_admit_person(p_organization_id uuid, p_session_id uuid, p_role text, p_statement_timeout integer, p_lock_timeout integer) RETURNS void
     LANGUAGE plpgsql
     AS $$
@@ -69,6 +99,22 @@ CREATE FUNCTION public.introzy_admit_person(p_organization_id uuid, p_session_id
       raise exception using errcode = 'IZ401', message = 'missing';
     end if;
     perform set_config('introzy.actor', 'person:' || v_person.user_id || ':' || v_person.email, true);
+  end $$;
+
+CREATE FUNCTION public.introzy_admit_session(p_organization_id uuid, p_session_id uuid, p_role text, p_scopes text[]) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+  declare
+    v_person record;
+    v_set text := set_config('introzy.organization_id', p_organization_id::text, true);
+  begin
+    select * into v_person from introzy_session_person(p_session_id) p where p.organization_id = p_organization_id;
+    if not found or v_person.role <> p_role then
+      raise exception using errcode = 'IZ401', message = 'missing';
+    elsif p_scopes <@ introzy_role_scopes(p_role) is not true then
+      perform introzy_require_scopes('role', introzy_role_scopes(p_role), p_scopes);
+    end if;
+    v_set := set_config('introzy.actor', 'person:' || v_person.user_id || ':' || v_person.email, true);
   end $$;
 
 CREATE TABLE public.api_keys (
@@ -157,8 +203,8 @@ CREATE FUNCTION public.introzy_audit_member() RETURNS trigger
     v_row members := case when tg_op = 'DELETE' then old else new end;
     v_subject jsonb := jsonb_build_object('type', 'person', 'id', v_row.user_id, 'name',
       (select email from users where id = v_row.user_id));
-    -- Who accepts an invitation, or makes an organization, does it for themselves.
-    v_actor jsonb := case when current_user = 'introzy_auth' then v_subject else introzy_actor() end;
+    -- A person who accepts an invitation, or makes an organization, is the actor.
+    v_actor jsonb := case when introzy_for_accounts() then v_subject else introzy_actor() end;
   begin
     if tg_op = 'INSERT' then
       insert into audit_log (organization_id, actor, action, subject, details) values (new.organization_id,
@@ -261,6 +307,10 @@ CREATE FUNCTION public.introzy_enter(p_organization_id uuid, p_statement_timeout
             set_config('lock_timeout', p_lock_timeout::text, true);
   end $$;
 
+CREATE FUNCTION public.introzy_for_accounts() RETURNS boolean
+    LANGUAGE sql STABLE
+    RETURN (pg_has_role('introzy_auth'::name, 'usage'::text) AND (NOT pg_has_role('introzy_app'::name, 'usage'::text)));
+
 CREATE TABLE public.api_key_secrets (
     organization_id uuid NOT NULL,
     api_key_id uuid NOT NULL,
@@ -317,6 +367,19 @@ CREATE FUNCTION public.introzy_organizations_to_notify(p_days integer) RETURNS S
 END;
 
 ALTER FUNCTION public.introzy_organizations_to_notify(p_days integer) OWNER TO introzy_lookup;
+
+CREATE FUNCTION public.introzy_require_scopes(p_whose text, p_scopes text[], p_asked text[]) RETURNS void
+    LANGUAGE plpgsql IMMUTABLE
+    AS $$
+  begin
+    raise exception using errcode = 'IZ403', message = p_whose || ' ' || (
+      select string_agg(scope, ' ' order by place) from unnest(p_asked) with ordinality asked (scope, place)
+        where scope <> all (coalesce(p_scopes, '{}')));
+  end $$;
+
+CREATE FUNCTION public.introzy_role_scopes(p_role text) RETURNS text[]
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN CASE WHEN (p_role = ANY (ARRAY['admin'::text, 'owner'::text])) THEN ARRAY['contacts:read'::text, 'contacts:write'::text, 'keys:manage'::text] WHEN (p_role = 'member'::text) THEN ARRAY['contacts:read'::text, 'contacts:write'::text] ELSE NULL::text[] END;
 
 CREATE TABLE public.members (
     organization_id uuid NOT NULL,
@@ -620,21 +683,21 @@ ALTER TABLE public.api_keys ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.audit_log ENABLE ROW LEVEL SECURITY;
 
-CREATE POLICY auth ON public.accounts TO introzy_auth USING ((CURRENT_USER = 'introzy_auth'::name)) WITH CHECK ((CURRENT_USER = 'introzy_auth'::name));
+CREATE POLICY auth ON public.accounts TO introzy_auth USING (public.introzy_for_accounts()) WITH CHECK (public.introzy_for_accounts());
 
-CREATE POLICY auth ON public.audit_log FOR INSERT TO introzy_auth WITH CHECK ((CURRENT_USER = 'introzy_auth'::name));
+CREATE POLICY auth ON public.audit_log FOR INSERT TO introzy_auth WITH CHECK (public.introzy_for_accounts());
 
-CREATE POLICY auth ON public.invitations TO introzy_auth USING ((CURRENT_USER = 'introzy_auth'::name)) WITH CHECK ((CURRENT_USER = 'introzy_auth'::name));
+CREATE POLICY auth ON public.invitations TO introzy_auth USING (public.introzy_for_accounts()) WITH CHECK (public.introzy_for_accounts());
 
-CREATE POLICY auth ON public.members TO introzy_auth USING ((CURRENT_USER = 'introzy_auth'::name)) WITH CHECK ((CURRENT_USER = 'introzy_auth'::name));
+CREATE POLICY auth ON public.members TO introzy_auth USING (public.introzy_for_accounts()) WITH CHECK (public.introzy_for_accounts());
 
-CREATE POLICY auth ON public.organizations TO introzy_auth USING ((CURRENT_USER = 'introzy_auth'::name)) WITH CHECK ((CURRENT_USER = 'introzy_auth'::name));
+CREATE POLICY auth ON public.organizations TO introzy_auth USING (public.introzy_for_accounts()) WITH CHECK (public.introzy_for_accounts());
 
-CREATE POLICY auth ON public.sessions TO introzy_auth USING ((CURRENT_USER = 'introzy_auth'::name)) WITH CHECK ((CURRENT_USER = 'introzy_auth'::name));
+CREATE POLICY auth ON public.sessions TO introzy_auth USING (public.introzy_for_accounts()) WITH CHECK (public.introzy_for_accounts());
 
-CREATE POLICY auth ON public.users TO introzy_auth USING ((CURRENT_USER = 'introzy_auth'::name)) WITH CHECK ((CURRENT_USER = 'introzy_auth'::name));
+CREATE POLICY auth ON public.users TO introzy_auth USING (public.introzy_for_accounts()) WITH CHECK (public.introzy_for_accounts());
 
-CREATE POLICY auth ON public.verifications TO introzy_auth USING ((CURRENT_USER = 'introzy_auth'::name)) WITH CHECK ((CURRENT_USER = 'introzy_auth'::name));
+CREATE POLICY auth ON public.verifications TO introzy_auth USING (public.introzy_for_accounts()) WITH CHECK (public.introzy_for_accounts());
 
 ALTER TABLE public.contacts ENABLE ROW LEVEL SECURITY;
 
@@ -737,7 +800,7 @@ REVOKE ALL ON FUNCTION public.introzy_matching_contacts(p_patterns text[], p_tag
 GRANT ALL ON FUNCTION public.introzy_matching_contacts(p_patterns text[], p_tag text, p_updated_since timestamp with time zone, p_include_deleted boolean, p_from uuid, p_limit integer) TO introzy_app;
 
 REVOKE ALL ON FUNCTION public.introzy_organizations_to_notify(p_days integer) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.introzy_organizations_to_notify(p_days integer) TO introzy_app;
+GRANT ALL ON FUNCTION public.introzy_organizations_to_notify(p_days integer) TO introzy_auth;
 
 GRANT SELECT,INSERT ON TABLE public.members TO introzy_auth;
 GRANT SELECT,INSERT,DELETE ON TABLE public.members TO introzy_app;

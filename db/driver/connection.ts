@@ -1,9 +1,12 @@
 import {
   type CompiledQuery,
+  type ConnectionProvider,
   type DatabaseConnection,
+  DefaultQueryExecutor,
   type Dialect,
   type DialectAdapter,
   type Driver,
+  Kysely,
   PostgresAdapter,
   PostgresIntrospector,
   PostgresQueryCompiler,
@@ -25,25 +28,29 @@ export interface Connection {
   send(statements: readonly Statement[]): Promise<QueryResult<unknown>[]>;
 }
 
-/** Gives connections: PostgreSQL's pool, or the embedded database, which has a single connection. */
-export interface ConnectionSource {
+/** Gives out connections, and takes each connection back. */
+export interface Connections {
+  acquire(): Promise<Connection>;
+  release(connection: Connection): void;
+}
+
+/** PostgreSQL's pool, or the embedded database, which has a single connection. */
+export interface ConnectionSource extends Connections {
   /** Milliseconds from the request for a connection until the connection's last answer. */
   readonly deadline: number;
   /** Throws `DatabaseUnavailable` where no connection is free `within` milliseconds (default: the deadline). */
   acquire(within?: number): Promise<Connection>;
-  release(connection: Connection): void;
   close(): Promise<void>;
 }
 
 /** Gives `source` for a single call: all connections that the call uses, in sequence, share a single deadline. */
-export function withinOneDeadline(source: ConnectionSource): ConnectionSource {
+export function withinOneDeadline(source: ConnectionSource): Connections {
   let left = source.deadline;
   let since = 0;
   return {
-    ...source,
-    async acquire() {
+    acquire() {
       since = performance.now();
-      return await source.acquire(left);
+      return source.acquire(left);
     },
     release(connection) {
       left -= performance.now() - since;
@@ -56,24 +63,86 @@ export function withinOneDeadline(source: ConnectionSource): ConnectionSource {
 export interface Entry {
   readonly statement: Statement;
   /** Receives the answer to `statement`. */
-  onEnter(answer: QueryResult<unknown>): void;
+  onEnter?(answer: QueryResult<unknown>): void;
 }
 
 /**
- * Makes a Kysely dialect that takes its connections from `source`. With an `entry`, each transaction begins with the
- * entry's statement; a query outside `begin` and `commit` is a transaction of its own. Only a dialect without an
- * `entry` closes `source` when Kysely is destroyed.
+ * Makes a Kysely on connections that are open already. With an `entry`, each transaction begins with the entry's
+ * statement; a query outside `begin` and `commit` is a transaction of its own.
+ *
+ * A call of the API makes its own Kysely, so the parts that are the same for every Kysely are made once.
  */
-export function createDialect(source: ConnectionSource, entry?: Entry): Dialect {
-  return {
-    createAdapter: () => adapter,
-    createDriver: () => createDriver(source, entry),
-    createIntrospector: (db) => new PostgresIntrospector(db),
-    createQueryCompiler: () => queryCompiler,
+export function createKysely<DB>(connections: Connections, entry?: Entry): Kysely<DB> {
+  const provider: ConnectionProvider = {
+    async provideConnection(consumer) {
+      const connection = await connections.acquire();
+      try {
+        return await consumer(toKyselyConnection(connection, entry));
+      } finally {
+        connections.release(connection);
+      }
+    },
   };
+  return new Kysely<DB>({ config, dialect, driver, executor: new DefaultQueryExecutor(compiler, adapter, provider) });
 }
 
-const queryCompiler = new PostgresQueryCompiler();
+/** A `Connection` in the shape that Kysely asks for. */
+interface KyselyConnection extends DatabaseConnection {
+  readonly connection: Connection;
+  readonly entry: Entry | undefined;
+  isInTransaction: boolean;
+}
+
+function toKyselyConnection(connection: Connection, entry: Entry | undefined): KyselyConnection {
+  const kysely: KyselyConnection = {
+    connection,
+    entry,
+    isInTransaction: false,
+    async executeQuery<R>(query: CompiledQuery) {
+      if (!entry || kysely.isInTransaction) return (await connection.send([query]))[0] as QueryResult<R>;
+      const [entered, answer] = await connection.send([entry.statement, query]);
+      entry.onEnter?.(entered as QueryResult<unknown>);
+      return answer as QueryResult<R>;
+    },
+    streamQuery(): AsyncIterableIterator<QueryResult<never>> {
+      throw new Error('Streaming is not offered: read by keyset pages instead');
+    },
+  };
+  return kysely;
+}
+
+const BEGIN: Statement = { sql: 'begin', parameters: [] };
+
+async function end(kysely: DatabaseConnection, sql: 'commit' | 'rollback') {
+  await (kysely as KyselyConnection).connection.send([{ sql, parameters: [] }]);
+  (kysely as KyselyConnection).isInTransaction = false;
+}
+
+const refuse = async () => {
+  throw new Error('A Kysely of this service opens and closes no connection');
+};
+
+const driver: Driver = {
+  init: async () => {},
+  acquireConnection: refuse,
+  async beginTransaction(kysely) {
+    const { connection, entry } = kysely as KyselyConnection;
+    const answers = await connection.send(entry ? [BEGIN, entry.statement] : [BEGIN]).catch(async (error: unknown) => {
+      // Kysely does not roll back a transaction whose `beginTransaction` has failed. Without this rollback a refused key
+      // would leave the connection in a failed transaction.
+      await end(kysely, 'rollback').catch(() => {});
+      throw error;
+    });
+    entry?.onEnter?.(answers[1] as QueryResult<unknown>);
+    (kysely as KyselyConnection).isInTransaction = true;
+  },
+  commitTransaction: (kysely) => end(kysely, 'commit'),
+  rollbackTransaction: (kysely) => end(kysely, 'rollback'),
+  releaseConnection: refuse,
+  destroy: refuse,
+};
+
+const compiler = new PostgresQueryCompiler();
 const postgres = new PostgresAdapter();
 /**
  * The methods for Kysely's migration lock do nothing: Kysely's lock is a session's advisory lock, which a transaction
@@ -86,59 +155,10 @@ const adapter: DialectAdapter = {
   acquireMigrationLock: async () => {},
   releaseMigrationLock: async () => {},
 };
-
-/** A `Connection` in the shape that Kysely asks for. */
-interface KyselyConnection extends DatabaseConnection {
-  readonly connection: Connection;
-  isInTransaction: boolean;
-}
-
-function createDriver(source: ConnectionSource, entry: Entry | undefined): Driver {
-  const command = (kysely: DatabaseConnection, sql: string) =>
-    (kysely as KyselyConnection).connection.send([{ sql, parameters: [] }]);
-
-  return {
-    init: async () => {},
-    acquireConnection: async () => {
-      const connection = await source.acquire();
-      const kysely: KyselyConnection = {
-        connection,
-        isInTransaction: false,
-        async executeQuery<R>(query: CompiledQuery) {
-          const enter = entry && !kysely.isInTransaction;
-          const answers = await connection.send(enter ? [entry.statement, query] : [query]);
-          if (enter) entry.onEnter(answers[0] as QueryResult<unknown>);
-          return answers.at(-1) as QueryResult<R>;
-        },
-        streamQuery(): AsyncIterableIterator<QueryResult<never>> {
-          throw new Error('Streaming is not offered: read by keyset pages instead');
-        },
-      };
-      return kysely;
-    },
-    async beginTransaction(kysely) {
-      const { connection } = kysely as KyselyConnection;
-      const begin: Statement = { sql: 'begin', parameters: [] };
-      const answers = await connection
-        .send(entry ? [begin, entry.statement] : [begin])
-        .catch(async (error: unknown) => {
-          // Kysely does not roll back a transaction whose `beginTransaction` has failed. Without this rollback a
-          // refused key would leave the connection in a failed transaction.
-          await command(kysely, 'rollback').catch(() => {});
-          throw error;
-        });
-      if (entry) entry.onEnter(answers[1] as QueryResult<unknown>);
-      (kysely as KyselyConnection).isInTransaction = true;
-    },
-    async commitTransaction(kysely) {
-      await command(kysely, 'commit');
-      (kysely as KyselyConnection).isInTransaction = false;
-    },
-    async rollbackTransaction(kysely) {
-      await command(kysely, 'rollback');
-      (kysely as KyselyConnection).isInTransaction = false;
-    },
-    releaseConnection: async (kysely) => source.release((kysely as KyselyConnection).connection),
-    destroy: () => (entry ? Promise.resolve() : source.close()),
-  };
-}
+const dialect: Dialect = {
+  createAdapter: () => adapter,
+  createDriver: () => driver,
+  createIntrospector: (db) => new PostgresIntrospector(db),
+  createQueryCompiler: () => compiler,
+};
+const config = { dialect };

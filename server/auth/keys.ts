@@ -1,13 +1,13 @@
 import { hash } from 'node:crypto';
 import type { LRUCache } from 'lru-cache';
 import type { Logger } from 'pino';
-import { admitKey, asKey, asNobody, asOperator } from '../../db/admission.ts';
+import { asNobody, asOperator, enter } from '../../db/admission.ts';
 import { identifyKey, redigestSecret } from '../../db/keyUse.ts';
-import { type Database, forOneCall } from '../../db/open.ts';
+import { type CallDatabase, type Database, forOneCall } from '../../db/open.ts';
 import { digestsOf, type KeySecrets } from './keySecret.ts';
 import type { LastUse } from './lastUse.ts';
 import type { Source } from './place.ts';
-import type { Identification, Identity, Principal } from './principal.ts';
+import type { Identification, Identity } from './principal.ts';
 
 /** The memory of a key that was presented before: its identity, and its digests under each server secret. */
 interface RememberedKey {
@@ -31,7 +31,7 @@ export interface KeyParts {
 
 /**
  * Finds the identity behind a key, valid or not. An identity never changes, and may be remembered. Whether the key is
- * valid, the database judges in each transaction that the principal's `tenant` opens.
+ * valid, and has the scopes that a procedure asks for, the database judges in each transaction of the admission.
  */
 export async function identifyKeyHolder(
   parts: KeyParts,
@@ -40,36 +40,25 @@ export async function identifyKeyHolder(
   const db = forOneCall(parts.db);
   // Remembered under the SHA-256 of the key, as the key itself must not be kept.
   const memo = hash('sha256', presented, 'base64');
-  const remembered = parts.keys.get(memo) ?? (await lookUp({ ...parts, db }, { key: presented, memo }));
+  const remembered = parts.keys.get(memo) ?? (await lookUp(parts, { db, key: presented, memo }));
   if (!remembered) return { ok: false, refusal: 'unknown' };
 
   const { identity, digests } = remembered;
   const { organizationId, who } = identity;
-  const countedAs = remembered.wasRefused ? memo : who.id;
-  let isAdmitted = false;
-  const onAdmitted = (secretId: string) => {
-    if (isAdmitted) return;
-    isAdmitted = true;
+  const admission = enter(db, { type: 'key', organizationId, digests }, (secretId) => {
     remembered.wasRefused = false;
     parts.lastUse.note({ organizationId, keyId: who.id }, source);
-    if (secretId !== parts.keySecrets[0].id) redigest(parts, organizationId, digests);
-  };
-  const key = { organizationId, digests, onAdmitted };
-  const principal: Principal = {
-    identity,
-    tenant: asKey(db, key),
-    countedAs,
-    isAdmitted: () => isAdmitted,
-    admit: () => admitKey(db, key),
-    refuse: () => void (remembered.wasRefused = true),
-  };
-  return { ok: true, principal };
+    if (secretId !== undefined && secretId !== parts.keySecrets[0].id) redigest(parts, organizationId, digests);
+  });
+  const countedAs = remembered.wasRefused ? memo : who.id;
+  const refuse = () => void (remembered.wasRefused = true);
+  return { ok: true, principal: { identity, admission, countedAs, refuse } };
 }
 
 /** Asks the database for the identity behind a key, and remembers the identity. */
 async function lookUp(
-  { db, keySecrets, keys }: KeyParts,
-  { key, memo }: { key: string; memo: string },
+  { keySecrets, keys }: KeyParts,
+  { db, key, memo }: { db: CallDatabase; key: string; memo: string },
 ): Promise<RememberedKey | undefined> {
   const digests = digestsOf(key, keySecrets);
   const known = await identifyKey(asNobody(db), digests);

@@ -1,4 +1,4 @@
-import type { Tenant } from '../../db/admission.ts';
+import type { Admission } from '../../db/admission.ts';
 import type { KeyRefusal } from '../../shared/errors.ts';
 import type { Role } from '../../shared/people.ts';
 import type { Scope } from '../../shared/scopes.ts';
@@ -12,17 +12,14 @@ export interface Identity {
 
 /** The caller, and the way to the organization's data, which checks the caller in each transaction. */
 export interface Principal {
+  /** What is remembered or was read before the call's transactions. The admission's transactions decide. */
   identity: Identity;
-  tenant: Tenant;
+  admission: Admission;
   /**
    * The name under which the call counts against a rate: the id of the key or the person. For a secret that the
    * database refused, the name is the secret's own: the holder of a cut-off secret must not use up the key's rate.
    */
   countedAs: string;
-  /** True once the database has admitted the caller in a transaction of this call. */
-  isAdmitted(): boolean;
-  /** Has the database check the caller, for a call that has not read or written anything. */
-  admit(): Promise<void>;
   /** Notes that the database has refused the caller. */
   refuse(): void;
 }

@@ -1,4 +1,4 @@
-import { admitPerson, asNobody, asPerson } from '../../db/admission.ts';
+import { asNobody, enter } from '../../db/admission.ts';
 import { type Database, forOneCall } from '../../db/open.ts';
 import { findSessionPerson } from '../../db/people.ts';
 import { scopesOf } from '../../shared/roles.ts';
@@ -7,8 +7,7 @@ import type { Identification } from './principal.ts';
 
 /**
  * Finds the person behind a session's cookie. Without a valid session the request has no credential at all. Membership
- * and role are read anew for each request, and checked once more in each transaction that the principal's `tenant`
- * opens.
+ * and role are read anew for each request, and checked once more in each transaction of the admission.
  */
 export async function identifyPerson(
   parts: { db: Database; accounts: Accounts },
@@ -20,16 +19,12 @@ export async function identifyPerson(
   if (sessionId === undefined || !person) return { ok: false, refusal: 'missing' };
 
   const { organizationId, userId, role } = person;
-  let isAdmitted = false;
-  const entry = { organizationId, sessionId, role, onAdmitted: () => void (isAdmitted = true) };
   return {
     ok: true,
     principal: {
       identity: { organizationId, scopes: scopesOf(role), who: { type: 'person', id: userId, role } },
-      tenant: asPerson(db, entry),
+      admission: enter(db, { type: 'person', organizationId, sessionId, role }),
       countedAs: userId,
-      isAdmitted: () => isAdmitted,
-      admit: () => admitPerson(db, entry),
       refuse: () => {},
     },
   };

@@ -41,9 +41,9 @@ export const unauthorized = (refusal: KeyRefusal) =>
   });
 
 /** 403 for scopes that a key, or the role of a person, lacks. `WWW-Authenticate` as in RFC 6750, section 3.1. */
-export const insufficientScope = (scopes: readonly string[], whose: 'The API key' | 'Your role' = 'The API key') =>
+export const insufficientScope = (scopes: readonly string[], whose: 'key' | 'role' = 'key') =>
   fault('FORBIDDEN', {
-    details: { reason: `${whose} lacks the scope ${scopes.join(', ')}` },
+    details: { reason: `${whose === 'key' ? 'The API key' : 'Your role'} lacks the scope ${scopes.join(', ')}` },
     headers: { 'WWW-Authenticate': `${CHALLENGE}, error="insufficient_scope", scope="${scopes.join(' ')}"` },
   });
 

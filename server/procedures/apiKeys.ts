@@ -69,10 +69,11 @@ export const apiKeysRouter = router({
   issue: scopedProcedure(MANAGE_KEYS)
     .input(ApiKeyIssueRequest)
     .output(IssuedKey)
-    .mutation(async ({ ctx: { deps, tenant, organizationId, identity }, input: { name, scopes, expiresInDays } }) => {
-      requireScopes(identity, scopes);
+    .mutation(async ({ ctx, input: { name, scopes, expiresInDays } }) => {
+      const { deps, tenant, organizationId } = ctx;
+      await requireScopes(ctx, scopes);
       const { key, secret } = newSecret(deps.keySecrets, expiresInDays);
-      const issuedBy = identity.who;
+      const issuedBy = ctx.identity.who;
       return { key, apiKey: await insertApiKey(tenant, { organizationId, name, scopes, issuedBy, secret }) };
     }),
 
@@ -86,7 +87,10 @@ export const apiKeysRouter = router({
   rotate: scopedProcedure(MANAGE_KEYS)
     .input(ApiKeyRotateRequest)
     .output(IssuedKey)
-    .mutation(async ({ ctx: { deps, tenant, organizationId, identity }, input: { id, graceHours, expiresInDays } }) => {
+    .mutation(async ({ ctx, input: { id, graceHours, expiresInDays } }) => {
+      const { deps, tenant, organizationId, identity } = ctx;
+      // The rotated key must not have more scopes than the caller has, so the caller must have these scopes still.
+      await requireScopes(ctx, identity.scopes);
       const { key, secret } = newSecret(deps.keySecrets, expiresInDays);
       const rotation = { organizationId, id, scopes: identity.scopes, graceHours, secret };
       return { key, apiKey: settle(await rotateApiKey(tenant, rotation), 'API key') };
@@ -98,7 +102,8 @@ export const apiKeysRouter = router({
     .output(ApiKey)
     .mutation(async ({ ctx, input: { id } }) => {
       const { tenant, organizationId, identity } = ctx;
-      if (id !== identity.who.id && issuerInSight(identity) !== undefined) await getInSight(ctx, id);
+      const issuer = id === identity.who.id ? undefined : await issuerInSight(ctx);
+      if (issuer !== undefined) await getInSight({ tenant, organizationId, granted: issuer }, id);
       return settle(await revokeApiKey(tenant, { organizationId, id }), 'API key');
     }),
 });
@@ -106,14 +111,13 @@ export const apiKeysRouter = router({
 interface InSight {
   tenant: Tenant;
   organizationId: string;
-  identity: Identity;
+  granted: string | undefined;
 }
 
 /** Reads a key that the caller may deal with. Throws 403 or 404 otherwise. The issuer of a key never changes. */
-async function getInSight({ tenant, organizationId, identity }: InSight, id: string): Promise<ApiKey> {
-  const issuer = issuerInSight(identity);
+async function getInSight({ tenant, organizationId, granted: issuer }: InSight, id: string): Promise<ApiKey> {
   const apiKey = settle(await getApiKey(tenant, { organizationId, id }), 'API key');
-  if (issuer !== undefined && apiKey.createdBy.id !== issuer) throw insufficientScope([MANAGE_KEYS], 'Your role');
+  if (issuer !== undefined && apiKey.createdBy.id !== issuer) throw insufficientScope([MANAGE_KEYS], 'role');
   return apiKey;
 }
 

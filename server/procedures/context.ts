@@ -4,7 +4,7 @@ import type { Accounts } from '../auth/accounts.ts';
 import { type Credential, isSentTwice, readCredential } from '../auth/credential.ts';
 import type { KeyParts } from '../auth/keys.ts';
 import type { Source } from '../auth/place.ts';
-import type { Identity } from '../auth/principal.ts';
+import type { Identity, Principal } from '../auth/principal.ts';
 import type { Mailer } from '../mail/mailer.ts';
 
 /** The parts of the service. `createDeps` puts the parts together; each function takes the parts that it needs. */
@@ -35,7 +35,7 @@ export interface Context {
   isCounted?: boolean | undefined;
 }
 
-export type { Identity };
+export type { Identity, Principal };
 
 interface RateState {
   /** Calls in a window. */

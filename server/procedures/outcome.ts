@@ -1,5 +1,5 @@
 import { getTRPCErrorFromUnknown, TRPCError } from '@trpc/server';
-import { DatabaseUnavailable, KeyRefused } from '../../db/errors.ts';
+import { DatabaseUnavailable, KeyRefused, ScopeRefused } from '../../db/errors.ts';
 import type { Failure, Outcome } from '../../db/outcome.ts';
 import { fault, insufficientScope, unauthorized } from '../http/errors.ts';
 
@@ -38,10 +38,11 @@ function toError(failure: Failure, thing: Thing): TRPCError {
   }
 }
 
-/** Makes an error of tRPC from anything thrown: 401 for a refused key, 503 for an absent database, 500 for a defect. */
+/** Makes an error of tRPC from anything thrown: 401 for a refused key, 403 for a lacking scope, 503 for an absent database, 500 for a defect. */
 export function toTrpcError(thrown: unknown): TRPCError {
   const error = getTRPCErrorFromUnknown(thrown);
   if (error.cause instanceof KeyRefused) return unauthorized(error.cause.refusal);
+  if (error.cause instanceof ScopeRefused) return insufficientScope(error.cause.scopes, error.cause.whose);
   if (!(error.cause instanceof DatabaseUnavailable)) return error;
   return new TRPCError({ code: 'SERVICE_UNAVAILABLE', message: error.cause.message, cause: error.cause });
 }

@@ -1,13 +1,14 @@
 import { initTRPC } from '@trpc/server';
+import type { Admission } from '../../db/admission.ts';
 import { redactKeys } from '../../shared/keyFormat.ts';
 import { mayGive } from '../../shared/roles.ts';
 import type { Scope } from '../../shared/scopes.ts';
 import { Id } from '../../shared/text.ts';
 import { transformer } from '../../shared/transformer.ts';
 import { identifyKeyHolder } from '../auth/keys.ts';
-import type { Identification, Identity, Principal } from '../auth/principal.ts';
+import type { Identification, Principal } from '../auth/principal.ts';
 import { identifyPerson } from '../auth/sessions.ts';
-import { badRequest, describeError, fault, insufficientScope, unauthorized } from '../http/errors.ts';
+import { badRequest, describeError, fault, unauthorized } from '../http/errors.ts';
 import { findForgery } from '../http/sameOrigin.ts';
 import type { Context } from './context.ts';
 import { toTrpcError } from './outcome.ts';
@@ -77,7 +78,7 @@ export async function admitKeyHolder(ctx: Context): Promise<Principal> {
   if (ctx.credential.type === 'session') throw unauthorized('missing');
   const principal = await getPrincipal(ctx);
   try {
-    await principal.admit();
+    await principal.admission.admit();
   } catch (thrown) {
     const error = toTrpcError(thrown);
     if (error.code === 'UNAUTHORIZED') principal.refuse();
@@ -101,19 +102,20 @@ async function identify({ deps, credential, source }: Context): Promise<Identifi
  *
  * All steps are a single middleware: in tRPC, a call's way to the next middleware costs more than any of the steps.
  */
-const procedureFor = <Granted>(check: (identity: Identity) => Granted) =>
+const procedureFor = <Granted>(check: (principal: Principal) => Granted) =>
   t.procedure.use(async ({ ctx, meta, next, getRawInput }) => {
     let principal: Principal | undefined;
     try {
       const caller = await getPrincipal(ctx);
       principal = caller;
-      const { identity, tenant } = caller;
-      return await onlyIfAdmitted(caller, async () => {
+      const { identity, admission } = caller;
+      return await onlyIfAdmitted(admission, async () => {
         if (!ctx.isCounted) await countCall(ctx, caller);
-        if (meta?.scope && !meta.hasExceptions) requireScopes(identity, [meta.scope]);
-        const granted = check(identity);
+        if (meta?.scope && !meta.hasExceptions) await requireScopes(caller, [meta.scope]);
+        const granted = await check(caller);
         refuseOtherOrganization(identity.organizationId, await getRawInput());
-        const result = await next({ ctx: { identity, tenant, organizationId: identity.organizationId, granted } });
+        const { organizationId } = identity;
+        const result = await next({ ctx: { identity, admission, tenant: admission.tenant, organizationId, granted } });
         if (!result.ok) throw result.error;
         return result;
       });
@@ -140,7 +142,7 @@ export const adminProcedure = procedureFor(requireAdmin);
  * others, and calls that fail before their query, are admitted at the end, so that a stranger learns nothing but the
  * refusal. A 401 and a 503 leave as they are.
  */
-async function onlyIfAdmitted<T>({ isAdmitted, admit }: Principal, call: () => Promise<T>) {
+async function onlyIfAdmitted<T>({ isAdmitted, admit }: Admission, call: () => Promise<T>) {
   try {
     const result = await call();
     if (!isAdmitted()) await admit();
@@ -153,30 +155,36 @@ async function onlyIfAdmitted<T>({ isAdmitted, admit }: Principal, call: () => P
   }
 }
 
-/** Throws 403 where the caller lacks any of `scopes`. */
-export function requireScopes(identity: Identity, scopes: readonly Scope[]) {
-  const missing = scopes.filter((scope) => !identity.scopes.includes(scope));
-  if (missing.length === 0) return;
-  throw insufficientScope(missing, identity.who.type === 'person' ? 'Your role' : 'The API key');
+/** The parts of a principal, or of a procedure's context, that a check of rights needs. */
+type Caller = Pick<Principal, 'identity' | 'admission'>;
+
+/**
+ * Has the rest of the call's transactions check that the caller has `scopes`. Where the identity says that a scope is
+ * lacking, asks the database at once, which refuses with `ScopeRefused`: the answer must not wait for a query.
+ */
+export async function requireScopes({ identity, admission }: Caller, scopes: readonly Scope[]): Promise<void> {
+  admission.askFor(scopes);
+  if (!scopes.every((scope) => identity.scopes.includes(scope))) await admission.admit();
 }
 
 /**
  * The issuer whose keys the caller may deal with. `undefined` stands for every issuer in the organization, which takes
  * `keys:manage`; a person without the scope may deal with the keys that the person issued.
  */
-export function issuerInSight({ scopes, who }: Identity): string | undefined {
-  if (scopes.includes(MANAGE_KEYS)) return undefined;
-  if (who.type !== 'person') throw insufficientScope([MANAGE_KEYS]);
-  return who.id;
+export async function issuerInSight(caller: Caller): Promise<string | undefined> {
+  const { who, scopes } = caller.identity;
+  if (who.type === 'person' && !scopes.includes(MANAGE_KEYS)) return who.id;
+  await requireScopes(caller, [MANAGE_KEYS]);
+  return undefined;
 }
 
-function requirePerson({ who }: Identity) {
+function requirePerson({ identity: { who } }: Caller) {
   if (who.type === 'person') return who;
   throw fault('FORBIDDEN', { details: { reason: 'An API key is no person: sign in' } });
 }
 
-function requireAdmin(identity: Identity) {
-  const person = requirePerson(identity);
+function requireAdmin(caller: Caller) {
+  const person = requirePerson(caller);
   if (mayGive(person.role, 'admin')) return person;
   throw fault('FORBIDDEN', { details: { reason: 'Only an owner or an admin of the organization may do this' } });
 }

@@ -1,4 +1,4 @@
-import { asNobody, asOperator, type Tenant } from '../../db/admission.ts';
+import { asAccounts, asOperator, type Tenant } from '../../db/admission.ts';
 import {
   claimExpiryNotice,
   type ExpiryNotice,
@@ -22,7 +22,7 @@ type Parts = Pick<Deps, 'db' | 'log' | 'mail' | 'publicUrl' | 'draining'>;
 export async function sendExpiryNotices(parts: Parts): Promise<void> {
   const { db, log, draining } = parts;
   try {
-    for (const organizationId of await listOrganizationsToNotify(asNobody(db), DAYS)) {
+    for (const organizationId of await listOrganizationsToNotify(asAccounts(db), DAYS)) {
       const tenant = asOperator(db, organizationId);
       let after: string | undefined;
       while (!draining.signal.aborted) {

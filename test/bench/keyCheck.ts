@@ -28,7 +28,7 @@ await Promise.all(
     while (performance.now() < until) {
       const identified = await identifyKeyHolder(deps, { key, source });
       if (!identified.ok) throw new Error(identified.refusal);
-      await identified.principal.admit();
+      await identified.principal.admission.admit();
       checks += 1;
     }
   }),

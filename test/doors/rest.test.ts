@@ -1,7 +1,6 @@
-import { Kysely } from 'kysely';
 import { expect, test } from 'vitest';
 import { asOperator } from '../../db/admission.ts';
-import { type ConnectionSource, createDialect } from '../../db/driver/connection.ts';
+import { type ConnectionSource, createKysely } from '../../db/driver/connection.ts';
 import { DatabaseUnavailable } from '../../db/errors.ts';
 import type { Database } from '../../db/open.ts';
 import { createApp } from '../../server/doors/app.ts';
@@ -346,7 +345,7 @@ function failingApp({ deps }: TestApp, error: Error, where: 'acquire' | 'send') 
     release: () => {},
     close: async () => {},
   };
-  const db: Database = { ...deps.db, connections, root: new Kysely({ dialect: createDialect(connections) }) };
+  const db: Database = { ...deps.db, connections, root: createKysely(connections) };
   return createApp({ ...deps, db });
 }
 

@@ -1,13 +1,16 @@
 import { type Kysely, sql } from 'kysely';
 import { expect, test } from 'vitest';
-import { asKey, asNobody, asOperator } from '../../db/admission.ts';
+import { asNobody, asOperator, enter } from '../../db/admission.ts';
 import { getContact, insertContact } from '../../db/contacts.ts';
 import { type Database, openDatabase } from '../../db/open.ts';
 import type { Schema } from '../../db/schema.ts';
 import { digestsOf } from '../../server/auth/keySecret.ts';
 import { createApp } from '../../server/doors/app.ts';
+import { PATIENT_LIMITS } from '../helpers/database.ts';
 import { callApi } from '../helpers/instance.ts';
 import { type TestApp, testApp } from '../helpers/testApp.ts';
+
+const TIMEOUTS = { statement: 400, lock: 300 };
 
 /**
  * Opens the database of `app` with one connection, so that each transaction gets the session of the transaction before.
@@ -15,7 +18,7 @@ import { type TestApp, testApp } from '../helpers/testApp.ts';
 async function openSession(app: TestApp): Promise<{ db: Database; close(): Promise<void> }> {
   if (app.url === undefined) return { db: app.db, close: async () => {} };
   const options = { url: app.url, poolSize: 1, deadline: 5_000, prepare: true };
-  const db = await openDatabase({ kind: 'postgres', timeouts: { statement: 400, lock: 300 }, options });
+  const db = await openDatabase({ kind: 'postgres', timeouts: TIMEOUTS, options });
   return { db, close: () => db.close() };
 }
 
@@ -24,6 +27,7 @@ async function readSession(db: Kysely<Schema>) {
   const { rows } = await sql<Record<string, string | boolean | number>>`
     select coalesce(current_setting('introzy.organization_id', true), '') as organization, current_user = session_user as is_own,
       current_setting('role') as role, current_setting('statement_timeout') as statement, current_setting('lock_timeout') as lock,
+      current_setting('idle_in_transaction_session_timeout') as idle,
       pg_backend_pid() as pid`.execute(db);
   return rows[0];
 }
@@ -60,9 +64,13 @@ const transactions: Record<string, (db: Database, app: TestApp) => Promise<unkno
     asStranger(db, one.id)
       .transaction()
       .execute(async (trx) => sql`select 1`.execute(trx)),
-  'a key that is admitted': (db, { one, keySecrets }) => {
-    const entry = { organizationId: one.id, digests: digestsOf(one.key, keySecrets), onAdmitted: () => {} };
-    return sql`select 1`.execute(asKey(db, entry));
+  'a key that is admitted': (db, { one, keySecrets }) =>
+    sql`select 1`.execute(asKey(db, { organizationId: one.id, digests: digestsOf(one.key, keySecrets) })),
+  'a key whose scope is refused': (db, { one, keySecrets }) => {
+    const key = { type: 'key', organizationId: one.id, digests: digestsOf(one.key, keySecrets) } as const;
+    const admission = enter(db, key);
+    admission.askFor(['everything:write']);
+    return sql`select 1`.execute(admission.tenant);
   },
   'what is no organization’s id': (db) => sql`select 1`.execute(asOperator(db, 'everybody')),
   'nobody’s': (db) => sql`select 1`.execute(asNobody(db)),
@@ -70,7 +78,10 @@ const transactions: Record<string, (db: Database, app: TestApp) => Promise<unkno
 };
 
 const asStranger = (db: Database, organizationId: string) =>
-  asKey(db, { organizationId, digests: [Buffer.alloc(32, 1), Buffer.alloc(32, 2)], onAdmitted: () => {} });
+  asKey(db, { organizationId, digests: [Buffer.alloc(32, 1), Buffer.alloc(32, 2)] });
+
+const asKey = (db: Database, key: { organizationId: string; digests: Buffer[] }) =>
+  enter(db, { type: 'key', ...key }).tenant;
 
 test('A transaction leaves nothing behind in the session, however it ends', async () => {
   await using app = await testApp();
@@ -92,9 +103,10 @@ test('A transaction leaves nothing behind in the session, however it ends', asyn
     );
     const inside = await readSession(asOperator(db, app.one.id));
     expect(inside).toMatchObject({ organization: app.one.id, is_own: false, role: 'introzy_app', pid: before?.pid });
-    const { statement, lock } = db.timeouts;
+    const { statement, lock } = app.url === undefined ? PATIENT_LIMITS : TIMEOUTS;
     expect([inside?.statement, inside?.lock]).not.toEqual([before?.statement, before?.lock]);
     expect([inside?.statement, inside?.lock]).toEqual([statement, lock].map(toSetting));
+    expect([before?.idle, inside?.idle]).toEqual(['0', '10s']);
   } finally {
     await close();
   }

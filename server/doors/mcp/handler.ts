@@ -9,7 +9,7 @@ import type { TRPCError } from '@trpc/server';
 import { readText, refuseDeep, requireJson } from '../../http/body.ts';
 import { fault } from '../../http/errors.ts';
 import { ownOrigins } from '../../http/sameOrigin.ts';
-import type { Context, Identity } from '../../procedures/context.ts';
+import type { Context, Principal } from '../../procedures/context.ts';
 import { toTrpcError } from '../../procedures/outcome.ts';
 import { admitKeyHolder } from '../../procedures/procedure.ts';
 import { countCall } from '../../procedures/rate.ts';
@@ -36,7 +36,7 @@ export async function answerMcp(request: Request, { context, onError }: Door): P
     const text = await readText(request);
     const message = parse(text);
     await countCall(context, principal, countRequests(message));
-    return await serve({ request, text, message, context, identity: principal.identity, onError });
+    return await serve({ request, text, message, context, principal, onError });
   } catch (thrown) {
     const error = toTrpcError(thrown);
     onError(error);
@@ -77,14 +77,14 @@ interface Served extends Door {
   request: Request;
   text: string;
   message: unknown;
-  identity: Identity;
+  principal: Principal;
 }
 
-async function serve({ request, text, message, context, identity, onError }: Served): Promise<Response> {
+async function serve({ request, text, message, context, principal, onError }: Served): Promise<Response> {
   const failures: TRPCError[] = [];
   const server = createMcpServer({
     context: { ...context, isCounted: true },
-    identity,
+    principal,
     onFailure(error) {
       if (!isWhole(error)) return;
       const failure = toTrpcError(error);

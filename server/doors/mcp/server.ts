@@ -1,7 +1,7 @@
 import { type CallToolResult, ProtocolError, ProtocolErrorCode, Server } from '@modelcontextprotocol/server';
 import { redactKeys } from '../../../shared/keyFormat.ts';
 import { callProcedure, procedures } from '../../procedures/call.ts';
-import type { Context, Identity } from '../../procedures/context.ts';
+import type { Context, Identity, Principal } from '../../procedures/context.ts';
 import { requireScopes } from '../../procedures/procedure.ts';
 import { version } from '../version.ts';
 import { explain, toRestError } from './explain.ts';
@@ -46,17 +46,17 @@ const described = new Map(tools.map((tool) => [tool, describeTool(tool)]));
 
 interface ServerParts {
   context: Context;
-  identity: Identity;
+  principal: Principal;
   /** Called for each call that failed. */
   onFailure(error: unknown): void;
 }
 
 /** Makes the MCP server for a single request of a key. */
-export function createMcpServer({ context, identity, onFailure }: ServerParts): Server {
+export function createMcpServer({ context, principal, onFailure }: ServerParts): Server {
   const server = newServer();
   const caller = callerOf(context);
   server.setRequestHandler('tools/list', () => ({
-    tools: [...described].filter(([tool]) => isAllowed(tool, identity)).map(([, description]) => description),
+    tools: [...described].filter(([tool]) => isAllowed(tool, principal.identity)).map(([, description]) => description),
   }));
   server.setRequestHandler('tools/call', async ({ params }) => {
     const tool = tools.find(({ name }) => name === params.name);
@@ -65,7 +65,7 @@ export function createMcpServer({ context, identity, onFailure }: ServerParts): 
       throw new ProtocolError(ProtocolErrorCode.InvalidParams, message);
     }
     try {
-      requireScopes(identity, neededScopes(tool));
+      await requireScopes(principal, neededScopes(tool));
       return toResult(await tool.run(caller, params.arguments));
     } catch (error) {
       onFailure(error);

@@ -1,0 +1,50 @@
+/** Milliseconds that the database gives a statement (`statement_timeout`), and a wait for a lock (`lock_timeout`). */
+export interface Timeouts {
+  statement: number;
+  lock: number;
+}
+
+/** The SQL in front of each transaction, by the transaction's caller. `undefined`: nothing goes in front. */
+export interface Entries {
+  /** Parameters: organization, digests, scopes. Answers with `secret_id`. */
+  readonly key: string;
+  /** Parameters: organization, session, role, scopes. */
+  readonly person: string;
+  /** Parameter: organization. */
+  readonly operator: string;
+  readonly accounts: string | undefined;
+  /** For a request whose organization is not known yet. */
+  readonly nobody: string | undefined;
+}
+
+/**
+ * Milliseconds after which the database ends a transaction that waits for its next statement. No transaction of the
+ * service waits for anything other than the database.
+ */
+const IDLE_IN_TRANSACTION = 10_000;
+
+/**
+ * Writes the entries. With a single login, a transaction takes its role and its limits in its entry. With separated
+ * logins, role and limits are the login's own, and an entry names the organization alone.
+ */
+export function createEntries({ statement, lock }: Timeouts, isSeparated: boolean): Entries {
+  const limits = [
+    set('statement_timeout', String(statement)),
+    set('lock_timeout', String(lock)),
+    set('idle_in_transaction_session_timeout', String(IDLE_IN_TRANSACTION)),
+  ];
+  const own = (role?: string) => (isSeparated ? [] : [...(role ? [set('role', role)] : []), ...limits]);
+  const select = (...columns: string[]) => (columns.length === 0 ? undefined : `select ${columns.join(', ')}`);
+  // PostgreSQL evaluates the columns of a select without FROM from left to right: the role comes first.
+  const tenant = (...columns: string[]) => `select ${[...own('introzy_app'), ...columns].join(', ')}`;
+  return {
+    key: tenant('introzy_admit_key($1, $2, $3) as secret_id'),
+    person: tenant('introzy_admit_session($1, $2, $3, $4)'),
+    operator: tenant("set_config('introzy.organization_id', $1::uuid::text, true)", set('introzy.actor', '')),
+    accounts: select(...own('introzy_auth')),
+    nobody: select(...own()),
+  };
+}
+
+/** Sets `name` for the rest of the transaction. */
+const set = (name: string, value: string) => `set_config('${name}', '${value}', true)`;
