@@ -196,13 +196,11 @@ export const TENANT_CALLS: Record<string, TenantCall[]> = {
  */
 const OTHERS = [
   ...[
-    'admitKey',
-    'admitPerson',
     'asAccounts',
-    'asKey',
-    'asPerson',
     'asNobody',
     'asOperator',
+    'createEntries',
+    'enter',
     'enterAsOperator',
     'forOneCall',
     'searchable',
@@ -213,7 +211,7 @@ const OTHERS = [
     'prepared',
   ],
   ...['openDatabase', 'isUniqueViolation', 'translateError'],
-  ...['DatabaseUnavailable', 'KeyRefused', 'identifyKey', 'bumpIf', 'toColumns'],
+  ...['DatabaseUnavailable', 'KeyRefused', 'ScopeRefused', 'identifyKey', 'bumpIf', 'toColumns'],
   ...[
     'deleteExpiredSessions',
     'findSessionPerson',

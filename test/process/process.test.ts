@@ -10,7 +10,7 @@ import { makePlace, runService, startService } from '../helpers/service.ts';
 
 const SECRET = 'c2VjcmV0IG9mIHRoZSBzZXJ2aWNlLCBub3QgbG9uZw';
 const PATIENCE = { timeout: 180_000 };
-const MIGRATIONS = ['0001_initial', '0002_accounts', '0003_audit_log'];
+const MIGRATIONS = ['0001_initial', '0002_accounts', '0003_audit_log', '0004_admission'];
 
 /** Starts a service that must refuse to start, and gives the refusal. */
 async function refusal(environment: Record<string, string>) {

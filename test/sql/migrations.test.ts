@@ -64,7 +64,7 @@ test('Organizations from before there were accounts get their owners, who set a 
       });
     }
 
-    expect(await migrate(db.root)).toEqual(['0002_accounts', '0003_audit_log']);
+    expect(await migrate(db.root)).toEqual(['0002_accounts', '0003_audit_log', '0004_admission']);
     const users = await run('select id, name, email from users');
     expect(users).toMatchObject([{ name: 'ada@example.com', email: 'ada@example.com' }]);
     expect(await run('select id from accounts')).toEqual([]);
