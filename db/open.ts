@@ -18,6 +18,7 @@ export type DatabaseConfig = { timeouts: Timeouts } & (
 
 /** An open database. `root` acts as the connection's own role, for migrations and the operator, never for a tenant. */
 export interface Database {
+  readonly kind: DatabaseConfig['kind'];
   readonly root: Kysely<Schema>;
   readonly connections: ConnectionSource;
   readonly timeouts: Timeouts;
@@ -28,7 +29,7 @@ export interface Database {
 export async function openDatabase(config: DatabaseConfig): Promise<Database> {
   const connections = config.kind === 'postgres' ? openPostgres(config.options) : await openEmbedded(config.directory);
   const root = new Kysely<Schema>({ dialect: createDialect(connections) });
-  return { root, connections, timeouts: config.timeouts, close: () => connections.close() };
+  return { kind: config.kind, root, connections, timeouts: config.timeouts, close: () => connections.close() };
 }
 
 /** The database for one call: all transactions of the call share a single deadline. */
@@ -36,6 +37,17 @@ export const forOneCall = (db: Database): Database => ({
   ...db,
   connections: withinOneDeadline(db.connections),
 });
+
+/** The same database for work that may take longer than a request: `deadline` as in `PostgresOptions`. */
+export const withLimits = (db: Database, { statement, lock, deadline }: Timeouts & { deadline: number }): Database => {
+  const isBounded = Number.isFinite(db.connections.deadline);
+  const acquire = (within = deadline) => db.connections.acquire(within);
+  return {
+    ...db,
+    timeouts: { statement, lock },
+    ...(isBounded && { connections: { ...db.connections, deadline, acquire } }),
+  };
+};
 
 /** Throws `DatabaseUnavailable` where the database does not answer. */
 export async function ping({ root }: Database): Promise<void> {
