@@ -10,6 +10,8 @@ import * as indexes from './migrations/0006_indexes.ts';
 export interface Expand {
   kind: 'expand';
   up(db: Kysely<unknown>): Promise<void>;
+  /** Effects that the check of migrations refuses, as the check words them, and why each is harmless here. */
+  accepts?: readonly { effect: string; because: string }[];
 }
 
 /** An index to build beside the service: `as` is the end of the statement, such as `(expires_at)`. */
