@@ -1,7 +1,6 @@
 import { execFile } from 'node:child_process';
-import { createHash } from 'node:crypto';
-import { existsSync } from 'node:fs';
-import { mkdir, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, symlink } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { basename, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 
@@ -10,19 +9,14 @@ const ROOT = resolve(import.meta.dirname, '../..');
 export const PREVIOUS_FILE = join(ROOT, 'test/fixtures/previous.tar.gz');
 
 /**
- * Unpacks the version before, below `node_modules`, where Node finds the packages of the present version. Gives the
- * directory, and the names of the migrations that the version contains.
+ * Unpacks the version before, with the packages of the present version, until the end of the scope. `released` names the
+ * migrations that the version contains. Node runs no TypeScript below `node_modules`, so the directory is elsewhere.
  */
-export async function readPrevious(): Promise<{ directory: string; released: ReadonlySet<string> }> {
-  const hash = createHash('sha256').update(await readFile(PREVIOUS_FILE));
-  const directory = join(ROOT, 'node_modules/.cache/introzy', `previous-${hash.digest('hex').slice(0, 16)}`);
-  if (!existsSync(directory)) {
-    const unfinished = `${directory}.${process.pid}`;
-    await mkdir(unfinished, { recursive: true });
-    await promisify(execFile)('tar', ['-xzf', PREVIOUS_FILE, '-C', unfinished]);
-    // Another run may have been faster.
-    await rename(unfinished, directory).catch(() => rm(unfinished, { recursive: true, force: true }));
-  }
+export async function unpackPrevious() {
+  const directory = await mkdtemp(join(tmpdir(), 'introzy-previous-'));
+  await promisify(execFile)('tar', ['-xzf', PREVIOUS_FILE, '-C', directory]);
+  await symlink(join(ROOT, 'node_modules'), join(directory, 'node_modules'));
   const files = await readdir(join(directory, 'db/migrations'));
-  return { directory, released: new Set(files.map((file) => basename(file, '.ts'))) };
+  const released: ReadonlySet<string> = new Set(files.map((file) => basename(file, '.ts')));
+  return { directory, released, [Symbol.asyncDispose]: () => rm(directory, { recursive: true, force: true }) };
 }

@@ -6,16 +6,20 @@ import { migrate } from '../../db/migrate.ts';
 import { type Expand, type Migrations, migrations } from '../../db/migrationList.ts';
 import { type Database, openDatabase } from '../../db/open.ts';
 import { lintMigration } from '../helpers/migrationLint.ts';
-import { readPrevious } from '../helpers/previous.ts';
+import { unpackPrevious } from '../helpers/previous.ts';
 
 let db: Database;
 beforeAll(async () => {
   const timeouts = { statement: 60_000, lock: 60_000 };
   db = await openDatabase({ kind: 'embedded', directory: undefined, timeouts });
 });
-afterAll(() => db.close());
+afterAll(async () => {
+  await db.close();
+  await previous[Symbol.asyncDispose]();
+});
 
-const { directory, released } = await readPrevious();
+const previous = await unpackPrevious();
+const { directory, released } = previous;
 
 test('A migration that the version before contains is never edited', async () => {
   expect(released.size).toBeGreaterThanOrEqual(3);
