@@ -80,8 +80,21 @@ export async function recordFailedSignIn(
         where u.email = ${toAccountAddress(email)}`.execute(db);
 }
 
-/** Deletes expired sessions, and expired verifications (the tokens of password resets). */
-export async function deleteExpiredSessions(db: Kysely<Schema>): Promise<void> {
-  await db.deleteFrom('sessions').where('expires_at', '<', sql<Date>`now()`).execute();
-  await db.deleteFrom('verifications').where('expires_at', '<', sql<Date>`now()`).execute();
+/** The most rows that a statement deletes. A row's deletion is quick, and another instance may delete at the same time. */
+const DELETE_BATCH = 1_000;
+
+/**
+ * Deletes expired sessions, and expired verifications (the tokens of password resets), in batches that commit one by
+ * one. `signal` ends the call between two batches.
+ */
+export async function deleteExpiredSessions(db: Kysely<Schema>, signal?: AbortSignal): Promise<void> {
+  for (const table of ['sessions', 'verifications'] as const) {
+    for (let isFull = true; isFull && !signal?.aborted; ) {
+      const { numAffectedRows = 0n } = await sql`
+        delete from ${sql.table(table)} where id in (
+          select id from ${sql.table(table)} where expires_at < now()
+            order by expires_at limit ${DELETE_BATCH} for update skip locked)`.execute(db);
+      isFull = numAffectedRows === BigInt(DELETE_BATCH);
+    }
+  }
 }

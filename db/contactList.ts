@@ -36,7 +36,7 @@ export async function listContacts(db: Tenant, query: ContactListQuery): Promise
   if (query.email !== undefined)
     return toContactPage(await readFound(db, organizationId, foundByEmail(query, patterns)), limit);
   if (!isFiltered) {
-    const [page] = await readNewest(db, { organizationId, limit, cursor, includeDeleted });
+    const [page] = await readNewest[includeDeleted ? 'all' : 'living'](db, { organizationId, limit, cursor });
     return toContactPage(page as PageRow, limit);
   }
   for (let window = FIRST_WINDOW; window <= LAST_WINDOW; ) {
@@ -76,18 +76,21 @@ interface Newest {
   organizationId: string;
   limit: number;
   cursor: string;
-  includeDeleted: boolean;
 }
 
-const readNewest = prepared<Newest, PageRow>((db, parameter) =>
-  sql<PageRow>`
-    select ${pageRow} from (
-      select document from contacts
-        where organization_id = ${parameter('organizationId')} and id <= ${parameter('cursor')}
-          and (deleted_at is null or ${parameter('includeDeleted')})
-        order by id desc limit ${parameter('limit')}::int + 1
-    ) page`.compile(db),
-);
+/** The condition on `deleted_at` stands in the statement itself: only then can the index of the living be used. */
+const living = sql<SqlBool>`deleted_at is null`;
+
+const readNewestOf = (condition: RawBuilder<SqlBool>) =>
+  prepared<Newest, PageRow>((db, parameter) =>
+    sql<PageRow>`
+      select ${pageRow} from (
+        select document from contacts
+          where organization_id = ${parameter('organizationId')} and id <= ${parameter('cursor')} and ${condition}
+          order by id desc limit ${parameter('limit')}::int + 1
+      ) page`.compile(db),
+  );
+const readNewest = { living: readNewestOf(living), all: readNewestOf(sql`true`) };
 
 /**
  * Reads the contacts that `found` names. `found` is SQL of two common table expressions: `found`, up to `limit` + 1 ids
@@ -114,7 +117,7 @@ const foundAmongNewest = (query: ContactListQuery, { patterns, window }: { patte
   scanned as materialized (
     select id, search, tags, updated_at from contacts
       where organization_id = ${query.organizationId} and id <= ${query.cursor ?? LAST_ID}
-        and (deleted_at is null or ${query.includeDeleted})
+        and ${query.includeDeleted ? sql`true` : living}
       order by id desc limit ${window}
   ),
   found as materialized (

@@ -2,7 +2,7 @@ import { type Insertable, type RawBuilder, type SqlBool, sql } from 'kysely';
 import { v7 as uuidv7 } from 'uuid';
 import type { UpsertRow } from '../shared/contactRows.ts';
 import { inTransaction, type Tenant } from './admission.ts';
-import { bumpIf, toColumns } from './contacts.ts';
+import { bumpIf, CONTACT_FORM, toColumns } from './contacts.ts';
 import type { Schema } from './schema.ts';
 
 export interface Upserted {
@@ -35,7 +35,8 @@ interface Pending {
 export async function upsertContacts(db: Tenant, { organizationId, rows, merge = false }: Upsert): Promise<Upserted[]> {
   const pending = rows.map(({ index, input, isNameGuess = false }): Pending => {
     const written = toColumns(input);
-    const columns = { ...BLANK, ...written, organization_id: organizationId, id: uuidv7() } as Columns;
+    const own = { organization_id: organizationId, id: uuidv7(), form: CONTACT_FORM };
+    const columns = { ...BLANK, ...written, ...own } as Columns;
     const given = new Set(Object.keys(merge ? { ...BLANK, ...written } : written));
     if (isNameGuess) for (const column of ['name', 'name_key']) given.delete(column);
     return { index, columns, given };
@@ -122,6 +123,7 @@ async function insertOrUpdate(
         .doUpdateSet({
           ...Object.fromEntries(written.map((column) => [column, newValue(column)])),
           ...bumpIf(changed),
+          form: -CONTACT_FORM,
         })
         .where(changed),
     )

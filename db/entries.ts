@@ -25,15 +25,18 @@ const IDLE_IN_TRANSACTION = 10_000;
 
 /**
  * Writes the entries. With a single login, a transaction takes its role and its limits in its entry. With separated
- * logins, role and limits are the login's own, and an entry names the organization alone.
+ * logins, role and limits are the login's own, and an entry names the organization alone; only work that may take longer
+ * than a request sets `timeouts` there.
  */
-export function createEntries({ statement, lock }: Timeouts, isSeparated: boolean): Entries {
-  const limits = [
-    set('statement_timeout', String(statement)),
-    set('lock_timeout', String(lock)),
-    set('idle_in_transaction_session_timeout', String(IDLE_IN_TRANSACTION)),
-  ];
-  const own = (role?: string) => (isSeparated ? [] : [...(role ? [set('role', role)] : []), ...limits]);
+export function createEntries({ role: takesRole = false, timeouts }: { role?: boolean; timeouts?: Timeouts }): Entries {
+  const limits = timeouts
+    ? [
+        set('statement_timeout', String(timeouts.statement)),
+        set('lock_timeout', String(timeouts.lock)),
+        set('idle_in_transaction_session_timeout', String(IDLE_IN_TRANSACTION)),
+      ]
+    : [];
+  const own = (role?: string) => [...(takesRole && role !== undefined ? [set('role', role)] : []), ...limits];
   const select = (...columns: string[]) => (columns.length === 0 ? undefined : `select ${columns.join(', ')}`);
   // PostgreSQL evaluates the columns of a select without FROM from left to right: the role comes first.
   const tenant = (...columns: string[]) => `select ${[...own('introzy_app'), ...columns].join(', ')}`;

@@ -79,6 +79,12 @@ export function isUniqueViolation(error: unknown, constraint: string): boolean {
   return sqlState(error) === '23505' && (error as { constraint?: string }).constraint === constraint;
 }
 
+/** True where a statement ended because other transactions hold its locks: `lock_timeout` or a deadlock. */
+export function isLockFailure(error: unknown): boolean {
+  const state = error instanceof DatabaseUnavailable ? sqlState(error.cause) : undefined;
+  return state === '55P03' || state === '40P01';
+}
+
 function sqlState(error: unknown): string | undefined {
   const code = error instanceof Error && 'code' in error ? error.code : undefined;
   return typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code) ? code : undefined;

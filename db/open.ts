@@ -18,10 +18,13 @@ export type DatabaseConfig = { timeouts: Timeouts } & (
 /** An open database. */
 export interface Database {
   /** Acts as the login itself. With a single login, which owns the tables: for migrations and the operator. */
+  readonly kind: DatabaseConfig['kind'];
   readonly root: Kysely<Schema>;
   readonly connections: ConnectionSource;
   /** The connections of the accounts' login. The same as `connections` with a single login. */
   readonly accounts: ConnectionSource;
+  /** The logins are separated, and own nothing. */
+  readonly isSeparated: boolean;
   readonly entries: Entries;
   close(): Promise<void>;
 }
@@ -31,10 +34,12 @@ export async function openDatabase(config: DatabaseConfig): Promise<Database> {
   const connections = config.kind === 'postgres' ? openPostgres(config.options) : await openEmbedded(config.directory);
   const separate = config.kind === 'postgres' && config.accounts ? openPostgres(config.accounts) : undefined;
   return {
+    kind: config.kind,
     root: createKysely<Schema>(connections),
     connections,
     accounts: separate ?? connections,
-    entries: createEntries(config.timeouts, separate !== undefined),
+    isSeparated: separate !== undefined,
+    entries: createEntries(separate ? {} : { role: true, timeouts: config.timeouts }),
     close: async () => void (await Promise.all([connections.close(), separate?.close()])),
   };
 }
@@ -47,6 +52,21 @@ export const forOneCall = ({ connections, entries }: Database): CallDatabase => 
   connections: withinOneDeadline(connections),
   entries,
 });
+
+/** The same database for work that may take longer than a request: `deadline` as in `PostgresOptions`. */
+export const withLimits = (db: Database, { deadline, ...timeouts }: Timeouts & { deadline: number }): Database => {
+  const widen = (source: ConnectionSource): ConnectionSource =>
+    Number.isFinite(source.deadline)
+      ? { ...source, deadline, acquire: (within = deadline) => source.acquire(within) }
+      : source;
+  const { isSeparated } = db;
+  return {
+    ...db,
+    connections: widen(db.connections),
+    accounts: widen(db.accounts),
+    entries: createEntries({ role: !isSeparated, timeouts }),
+  };
+};
 
 /** Throws `DatabaseUnavailable` where the database does not answer. */
 export async function ping({ root }: Database): Promise<void> {

@@ -77,13 +77,18 @@ interface ContactsTable {
   name_key: string;
   email_key: string | null;
   company_key: string | null;
-  /** `name_key`, `email_key` and `company_key` as a single text, for the trigram index. */
+  /**
+   * The number of the form in which the three keys were written. 0: the writer named no form. See `CONTACT_FORM` in
+   * contacts.ts.
+   */
+  form: Generated<number>;
+  /** `name_key`, `email_key` and `company_key` as a single text, for the trigram index. A trigger writes the column. */
   search: GeneratedAlways<string>;
   created_at: Stamp;
   updated_at: Stamp;
   deleted_at: Date | null;
   version: Generated<number>;
-  /** The JSON of the contact as the API shows a contact: see shared/encoded.ts. */
+  /** The JSON of the contact as the API shows a contact: see shared/encoded.ts. A trigger writes the column. */
   document: GeneratedAlways<string>;
 }
 

@@ -280,12 +280,13 @@ CREATE TABLE public.contacts (
     name_key text NOT NULL,
     email_key text,
     company_key text,
-    search text GENERATED ALWAYS AS (regexp_replace((((((' '::text || name_key) || ' '::text) || COALESCE(email_key, ''::text)) || ' '::text) || COALESCE(company_key, ''::text)), '([\t-\r!-/:-@\[-`{-~\u00a0-\u00bf\u2000-\u206f\u3000-\u303f]+)(?=[^ \t-\r!-/:-@\[-`{-~\u00a0-\u00bf\u2000-\u206f\u3000-\u303f])'::text, '\1 '::text, 'g'::text)) STORED,
+    search text,
     created_at timestamp(3) with time zone DEFAULT now() NOT NULL,
     updated_at timestamp(3) with time zone DEFAULT now() NOT NULL,
     deleted_at timestamp(3) with time zone,
     version integer DEFAULT 1 NOT NULL,
-    document text GENERATED ALWAYS AS (public.introzy_contact_document(id, organization_id, name, email, phone, company, title, location, linkedin_url, notes, tags, custom_fields, created_at, updated_at, deleted_at, version)) STORED,
+    document text,
+    form smallint DEFAULT 0 NOT NULL,
     CONSTRAINT contacts_custom_fields_check CHECK ((jsonb_typeof(custom_fields) = 'object'::text))
 );
 
@@ -296,6 +297,17 @@ CREATE FUNCTION public.introzy_contact_exists(p_id uuid) RETURNS boolean
     RETURN (EXISTS (SELECT FROM public.contacts WHERE (contacts.id = introzy_contact_exists.p_id)));
 
 ALTER FUNCTION public.introzy_contact_exists(p_id uuid) OWNER TO introzy_lookup;
+
+CREATE FUNCTION public.introzy_contacts_before_form(p_form integer, p_limit integer) RETURNS TABLE(organization_id uuid, id uuid)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+  begin
+    return query execute format(
+      'select organization_id, id from contacts where form < %s order by organization_id, id limit %s', p_form, p_limit);
+  end $$;
+
+ALTER FUNCTION public.introzy_contacts_before_form(p_form integer, p_limit integer) OWNER TO introzy_lookup;
 
 CREATE FUNCTION public.introzy_enter(p_organization_id uuid, p_statement_timeout integer, p_lock_timeout integer) RETURNS void
     LANGUAGE plpgsql
@@ -335,6 +347,37 @@ CREATE FUNCTION public.introzy_identify(p_digests bytea[]) RETURNS TABLE(organiz
 END;
 
 ALTER FUNCTION public.introzy_identify(p_digests bytea[]) OWNER TO introzy_lookup;
+
+CREATE FUNCTION public.introzy_keep_contact() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+  begin
+    if tg_op = 'INSERT' then
+      new.form := abs(new.form);
+    elsif new.form < 0 then
+      -- The statement's keys are in form -new.form, and keys that the statement did not write are in form old.form.
+      new.form := least(old.form, -new.form);
+    elsif new.form = old.form and (new.name, new.email, new.company, new.name_key, new.email_key, new.company_key)
+        is distinct from (old.name, old.email, old.company, old.name_key, old.email_key, old.company_key) then
+      new.form := 0;
+    end if;
+    if tg_op = 'INSERT' or (new.name_key, new.email_key, new.company_key, new.search)
+        is distinct from (old.name_key, old.email_key, old.company_key, old.search) then
+      new.search := regexp_replace(
+        ' ' || new.name_key || ' ' || coalesce(new.email_key, '') || ' ' || coalesce(new.company_key, ''),
+        '([\t-\r!-/:-@\[-`{-~\u00a0-\u00bf\u2000-\u206f\u3000-\u303f]+)(?=[^ \t-\r!-/:-@\[-`{-~\u00a0-\u00bf\u2000-\u206f\u3000-\u303f])', '\1 ', 'g');
+    end if;
+    new.document := (
+      select row_to_json(contact)::text from (
+        select new.id as "id", new.organization_id as "organizationId", new.name as "name", new.email as "email",
+          new.phone as "phone", new.company as "company", new.title as "title", new.location as "location",
+          new.linkedin_url as "linkedinUrl", new.notes as "notes", new.tags as "tags",
+          new.custom_fields as "customFields", to_char(new.created_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as "createdAt",
+          to_char(new.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as "updatedAt", to_char(new.deleted_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as "deletedAt", new.version as "version"
+      ) contact
+    );
+    return new;
+  end $$;
 
 CREATE FUNCTION public.introzy_matching_contacts(p_patterns text[], p_tag text, p_updated_since timestamp with time zone, p_include_deleted boolean, p_from uuid, p_limit integer) RETURNS SETOF uuid
     LANGUAGE plpgsql STABLE SECURITY DEFINER
@@ -497,6 +540,12 @@ ALTER TABLE ONLY public.audit_log FORCE ROW LEVEL SECURITY;
 CREATE TABLE public.introzy_migration_lock (
 );
 
+CREATE TABLE public.introzy_migrations (
+    name text NOT NULL,
+    progress jsonb,
+    finished_at timestamp(3) with time zone
+);
+
 CREATE TABLE public.invitations (
     organization_id uuid NOT NULL,
     id uuid NOT NULL,
@@ -555,6 +604,9 @@ ALTER TABLE ONLY public.audit_log
 ALTER TABLE ONLY public.contacts
     ADD CONSTRAINT contacts_pkey PRIMARY KEY (organization_id, id);
 
+ALTER TABLE ONLY public.introzy_migrations
+    ADD CONSTRAINT introzy_migrations_pkey PRIMARY KEY (name);
+
 ALTER TABLE ONLY public.invitations
     ADD CONSTRAINT invitations_organization_id_reference_key UNIQUE (organization_id, reference);
 
@@ -599,15 +651,23 @@ ALTER TABLE ONLY public.verifications
 
 CREATE INDEX accounts_user ON public.accounts USING btree (user_id);
 
+CREATE INDEX api_keys_expiring ON public.api_keys USING btree (expires_at) WHERE (revoked_at IS NULL);
+
 CREATE INDEX api_keys_id ON public.api_keys USING hash (id);
 
+CREATE INDEX audit_log_action ON public.audit_log USING btree (organization_id, action, id);
+
 CREATE INDEX audit_log_subject ON public.audit_log USING btree (organization_id, ((subject ->> 'id'::text)), id);
+
+CREATE INDEX contacts_before_form_1 ON public.contacts USING btree (organization_id, id) WHERE (form < 1);
 
 CREATE UNIQUE INDEX contacts_email ON public.contacts USING btree (organization_id, email_key) WHERE (deleted_at IS NULL);
 
 CREATE INDEX contacts_email_deleted ON public.contacts USING btree (organization_id, email_key) WHERE (deleted_at IS NOT NULL);
 
 CREATE INDEX contacts_id ON public.contacts USING hash (id);
+
+CREATE INDEX contacts_living ON public.contacts USING btree (organization_id, id) WHERE (deleted_at IS NULL);
 
 CREATE INDEX contacts_search ON public.contacts USING gin (organization_id, search public.gin_trgm_ops, tags) WITH (gin_pending_list_limit='256');
 
@@ -619,7 +679,11 @@ CREATE INDEX invitations_id ON public.invitations USING hash (id);
 
 CREATE INDEX members_of_user ON public.members USING btree (user_id);
 
+CREATE INDEX sessions_expiring ON public.sessions USING btree (expires_at);
+
 CREATE INDEX sessions_user ON public.sessions USING btree (user_id);
+
+CREATE INDEX verifications_expiring ON public.verifications USING btree (expires_at);
 
 CREATE INDEX verifications_identifier ON public.verifications USING btree (identifier);
 
@@ -636,6 +700,8 @@ CREATE TRIGGER audit_change AFTER INSERT OR UPDATE OF role ON public.members FOR
 CREATE TRIGGER audit_issue AFTER INSERT ON public.api_keys FOR EACH ROW EXECUTE FUNCTION public.introzy_audit_api_key();
 
 CREATE TRIGGER audit_removal BEFORE DELETE ON public.members FOR EACH ROW EXECUTE FUNCTION public.introzy_audit_member();
+
+CREATE TRIGGER keep BEFORE INSERT OR UPDATE ON public.contacts FOR EACH ROW EXECUTE FUNCTION public.introzy_keep_contact();
 
 ALTER TABLE ONLY public.accounts
     ADD CONSTRAINT accounts_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;
@@ -782,8 +848,13 @@ GRANT SELECT(updated_at) ON TABLE public.contacts TO introzy_lookup;
 
 GRANT SELECT(deleted_at) ON TABLE public.contacts TO introzy_lookup;
 
+GRANT SELECT(form) ON TABLE public.contacts TO introzy_lookup;
+
 REVOKE ALL ON FUNCTION public.introzy_contact_exists(p_id uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.introzy_contact_exists(p_id uuid) TO introzy_app;
+
+REVOKE ALL ON FUNCTION public.introzy_contacts_before_form(p_form integer, p_limit integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.introzy_contacts_before_form(p_form integer, p_limit integer) TO postgres;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE public.api_key_secrets TO introzy_app;
 

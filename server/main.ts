@@ -33,7 +33,7 @@ async function start() {
   opened.defer(() => store.close());
   const mail = createMailer({ smtpUrl: config.smtpUrl, from: config.mailFrom, log });
   const deps = createDeps({ ...config, db: store.db, log, keySecrets: store.keySecrets, mail });
-  const hourly = startHourly(deps);
+  const hourly = startHourly(deps, store);
   opened.defer(() => hourly.end());
   // Runs before `hourly.end`, which may wait for a mail server: the uses of the last requests are recorded first.
   opened.defer(() => deps.lastUse.flush());

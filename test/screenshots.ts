@@ -23,7 +23,7 @@ const log = pino({ level: 'silent' });
 const keySecrets = parseKeySecrets(generateKeySecret());
 const timeouts = { statement: 20_000, lock: 20_000 };
 const db = await openDatabase({ kind: 'embedded', directory: undefined, timeouts });
-await migrate(db.root);
+await migrate(db);
 const example = { name: 'Example', email: EMAIL, password: PASSWORD, contacts: sampleContacts };
 const made = await setUpOrganization(db, keySecrets, example);
 if (!made) throw new Error('The organization exists');

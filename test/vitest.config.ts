@@ -10,7 +10,7 @@ const root = resolve(import.meta.dirname, '..');
 const SIGNALLING = ['test/sql/outage.test.ts', 'test/sql/stall.test.ts'];
 const POSTGRES_ONLY = [
   ...SIGNALLING,
-  ...['deadline', 'dump', 'prepared', 'wire'].map((name) => `test/sql/${name}.test.ts`),
+  ...['deadline', 'dump', 'indexes', 'prepared', 'wire'].map((name) => `test/sql/${name}.test.ts`),
 ];
 
 /** Specmatic needs Java. */

@@ -1,5 +1,28 @@
 import { type Kysely, sql } from 'kysely';
 
+export const kind = 'expand';
+
+const TABLES_OF_ACCOUNTS = [
+  'organizations',
+  'members',
+  'invitations',
+  'users',
+  'sessions',
+  'accounts',
+  'verifications',
+];
+
+export const accepts = [
+  ...[...TABLES_OF_ACCOUNTS.map((table) => `${table}.auth`), 'audit_log.auth'].map((policy) => ({
+    effect: `changes the policy ${policy}`,
+    because: 'the version before takes the role introzy_auth, for which the new condition is true as well',
+  })),
+  {
+    effect: 'drops or renames the grant',
+    because: 'the version before calls introzy_organizations_to_notify as the owner, a member of introzy_auth',
+  },
+];
+
 /**
  * Admissions that name an organization and check a caller, and leave role and time limits to the login.
  *
@@ -118,9 +141,7 @@ const audit = [
 
 const ACCOUNTS = 'introzy_for_accounts()';
 const policies = [
-  ...['organizations', 'members', 'invitations', 'users', 'sessions', 'accounts', 'verifications'].map(
-    (table) => `alter policy auth on ${table} using (${ACCOUNTS}) with check (${ACCOUNTS})`,
-  ),
+  ...TABLES_OF_ACCOUNTS.map((table) => `alter policy auth on ${table} using (${ACCOUNTS}) with check (${ACCOUNTS})`),
   `alter policy auth on audit_log with check (${ACCOUNTS})`,
 ];
 

@@ -24,6 +24,7 @@ export function setupCommand(): Command {
   return addAction(command, ({ options }) => {
     const { organization: name, email } = parseOptions(Setup, options);
     return async ({ store, config }) => {
+      const { migrated } = await store.finish();
       const password = generatePassword();
       const made = await setUpOrganization(store.db, store.keySecrets, { name, email, password });
       if (!made) {
@@ -38,8 +39,10 @@ export function setupCommand(): Command {
         : 'The owner signs in with the password of their account';
       return {
         json: { organizationId: organization.id, email, password: isNewOwner ? password : null, key: issued.key },
-        text: `${heading}\n${signIn}, at ${config.publicUrl}\n\n${describeIssued(issued, config)}`,
+        text: `${describeMigrated([...store.migrated, ...migrated])}${heading}\n${signIn}, at ${config.publicUrl}\n\n${describeIssued(issued, config)}`,
       };
     };
   });
 }
+
+const describeMigrated = (names: string[]) => (names.length === 0 ? '' : `Migrated: ${names.join(', ')}\n`);

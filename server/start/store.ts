@@ -1,15 +1,18 @@
-import { migrate } from '../../db/migrate.ts';
+import { expand } from '../../db/expand.ts';
+import { type Finished, finishMigrations, migrate } from '../../db/migrate.ts';
 import { type Database, openDatabase } from '../../db/open.ts';
 import type { KeySecrets } from '../auth/keySecret.ts';
 import { type Config, ConfigError } from './config.ts';
 import { takeDataDirectory } from './dataDirectory.ts';
 
-/** The database, at the newest schema, and the server secrets of the keys in the database. */
+/** The database, at a schema that this version serves, and the server secrets of the keys in the database. */
 export interface Store {
   db: Database;
   keySecrets: KeySecrets;
   /** The names of the migrations that ran when the store was opened. */
   migrated: string[];
+  /** Does the work of migrations beside the service, until `signal`. The embedded database is opened with that done. */
+  finish(signal?: AbortSignal): Promise<Finished>;
   close(): Promise<void>;
 }
 
@@ -21,8 +24,12 @@ export const REQUEST_LIMITS = { statement: 1_300, lock: 1_000, deadline: 1_600 }
 export const COMMAND_LIMITS = { statement: 300_000, lock: 30_000, deadline: 600_000 } as const;
 /** The most connections to PostgreSQL. */
 const POOL_SIZE = 10;
+/** Milliseconds that a single step beside the service may take, such as the index of a large table. */
+const STEP_DEADLINE = 86_400_000;
 
-/** Opens the database that `config` names, and migrates the database. Throws `ConfigError`. */
+/**
+ * Opens the database that `config` names, and runs the migrations that come before serving. Throws `ConfigError`.
+ */
 export async function openStore(
   config: Config,
   { statement, lock, deadline }: typeof REQUEST_LIMITS | typeof COMMAND_LIMITS,
@@ -30,13 +37,21 @@ export async function openStore(
   const timeouts = { statement, lock };
   const { databaseUrl: url, keySecrets, prepareStatements: prepare } = config;
   if (url !== undefined && keySecrets !== undefined) {
-    const connect = (limit: number) =>
-      openDatabase({ kind: 'postgres', timeouts, options: { url, poolSize: POOL_SIZE, deadline: limit, prepare } });
+    const connect = (limit: number, limits = timeouts) =>
+      openDatabase({
+        kind: 'postgres',
+        timeouts: limits,
+        options: { url, poolSize: POOL_SIZE, deadline: limit, prepare },
+      });
     // A migration may take longer than any request.
     const migrating = await connect(COMMAND_LIMITS.deadline);
-    const migrated = await migrateAndExplain(migrating).finally(() => migrating.close());
+    const migrated = await explain(expand(migrating)).finally(() => migrating.close());
     const db = await connect(deadline);
-    return { db, keySecrets, migrated, close: () => db.close() };
+    const finish = async (signal?: AbortSignal) => {
+      const working = await connect(STEP_DEADLINE, COMMAND_LIMITS);
+      return await explain(finishMigrations(working, { signal })).finally(() => working.close());
+    };
+    return { db, keySecrets, migrated, finish, close: () => db.close() };
   }
 
   const directory = await takeDataDirectory(config.dataDirectory);
@@ -47,16 +62,18 @@ export async function openStore(
       await db.close();
       await directory.release();
     };
-    return { db, keySecrets: secrets, migrated: await migrateAndExplain(db), close };
+    const finish = async () => ({ migrated: [], remade: 0 });
+    return { db, keySecrets: secrets, migrated: await explain(migrate(db)), finish, close };
   } catch (error) {
     await directory.release();
     throw error;
   }
 }
 
-async function migrateAndExplain(db: Database): Promise<string[]> {
+/** Gives the outcome of migrations, or throws a `ConfigError` that says why the migrations cannot run. */
+async function explain<T>(migrating: Promise<T>): Promise<T> {
   try {
-    return await migrate(db.root);
+    return await migrating;
   } catch (error) {
     const { message, hint } = error as Error & { hint?: string };
     throw new ConfigError(`The database could not be prepared: ${message}.${hint ? ` ${hint}.` : ''}`, {

@@ -80,7 +80,7 @@ try {
     'grant create on database postgres to introzy_owner',
     'alter schema public owner to introzy_owner',
   ]);
-  await migrate(db.root);
+  await migrate(db);
   const size = { contacts, keys: 10_000, organizations: 1_000 };
   console.log(`loading ${contacts} contacts and ${size.keys} keys; load comes from ${loadTool}`);
   const { organizationId, key } = await seed({ db, keySecrets, adminUrl: server.adminUrl, size });

@@ -44,9 +44,9 @@ export async function createDatabase({ adminUrl, ownerUrl }: Server, template = 
 export async function createTemplate(server: Server) {
   const { name, url, drop } = await createDatabase(server);
   const { deadline, ...timeouts } = PATIENT_LIMITS;
-  const options = { url, poolSize: 1, deadline, prepare: true };
+  const options = { url, poolSize: 2, deadline, prepare: true };
   const db = await openDatabase({ kind: 'postgres', timeouts, options });
-  await migrate(db.root).finally(() => db.close());
+  await migrate(db).finally(() => db.close());
   return { name, drop };
 }
 

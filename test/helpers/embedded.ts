@@ -20,7 +20,7 @@ export async function embeddedTemplate(): Promise<string> {
   const migrations = join(ROOT, 'db/migrations');
   const files = (await readdir(migrations)).sort().map((name) => join(migrations, name));
   const hash = createHash('sha256');
-  for (const file of [...files, join(ROOT, 'db/migrate.ts'), join(ROOT, 'package-lock.json')]) {
+  for (const file of [...files, join(ROOT, 'db/migrationList.ts'), join(ROOT, 'package-lock.json')]) {
     hash.update(await readFile(file));
   }
   const template = join(CACHE, `embedded-${hash.digest('hex').slice(0, 16)}`);
@@ -33,7 +33,7 @@ async function makeTemplate(template: string) {
   const unfinished = `${template}.${process.pid}`;
   await mkdir(dirname(template), { recursive: true });
   const db = await openDatabase({ kind: 'embedded', directory: unfinished, timeouts: PATIENT_LIMITS });
-  await migrate(db.root).finally(() => db.close());
+  await migrate(db).finally(() => db.close());
   // Another run may have been faster.
   await rename(unfinished, template).catch(() => rm(unfinished, { recursive: true, force: true }));
 }

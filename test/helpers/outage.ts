@@ -14,7 +14,7 @@ export async function startOutageApp() {
   const database = await createDatabase(server);
   const keySecrets = testSecrets();
   const instance = await startInstance({ url: database.url, keySecrets });
-  await migrate(instance.db.root);
+  await migrate(instance.db);
   const made = await setUpOrganization(instance.db, keySecrets, { name: 'One', email: 'one@example.com' });
   if (!made) throw new Error('The organization exists');
   const { key, apiKey } = made.issued;

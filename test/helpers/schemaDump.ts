@@ -27,7 +27,7 @@ export async function dumpSchema(): Promise<string> {
   try {
     const timeouts = { statement: 60_000, lock: 60_000 };
     const db = await openDatabase({ kind: 'embedded', directory, timeouts });
-    await migrate(db.root).finally(() => db.close());
+    await migrate(db).finally(() => db.close());
     await using pglite = await openPglite(directory);
     return await dump(pglite);
   } finally {

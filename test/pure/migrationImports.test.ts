@@ -23,9 +23,10 @@ test('a migration imports kysely alone, as what it does must never change', asyn
   const files = await readdir(directory, { recursive: true });
   const imports = files.map(async (file) => [file, modulesOf(await readFile(join(directory, file), 'utf8'))]);
   expect(files.length).toBeGreaterThanOrEqual(3);
-  expect(Object.fromEntries(await Promise.all(imports))).toEqual(
-    Object.fromEntries(files.map((file) => [file, ['kysely']])),
-  );
+  const all = (await Promise.all(imports)) as [string, string[]][];
+  // A migration that only names indexes imports nothing.
+  expect(all.filter(([, modules]) => modules.some((module) => module !== 'kysely'))).toEqual([]);
+  expect(all.filter(([, modules]) => modules.length > 0).length).toBeGreaterThanOrEqual(4);
 });
 
 test('every form of an import is seen', () => {

@@ -1,26 +1,28 @@
+import { sql } from 'kysely';
 import { pino } from 'pino';
 import { expect, inject, test } from 'vitest';
 import { migrate } from '../../db/migrate.ts';
+import { type Background, type Contract, type Expand, first, migrations } from '../../db/migrationList.ts';
 import { type Database, openDatabase } from '../../db/open.ts';
 import { mintKey } from '../../server/auth/keySecret.ts';
 import { createApp } from '../../server/doors/app.ts';
 import { createDeps } from '../../server/start/deps.ts';
 import { createDatabase, PATIENT_LIMITS } from '../helpers/database.ts';
 import { runAsRoot } from '../helpers/tables.ts';
-import { testSecrets } from '../helpers/testApp.ts';
+import { testApp, testSecrets } from '../helpers/testApp.ts';
 
-/** Opens a database at the schema before accounts existed. */
-async function openOld(): Promise<{ db: Database; close(): Promise<void> }> {
+/** Opens a database at the schema of the migration `to`: unless given, before accounts existed. */
+async function openOld(to = '0001_initial'): Promise<{ db: Database; close(): Promise<void> }> {
   const { deadline, ...timeouts } = PATIENT_LIMITS;
   const provided = inject('database');
   if (provided.kind === 'embedded') {
     const db = await openDatabase({ kind: 'embedded', directory: undefined, timeouts });
-    await migrate(db.root, '0001_initial');
+    await migrate(db, { to });
     return { db, close: () => db.close() };
   }
   const { url, drop } = await createDatabase(provided);
   const db = await openDatabase({ kind: 'postgres', timeouts, options: { url, poolSize: 4, deadline, prepare: true } });
-  await migrate(db.root, '0001_initial');
+  await migrate(db, { to });
   const close = async () => {
     await db.close();
     await drop();
@@ -64,7 +66,7 @@ test('Organizations from before there were accounts get their owners, who set a 
       });
     }
 
-    expect(await migrate(db.root)).toEqual(['0002_accounts', '0003_audit_log', '0004_admission']);
+    expect(await migrate(db)).toEqual([...Object.keys(first).slice(1), ...Object.keys(migrations)]);
     const users = await run('select id, name, email from users');
     expect(users).toMatchObject([{ name: 'ada@example.com', email: 'ada@example.com' }]);
     expect(await run('select id from accounts')).toEqual([]);
@@ -100,6 +102,89 @@ test('Organizations from before there were accounts get their owners, who set a 
       body: JSON.stringify({ email: 'ADA@example.com' }),
     });
     expect([asked.status, mails]).toEqual([200, ['ada@example.com']]);
+  } finally {
+    await close();
+  }
+});
+
+test('The names of migrations of a newer version are left alone', async () => {
+  await using app = await testApp({ isAlone: true });
+  const { db } = app;
+  await runAsRoot(
+    db.root,
+    `insert into introzy_migrations (name, progress, finished_at)
+      values ('9998_newer', null, now()), ('9999_not_finished', '{"after":1}', null)`,
+  );
+  expect(await migrate(db)).toEqual([]);
+  // Also where an older migration is left to do.
+  await runAsRoot(db.root, `delete from introzy_migrations where name = '0006_indexes'`);
+  expect(await migrate(db)).toEqual(['0006_indexes']);
+  expect(
+    await runAsRoot(db.root, `select name, progress from introzy_migrations where name > '9' order by name`),
+  ).toEqual([
+    { name: '9998_newer', progress: null },
+    { name: '9999_not_finished', progress: { after: 1 } },
+  ]);
+});
+
+test('Batches commit one by one: a second call resumes them, and of two calls at once each batch is done once', async () => {
+  await using app = await testApp({ isAlone: true });
+  const { db } = app;
+  const stop = new AbortController();
+  const done: number[] = [];
+  const batch: Background['batch'] = async (trx, progress) => {
+    const { after } = (progress ?? { after: 0 }) as { after: number };
+    await sql`insert into made values (${after})`.execute(trx);
+    done.push(after);
+    if (done.length === 3) stop.abort();
+    // A batch that fails leaves no trace.
+    if (done.length === 5) throw new Error('The fifth batch fails');
+    return after === 9 ? null : { after: after + 1 };
+  };
+  const made: Expand = {
+    kind: 'expand',
+    up: async (trx) => void (await sql`create table made (n int unique)`.execute(trx)),
+  };
+  const dropped: Contract = {
+    kind: 'contract',
+    removes: '9001_made',
+    up: async (trx) => void (await sql`alter table made rename n to number`.execute(trx)),
+  };
+  const list = {
+    ...migrations,
+    '9001_made': made,
+    '9002_filled': { kind: 'background', batch },
+    '9003_dropped': dropped,
+  } as const;
+  expect(await migrate(db, { list, signal: stop.signal })).toEqual(['9001_made']);
+  expect(await runAsRoot(db.root, 'select n from made order by n')).toEqual([{ n: 0 }, { n: 1 }, { n: 2 }]);
+  await expect(migrate(db, { list })).rejects.toThrow('The fifth batch fails');
+  const both = await Promise.all([migrate(db, { list }), migrate(db, { list })]);
+  expect([...new Set(both.flat())].sort()).toEqual(['9002_filled', '9003_dropped']);
+  expect(done).toEqual([0, 1, 2, 3, 4, 4, 5, 6, 7, 8, 9]);
+  expect(await runAsRoot(db.root, 'select count(*)::int as count, max(number) as last from made')).toEqual([
+    { count: 10, last: 9 },
+  ]);
+});
+
+const testPostgres = test.runIf(inject('database').kind === 'postgres');
+
+testPostgres('A migration waits for a table in short attempts, between which others use the table', async () => {
+  const { db, close } = await openOld('0003_audit_log');
+  try {
+    const using = await db.root.startTransaction().execute();
+    await runAsRoot(using, 'lock table contacts in access share mode');
+    const migrating = migrate(db);
+    const ended: string[] = [];
+    void migrating.then(() => ended.push('migration'));
+    // Without attempts, the first statement would wait behind the migration, and the migration behind the transaction.
+    for (let n = 0; n < 10; n++) {
+      await runAsRoot(db.root, 'select count(*) from contacts');
+      await new Promise((resolve) => setTimeout(resolve, 150));
+    }
+    expect(ended).toEqual([]);
+    await using.rollback().execute();
+    expect(await migrating).toEqual(Object.keys(migrations));
   } finally {
     await close();
   }

@@ -1,0 +1,52 @@
+import { sql } from 'kysely';
+import { asOperator, type Tenant } from './admission.ts';
+import { CONTACT_FORM, toColumns } from './contacts.ts';
+import type { Database } from './open.ts';
+
+/** The most contacts that are read at once, and so the most that a transaction locks. */
+const BATCH = 500;
+
+/**
+ * Makes the keys of contacts anew that are in an older form than `CONTACT_FORM`. Each organization's part of a batch is a
+ * transaction. Neither `version` nor `updated_at` changes: the contact's own values stay. Gives the number of contacts.
+ */
+export async function remakeContacts(db: Database, signal?: AbortSignal): Promise<number> {
+  let remade = 0;
+  while (!signal?.aborted) {
+    const { rows } = await sql<{ organizationId: string; id: string }>`
+      select organization_id as "organizationId", id
+        from introzy_contacts_before_form(${CONTACT_FORM}, ${BATCH})`.execute(db.root);
+    let inBatch = 0;
+    for (const [organizationId, found] of Map.groupBy(rows, (row) => row.organizationId)) {
+      const ids = found.map(({ id }) => id);
+      inBatch += await remake(asOperator(db, organizationId), { organizationId, ids });
+    }
+    // Contacts that another transaction has locked are left for the next call.
+    if (inBatch === 0) break;
+    remade += inBatch;
+  }
+  return remade;
+}
+
+async function remake(db: Tenant, { organizationId, ids }: { organizationId: string; ids: string[] }): Promise<number> {
+  return await db.transaction().execute(async (trx) => {
+    const contacts = await trx
+      .selectFrom('contacts')
+      .select(['id', 'name', 'email', 'company'])
+      .where('organization_id', '=', organizationId)
+      .where('id', '=', sql<string>`any (${ids}::uuid[])`)
+      .where('form', '<', CONTACT_FORM)
+      .forNoKeyUpdate()
+      .skipLocked()
+      .execute();
+    const keys = contacts.map(({ id, ...texts }) => ({ id, ...toColumns(texts) }));
+    const list = (column: 'id' | 'name_key' | 'email_key' | 'company_key') => keys.map((row) => row[column] ?? null);
+    await sql`
+      update contacts c
+        set name_key = k.name_key, email_key = k.email_key, company_key = k.company_key, form = ${CONTACT_FORM}
+        from unnest(${list('id')}::uuid[], ${list('name_key')}::text[], ${list('email_key')}::text[],
+          ${list('company_key')}::text[]) as k (id, name_key, email_key, company_key)
+        where c.organization_id = ${organizationId} and c.id = k.id`.execute(trx);
+    return contacts.length;
+  });
+}

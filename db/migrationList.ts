@@ -1,0 +1,69 @@
+import type { Kysely } from 'kysely';
+import type { Migration as FirstMigration } from 'kysely/migration';
+import * as initial from './migrations/0001_initial.ts';
+import * as accounts from './migrations/0002_accounts.ts';
+import * as auditLog from './migrations/0003_audit_log.ts';
+import * as admission from './migrations/0004_admission.ts';
+import * as keptColumns from './migrations/0005_kept_columns.ts';
+import * as indexes from './migrations/0006_indexes.ts';
+
+/** A transaction without a rewrite of a table and without a long lock. Instances of the version before go on working. */
+export interface Expand {
+  kind: 'expand';
+  up(db: Kysely<unknown>): Promise<void>;
+  /** Effects that the check of migrations refuses, as the check words them, and why each is harmless here. */
+  accepts?: readonly { effect: string; because: string }[];
+}
+
+/** An index to build beside the service: `as` is the end of the statement, such as `(expires_at)`. */
+export interface Index {
+  name: string;
+  table: string;
+  as: string;
+}
+
+/** Work beside the service: first the indexes, then the batches. A second start resumes the work of the first start. */
+export interface Background {
+  kind: 'background';
+  indexes?: readonly Index[];
+  /**
+   * Does a batch in a transaction. Takes the progress that the batch before gave, `null` at the beginning, and gives a
+   * JSON value: the new progress, `null` at the end.
+   */
+  batch?(trx: Kysely<unknown>, progress: unknown): Promise<unknown>;
+}
+
+/**
+ * Removes what the migration `removes` left for instances of the version before. So the version before must contain the
+ * migration `removes`.
+ */
+export interface Contract {
+  kind: 'contract';
+  removes: string;
+  up(db: Kysely<unknown>): Promise<void>;
+}
+
+export type Migrations = Readonly<Record<string, Expand | Background | Contract>>;
+
+/** The migrations from before migrations had kinds. Kysely's own table records these migrations: see expand.ts. */
+export const first: Readonly<Record<string, FirstMigration>> = {
+  '0001_initial': initial,
+  '0002_accounts': accounts,
+  '0003_audit_log': auditLog,
+};
+
+/** Append-only: a released migration is never edited. Imports by name put every migration into a bundle. */
+export const migrations: Migrations = {
+  '0004_admission': admission,
+  '0005_kept_columns': keptColumns,
+  '0006_indexes': indexes,
+};
+
+/** What to run: by default all migrations. */
+export interface MigrateOptions {
+  /** The name of the last migration to run, such as `0002_accounts`. */
+  to?: string | undefined;
+  list?: Migrations | undefined;
+  /** Ends the work beside the service after the step that is under way. */
+  signal?: AbortSignal | undefined;
+}
