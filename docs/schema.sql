@@ -311,9 +311,12 @@ CREATE FUNCTION public.introzy_keep_contact() RETURNS trigger
         is distinct from (old.name, old.email, old.company, old.name_key, old.email_key, old.company_key) then
       new.form := 0;
     end if;
-    new.search := regexp_replace(
-      ' ' || new.name_key || ' ' || coalesce(new.email_key, '') || ' ' || coalesce(new.company_key, ''),
-      '([\t-\r!-/:-@\[-`{-~\u00a0-\u00bf\u2000-\u206f\u3000-\u303f]+)(?=[^ \t-\r!-/:-@\[-`{-~\u00a0-\u00bf\u2000-\u206f\u3000-\u303f])', '\1 ', 'g');
+    if tg_op = 'INSERT' or (new.name_key, new.email_key, new.company_key, new.search)
+        is distinct from (old.name_key, old.email_key, old.company_key, old.search) then
+      new.search := regexp_replace(
+        ' ' || new.name_key || ' ' || coalesce(new.email_key, '') || ' ' || coalesce(new.company_key, ''),
+        '([\t-\r!-/:-@\[-`{-~\u00a0-\u00bf\u2000-\u206f\u3000-\u303f]+)(?=[^ \t-\r!-/:-@\[-`{-~\u00a0-\u00bf\u2000-\u206f\u3000-\u303f])', '\1 ', 'g');
+    end if;
     new.document := (
       select row_to_json(contact)::text from (
         select new.id as "id", new.organization_id as "organizationId", new.name as "name", new.email as "email",

@@ -40,7 +40,7 @@ const isFinished = async (place: Place) => {
   return background.every((name) => rows.some((row) => row.name === name));
 };
 
-/** A client that writes contacts and keys of its own, and compares every answer with what it has written. */
+/** A client with contacts and keys of its own. Every answer must be what the client has written. */
 async function work(key: string, next: () => Service, signal: AbortSignal) {
   const token = randomUUID().slice(0, 8);
   const written = new Map<string, { name: string; email: string; title: string | null }>();
