@@ -6,8 +6,8 @@ import type { Database } from './open.ts';
 import type { Schema } from './schema.ts';
 
 /**
- * Runs the migrations that this version needs before it serves. A lock lets each migration run once, however many
- * processes start together. A failure undoes the whole call. Gives the names of the migrations that the call ran.
+ * Runs the migrations that come before serving. A lock lets each migration run once, however many processes start
+ * together. A failure undoes the whole call. Gives the names of the migrations that the call ran.
  */
 export async function expand({ root }: Database, { to, list = migrations }: MigrateOptions = {}): Promise<string[]> {
   const isWanted = (name: string) => to === undefined || name <= to;

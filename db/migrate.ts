@@ -19,9 +19,8 @@ export interface Finished {
 }
 
 /**
- * Does the part of the migrations that runs beside the service, after `expand`. Then makes contacts anew that are in an
- * older form: rows that instances of the version before wrote. Those instances may write at any time until they end, so
- * the call is repeated every hour.
+ * Does the migrations that run beside the service, after `expand`. Then makes contacts of an older form anew. Instances of
+ * the version before write such contacts until the last of these instances ends, so the call is repeated every hour.
  */
 export async function finishMigrations(db: Database, options: MigrateOptions = {}): Promise<Finished> {
   const migrated = await runBackground(db, options);

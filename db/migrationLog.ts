@@ -3,9 +3,9 @@ import { isLockFailure } from './errors.ts';
 import type { Schema } from './schema.ts';
 
 /*
- * `introzy_migrations` records the migrations that have a kind. A name that this version does not know is left alone: an
- * instance starts on the schema of a newer version. `kysely_migration` has the first migrations alone, because instances
- * of older versions use Kysely's Migrator, which refuses to start where the table has an unknown name.
+ * `introzy_migrations` records the migrations that have a kind. Unknown names are left alone: an instance starts on the
+ * schema of a newer version. `kysely_migration` has the first migrations alone, because instances of older versions use
+ * Kysely's Migrator, and the Migrator refuses unknown names.
  */
 
 /** Makes the table of migrations. The caller holds the lock of migrations. */

@@ -1,8 +1,8 @@
 /**
  * The characters that end a word in a search, beside blanks: control characters, ASCII punctuation, and the Unicode blocks
  * of Latin-1, general and CJK punctuation. The text stands in a bracket of a regular expression, which JavaScript and
- * PostgreSQL read alike. Migration 0001 has the same characters in the column `contacts.search`: a change here needs a
- * migration that makes the column anew.
+ * PostgreSQL read alike. The trigger function `introzy_keep_contact` (migration 0005) has the same characters, for the column
+ * `contacts.search`: a change here is a change of `CONTACT_FORM`.
  */
 export const WORD_BREAKS = '\\t-\\r!-/:-@\\[-`{-~\\u00a0-\\u00bf\\u2000-\\u206f\\u3000-\\u303f';
 

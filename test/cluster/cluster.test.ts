@@ -1,4 +1,5 @@
 import { beforeAll, expect, test } from 'vitest';
+import { migrations } from '../../db/migrationList.ts';
 import { runAs } from '../helpers/database.ts';
 import { type Cluster, callPatiently, startCluster } from './cluster.ts';
 import { until } from './programs.ts';
@@ -21,6 +22,14 @@ test('Three instances that start together are ready, and PgBouncer has all of th
   expect(new Set(cluster.instances.map(({ address }) => address)).size).toBe(3);
   // Three instances start together on a new database. Exactly one instance migrates the database.
   expect(cluster.instances.filter(({ migrated }) => migrated.length > 0)).toHaveLength(1);
+
+  // The work beside the service goes through PgBouncer too.
+  const finished = await ask(
+    cluster.primary.adminUrl,
+    'select name from introzy_migrations where finished_at is not null',
+  );
+  expect(finished?.map(({ name }) => name).sort()).toEqual(Object.keys(migrations));
+  expect(await ask(cluster.primary.adminUrl, 'select from pg_index where not indisvalid')).toEqual([]);
 
   const pools = await ask(cluster.pgbouncer.adminUrl, 'show pools');
   expect(pools?.filter(({ database }) => database === 'introzy').map((pool) => pool.pool_mode)).toEqual([

@@ -24,7 +24,7 @@ export async function callApi(app: App, key: string, [method, path, body]: [stri
 interface InstanceOptions {
   url: string;
   keySecrets: KeySecrets;
-  limits?: typeof REQUEST_LIMITS | typeof PATIENT_LIMITS;
+  limits?: Readonly<Record<keyof typeof REQUEST_LIMITS, number>>;
 }
 
 /**

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { first, migrations } from '../../db/migrationList.ts';
 import { createProgram } from '../../server/cli/program.ts';
 import { takeDataDirectory } from '../../server/start/dataDirectory.ts';
 import { isKey, KEY_ANYWHERE } from '../../shared/keyFormat.ts';
@@ -33,7 +34,8 @@ const daysUntil = (date: string) => Math.round((Date.parse(date) - Date.now()) /
 
 describe('before there is an organization', () => {
   test('migrate names what it ran, and has nothing to do the second time', async () => {
-    expect((await cli.json('migrate')).migrated[0]).toMatch(/^0001_/);
+    // The work beside the service, too.
+    expect((await cli.json('migrate')).migrated).toEqual([...Object.keys(first), ...Object.keys(migrations)]);
     expect(await cli.json('migrate')).toEqual({ migrated: [] });
     expect((await cli.run(['migrate'])).stdout).toBe('The database is at the newest schema.\n');
   });

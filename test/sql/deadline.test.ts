@@ -1,4 +1,8 @@
+import { sql } from 'kysely';
 import { expect, test } from 'vitest';
+import { asNobody } from '../../db/admission.ts';
+import { DatabaseUnavailable } from '../../db/errors.ts';
+import { type Database, withLimits } from '../../db/open.ts';
 import { COMMAND_LIMITS, REQUEST_LIMITS } from '../../server/start/store.ts';
 import { startInstance } from '../helpers/instance.ts';
 import { startProxy } from '../helpers/proxy.ts';
@@ -59,4 +63,16 @@ test('A call has one deadline, however many times it asks the database', async (
     // The fastest call shows the service's own time: slower calls may have waited for a busy machine.
     expect(Math.min(...durations), request.join(' ')).toBeLessThan(1.5 * REQUEST_LIMITS.deadline);
   }
+});
+
+test('Work that no request waits for has limits of its own, on the same connections', async () => {
+  await using app = await testApp();
+  const limits = { statement: 200, lock: 200, deadline: 400 };
+  await using instance = await startInstance({ url: app.url as string, keySecrets: app.keySecrets, limits });
+  const sleep = (db: Database, seconds: number) => sql`select pg_sleep(${seconds})`.execute(asNobody(db));
+  await expect(sleep(instance.db, 0.6)).rejects.toBeInstanceOf(DatabaseUnavailable);
+  await sleep(withLimits(instance.db, COMMAND_LIMITS), 0.6);
+  await expect(sleep(withLimits(instance.db, { ...COMMAND_LIMITS, statement: 300 }), 0.6)).rejects.toThrow('timeout');
+  // The request's limits stay as they were.
+  await expect(sleep(instance.db, 0.6)).rejects.toBeInstanceOf(DatabaseUnavailable);
 });
