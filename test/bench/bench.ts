@@ -5,7 +5,7 @@ import { bareAnswers, create, current, get, list } from './groups/calls.ts';
 import { embedded } from './groups/embedded.ts';
 import { deep, deleted } from './groups/pages.ts';
 import { start } from './groups/start.ts';
-import { options } from './options.ts';
+import { isWanted, options } from './options.ts';
 import { printChanges, printGroup } from './print.ts';
 import { circumstancesOf, type Measured, readRecord, toMeasured, writeRecord } from './record.ts';
 import { measureRounds } from './rounds.ts';
@@ -23,7 +23,7 @@ const figures: Measured[] = [];
   await using stack = new AsyncDisposableStack();
   let opened: Promise<Testbed> | undefined;
   const testbed = () => (opened ??= openTestbed(stack, options));
-  for (const group of GROUPS.filter(({ name }) => options.isWanted(name)))
+  for (const group of GROUPS.filter(({ name }) => isWanted(name, options)))
     figures.push(...(await measure(group, testbed)));
 }
 

@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { z } from 'zod';
 
 const { values } = parseArgs({
   options: {
@@ -18,18 +19,21 @@ const { values } = parseArgs({
   },
 });
 
-const { only, logins, profile, out, compare } = values;
-if (logins !== 'both' && logins !== 'one') throw new Error('--logins is both or one');
-
-export const options = {
-  contacts: Number(values.contacts),
-  rounds: Number(values.rounds),
+const count = z.coerce.number().int().positive();
+const Options = z.object({
+  contacts: count,
+  rounds: count,
   /** Of load, for each candidate in each round. */
-  seconds: Number(values.seconds),
-  logins,
-  profile,
-  out,
-  compare,
-  isWanted: (group: string) => group.includes(only),
-};
-export type Options = typeof options;
+  seconds: count,
+  only: z.string(),
+  logins: z.enum(['both', 'one']),
+  profile: z.string().optional(),
+  out: z.string().optional(),
+  compare: z.string().optional(),
+});
+export type Options = z.infer<typeof Options>;
+
+export const options = Options.parse(values);
+
+/** Whether `--only` asks for the group. */
+export const isWanted = (group: string, { only }: Options) => group.includes(only);

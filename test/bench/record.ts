@@ -25,6 +25,8 @@ export const Circumstances = z.object({
   load: z.string(),
   contacts: z.number(),
   seconds: z.number(),
+  only: z.string(),
+  logins: z.string(),
 });
 export type Circumstances = z.infer<typeof Circumstances>;
 
@@ -37,13 +39,15 @@ export const readRecord = async (file: string): Promise<BenchRecord> =>
 export const writeRecord = (file: string, record: BenchRecord) =>
   writeFile(file, `${JSON.stringify(record, null, 2)}\n`);
 
-export const circumstancesOf = ({ contacts, seconds }: Options): Circumstances => ({
+export const circumstancesOf = ({ contacts, seconds, only, logins }: Options): Circumstances => ({
   cpus: availableParallelism(),
   cpuModel: cpus()[0]?.model ?? '',
   node: process.version,
   load: loadTool,
   contacts,
   seconds,
+  only,
+  logins,
 });
 
 /** Gives nothing where the machine cannot tell the figure. */

@@ -6,7 +6,7 @@ import { digestsOf, generateKeySecret, parseKeySecrets } from '../../server/auth
 import { runAs } from '../helpers/database.ts';
 import { startPostgres } from '../helpers/postgres.ts';
 import { makeLogins } from './logins.ts';
-import type { Options } from './options.ts';
+import { isWanted, type Options } from './options.ts';
 import { BASE, type Environment, ROOT, type Served, startPeer, startService } from './processes.ts';
 import { seed } from './seed.ts';
 
@@ -39,7 +39,8 @@ export const NEW_CONTACT = {
 export type Testbed = Awaited<ReturnType<typeof openTestbed>>;
 
 /** Starts PostgreSQL, fills the database, and starts the bare server and the service in each form of logins. */
-export async function openTestbed(stack: AsyncDisposableStack, { contacts, logins, profile, isWanted }: Options) {
+export async function openTestbed(stack: AsyncDisposableStack, options: Options) {
+  const { contacts, logins, profile } = options;
   const settings = { shared_buffers: '1GB', fsync: 'off', full_page_writes: 'off', max_wal_size: '8GB' };
   // Everything is vacuumed once. A vacuum in the middle of a round would be noise.
   const server = await startPostgres({ ...settings, autovacuum: 'off' });
@@ -52,7 +53,7 @@ export async function openTestbed(stack: AsyncDisposableStack, { contacts, login
   const secrets = generateKeySecret();
   const own = { DATABASE_URL: ownerUrl, INTROZY_KEY_SECRETS: secrets };
   const large = await setUp('Large', own);
-  const deleted = isWanted('deleted') ? await setUp('Deleted', own) : undefined;
+  const deleted = isWanted('deleted', options) ? await setUp('Deleted', own) : undefined;
   console.log(`filling PostgreSQL: ${contacts} contacts${deleted ? ', and as many of which 60 % are deleted' : ''}`);
   await seed(adminUrl, { large: large.organizationId, deleted: deleted?.organizationId, contacts });
 
