@@ -42,8 +42,8 @@ export type Testbed = Awaited<ReturnType<typeof openTestbed>>;
 export async function openTestbed(stack: AsyncDisposableStack, options: Options) {
   const { contacts, logins, profile } = options;
   const settings = { shared_buffers: '1GB', fsync: 'off', full_page_writes: 'off', max_wal_size: '8GB' };
-  // Everything is vacuumed once. A vacuum in the middle of a round would be noise.
-  const server = await startPostgres({ ...settings, autovacuum: 'off' });
+  // The load ends with a vacuum and a checkpoint. Another vacuum or checkpoint in the middle of a round would be noise.
+  const server = await startPostgres({ ...settings, autovacuum: 'off', checkpoint_timeout: '1h' });
   stack.defer(() => server.stop());
   const { adminUrl, ownerUrl } = server;
   await runAs(adminUrl, [
