@@ -23,8 +23,15 @@ const figures: Measured[] = [];
   await using stack = new AsyncDisposableStack();
   let opened: Promise<Testbed> | undefined;
   const testbed = () => (opened ??= openTestbed(stack, options));
-  for (const group of GROUPS.filter(({ name }) => isWanted(name, options)))
-    figures.push(...(await measure(group, testbed)));
+  for (const group of GROUPS.filter(({ name }) => isWanted(name, options))) {
+    try {
+      figures.push(...(await measure(group, testbed)));
+    } catch (error) {
+      // The figures of the other groups are not lost.
+      console.error(`\n${group.title}: fails`, error);
+      process.exitCode = 1;
+    }
+  }
 }
 
 const circumstances = circumstancesOf(options);

@@ -15,6 +15,8 @@ const CONNECTIONS = 32;
 export interface Load {
   url: string;
   seconds: number;
+  /** 32 unless given. */
+  connections?: number;
   headers?: Record<string, string>;
   /** Sent as JSON with POST. Without a body the request is a GET. */
   body?: unknown;
@@ -35,12 +37,15 @@ export async function sendLoad(load: Load): Promise<Answered> {
   return hasWrk ? await sendByWrk(load, flags) : await sendByAutocannon(load, flags);
 }
 
-async function sendByWrk({ url, seconds, body, status }: Load, flags: string[]): Promise<Answered> {
+async function sendByWrk(
+  { url, seconds, connections = CONNECTIONS, body, status }: Load,
+  flags: string[],
+): Promise<Answered> {
   const directory = await mkdtemp(join(tmpdir(), 'introzy-bench-'));
   try {
     const script = join(directory, 'post.lua');
     await writeFile(script, `wrk.method = "POST"\nwrk.body = [==[${JSON.stringify(body)}]==]\n`);
-    const own = ['-t1', `-c${CONNECTIONS}`, `-d${seconds}s`, '--timeout', '10s'];
+    const own = ['-t1', `-c${connections}`, `-d${seconds}s`, '--timeout', '10s'];
     const { stdout } = await run('wrk', [...own, ...flags, ...(body === undefined ? [] : ['-s', script]), url]);
     const found = (pattern: RegExp) => Number(pattern.exec(stdout)?.[1] ?? 0);
     const requests = found(/(\d+) requests in/);
@@ -59,8 +64,11 @@ interface AutocannonResult {
   statusCodeStats: Record<string, { count: number }>;
 }
 
-async function sendByAutocannon({ url, seconds, body, status }: Load, flags: string[]): Promise<Answered> {
-  const own = [autocannon, '--json', '--workers', '1', '-c', String(CONNECTIONS), '-d', String(seconds)];
+async function sendByAutocannon(
+  { url, seconds, connections = CONNECTIONS, body, status }: Load,
+  flags: string[],
+): Promise<Answered> {
+  const own = [autocannon, '--json', '--workers', '1', '-c', String(connections), '-d', String(seconds)];
   const post = body === undefined ? [] : ['-m', 'POST', '-b', JSON.stringify(body)];
   const { stdout } = await run(process.execPath, [...own, ...post, ...flags, url], { maxBuffer: 1 << 26 });
   const { errors, requests, statusCodeStats } = JSON.parse(stdout) as AutocannonResult;

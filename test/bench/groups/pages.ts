@@ -5,12 +5,13 @@ import { type Bench, type Group, measureCalls } from '../group.ts';
 import { authorize } from '../testbed.ts';
 
 /** Asks the first instance for a page of contacts. */
-async function asking({ options: { seconds }, testbed }: Bench) {
+async function asking({ options: { seconds }, testbed }: Bench, connections?: number) {
   const { instances, postmaster, large } = await testbed();
   const [{ url, pid }] = instances;
+  const limits = { seconds, ...(connections !== undefined && { connections }) };
   return (query: string, key = large.key) =>
     () =>
-      measureCalls({ url: `${url}/api/contacts${query}`, seconds, headers: authorize(key) }, pid, postmaster);
+      measureCalls({ url: `${url}/api/contacts${query}`, ...limits, headers: authorize(key) }, pid, postmaster);
 }
 
 export const deep: Group = {
@@ -44,7 +45,8 @@ export const deleted: Group = {
   title: 'Page 1, with the newest 60 % of the contacts deleted',
   async open(bench) {
     const { deleted: tenant } = await bench.testbed();
-    const ask = await asking(bench);
+    // A page that reads 600,000 deleted contacts takes 260 ms. With 32 at once the service's limit of time would end them.
+    const ask = await asking(bench, 4);
     const candidates = { 'page 1': ask(''), 'page 1, 60 % deleted': ask('', tenant?.key) };
     return {
       candidates,
