@@ -14,6 +14,8 @@ export interface Config {
   publicUrl: string;
   /** PostgreSQL's address. `undefined`: the embedded database, in `dataDirectory`. */
   databaseUrl: string | undefined;
+  /** Logins of their own. `undefined`: the login in `databaseUrl` owns the tables and serves. */
+  separateLogins: SeparateLogins | undefined;
   dataDirectory: string;
   /** Each connection prepares a statement once. Off behind a transaction pooler without prepared statements. */
   prepareStatements: boolean;
@@ -31,11 +33,23 @@ export interface Config {
   logLevel: string;
 }
 
+/** Addresses of the same database, with logins beside that of `DATABASE_URL`. */
+export interface SeparateLogins {
+  /** The owner of the tables, which migrates and never serves. */
+  migrationUrl: string;
+  /** better-auth's login. */
+  accountsUrl: string;
+}
+
+const PostgresUrl = z.url({ protocol: /^postgres(ql)?$/ });
+
 const Environment = z.object({
   PORT: z.coerce.number().int().min(0).max(65_535).default(3000),
   HOST: z.string().min(1).default('127.0.0.1'),
   PUBLIC_URL: z.url({ protocol: /^https?$/ }).optional(),
-  DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/ }).optional(),
+  DATABASE_URL: PostgresUrl.optional(),
+  DATABASE_MIGRATION_URL: PostgresUrl.optional(),
+  DATABASE_ACCOUNTS_URL: PostgresUrl.optional(),
   DATABASE_PREPARE: z.enum(['true', 'false']).default('true'),
   DATA_DIR: z.string().min(1).default('.data'),
   INTROZY_KEY_SECRETS: z.string().min(1).optional(),
@@ -69,6 +83,7 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env): Config
     host: data.HOST,
     publicUrl,
     databaseUrl: data.DATABASE_URL,
+    separateLogins: readSeparateLogins(data),
     dataDirectory: data.DATA_DIR,
     prepareStatements: data.DATABASE_PREPARE === 'true',
     keySecrets: data.INTROZY_KEY_SECRETS === undefined ? undefined : readKeySecrets(data.INTROZY_KEY_SECRETS),
@@ -80,6 +95,27 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env): Config
     logLevel: data.LOG_LEVEL,
   };
 }
+
+/** Reads the logins beside that of `DATABASE_URL`. Throws a `ConfigError` where only a part of the logins is given. */
+function readSeparateLogins(data: z.infer<typeof Environment>): SeparateLogins | undefined {
+  const { DATABASE_URL, DATABASE_MIGRATION_URL: migrationUrl, DATABASE_ACCOUNTS_URL: accountsUrl } = data;
+  if (migrationUrl === undefined && accountsUrl === undefined) return undefined;
+  if (DATABASE_URL === undefined || migrationUrl === undefined || accountsUrl === undefined) {
+    const names = ['DATABASE_URL', 'DATABASE_MIGRATION_URL', 'DATABASE_ACCOUNTS_URL'] as const;
+    const missing = names.filter((name) => data[name] === undefined).join(' and ');
+    throw new ConfigError(
+      `${missing} must be set too. Separate logins take all of DATABASE_URL, DATABASE_MIGRATION_URL and DATABASE_ACCOUNTS_URL; a single login takes DATABASE_URL alone.`,
+    );
+  }
+  const logins = [DATABASE_URL, migrationUrl, accountsUrl].map((url) => new URL(url).username);
+  if (new Set(logins).size === logins.length) return { migrationUrl, accountsUrl };
+  throw new ConfigError(
+    `DATABASE_URL, DATABASE_MIGRATION_URL and DATABASE_ACCOUNTS_URL must have a login each. ${PRINT_ROLES}`,
+  );
+}
+
+/** The next step where the logins are not as they must be. */
+export const PRINT_ROLES = 'See the SQL that makes the logins: npm run --silent introzy -- setup --roles';
 
 /** Reads the settings of `introzy mcp`: the key, and the service's address, if set. Throws a `ConfigError`. */
 export function readAgentConfig(environment: NodeJS.ProcessEnv = process.env): {

@@ -1,5 +1,8 @@
 import { execFile, spawnSync } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
 
 const run = promisify(execFile);
@@ -9,67 +12,69 @@ export const loadTool = hasWrk ? 'wrk' : 'autocannon';
 
 const CONNECTIONS = 32;
 
-/** Requests a second that a server answers, sent by another process. Throws where an answer is not a 2xx. */
-export async function measure(url: string, seconds: number, headers: Record<string, string> = {}): Promise<number> {
+export interface Load {
+  url: string;
+  seconds: number;
+  /** 32 unless given. */
+  connections?: number;
+  headers?: Record<string, string>;
+  /** Sent as JSON with POST. Without a body the request is a GET. */
+  body?: unknown;
+  /** The status that every answer must have: any 2xx unless given. */
+  status?: number;
+}
+
+interface Answered {
+  /** All answers. */
+  requests: number;
+  perSecond: number;
+}
+
+/** Sends the same request over and over from another process. Throws where an answer has another status than wanted. */
+export async function sendLoad(load: Load): Promise<Answered> {
+  const headers = { ...load.headers, ...(load.body !== undefined && { 'Content-Type': 'application/json' }) };
   const flags = Object.entries(headers).flatMap(([name, value]) => ['-H', `${name}: ${value}`]);
-  if (hasWrk) {
-    const { stdout } = await run('wrk', [
-      '-t1',
-      `-c${CONNECTIONS}`,
-      `-d${seconds}s`,
-      '--timeout',
-      '10s',
-      ...flags,
-      url,
-    ]);
-    if (/Non-2xx|Socket errors/.test(stdout)) throw new Error(`${url}: ${stdout}`);
-    return Number(/Requests\/sec:\s+([\d.]+)/.exec(stdout)?.[1]);
-  }
-  const args = [
-    autocannon,
-    '--json',
-    '--workers',
-    '1',
-    '-c',
-    String(CONNECTIONS),
-    '-d',
-    String(seconds),
-    ...flags,
-    url,
-  ];
-  const { stdout } = await run(process.execPath, args, { maxBuffer: 1 << 26 });
-  const result = JSON.parse(stdout) as { non2xx: number; errors: number; requests: { average: number } };
-  if (result.non2xx + result.errors > 0) throw new Error(`${url}: ${result.non2xx} not 2xx, ${result.errors} errors`);
-  return result.requests.average;
+  return hasWrk ? await sendByWrk(load, flags) : await sendByAutocannon(load, flags);
 }
 
-/**
- * Measures the candidates in turn, round by round, after a first round that does not count. Gives each candidate's
- * median rate, and the median of the candidate's ratio to the first candidate in the same round.
- */
-export async function compare(
-  candidates: Record<string, () => Promise<number>>,
-  rounds: number,
-): Promise<Record<string, { rate: number; ratio: number }>> {
-  const names = Object.keys(candidates);
-  const rates: Record<string, number[]> = Object.fromEntries(names.map((name) => [name, []]));
-  for (const measureOne of Object.values(candidates)) await measureOne();
-  for (let round = 0; round < rounds; round++) {
-    for (const name of names) rates[name]?.push((await candidates[name]?.()) ?? Number.NaN);
+async function sendByWrk(
+  { url, seconds, connections = CONNECTIONS, body, status }: Load,
+  flags: string[],
+): Promise<Answered> {
+  const directory = await mkdtemp(join(tmpdir(), 'introzy-bench-'));
+  try {
+    const script = join(directory, 'post.lua');
+    await writeFile(script, `wrk.method = "POST"\nwrk.body = [==[${JSON.stringify(body)}]==]\n`);
+    const own = ['-t1', `-c${connections}`, `-d${seconds}s`, '--timeout', '10s'];
+    const { stdout } = await run('wrk', [...own, ...flags, ...(body === undefined ? [] : ['-s', script]), url]);
+    const found = (pattern: RegExp) => Number(pattern.exec(stdout)?.[1] ?? 0);
+    const requests = found(/(\d+) requests in/);
+    // wrk counts the answers that are no 2xx or 3xx, and does not tell their statuses.
+    const isWanted = found(/Non-2xx or 3xx responses: (\d+)/) === (status === undefined ? 0 : requests);
+    if (!isWanted || stdout.includes('Socket errors')) throw new Error(`${url}: ${stdout}`);
+    return { requests, perSecond: found(/Requests\/sec:\s+([\d.]+)/) };
+  } finally {
+    await rm(directory, { recursive: true });
   }
-  const base = rates[names[0] as string] as number[];
-  return Object.fromEntries(
-    names.map((name) => {
-      const own = rates[name] as number[];
-      return [name, { rate: median(own), ratio: median(own.map((rate, round) => rate / (base[round] as number))) }];
-    }),
-  );
 }
 
-function median(numbers: number[]): number {
-  const sorted = numbers.toSorted((a, b) => a - b);
-  const middle = Math.floor(sorted.length / 2);
-  return sorted.length % 2 === 1
-    ? (sorted[middle] as number)
-    : ((sorted[middle - 1] as number) + (sorted[middle] as number)) / 2;
+interface AutocannonResult {
+  errors: number;
+  requests: { total: number; average: number };
+  statusCodeStats: Record<string, { count: number }>;
+}
+
+async function sendByAutocannon(
+  { url, seconds, connections = CONNECTIONS, body, status }: Load,
+  flags: string[],
+): Promise<Answered> {
+  const own = [autocannon, '--json', '--workers', '1', '-c', String(connections), '-d', String(seconds)];
+  const post = body === undefined ? [] : ['-m', 'POST', '-b', JSON.stringify(body)];
+  const { stdout } = await run(process.execPath, [...own, ...post, ...flags, url], { maxBuffer: 1 << 26 });
+  const { errors, requests, statusCodeStats } = JSON.parse(stdout) as AutocannonResult;
+  const isWanted = (got: string) => (status === undefined ? got.startsWith('2') : got === String(status));
+  if (errors > 0 || !Object.keys(statusCodeStats).every(isWanted)) {
+    throw new Error(`${url}: ${errors} errors, statuses ${JSON.stringify(statusCodeStats)}`);
+  }
+  return { requests: requests.total, perSecond: requests.average };
 }

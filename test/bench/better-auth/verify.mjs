@@ -1,26 +1,10 @@
-// Prints how many verifyApiKey calls a second better-auth answers, on the PostgreSQL of the first argument.
-import { apiKey } from '@better-auth/api-key';
-import { betterAuth } from 'better-auth';
-import { getMigrations } from 'better-auth/db/migration';
+// Prints how many verifyApiKey calls a second better-auth answers. Arguments: the PostgreSQL's URL, seconds, calls at the
+// same time.
 import pg from 'pg';
+import { createAuth } from './auth.mjs';
 
 const [, , url, seconds, concurrency] = process.argv;
-const options = {
-  database: new pg.Pool({ connectionString: url, max: 10 }),
-  secret: 'a secret for a benchmark, of more than thirty-two characters',
-  baseURL: 'http://127.0.0.1',
-  emailAndPassword: { enabled: true },
-  // The limit itself is not the subject; the check that counts stays on.
-  plugins: [apiKey({ rateLimit: { enabled: true, timeWindow: 60_000, maxRequests: 1_000_000_000 } })],
-  logger: { disabled: true },
-  telemetry: { enabled: false },
-};
-const { runMigrations } = await getMigrations(options);
-await runMigrations();
-const auth = betterAuth(options);
-const email = `bench-${process.pid}@example.com`;
-const { user } = await auth.api.signUpEmail({ body: { email, password: 'a long password', name: 'Bench' } });
-const { key } = await auth.api.createApiKey({ body: { userId: user.id, name: 'bench' } });
+const { auth, key } = await createAuth(new pg.Pool({ connectionString: url, max: 10 }));
 
 const until = performance.now() + Number(seconds) * 1000;
 const start = performance.now();
