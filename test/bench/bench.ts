@@ -6,7 +6,7 @@ import { embedded } from './groups/embedded.ts';
 import { deep, deleted } from './groups/pages.ts';
 import { start } from './groups/start.ts';
 import { isWanted, options } from './options.ts';
-import { printChanges, printGroup } from './print.ts';
+import { printComparison, printGroup } from './print.ts';
 import { circumstancesOf, type Measured, readRecord, toMeasured, writeRecord } from './record.ts';
 import { measureRounds } from './rounds.ts';
 import { openTestbed, type Testbed } from './testbed.ts';
@@ -37,17 +37,11 @@ const figures: Measured[] = [];
 const circumstances = circumstancesOf(options);
 if (options.out !== undefined) await writeRecord(options.out, { circumstances, figures });
 if (earlier) {
-  const changes = compareFigures(earlier.figures, figures);
-  printChanges(options.compare ?? '', changes);
-  for (const difference of differences(earlier, circumstances)) console.log(`  Not comparable: ${difference}`);
-  const worse = changes.filter(({ isWorse }) => isWorse);
-  console.log(`  ${worse.length} of ${changes.length} figures are worse by more than 5 %`);
-  if (worse.some(({ isWithinRounds }) => isWithinRounds)) {
-    console.log(
-      '  A change within the spread of the rounds may be noise: run again, with more rounds, on a quiet machine',
-    );
-  }
-  if (worse.length > 0) process.exitCode = 1;
+  const before = earlier.figures.filter(({ group }) => isWanted(group, options));
+  const comparison = compareFigures(before, figures);
+  printComparison(options.compare ?? '', comparison, differences(earlier, circumstances));
+  const { changes, missing } = comparison;
+  if (changes.length === 0 || missing.length > 0 || changes.some(({ isWorse }) => isWorse)) process.exitCode = 1;
 }
 
 async function measure(group: Group, testbed: () => Promise<Testbed>): Promise<Measured[]> {

@@ -5,7 +5,7 @@ const TOLERANCE = 5;
 /** Microseconds under which the clock's ticks are too coarse for a comparison. */
 const LEAST_CPU = 5;
 
-export interface Change {
+interface Change {
   before: Measured;
   now: Measured;
   /** In per cent of the figure before. */
@@ -16,12 +16,16 @@ export interface Change {
   isWithinRounds: boolean;
 }
 
-/** Compares the figures that both runs have. */
-export const compareFigures = (before: Measured[], now: Measured[]): Change[] =>
-  now.flatMap((figure) => {
-    const earlier = before.find(({ group, name }) => group === figure.group && name === figure.name);
-    return earlier ? [compare(earlier, figure)] : [];
-  });
+/** Compares the figures that both runs have. `missing` are the figures that only the run before has. */
+export function compareFigures(before: Measured[], now: Measured[]): { changes: Change[]; missing: Measured[] } {
+  const pairs = before.map((earlier) => ({ earlier, later: now.find((figure) => isSame(figure, earlier)) }));
+  return {
+    changes: pairs.flatMap(({ earlier, later }) => (later ? [compare(earlier, later)] : [])),
+    missing: pairs.filter(({ later }) => !later).map(({ earlier }) => earlier),
+  };
+}
+
+const isSame = (one: Measured, other: Measured) => one.group === other.group && one.name === other.name;
 
 function compare(before: Measured, now: Measured): Change {
   const difference = now.median - before.median;

@@ -12,7 +12,7 @@ const { PATH = '', HOME = '' } = process.env;
 /** The environment of each process: no setting of the caller reaches the service. */
 export const BASE: Environment = { PATH, HOME };
 
-/** Seconds that a process may take until it is ready. */
+/** Seconds within which a process must be ready. */
 const PATIENCE = 120;
 
 /** A server that answers at `url`. */

@@ -1,4 +1,4 @@
-/** What a single measurement of a candidate gives. Values that the machine cannot tell are left out. */
+/** The result of a single measurement. Values that the machine cannot tell are left out. */
 export interface Sample {
   /** Calls a second. */
   perSecond?: number;

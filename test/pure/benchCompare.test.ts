@@ -11,8 +11,8 @@ const figure = (unit: Unit, rounds: number[]) => ({
 });
 
 const change = (unit: Unit, [before, now]: [number, number]) => {
-  const [found] = compareFigures([figure(unit, [before, before, before])], [figure(unit, [now, now, now])]);
-  return found?.isWorse;
+  const { changes } = compareFigures([figure(unit, [before, before, before])], [figure(unit, [now, now, now])]);
+  return changes[0]?.isWorse;
 };
 
 test('a ratio that falls by more than 5 per cent is worse, and a ratio that rises is not', () => {
@@ -38,10 +38,14 @@ test('CPU that the clock cannot tell, seconds and megabytes are never worse', ()
 
 test('a change smaller than the distance between the rounds is named so', () => {
   const before = [figure('ratio', [0.8, 1, 1.2])];
-  expect(compareFigures(before, [figure('ratio', [0.9, 0.9, 0.9])])[0]?.isWithinRounds).toBe(true);
-  expect(compareFigures(before, [figure('ratio', [0.5, 0.5, 0.5])])[0]?.isWithinRounds).toBe(false);
+  const isNoise = (now: number) =>
+    compareFigures(before, [figure('ratio', [now, now, now])]).changes[0]?.isWithinRounds;
+  expect(isNoise(0.9)).toBe(true);
+  expect(isNoise(0.5)).toBe(false);
 });
 
-test('a figure that the run before lacks is not compared', () => {
-  expect(compareFigures([], [figure('ratio', [1, 1, 1])])).toEqual([]);
+test('a figure of one run alone is not compared, and a figure that is gone is named', () => {
+  const only = figure('ratio', [1, 1, 1]);
+  expect(compareFigures([], [only])).toEqual({ changes: [], missing: [] });
+  expect(compareFigures([only], [])).toEqual({ changes: [], missing: [only] });
 });

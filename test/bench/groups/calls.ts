@@ -4,7 +4,7 @@ import type { Load } from '../load.ts';
 import type { Candidates } from '../rounds.ts';
 import { authorize, NEW_CONTACT, type Testbed } from '../testbed.ts';
 
-/** What a call of the service is compared with. */
+/** The server that a call of the service is compared with. */
 interface Peer extends Pick<Load, 'url' | 'headers' | 'body'> {
   name: string;
   pid: number;
