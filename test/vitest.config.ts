@@ -8,9 +8,13 @@ const root = resolve(import.meta.dirname, '..');
 
 /** These tests signal PostgreSQL's processes, which must be ours and on this machine. */
 const SIGNALLING = ['test/sql/outage.test.ts', 'test/sql/stall.test.ts'];
+/** Tests of the walls between organizations: they run with separate logins as well. */
+const SEPARATED = ['walls', 'wallOf*', 'wallSessions', 'injection', 'requestStatements'];
 const POSTGRES_ONLY = [
   ...SIGNALLING,
-  ...['deadline', 'dump', 'indexes', 'prepared', 'wire'].map((name) => `test/sql/${name}.test.ts`),
+  ...['deadline', 'dump', 'indexes', 'injection', 'prepared', 'requestStatements', 'wire'].map(
+    (name) => `test/sql/${name}.test.ts`,
+  ),
 ];
 
 /** Specmatic needs Java. */
@@ -29,6 +33,8 @@ if (!hasJava) {
 interface ProjectOptions {
   /** Of `test/`, what the project runs. */
   folder: string;
+  /** The files of the folder. Default: all. */
+  files?: string[];
   /** Which of `helpers/…Setup.ts` run before the project. */
   setups?: string[];
   exclude?: string[];
@@ -38,12 +44,12 @@ interface ProjectOptions {
 
 const project = (
   name: string,
-  { folder, setups = [], exclude = [], isolate = true }: ProjectOptions,
+  { folder, files = ['*'], setups = [], exclude = [], isolate = true }: ProjectOptions,
 ): TestProjectInlineConfiguration => ({
   root,
   test: {
     name,
-    include: [`test/${folder}/*.test.ts`],
+    include: files.map((file) => `test/${folder}/${file}.test.ts`),
     exclude,
     isolate,
     testTimeout: 60_000,
@@ -71,6 +77,7 @@ export default defineConfig({
       project('process', { folder: 'process', setups: ['embedded', 'postgres'], isolate: false }),
       project('judges', { folder: 'judges', setups: ['embedded', 'judges'], exclude: hasJava ? [] : [WITH_JAVA] }),
       project('postgres', { folder: 'sql', setups: ['postgres'] }),
+      project('separated', { folder: 'sql', files: SEPARATED, setups: ['separated'] }),
       project('embedded', { folder: 'sql', setups: ['embedded'], exclude: POSTGRES_ONLY }),
       ...(process.env.TEST_DATABASE_URL
         ? [project('external', { folder: 'sql', setups: ['external'], exclude: SIGNALLING })]

@@ -9,7 +9,7 @@ export interface Given {
 }
 
 /** The result of a command: `json` for programs, `text` for people. */
-interface Answer {
+export interface Answer {
   json: unknown;
   text: string;
 }
@@ -30,18 +30,19 @@ export const ORGANIZATION = [
 
 /**
  * Gives `command` its action. `prepare` checks the input before the database is opened, and gives the work to do on the
- * database. The result goes to standard output. The database is closed whatever happens.
+ * database, or the result of a command that needs no database. The result goes to standard output. The database is closed whatever happens.
  */
-export function addAction(command: Command, prepare: (given: Given) => Work): Command {
+export function addAction(command: Command, prepare: (given: Given) => Work | Answer): Command {
   return command.option('--json', 'print JSON').action(async (...passed: unknown[]) => {
     const { args } = passed.at(-1) as Command;
     const options: Given['options'] = command.opts();
+    const print = ({ json, text }: Answer) => process.stdout.write(`${options.json ? JSON.stringify(json) : text}\n`);
     const work = prepare({ args, options });
+    if (typeof work !== 'function') return void print(work);
     const config = readConfig();
     const store = await openStore(config, COMMAND_LIMITS);
     try {
-      const { json, text } = await work({ store, config });
-      process.stdout.write(`${options.json ? JSON.stringify(json) : text}\n`);
+      print(await work({ store, config }));
     } finally {
       await store.close();
     }

@@ -2,11 +2,13 @@ import { Command } from 'commander';
 import { z } from 'zod';
 import { EmailAddress } from '../../shared/contacts.ts';
 import { line } from '../../shared/text.ts';
+import { readLogins } from '../start/config.ts';
 import { generatePassword, setUpOrganization } from '../start/setup.ts';
-import { addAction } from './command.ts';
+import { type Answer, addAction, type Given } from './command.ts';
 import { CommandError, INTROZY } from './commandError.ts';
 import { parseOptions } from './input.ts';
 import { describeIssued } from './issued.ts';
+import { completeLogins, rolesSql } from './rolesSql.ts';
 import { printable } from './text.ts';
 
 const Setup = z.object({ organization: line(100), email: z.string().trim().pipe(EmailAddress) });
@@ -15,13 +17,19 @@ const Setup = z.object({ organization: line(100), email: z.string().trim().pipe(
 export function setupCommand(): Command {
   const command = new Command('setup')
     .description('migrate the database, and make an organization, its owner and a first key with all scopes')
-    .requiredOption('--organization <name>', 'what the new organization is called')
-    .requiredOption('--email <address>', "the owner's email address")
+    .option('--organization <name>', 'what the new organization is called')
+    .option('--email <address>', "the owner's email address")
+    .option('--roles', 'only print the SQL that makes separate logins, for an administrator of PostgreSQL to run')
     .addHelpText(
       'after',
-      '\nRun it again to make another organization. JSON: {"organizationId","email","password","key"}, the password null where the owner has an account already',
+      '\nRun it again to make another organization. JSON: {"organizationId","email","password","key"}, the password null where the owner has an account already. With --roles: {"sql","environment"}',
     );
   return addAction(command, ({ options }) => {
+    if (options.roles) return printRoles(options);
+    for (const name of ['organization <name>', 'email <address>'] as const) {
+      if (options[name.split(' ')[0] as string] === undefined)
+        command.error(`error: required option '--${name}' not specified`);
+    }
     const { organization: name, email } = parseOptions(Setup, options);
     return async ({ store, config }) => {
       const { migrated } = await store.finish();
@@ -46,3 +54,16 @@ export function setupCommand(): Command {
 }
 
 const describeMigrated = (names: string[]) => (names.length === 0 ? '' : `Migrated: ${names.join(', ')}\n`);
+
+/**
+ * Prints SQL and opens no database. A name of a login comes from the variable that is set already; the addresses without
+ * a login of their own get the names `introzy_service`, `introzy_accounts` and `introzy_owner`.
+ */
+function printRoles({ organization, email }: Given['options']): Answer {
+  if (organization !== undefined || email !== undefined) {
+    throw new CommandError('--roles prints SQL and makes no organization: leave out --organization and --email.');
+  }
+  const environment = completeLogins(readLogins());
+  const sql = rolesSql(environment);
+  return { json: { sql, environment }, text: sql.trimEnd() };
+}

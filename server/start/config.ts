@@ -117,6 +117,19 @@ function readSeparateLogins(data: z.infer<typeof Environment>): SeparateLogins |
 /** The next step where the logins are not as they must be. */
 export const PRINT_ROLES = 'See the SQL that makes the logins: npm run --silent introzy -- setup --roles';
 
+/**
+ * Reads the addresses that are set, for the SQL that makes the logins: the logins need not exist, and a part of the
+ * addresses may be missing. Throws a `ConfigError` for an address that is not PostgreSQL's.
+ */
+export function readLogins(environment: NodeJS.ProcessEnv = process.env) {
+  const read = (name: 'DATABASE_URL' | 'DATABASE_ACCOUNTS_URL' | 'DATABASE_MIGRATION_URL') => {
+    const { success, data, error } = PostgresUrl.optional().safeParse(environment[name] || undefined);
+    if (!success) throw new ConfigError(`${name} is not valid: ${error.issues[0]?.message}`);
+    return data === undefined ? {} : { [name]: data };
+  };
+  return { ...read('DATABASE_URL'), ...read('DATABASE_ACCOUNTS_URL'), ...read('DATABASE_MIGRATION_URL') };
+}
+
 /** Reads the settings of `introzy mcp`: the key, and the service's address, if set. Throws a `ConfigError`. */
 export function readAgentConfig(environment: NodeJS.ProcessEnv = process.env): {
   key: string;

@@ -1,8 +1,9 @@
 import { expand } from '../../db/expand.ts';
+import { findLoginFaults } from '../../db/logins.ts';
 import { type Finished, finishMigrations, migrate } from '../../db/migrate.ts';
 import { type Database, openDatabase } from '../../db/open.ts';
 import type { KeySecrets } from '../auth/keySecret.ts';
-import { type Config, ConfigError } from './config.ts';
+import { type Config, ConfigError, PRINT_ROLES } from './config.ts';
 import { takeDataDirectory } from './dataDirectory.ts';
 
 /** The database, at a schema that this version serves, and the server secrets of the keys in the database. */
@@ -27,28 +28,24 @@ const POOL_SIZE = 10;
 /** Milliseconds that a single step beside the service may take, such as the index of a large table. */
 const STEP_DEADLINE = 86_400_000;
 
+type Limits = typeof REQUEST_LIMITS | typeof COMMAND_LIMITS;
+
 /**
- * Opens the database that `config` names, and runs the migrations that come before serving. Throws `ConfigError`.
+ * Opens the database that `config` names, for requests or for a command of the operator, and runs the migrations that come
+ * before serving. With separate logins, requests get logins that own nothing, and a command gets the owner. Throws
+ * `ConfigError`.
  */
-export async function openStore(
-  config: Config,
-  { statement, lock, deadline }: typeof REQUEST_LIMITS | typeof COMMAND_LIMITS,
-): Promise<Store> {
-  const timeouts = { statement, lock };
-  const { databaseUrl: url, keySecrets, prepareStatements: prepare } = config;
-  if (url !== undefined && keySecrets !== undefined) {
-    const connect = (limit: number, limits = timeouts) =>
-      openDatabase({
-        kind: 'postgres',
-        timeouts: limits,
-        options: { url, poolSize: POOL_SIZE, deadline: limit, prepare },
-      });
+export async function openStore(config: Config, limits: Limits): Promise<Store> {
+  const { deadline: _, ...timeouts } = limits;
+  const { databaseUrl, keySecrets } = config;
+  if (databaseUrl !== undefined && keySecrets !== undefined) {
     // A migration may take longer than any request.
-    const migrating = await connect(COMMAND_LIMITS.deadline);
+    const migrating = await openAsOwner(config, databaseUrl, COMMAND_LIMITS);
     const migrated = await explain(expand(migrating)).finally(() => migrating.close());
-    const db = await connect(deadline);
+    const isForRequests = limits === REQUEST_LIMITS;
+    const db = await (isForRequests ? openForRequests(config, databaseUrl) : openAsOwner(config, databaseUrl, limits));
     const finish = async (signal?: AbortSignal) => {
-      const working = await connect(STEP_DEADLINE, COMMAND_LIMITS);
+      const working = await openAsOwner(config, databaseUrl, { ...COMMAND_LIMITS, deadline: STEP_DEADLINE });
       return await explain(finishMigrations(working, { signal })).finally(() => working.close());
     };
     return { db, keySecrets, migrated, finish, close: () => db.close() };
@@ -66,6 +63,40 @@ export async function openStore(
     return { db, keySecrets: secrets, migrated: await explain(migrate(db)), finish, close };
   } catch (error) {
     await directory.release();
+    throw error;
+  }
+}
+
+/** Opens PostgreSQL with the login that owns the tables. */
+function openAsOwner(
+  { separateLogins, prepareStatements: prepare }: Config,
+  databaseUrl: string,
+  { deadline, ...timeouts }: { statement: number; lock: number; deadline: number },
+): Promise<Database> {
+  const url = separateLogins?.migrationUrl ?? databaseUrl;
+  return openDatabase({ kind: 'postgres', timeouts, options: { url, poolSize: POOL_SIZE, deadline, prepare } });
+}
+
+/** Opens PostgreSQL to serve. Throws `ConfigError` where a separate login may do more than its part, or has no limits. */
+async function openForRequests(config: Config, url: string): Promise<Database> {
+  const { separateLogins, prepareStatements: prepare } = config;
+  if (!separateLogins) return await openAsOwner(config, url, REQUEST_LIMITS);
+  const { deadline, ...timeouts } = REQUEST_LIMITS;
+  const options = { url, poolSize: POOL_SIZE, deadline, prepare };
+  const accounts = { ...options, url: separateLogins.accountsUrl };
+  const db = await openDatabase({ kind: 'postgres', timeouts, options, accounts });
+  try {
+    for (const [variable, found] of [
+      ['DATABASE_URL', await findLoginFaults(db.connections, 'introzy_app')],
+      ['DATABASE_ACCOUNTS_URL', await findLoginFaults(db.accounts, 'introzy_auth')],
+    ] as const) {
+      const { name, faults } = found;
+      if (faults.length > 0)
+        throw new ConfigError(`The login ${name} in ${variable} ${faults.join('; ')}. ${PRINT_ROLES}`);
+    }
+    return db;
+  } catch (error) {
+    await db.close();
     throw error;
   }
 }

@@ -9,9 +9,16 @@ export type TestDatabase =
   | { kind: 'embedded' }
   /**
    * `adminUrl` is a user that may create databases. `ownerUrl` is the user that the service connects as, and not a
-   * superuser. `template` is a database at the newest schema, which tests copy.
+   * superuser. `template` is a database at the newest schema, which tests copy. With `logins` the service connects with
+   * these separate logins, and `ownerUrl` owns the tables.
    */
-  | { kind: 'postgres'; adminUrl: string; ownerUrl: string; template: string };
+  | { kind: 'postgres'; adminUrl: string; ownerUrl: string; template: string; logins?: Logins };
+
+/** The URLs of separate logins: of the service, and of better-auth. */
+export interface Logins {
+  service: string;
+  accounts: string;
+}
 
 /** Milliseconds, for tests whose subject is not time: a busy machine is no reason for a 503. */
 export const PATIENT_LIMITS = { statement: 20_000, lock: 20_000, deadline: 25_000 } as const;
@@ -32,7 +39,10 @@ export async function createDatabase({ adminUrl, ownerUrl }: Server, template = 
   const owner = new URL(ownerUrl).username;
   await runAs(adminUrl, [`create database ${name} owner ${owner} template ${template}`]);
   const at = (url: string) => Object.assign(new URL(url), { pathname: `/${name}` }).href;
+  // A copy of a database does not have the rights of the database itself.
+  await runAs(adminUrl, [`revoke temporary on database ${name} from public`]);
   return {
+    at,
     name,
     url: at(ownerUrl),
     adminUrl: at(adminUrl),

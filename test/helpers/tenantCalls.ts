@@ -215,7 +215,7 @@ const OTHERS = [
     'toPage',
     'prepared',
   ],
-  ...['openDatabase', 'isUniqueViolation', 'isLockFailure', 'translateError'],
+  ...['openDatabase', 'isUniqueViolation', 'isLockFailure', 'translateError', 'findLoginFaults'],
   ...['createLog', 'readFinished', 'lockProgress', 'recordProgress', 'setLockTimeout', 'inShortLocks'],
   ...['DatabaseUnavailable', 'KeyRefused', 'ScopeRefused', 'identifyKey', 'bumpIf', 'toColumns'],
   ...[

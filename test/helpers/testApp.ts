@@ -60,7 +60,7 @@ export const testSecrets = (count = 1) =>
  * socket.
  */
 export async function testApp(options: TestAppOptions = {}) {
-  const { db, url, adminUrl, close } = await (options.isAlone ? openTestDatabase() : sharedTestDatabase());
+  const { db, url, adminUrl, logins, close } = await (options.isAlone ? openTestDatabase() : sharedTestDatabase());
   const keySecrets = options.keySecrets ?? testSecrets();
   const logs: string[] = [];
   const log = pino({}, { write: (line: string) => void logs.push(line) });
@@ -94,6 +94,8 @@ export async function testApp(options: TestAppOptions = {}) {
     /** The database's URL; `undefined` for the embedded database. */
     url,
     adminUrl,
+    /** The separate logins of the service; `undefined` with a single login. */
+    logins,
     keySecrets,
     logs,
     one: await organization('one'),

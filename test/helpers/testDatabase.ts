@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { inject } from 'vitest';
 import { openDatabase } from '../../db/open.ts';
-import { createDatabase, PATIENT_LIMITS } from './database.ts';
+import { createDatabase, type Logins, PATIENT_LIMITS } from './database.ts';
 import { copyDatabase } from './embedded.ts';
 import { atFileEnd } from './fileEnd.ts';
 
@@ -20,17 +20,29 @@ export async function openTestDatabase() {
       await db.close();
       await rm(directory, { recursive: true, force: true });
     };
-    return { db, url: undefined, adminUrl: undefined, close };
+    return { db, url: undefined, adminUrl: undefined, logins: undefined, close };
   }
-  const { url, adminUrl, drop } = await createDatabase(provided, provided.template);
-  const options = { url, poolSize: 10, deadline, prepare: true };
-  const db = await openDatabase({ kind: 'postgres', timeouts, options });
+  const { url, adminUrl, at, drop } = await createDatabase(provided, provided.template);
+  const connect = (login: string) => ({ url: login, poolSize: 10, deadline, prepare: true });
+  const owner = await openDatabase({ kind: 'postgres', timeouts, options: connect(url) });
+  const logins = provided.logins && { service: at(provided.logins.service), accounts: at(provided.logins.accounts) };
+  const separate = logins && (await openSeparated(logins, 10));
   const close = async () => {
-    await db.close();
+    await Promise.all([owner.close(), separate?.close()]);
     await drop();
   };
-  return { db, url, adminUrl, close };
+  // The root of a test is the owner: the service's own root has no rights to look at tables or to make an organization.
+  return { db: separate ? { ...separate, root: owner.root } : owner, url, adminUrl, logins, close };
 }
+
+/** Opens a database with separate logins. */
+export const openSeparated = ({ service, accounts }: Logins, poolSize: number) =>
+  openDatabase({
+    kind: 'postgres',
+    timeouts,
+    options: { url: service, poolSize, deadline, prepare: true },
+    accounts: { url: accounts, poolSize, deadline, prepare: true },
+  });
 
 let shared: ReturnType<typeof openTestDatabase> | undefined;
 
