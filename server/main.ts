@@ -16,7 +16,7 @@ const CLOSE_WITHIN = 10_000;
 async function start() {
   const config = readConfig();
   // Log lines are written together, at most a second late: a write for each line would cost more than a request's work.
-  const logTo = destination({ dest: 1, sync: false, minLength: 4_096, periodicFlush: 1_000 });
+  const logTo = destination({ dest: 1, sync: false, minLength: 16_000, periodicFlush: 1_000 });
   const log = pino({ level: config.logLevel }, logTo);
   // Holds the parts that are open so far, to be closed in reverse order: a signal may come while the database is still
   // being migrated.

@@ -26,6 +26,12 @@ export interface PostgresOptions {
  */
 const CONNECT_TIMEOUT = 10_000;
 
+/**
+ * Milliseconds for which an idle connection is kept at hand. pg's pool sets timers, and takes turns of the event loop, for
+ * each connection that comes and goes; a connection at hand costs neither.
+ */
+const AT_HAND = 1_000;
+
 /** Opens a pool of connections to PostgreSQL. The pool connects when the first statement is sent. */
 export function openPostgres({ url, poolSize, deadline, prepare }: PostgresOptions): ConnectionSource {
   const pool = new pg.Pool({
@@ -36,25 +42,60 @@ export function openPostgres({ url, poolSize, deadline, prepare }: PostgresOptio
     keepAlive: true,
     application_name: 'introzy',
   });
-  // A connection that ends, idle or in use, emits `error`, and an `error` without a listener would end the process. The
-  // listeners need not do anything: node-postgres also passes the error to the flight that waits on the connection.
+  /** Idle clients that are still checked out of the pool. The client that was used last is at the end. */
+  const atHand: { client: pg.PoolClient; since: number }[] = [];
+  let sweep: ReturnType<typeof setTimeout> | undefined;
+  let isClosed = false;
+  const giveBackAll = (before = Number.POSITIVE_INFINITY) => {
+    while (atHand[0] && atHand[0].since <= before) atHand.shift()?.client.release();
+  };
+  const sweepLater = () => {
+    sweep ??= setTimeout(() => {
+      sweep = undefined;
+      giveBackAll(performance.now() - AT_HAND);
+      if (atHand.length > 0) sweepLater();
+    }, AT_HAND).unref();
+  };
+
+  // A connection that ends, idle or in use, emits `error`, and an `error` without a listener would end the process.
+  // node-postgres also passes the error to the flight that waits on the connection.
   pool.on('error', () => {});
-  pool.on('connect', (client) => client.on('error', () => {}));
+  pool.on('connect', (client) => {
+    const drop = () => {
+      const index = atHand.findIndex((idle) => idle.client === client);
+      if (index !== -1) atHand.splice(index, 1)[0]?.client.release(true);
+    };
+    client.on('error', drop);
+    client.on('end', drop);
+  });
+  const flights = watchDeadlines();
 
   return {
     deadline,
     async acquire(within = deadline) {
       const until = performance.now() + within;
+      const idle = atHand.pop();
+      if (idle) return createConnection(idle.client, { until, prepare, flights });
       const connecting = pool.connect();
       // The pool's own limit is the whole deadline. A shorter wait needs a timer of its own.
       const inTime = within < deadline ? giveUpAt(until, connecting) : connecting;
       const client = await inTime.catch((error: Error) => {
         throw toUnavailable(error);
       });
-      return createConnection(client, { until, prepare });
+      return createConnection(client, { until, prepare, flights });
     },
-    release: (connection) => (connection as PooledConnection).release(),
-    close: () => pool.end(),
+    release(connection) {
+      const { client, isCutOff } = connection as PooledConnection;
+      if (isCutOff() || isClosed || pool.waitingCount > 0) return client.release(isCutOff());
+      atHand.push({ client, since: performance.now() });
+      sweepLater();
+    },
+    async close() {
+      isClosed = true;
+      clearTimeout(sweep);
+      giveBackAll();
+      await pool.end();
+    },
   };
 }
 
@@ -73,41 +114,76 @@ async function giveUpAt(until: number, connecting: Promise<pg.PoolClient>): Prom
   return await Promise.race([connecting, late]).finally(() => clearTimeout(timer));
 }
 
-interface PooledConnection extends Connection {
-  release(): void;
+/** A flight that waits for its answer. */
+interface Waiting {
+  /** The time of `performance.now()` at which the flight is given up. */
+  until: number;
+  giveUp(): void;
 }
 
-function createConnection(
-  client: pg.PoolClient,
-  { until, prepare }: { until: number; prepare: boolean },
-): PooledConnection {
+/** Milliseconds between two looks at the flights that wait: how late a flight is given up at most. */
+const LOOK_EVERY = 25;
+
+/** Gives up flights at their deadline, with a single timer for all flights. */
+function watchDeadlines() {
+  const waiting = new Set<Waiting>();
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const look = () => {
+    timer = undefined;
+    const now = performance.now();
+    for (const flight of waiting) if (flight.until <= now) flight.giveUp();
+    if (waiting.size > 0) timer = setTimeout(look, LOOK_EVERY);
+  };
+  return {
+    add(flight: Waiting) {
+      waiting.add(flight);
+      timer ??= setTimeout(look, LOOK_EVERY);
+    },
+    delete: (flight: Waiting) => void waiting.delete(flight),
+  };
+}
+
+interface PooledConnection extends Connection {
+  readonly client: pg.PoolClient;
+  isCutOff(): boolean;
+}
+
+interface ConnectionOptions {
+  until: number;
+  prepare: boolean;
+  flights: ReturnType<typeof watchDeadlines>;
+}
+
+function createConnection(client: pg.PoolClient, { until, prepare, flights }: ConnectionOptions): PooledConnection {
   let isCutOff = false;
   return {
-    async send(statements) {
+    client,
+    isCutOff: () => isCutOff,
+    send(statements) {
       const flight = createFlight(statements, { prepare });
       return new Promise((resolve, reject) => {
         const fail = (error: Error) => {
-          clearTimeout(timer);
+          flights.delete(waiting);
           reject(error instanceof pg.DatabaseError ? translateError(error) : toUnavailable(error));
         };
         // pg's own query_timeout does not end the connection. The connection would return to the pool while the server
         // still has to answer the old query.
-        const timer = setTimeout(
-          () => {
+        const waiting: Waiting = {
+          until,
+          giveUp() {
             isCutOff = true;
             cutOff(client);
             fail(new Error('no answer in time'));
           },
-          Math.max(until - performance.now(), 0),
-        );
+        };
         const done = (answers: QueryResult<unknown>[]) => {
-          clearTimeout(timer);
+          flights.delete(waiting);
           resolve(answers);
         };
+        flights.add(waiting);
         client.query(flight(done, fail));
       });
     },
-    release: () => client.release(isCutOff),
   };
 }
 

@@ -1,6 +1,7 @@
 import type { QueryResult } from 'kysely';
 import pg from 'pg';
 import type { Statement } from './connection.ts';
+import { encodeFlight, type WireValue } from './messages.ts';
 
 /*
  * Sends statements and values to PostgreSQL. node-postgres needs a round trip for each statement. A call of the API
@@ -9,8 +10,7 @@ import type { Statement } from './connection.ts';
  * nowhere:
  * - node-postgres gives the connection to a query that has a `submit` method, and then passes the server's messages to
  *   the query's `handle…` methods (`Flight`);
- * - the connection has a method for each message, which serializes the message and writes it to the connection's
- *   `stream`;
+ * - the connection writes its messages to its `stream`, and another writer may write whole messages there;
  * - the connection emits `parseComplete` and `noData`;
  * - a client has its connection in `client.connection`.
  * No other file uses these parts, and test/sql/wire.test.ts tests each part against the version in package.json.
@@ -47,28 +47,21 @@ export function createFlight(statements: readonly Statement[], { prepare }: { pr
   };
 
   return (done: Done, fail: Fail): Flight => ({
-    submit(target) {
-      const chunks: Buffer[] = [];
-      const connection = recorderOf(target, chunks);
+    submit(connection) {
       // The plans are looked up here, and not when the flight is made: the flight before on this connection may have
       // prepared the same statement, or closed the statement.
-      prepared = prepare ? preparedOn(target) : undefined;
+      prepared = prepare ? preparedOn(connection) : undefined;
       plans = statements.map(({ sql }) => planOf(sql, prepared));
-      if (prepared) {
-        prepared.current = plans[0];
-        // The Close messages come first: after an error the server skips all later messages up to the Sync.
-        for (const name of prepared.forgotten.splice(0)) connection.close({ type: 'S', name }, true);
-      }
-      plans.forEach((plan, index) => {
-        const { name, sql } = plan;
+      if (prepared) prepared.current = plans[0];
+      const messages = plans.map((plan, index) => ({
+        name: plan.name,
+        values: values[index] as WireValue[],
         // A flight may contain the same statement twice. The first Parse message is enough.
-        if (!plan.isParsed && plans.indexOf(plan) === index) connection.parse({ name, text: sql, types: [] }, true);
-        connection.bind({ portal: '', statement: name, values: values[index] as never }, true);
-        if (!plan.columns) connection.describe({ type: 'P', name: '' }, true);
-        connection.execute({ portal: '', rows: '' }, true);
-      });
-      connection.sync();
-      target.stream.write(Buffer.concat(chunks));
+        parse: plan.isParsed || plans.indexOf(plan) !== index ? undefined : plan.sql,
+        describe: plan.columns === undefined,
+      }));
+      // The Close messages come first: after an error the server skips all later messages up to the Sync.
+      connection.stream.write(encodeFlight(prepared?.forgotten.splice(0) ?? [], messages));
     },
     handleRowDescription({ fields }) {
       const plan = plans[answers.length] as Plan;
@@ -106,13 +99,6 @@ export function createFlight(statements: readonly Statement[], { prepare }: { pr
 export function cutOff(client: pg.PoolClient): void {
   (client as unknown as { connection: pg.Connection }).connection.stream.destroy();
 }
-
-/**
- * Gives a view of `connection` that collects its messages in `chunks`. Writing all messages as one buffer costs less
- * than a vectored write of the separate messages.
- */
-const recorderOf = (connection: pg.Connection, chunks: Buffer[]): pg.Connection =>
-  Object.create(connection, { stream: { value: { writable: true, write: (chunk: Buffer) => chunks.push(chunk) } } });
 
 /**
  * The largest number of distinct statements that a connection keeps prepared. A further statement takes the place of
@@ -196,7 +182,7 @@ function planOf(sql: string, prepared: PreparedStatements | undefined): Plan {
  * Writes a parameter in PostgreSQL's text format. A Buffer is given back unchanged: node-postgres sends a Buffer in
  * binary format.
  */
-function toWire(value: unknown): string | Buffer | null {
+function toWire(value: unknown): WireValue {
   if (value === null || value === undefined) return null;
   if (typeof value === 'string' || Buffer.isBuffer(value)) return value;
   if (value instanceof Date) return value.toISOString();

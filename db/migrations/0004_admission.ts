@@ -18,7 +18,7 @@ export const accepts = [
     because: 'the version before takes the role introzy_auth, for which the new condition is true as well',
   })),
   {
-    effect: 'drops or renames the grant',
+    effect: 'drops or renames the grant introzy_app EXECUTE introzy_organizations_to_notify(integer)',
     because: 'the version before calls introzy_organizations_to_notify as the owner, a member of introzy_auth',
   },
 ];

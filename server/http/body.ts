@@ -16,24 +16,35 @@ export function requireJson(headers: Headers) {
 
 /** Reads a body as text. Throws 413 above `BODY_LIMIT` bytes, 400 for a body that is not UTF-8 or breaks off. */
 export async function readText(request: Request): Promise<string> {
-  if (Number(request.headers.get('content-length') ?? 0) > BODY_LIMIT) throw fault('PAYLOAD_TOO_LARGE');
-  const chunks: Uint8Array[] = [];
-  let size = 0;
+  const length = request.headers.get('content-length');
+  if (Number(length ?? 0) > BODY_LIMIT) throw fault('PAYLOAD_TOO_LARGE');
+  let bytes: Uint8Array;
   try {
-    for await (const chunk of request.body ?? []) {
-      size += chunk.length;
-      if (size > BODY_LIMIT) throw fault('PAYLOAD_TOO_LARGE');
-      chunks.push(chunk);
-    }
+    // HTTP holds a body to its Content-Length. To read a body without the length in parts costs several times more.
+    bytes = length === null ? await readParts(request) : new Uint8Array(await request.arrayBuffer());
   } catch (error) {
     if (error instanceof TRPCError) throw error;
     throw badRequest('The request broke off before its end');
   }
+  if (bytes.length > BODY_LIMIT) throw fault('PAYLOAD_TOO_LARGE');
   try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(Buffer.concat(chunks));
+    return utf8.decode(bytes);
   } catch {
     throw badRequest('The body is not UTF-8');
   }
+}
+
+const utf8 = new TextDecoder('utf-8', { fatal: true });
+
+async function readParts(request: Request): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of request.body ?? []) {
+    size += chunk.length;
+    if (size > BODY_LIMIT) throw fault('PAYLOAD_TOO_LARGE');
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
 }
 
 /** Reads a body as JSON; `undefined` where there is no body. */
