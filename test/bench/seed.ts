@@ -1,5 +1,4 @@
 import { asOperator } from '../../db/admission.ts';
-import { CONTACT_FORM } from '../../db/contacts.ts';
 import type { Database } from '../../db/open.ts';
 import { getOwner } from '../../db/people.ts';
 import type { KeySecrets } from '../../server/auth/keySecret.ts';
@@ -66,10 +65,10 @@ export async function seed({
 
 const insertContacts = (source: string) => `
   insert into contacts (organization_id, id, name, email, phone, company, title, location, linkedin_url, notes, tags,
-    custom_fields, name_key, email_key, company_key, form)
+    custom_fields, name_key, email_key, company_key)
   select organization_id, id, name, email, '+1 555 ' || i, company, 'Engineer', 'Berlin',
     'https://www.linkedin.com/in/person-' || i, 'Met at the conference', array['customer', 'vip'],
-    '{"tier": "gold", "score": 5}', lower(name), email, lower(company), ${CONTACT_FORM}
+    '{"tier": "gold", "score": 5}', lower(name), email, lower(company)
   from (
     select organization_id, id, i,
       case when i % 50000 = 7 then 'Zebulon ' else 'Person ' end || md5(i::text) as name,
