@@ -123,6 +123,8 @@ test(
         expect(present.migrated.length).toBeGreaterThan(0);
         serving.push(present);
         await until(() => isFinished(place), 'the end of the work beside the service');
+        const said = '"msg":"migrations beside the service are done"';
+        await until(() => present.output().includes(said), 'the line of the log');
         // An instance of the version before that starts anew, as after a crash or when a rollout is taken back.
         await using again = await startPrevious(place);
         expect(again.migrated).toEqual([]);

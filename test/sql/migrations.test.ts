@@ -7,6 +7,7 @@ import { type Database, openDatabase } from '../../db/open.ts';
 import { mintKey } from '../../server/auth/keySecret.ts';
 import { createApp } from '../../server/doors/app.ts';
 import { createDeps } from '../../server/start/deps.ts';
+import { REQUEST_LIMITS } from '../../server/start/store.ts';
 import { createDatabase, PATIENT_LIMITS } from '../helpers/database.ts';
 import { runAsRoot } from '../helpers/tables.ts';
 import { testApp, testSecrets } from '../helpers/testApp.ts';
@@ -171,21 +172,26 @@ test('Batches commit one by one: a second call resumes them, and of two calls at
 if (inject('database').kind === 'postgres') {
   test('A migration waits for a table in short attempts, between which others use the table', async () => {
     const { db, close } = await openOld('0003_audit_log');
+    const using = await db.root.startTransaction().execute();
     try {
-      const using = await db.root.startTransaction().execute();
       await runAsRoot(using, 'lock table contacts in access share mode');
       const migrating = migrate(db);
       const ended: string[] = [];
       void migrating.then(() => ended.push('migration'));
       // Without attempts, the first statement would wait behind the migration, and the migration behind the transaction.
       for (let n = 0; n < 10; n++) {
-        await runAsRoot(db.root, 'select count(*) from contacts');
+        await db.root.transaction().execute(async (trx) => {
+          // As a request, which gives up after this time.
+          await runAsRoot(trx, `set local lock_timeout = ${REQUEST_LIMITS.lock}`);
+          await runAsRoot(trx, 'select count(*) from contacts');
+        });
         await new Promise((resolve) => setTimeout(resolve, 150));
       }
       expect(ended).toEqual([]);
       await using.rollback().execute();
       expect(await migrating).toEqual(Object.keys(migrations));
     } finally {
+      if (!using.isRolledBack) await using.rollback().execute();
       await close();
     }
   });
