@@ -2,7 +2,7 @@ import { type Insertable, type RawBuilder, type SqlBool, sql } from 'kysely';
 import { v7 as uuidv7 } from 'uuid';
 import type { UpsertRow } from '../shared/contactRows.ts';
 import { inTransaction, type Tenant } from './admission.ts';
-import { bumpIf, CONTACT_FORM, toColumns } from './contacts.ts';
+import { BLANK, bumpIf, CONTACT_FORM, toColumns } from './contacts.ts';
 import type { Schema } from './schema.ts';
 
 export interface Upserted {
@@ -148,18 +148,6 @@ const merged: Record<string, RawBuilder<unknown>> = {
   custom_fields: sql`contacts.custom_fields || excluded.custom_fields`,
 };
 
-/** The optional fields, all empty. Every row gets all columns: a statement writes the same columns of all rows. */
-const BLANK = toColumns({
-  email: null,
-  phone: null,
-  company: null,
-  title: null,
-  location: null,
-  linkedinUrl: null,
-  notes: null,
-  tags: [],
-  customFields: {},
-});
 const WRITTEN = ['name', 'name_key', ...Object.keys(BLANK)];
 
 async function findByEmails(db: Tenant, organizationId: string, rows: Pending[]): Promise<FoundRow[]> {

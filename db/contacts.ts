@@ -38,19 +38,24 @@ export async function getContact(db: Tenant, { organizationId, id }: ContactId):
   return row ? decodeDocument<Contact>(row.document) : await explainAbsence(db, { organizationId, id });
 }
 
+type NewRow = Insertable<Schema['contacts']>;
+
+const insertRow = prepared<NewRow, { document: string }>((db, parameter) => {
+  const columns = ['organization_id', 'id', 'form', 'name', 'name_key', ...Object.keys(BLANK)] as (keyof NewRow)[];
+  const row = Object.fromEntries(columns.map((column) => [column, parameter(column)])) as unknown as NewRow;
+  return db.insertInto('contacts').values(row).returning('document').compile();
+});
+
 /** Adds a contact. Failure: `emailTaken`. */
 export async function insertContact(
   db: Tenant,
   { organizationId, input }: { organizationId: string; input: ContactInput },
 ): Promise<Outcome<Contact>> {
-  const columns = toColumns(input) as Insertable<Schema['contacts']>;
+  const columns = { ...BLANK, ...toColumns(input) } as Omit<NewRow, 'id' | 'organization_id' | 'form'>;
   return await unlessEmailTaken(db, { organizationId, emailKey: columns.email_key ?? undefined }, async () => {
-    const row = await db
-      .insertInto('contacts')
-      .values({ ...columns, organization_id: organizationId, id: uuidv7(), form: CONTACT_FORM })
-      .returning('document')
-      .executeTakeFirstOrThrow();
-    return decodeDocument<Contact>(row.document);
+    const row = { ...columns, organization_id: organizationId, id: uuidv7(), form: CONTACT_FORM };
+    const [inserted] = await insertRow(db, row);
+    return decodeDocument<Contact>((inserted as { document: string }).document);
   });
 }
 
@@ -145,6 +150,18 @@ export function toColumns(fields: ContactUpdate): Updateable<Schema['contacts']>
   return columns;
 }
 
+/** The optional fields, all empty. A new row gets all columns, so that one statement fits every row. */
+export const BLANK = toColumns({
+  email: null,
+  phone: null,
+  company: null,
+  title: null,
+  location: null,
+  linkedinUrl: null,
+  notes: null,
+  tags: [],
+  customFields: {},
+});
 /** The new version and time of a change: where `changed` is true the version grows by 1, else both columns stay. */
 export const bumpIf = (changed: RawBuilder<SqlBool>) => ({
   version: sql<number>`contacts.version + case when ${changed} then 1 else 0 end`,

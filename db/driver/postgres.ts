@@ -127,17 +127,21 @@ const LOOK_EVERY = 25;
 /** Gives up flights at their deadline, with a single timer for all flights. */
 function watchDeadlines() {
   const waiting = new Set<Waiting>();
-  let timer: ReturnType<typeof setTimeout> | undefined;
+  let isLooking = false;
+  const lookLater = () => {
+    isLooking = true;
+    setTimeout(look, LOOK_EVERY);
+  };
   const look = () => {
-    timer = undefined;
+    isLooking = false;
     const now = performance.now();
     for (const flight of waiting) if (flight.until <= now) flight.giveUp();
-    if (waiting.size > 0) timer = setTimeout(look, LOOK_EVERY);
+    if (waiting.size > 0) lookLater();
   };
   return {
     add(flight: Waiting) {
       waiting.add(flight);
-      timer ??= setTimeout(look, LOOK_EVERY);
+      if (!isLooking) lookLater();
     },
     delete: (flight: Waiting) => void waiting.delete(flight),
   };

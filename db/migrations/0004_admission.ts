@@ -162,4 +162,6 @@ const rights = (schema: string, database: string) => [
   // `pg_temp`, temporary tables come first. Where the login does not own the database, PostgreSQL warns and goes on.
   `revoke temporary on database ${database} from public`,
   `alter role current_user in database ${database} set search_path = ${schema}, pg_temp`,
+  // A backstop for transactions outside of an admission, such as those of migrations.
+  `alter role current_user in database ${database} set idle_in_transaction_session_timeout = '15min'`,
 ];

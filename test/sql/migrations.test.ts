@@ -196,3 +196,25 @@ if (inject('database').kind === 'postgres') {
     }
   });
 }
+
+test('A migrated database puts temporary tables last, gives nobody new ones, and ends idle transactions', async () => {
+  const { db, close } = await openOld('0003_audit_log');
+  try {
+    const run = (statement: string) => runAsRoot(db.root, statement);
+    const [name] = await run('select quote_ident(current_database()) as name');
+    await run(`grant temporary on database ${name?.name} to public`);
+    await migrate(db);
+    const [rights] = await run(
+      `select count(*)::int as public from pg_database, aclexplode(coalesce(datacl, acldefault('d', datdba)))
+        where datname = current_database() and grantee = 0 and privilege_type = 'TEMPORARY'`,
+    );
+    expect(rights).toEqual({ public: 0 });
+    const [settings] = await run(
+      `select setconfig from pg_db_role_setting where setrole = current_user::regrole
+        and setdatabase = (select oid from pg_database where datname = current_database())`,
+    );
+    expect(settings?.setconfig).toEqual(['search_path=public, pg_temp', 'idle_in_transaction_session_timeout=15min']);
+  } finally {
+    await close();
+  }
+});
