@@ -9,10 +9,13 @@ export async function countCall(
   { countedAs }: Principal,
   calls = 1,
 ): Promise<void> {
-  const used = await rateLimiter.consume(countedAs, calls).catch((rejection: unknown) => {
-    if (rejection instanceof RateLimiterRes) return rejection;
-    throw outOfReach(rejection);
-  });
+  let used: RateLimiterRes;
+  try {
+    used = await rateLimiter.consume(countedAs, calls);
+  } catch (rejection) {
+    if (!(rejection instanceof RateLimiterRes)) throw outOfReach(rejection);
+    used = rejection;
+  }
   const { points: limit, duration: window } = rateLimiter;
   const reset = Math.max(Math.ceil(used.msBeforeNext / 1000), 1);
   seen.rate = { limit, window, remaining: used.remainingPoints, reset };

@@ -87,12 +87,14 @@ test('Input that does not parse is thrown as an error of tRPC, with the cause th
   expect(error).toMatchObject({ code: 'BAD_REQUEST', cause: expect.any(z.ZodError) });
 });
 
-test('Every procedure of ours is a query or a mutation, of one input and one output', () => {
+test('Every procedure of ours is a query or a mutation: a check, one input, one output, and a resolver', () => {
   const procedures = Object.entries(appRouter._def.procedures as unknown as Record<string, { _def: Internals }>);
   expect(procedures.length).toBeGreaterThan(20);
   for (const [name, { _def: definition }] of procedures) {
     expect(['query', 'mutation'], name).toContain(definition.type);
     expect(definition.inputs, name).toEqual([expect.any(z.ZodType)]);
     expect(definition.output, name).toBeInstanceOf(z.ZodType);
+    const kinds = definition.middlewares.map((middleware) => (middleware as { _type?: string })._type);
+    expect(kinds, name).toEqual([undefined, 'input', 'output', undefined]);
   }
 });

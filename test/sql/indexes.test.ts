@@ -119,15 +119,15 @@ test('What is looked up every hour, and a rare action of the audit log, is found
         verifications: { scans: 0, rows: 0 },
         verifications_expiring: { scans: 1, rows: 0 },
       });
-    });
-  await asOperator(app.db, app.one.id)
-    .transaction()
-    .execute(async (trx) => {
       const notifying = () => listOrganizationsToNotify(trx, 7);
       expect(await watchScans(trx, ['api_keys', 'api_keys_expiring'], notifying)).toEqual({
         api_keys: { scans: 0, rows: 0 },
         api_keys_expiring: { scans: 1, rows: 0 },
       });
+    });
+  await asOperator(app.db, app.one.id)
+    .transaction()
+    .execute(async (trx) => {
       const query = { organizationId: app.one.id, limit: 50, action: 'member.joined' } as const;
       const listing = async () => expect((await listAuditEntries(trx, query)).items).toHaveLength(1);
       expect(await watchScans(trx, ['audit_log', 'audit_log_action', 'audit_log_pkey'], listing)).toEqual({
