@@ -61,7 +61,8 @@ function createConnection(database: PGlite): Connection {
     send: (statements) =>
       new Promise((resolve, reject) => {
         const fail = (error: unknown) => reject(translateError(error));
-        exchange(createFlight(statements, { prepare: true })(resolve, fail)).catch(fail);
+        const flight = createFlight(statements, { prepare: true })(resolve, fail);
+        database.runExclusive(() => exchange(flight)).catch(fail);
       }),
   };
 }

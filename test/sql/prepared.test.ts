@@ -1,5 +1,6 @@
 import { expect, inject, test } from 'vitest';
 import type { Statement } from '../../db/driver/connection.ts';
+import { openEmbedded } from '../../db/driver/embedded.ts';
 import { openPostgres } from '../../db/driver/postgres.ts';
 
 /** The statements that the server keeps prepared for the connection, except for this statement. */
@@ -11,8 +12,11 @@ const state = (code: string) => expect.objectContaining({ code });
 
 /** Opens a connection, with a table `once` that takes each number a single time. */
 async function openConnection() {
-  const { ownerUrl: url } = inject('database') as { ownerUrl: string };
-  const source = openPostgres({ url, poolSize: 1, deadline: 30_000, prepare: true });
+  const database = inject('database');
+  const source =
+    database.kind === 'embedded'
+      ? await openEmbedded(undefined)
+      : openPostgres({ url: database.ownerUrl, poolSize: 1, deadline: 30_000, prepare: true });
   const connection = await source.acquire();
   const send = async (...statements: (string | [sql: string, ...parameters: unknown[]])[]) => {
     const flight = statements.map((statement): Statement => {
