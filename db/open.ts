@@ -1,6 +1,5 @@
 import { type Kysely, sql } from 'kysely';
 import { type ConnectionSource, type Connections, createKysely, withinOneDeadline } from './driver/connection.ts';
-import { openEmbedded } from './driver/embedded.ts';
 import { openPostgres, type PostgresOptions } from './driver/postgres.ts';
 import { createEntries, type Entries, type Timeouts } from './entries.ts';
 import type { Schema } from './schema.ts';
@@ -31,7 +30,8 @@ export interface Database {
 
 /** Opens the database that `config` names. The process cannot end before `close()`. */
 export async function openDatabase(config: DatabaseConfig): Promise<Database> {
-  const connections = config.kind === 'postgres' ? openPostgres(config.options) : await openEmbedded(config.directory);
+  const connections =
+    config.kind === 'postgres' ? openPostgres(config.options) : await openEmbeddedAt(config.directory);
   const separate = config.kind === 'postgres' && config.accounts ? openPostgres(config.accounts) : undefined;
   return {
     kind: config.kind,
@@ -42,6 +42,12 @@ export async function openDatabase(config: DatabaseConfig): Promise<Database> {
     entries: createEntries(separate ? {} : { role: true, timeouts: config.timeouts }),
     close: async () => void (await Promise.all([connections.close(), separate?.close()])),
   };
+}
+
+/** PGlite is loaded only where used: a service on PostgreSQL would hold its modules in memory for nothing. */
+async function openEmbeddedAt(directory: string | undefined): Promise<ConnectionSource> {
+  const { openEmbedded } = await import('./driver/embedded.ts');
+  return await openEmbedded(directory);
 }
 
 /** The parts of a database that a call needs: all transactions of the call share a single deadline. */

@@ -1,9 +1,10 @@
-import { PGlite } from '@electric-sql/pglite';
+import { EventEmitter } from 'node:events';
+import { messages, PGlite } from '@electric-sql/pglite';
 import { btree_gin } from '@electric-sql/pglite/contrib/btree_gin';
 import { pg_trgm } from '@electric-sql/pglite/contrib/pg_trgm';
-import type { QueryResult } from 'kysely';
 import { translateError } from '../errors.ts';
-import type { Connection, ConnectionSource, Statement } from './connection.ts';
+import type { Connection, ConnectionSource } from './connection.ts';
+import { createFlight, type Flight, type WireConnection } from './wire.ts';
 
 /**
  * Opens PostgreSQL inside this process, with its files in `directory`; without a directory, in memory. The caller must
@@ -33,37 +34,35 @@ export async function openEmbedded(directory: string | undefined): Promise<Conne
   };
 }
 
+/** A flight is a single call of PGlite, which takes the bytes that a server would read from its socket. */
 function createConnection(database: PGlite): Connection {
-  let isInTransaction = false;
-  const run = async ({ sql, parameters }: Statement): Promise<QueryResult<unknown>> => {
-    const { rows, affectedRows } = await database.query(sql, [...parameters]);
-    return affectedRows === undefined ? { rows } : { rows, numAffectedRows: BigInt(affectedRows) };
+  const events = new EventEmitter();
+  let written: Buffer = Buffer.alloc(0);
+  const wire: WireConnection = {
+    stream: { write: (bytes) => (written = bytes) },
+    on: (message, listener) => events.on(message, listener),
   };
-  const runAll = async (statements: readonly Statement[]) => {
-    const answers: QueryResult<unknown>[] = [];
-    for (const statement of statements) answers.push(await run(statement));
-    return answers;
+  const exchange = async (flight: Flight) => {
+    flight.submit(wire);
+    // PGlite would throw an error in place of all messages, those before the error included.
+    const answer = await database.execProtocolStream(written, { throwOnError: false });
+    for (const message of answer) {
+      if (message instanceof messages.DatabaseError) return flight.handleError(message);
+      if (message instanceof messages.RowDescriptionMessage) flight.handleRowDescription(message);
+      else if (message instanceof messages.DataRowMessage) flight.handleDataRow(message);
+      else if (message instanceof messages.CommandCompleteMessage) flight.handleCommandComplete(message);
+      else if (message.name === 'emptyQuery') flight.handleEmptyQuery();
+      else events.emit(message.name);
+    }
+    flight.handleReadyForQuery();
   };
 
   return {
-    async send(statements) {
-      const first = statements[0]?.sql;
-      if (first === 'begin') isInTransaction = true;
-      if (first === 'commit' || first === 'rollback') isInTransaction = false;
-      try {
-        if (isInTransaction || statements.length < 2) return await runAll(statements);
-        await database.exec('begin');
-        try {
-          const answers = await runAll(statements);
-          await database.exec('commit');
-          return answers;
-        } catch (error) {
-          await database.exec('rollback');
-          throw error;
-        }
-      } catch (error) {
-        throw translateError(error);
-      }
-    },
+    send: (statements) =>
+      new Promise((resolve, reject) => {
+        const fail = (error: unknown) => reject(translateError(error));
+        const flight = createFlight(statements, { prepare: true })(resolve, fail);
+        database.runExclusive(() => exchange(flight)).catch(fail);
+      }),
   };
 }

@@ -17,13 +17,19 @@ import { encodeFlight, type WireValue } from './messages.ts';
  */
 
 /** The methods that node-postgres calls on the query at the head of a connection. pg's types declare `submit` alone. */
-interface Flight extends pg.Submittable {
+export interface Flight extends pg.Submittable {
+  submit(connection: WireConnection): void;
   handleRowDescription(message: { fields: { name: string; dataTypeID: number }[] }): void;
   handleDataRow(message: { fields: (string | null)[] }): void;
   handleCommandComplete(message: { text: string }): void;
   handleEmptyQuery(): void;
   handleError(error: Error): void;
   handleReadyForQuery(): void;
+}
+/** The parts of a pg.Connection that a flight uses. The embedded database has the same parts. */
+export interface WireConnection {
+  readonly stream: { write(bytes: Buffer): unknown };
+  on(message: 'parseComplete' | 'noData', listener: () => void): unknown;
 }
 type Done = (answers: QueryResult<unknown>[]) => void;
 type Fail = (error: Error) => void;
@@ -134,9 +140,9 @@ interface PreparedStatements {
   names: number;
 }
 
-const preparedByConnection = new WeakMap<pg.Connection, PreparedStatements>();
+const preparedByConnection = new WeakMap<WireConnection, PreparedStatements>();
 
-function preparedOn(connection: pg.Connection): PreparedStatements {
+function preparedOn(connection: WireConnection): PreparedStatements {
   const known = preparedByConnection.get(connection);
   if (known) return known;
   const prepared: PreparedStatements = { bySql: new Map(), forgotten: [], current: undefined, names: 0 };

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { type CallToolResult, ProtocolError, type Server } from '@modelcontextprotocol/server';
 import { ERRORS, type ErrorCode, ErrorEnvelope } from '../../shared/errors.ts';
 import { explainDescribed } from '../doors/mcp/explain.ts';
-import { MCP_PATH } from '../doors/mcp/handler.ts';
+import { MCP_PATH } from '../doors/mcp/path.ts';
 import { newServer } from '../doors/mcp/server.ts';
 import { CommandError } from './commandError.ts';
 

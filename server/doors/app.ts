@@ -8,7 +8,7 @@ import { toTrpcError } from '../procedures/outcome.ts';
 import { requireReady } from '../procedures/ready.ts';
 import { ACCOUNTS_PATH, answerAccounts } from './accounts.ts';
 import { toAnswer, toErrorAnswer } from './answer.ts';
-import { answerMcp, MCP_PATH } from './mcp/handler.ts';
+import { MCP_PATH } from './mcp/path.ts';
 import { createDashboard } from './pages/dashboard.ts';
 import { createReference } from './pages/reference.ts';
 import { answerRest } from './rest/handler.ts';
@@ -69,7 +69,8 @@ export function createApp(deps: Deps) {
     const context = c.get('context');
     return answerTrpc(c.req.raw, { context, onError: onError(context) });
   });
-  app.post(MCP_PATH, (c) => {
+  app.post(MCP_PATH, async (c) => {
+    const { answerMcp } = await import('./mcp/handler.ts');
     const context = c.get('context');
     return answerMcp(c.req.raw, { context, onError: onError(context) });
   });

@@ -1,4 +1,4 @@
-import { createTransport } from 'nodemailer';
+import type { Transporter } from 'nodemailer';
 import type { Logger } from 'pino';
 
 export interface Mail {
@@ -33,9 +33,11 @@ export function createMailer({ smtpUrl, from, log }: MailerOptions): Mailer {
       },
     };
   }
-  const transport = createTransport({ url: smtpUrl, ...TIMEOUTS });
+  let transport: Transporter | undefined;
   return {
     async send({ to, subject, text, link }) {
+      const { createTransport } = await import('nodemailer');
+      transport ??= createTransport({ url: smtpUrl, ...TIMEOUTS });
       await transport.sendMail({ from, to, subject, text: `${text}\n\n${link}\n` });
     },
   };

@@ -2,7 +2,7 @@ import { LRUCache } from 'lru-cache';
 import type { Logger } from 'pino';
 import { type RateLimiterAbstract, RateLimiterMemory } from 'rate-limiter-flexible';
 import type { Database } from '../../db/open.ts';
-import { createAccounts } from '../auth/accounts.ts';
+import type { Accounts, AccountsOptions } from '../auth/accounts.ts';
 import type { KeySecrets } from '../auth/keySecret.ts';
 import { createLastUse } from '../auth/lastUse.ts';
 import { ACCOUNTS_PATH } from '../doors/accounts.ts';
@@ -45,7 +45,7 @@ export function createDeps(choices: Choices): Deps {
     lastUse: createLastUse({ db, log }),
     keys: new LRUCache({ max: 100_000 }),
     redigesting: new Set(),
-    accounts: createAccounts({
+    accounts: loadAccounts({
       db,
       log,
       keySecrets,
@@ -60,5 +60,15 @@ export function createDeps(choices: Choices): Deps {
     publicUrl,
     trustProxy,
     draining: new AbortController(),
+  };
+}
+
+/** The accounts, which load better-auth at their first use: a service that only keys call never needs its modules. */
+function loadAccounts(options: AccountsOptions): Accounts {
+  let loading: Promise<Accounts> | undefined;
+  const load = () => (loading ??= import('../auth/accounts.ts').then(({ createAccounts }) => createAccounts(options)));
+  return {
+    handle: async (request, address) => (await load()).handle(request, address),
+    findSession: async (headers) => (await load()).findSession(headers),
   };
 }

@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto';
-import { hashPassword } from 'better-auth/crypto';
 import { insertUser } from '../../db/accounts.ts';
 import { enterAsOperator, type Tenant } from '../../db/admission.ts';
 import { type IssuedBy, insertApiKey } from '../../db/apiKeys.ts';
@@ -48,7 +47,7 @@ export async function setUpOrganization(
   keySecrets: KeySecrets,
   { name, email, password, contacts = [] }: NewOrganization,
 ): Promise<NewlySetUp | undefined> {
-  const passwordHash = password === undefined ? undefined : await hashPassword(password);
+  const passwordHash = password === undefined ? undefined : await hash(password);
   return await db.root.transaction().execute(async (trx) => {
     const organization = await insertOrganization(trx, name);
     if (!organization) return undefined;
@@ -62,6 +61,11 @@ export async function setUpOrganization(
     if (rows.length > 0) await upsertContacts(trx, { organizationId, rows });
     return { organization, issued, isNewOwner: owner.isNew };
   });
+}
+
+async function hash(password: string): Promise<string> {
+  const { hashPassword } = await import('better-auth/crypto');
+  return await hashPassword(password);
 }
 
 export interface NewlySetUp {

@@ -1,6 +1,6 @@
-import { expect, inject, test } from 'vitest';
+import { expect, test } from 'vitest';
 import type { Statement } from '../../db/driver/connection.ts';
-import { openPostgres } from '../../db/driver/postgres.ts';
+import { openTestDatabase } from '../helpers/testDatabase.ts';
 
 /** The statements that the server keeps prepared for the connection, except for this statement. */
 const KEPT = 'select statement from pg_prepared_statements where statement not like $1 order by 1';
@@ -11,9 +11,8 @@ const state = (code: string) => expect.objectContaining({ code });
 
 /** Opens a connection, with a table `once` that takes each number a single time. */
 async function openConnection() {
-  const { ownerUrl: url } = inject('database') as { ownerUrl: string };
-  const source = openPostgres({ url, poolSize: 1, deadline: 30_000, prepare: true });
-  const connection = await source.acquire();
+  const { db, close } = await openTestDatabase();
+  const connection = await db.connections.acquire();
   const send = async (...statements: (string | [sql: string, ...parameters: unknown[]])[]) => {
     const flight = statements.map((statement): Statement => {
       const [sql, ...parameters] = typeof statement === 'string' ? [statement] : statement;
@@ -32,8 +31,8 @@ async function openConnection() {
       return statements.filter((statement) => !statement.startsWith('create temporary'));
     },
     async [Symbol.asyncDispose]() {
-      source.release(connection);
-      await source.close();
+      db.connections.release(connection);
+      await close();
     },
   };
 }

@@ -17,8 +17,6 @@ import { commonHeaders, toErrorAnswer } from '../answer.ts';
 import { isWhole } from './explain.ts';
 import { createMcpServer } from './server.ts';
 
-export const MCP_PATH = '/mcp';
-
 interface Door {
   context: Context;
   onError(error: TRPCError): void;

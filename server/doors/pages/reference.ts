@@ -6,12 +6,14 @@ import { compress } from 'hono/compress';
 import { methodNotAllowed, noSuchAddress } from '../../http/errors.ts';
 import type { Context } from '../../procedures/context.ts';
 import { commonHeaders } from '../answer.ts';
-import { createOpenApi } from '../rest/openapi.ts';
 import { pageHeaders } from './pageHeaders.ts';
 
 /** The OpenAPI document, as text, made at the first request. */
 let document: string | undefined;
-const readDocument = () => (document ??= JSON.stringify(createOpenApi()));
+async function readDocument() {
+  const { createOpenApi } = await import('../rest/openapi.ts');
+  return (document ??= JSON.stringify(createOpenApi()));
+}
 
 const DOCS = '/docs';
 const PAGE = `<!doctype html>
@@ -65,9 +67,9 @@ const readAssets = () =>
 export function createReference(publicUrl: string) {
   const app = new Hono<{ Variables: { context: Context } }>();
   app.use('/openapi.json', compress());
-  app.get('/openapi.json', (c) => {
+  app.get('/openapi.json', async (c) => {
     const headers = { 'Content-Type': 'application/json; charset=UTF-8', ...commonHeaders(c.get('context')) };
-    return c.body(readDocument(), 200, headers);
+    return c.body(await readDocument(), 200, headers);
   });
   app.get(DOCS, (c) => c.html(PAGE, 200, { ...pageHeaders(publicUrl), ...commonHeaders(c.get('context')) }));
   app.use(`${DOCS}/*`, compress());

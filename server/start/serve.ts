@@ -1,0 +1,83 @@
+import closeWithGrace from 'close-with-grace';
+import { destination, pino } from 'pino';
+import { listOrganizations } from '../../db/organizations.ts';
+import { createApp } from '../doors/app.ts';
+import { createMailer } from '../mail/mailer.ts';
+import { ConfigError, readConfig } from './config.ts';
+import { createDeps } from './deps.ts';
+import { startHourly } from './hourly.ts';
+import { listen } from './listen.ts';
+import { curlLine, generatePassword, sampleContacts, setUpOrganization } from './setup.ts';
+import { openStore, REQUEST_LIMITS, type Store } from './store.ts';
+
+/** Milliseconds that the service has after SIGTERM to close everything. */
+const CLOSE_WITHIN = 10_000;
+
+async function start() {
+  const config = readConfig();
+  // Log lines are written together, at most a second late: a write for each line would cost more than a request's work.
+  const logTo = destination({ dest: 1, sync: false, minLength: 16_000, periodicFlush: 1_000 });
+  const log = pino({ level: config.logLevel }, logTo);
+  // Holds the parts that are open so far, to be closed in reverse order: a signal may come while the database is still
+  // being migrated.
+  const opened = new AsyncDisposableStack();
+  closeWithGrace({ delay: CLOSE_WITHIN, logger: log }, async ({ err, signal }) => {
+    if (err) log.fatal({ err }, 'the service fails');
+    log.info({ signal }, 'the service drains');
+    await opened.disposeAsync();
+    log.info('the service has ended');
+    logTo.flushSync();
+  });
+
+  const store = await openStore(config, REQUEST_LIMITS);
+  opened.defer(() => store.close());
+  const mail = createMailer({ smtpUrl: config.smtpUrl, from: config.mailFrom, log });
+  const deps = createDeps({ ...config, db: store.db, log, keySecrets: store.keySecrets, mail });
+  const hourly = startHourly(deps, store);
+  opened.defer(() => hourly.end());
+  // Runs before `hourly.end`, which may wait for a mail server: the uses of the last requests are recorded first.
+  opened.defer(() => deps.lastUse.flush());
+  const server = await listen(createApp(deps).fetch, { ...config, log });
+  opened.defer(async () => {
+    deps.draining.abort();
+    await Promise.all([deps.lastUse.flush(), server.drain()]);
+  });
+
+  const address = config.publicUrl.replace(/:0$/, `:${server.port}`);
+  if (config.databaseUrl === undefined) await welcome(store, address);
+  log.info({ address, migrated: store.migrated }, 'the service listens');
+}
+
+/**
+ * Prints the address of the embedded service. At the first start, also makes an organization, and prints the owner's
+ * password, a first API key and a command to try the API.
+ */
+async function welcome({ db, keySecrets }: Store, address: string) {
+  const lines = [`Introzy listens at ${address}`];
+  if ((await listOrganizations(db.root)).length === 0) {
+    const owner = { name: 'Example', email: 'owner@example.com', contacts: sampleContacts };
+    const password = generatePassword();
+    const made = await setUpOrganization(db, keySecrets, { ...owner, password });
+    if (made) {
+      lines.push(
+        `Organization: ${owner.name}`,
+        `Sign in at ${address} as ${owner.email} with the password ${password}, shown only this once`,
+        `First API key, shown only this once: ${made.issued.key}`,
+        'Try it:',
+        `  ${curlLine(made.issued.key, `${address}/api/contacts`)}`,
+      );
+    }
+  }
+  process.stdout.write(`\n${lines.join('\n')}\n\n`);
+}
+
+/** Runs the service. Where the start fails, says why, and ends the process. */
+export async function serve() {
+  try {
+    await start();
+  } catch (error) {
+    if (error instanceof ConfigError) process.stderr.write(`introzy cannot start. ${error.message}\n`);
+    else process.stderr.write(`introzy cannot start: ${error instanceof Error ? error.stack : String(error)}\n`);
+    process.exit(1);
+  }
+}
