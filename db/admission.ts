@@ -16,14 +16,14 @@ export type Tenant = Kysely<Schema>;
 export type Caller = KeyCaller | PersonCaller | { type: 'operator'; organizationId: string };
 
 /** A key, by its digest under each server secret, newest secret first. */
-export interface KeyCaller {
+interface KeyCaller {
   type: 'key';
   organizationId: string;
   digests: Buffer[];
 }
 
 /** A session, and the role by which the request was judged. The database refuses a role that has changed since. */
-export interface PersonCaller {
+interface PersonCaller {
   type: 'person';
   organizationId: string;
   sessionId: string;

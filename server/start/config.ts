@@ -34,7 +34,7 @@ export interface Config {
 }
 
 /** Addresses of the same database, with logins beside that of `DATABASE_URL`. */
-export interface SeparateLogins {
+interface SeparateLogins {
   /** The owner of the tables, which migrates and never serves. */
   migrationUrl: string;
   /** better-auth's login. */
