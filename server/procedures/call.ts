@@ -72,7 +72,7 @@ export interface ProcedureCall {
 
 /**
  * Calls a procedure and gives its result, or throws its error. tRPC's own walk (`callRecursive` of @trpc/server 11)
- * copies all options for each middleware, and has zod parse asynchronously, which takes zod ten times as long as to
+ * copies all options for each middleware, and has zod parse asynchronously, which takes zod three times as long as to
  * parse at once. So the walk is written out here: the procedure's own check, the input, the resolver, the output. The
  * contract tests run their whole table through both walks.
  */
