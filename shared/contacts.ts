@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { documentAs } from './documentedAs.ts';
-import { encodedItems } from './encoded.ts';
+import { encodedDocument, encodedItems } from './encoded.ts';
 import { Issue } from './errors.ts';
 import { JsonObject } from './json.ts';
 import { PageRequest, pageOf } from './paging.ts';
@@ -26,6 +26,11 @@ export const Contact = z.object({
   version: z.int().describe('Grows by one with each change'),
 });
 export type Contact = z.infer<typeof Contact>;
+/** A `Contact` as decoded from the database's text. The text is our own, so its fields are not checked once more. */
+export const DecodedContact = documentAs(
+  z.custom<Contact>((contact) => typeof contact === 'object' && encodedDocument(contact as object) !== undefined),
+  Contact,
+);
 export const ContactPage = pageOf(Contact);
 export type ContactPage = z.infer<typeof ContactPage>;
 /**

@@ -35,10 +35,25 @@ export function parseEncoded(items: string): { items: object[]; dates: Record<st
   return { items: parsed, dates };
 }
 
-/** Decodes a document. The fields of `DATE_FIELDS` become `Date`s or `null`. */
-export const decodeDocument = <T>(text: string): T => decodeDates<T>(JSON.parse(text) as Record<string, unknown>);
+const documents = new WeakMap<object, string>();
+
+/**
+ * Decodes a document. The fields of `DATE_FIELDS` become `Date`s or `null`. A door that answers in JSON passes the text
+ * on: see `encodedDocument`.
+ */
+export function decodeDocument<T extends object>(text: string): T {
+  const document = decodeDates<T>(JSON.parse(text) as Record<string, unknown>);
+  documents.set(document, text);
+  return document;
+}
+
+/** The JSON text that `value` was decoded from; `undefined` where `value` is no decoded document, but a copy. */
+export const encodedDocument = (value: object): string | undefined => documents.get(value);
 
 function decodeDates<T>(item: Record<string, unknown>): T {
-  const dates = DATE_FIELDS.map((field) => [field, typeof item[field] === 'string' ? new Date(item[field]) : null]);
-  return { ...item, ...Object.fromEntries(dates) } as T;
+  for (const field of DATE_FIELDS) {
+    const text = item[field];
+    item[field] = typeof text === 'string' ? new Date(text) : null;
+  }
+  return item as T;
 }

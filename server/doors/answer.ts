@@ -1,5 +1,5 @@
 import type { TRPCError } from '@trpc/server';
-import { encodedItems } from '../../shared/encoded.ts';
+import { encodedDocument, encodedItems } from '../../shared/encoded.ts';
 import type { ErrorEnvelope } from '../../shared/errors.ts';
 import { describeError } from '../http/errors.ts';
 import type { Context } from '../procedures/context.ts';
@@ -51,7 +51,8 @@ export function toAnswer(
   const { id, version, apiKey } = result as { id?: string; version?: number; apiKey?: { id: string } };
   if (location) headers.Location = location(apiKey?.id ?? (id as string));
   if (hasVersion) headers.ETag = `"${version}"`;
-  return new Response(`{"success":true,"data":${JSON.stringify(result)}}`, init);
+  const data = encodedDocument(result as object) ?? JSON.stringify(result);
+  return new Response(`{"success":true,"data":${data}}`, init);
 }
 
 /** The answer to a request that failed. */

@@ -41,17 +41,17 @@ interface Internals {
   meta: ProcedureMeta | undefined;
   inputs: [z.ZodType];
   output: z.ZodType;
-  middlewares: [check: Middleware, parseInput: Middleware, checkOutput: Middleware, resolve: Middleware];
+  /** The procedure's own middleware, then tRPC's middlewares for the input, the output and the resolver. */
+  middlewares: [Middleware, ...unknown[]];
+  resolver(options: Options & { input: unknown }): unknown;
 }
-type Middleware = (options: Options & { next: Next }) => Promise<Result>;
+type Middleware = (options: Options & { meta: ProcedureMeta | undefined; next: Next }) => Promise<Result>;
 type Result = { ok: true; data: unknown } | { ok: false; error: TRPCError };
 type Next = (changes?: { ctx?: object }) => Promise<Result>;
 interface Options {
   ctx: object;
   path: string;
   type: 'query' | 'mutation';
-  meta: ProcedureMeta | undefined;
-  input: unknown;
   getRawInput(): Promise<unknown>;
 }
 
@@ -71,45 +71,45 @@ export interface ProcedureCall {
 }
 
 /**
- * Calls a procedure and gives its result, or throws its error. tRPC's own walk (`callRecursive` of @trpc/server 11)
- * copies all options for each middleware, and has zod parse asynchronously, which takes zod three times as long as to
- * parse at once. So the walk is written out here: the procedure's own check, the input, the resolver, the output. The
- * contract tests run their whole table through both walks.
+ * Calls a procedure and gives its result, or throws its error. The steps are those of tRPC's own walk (`callRecursive`
+ * of @trpc/server 11 and its middlewares), without a walk: each procedure of this service has one middleware, one input
+ * and one output. tRPC's published code is compiled for engines without object spread, and takes a quarter of the time
+ * of a short request. The contract tests run their whole table through both.
  */
 export async function callProcedure<Path extends ProcedurePath>(
   path: Path,
   { ctx, getRawInput }: ProcedureCall,
 ): Promise<OutputOf<Path>> {
-  const {
-    type,
-    meta,
-    inputs: [input],
-    output,
-    middlewares: [check, , , resolve],
-  } = internalsOf[path];
-  const options = { ctx, path, type, meta, input: undefined, getRawInput };
+  const { type, meta, inputs, output, resolver, middlewares } = internalsOf[path];
   const next: Next = async (changes) => {
     try {
-      const parsed = parse(input, await getRawInput(), INVALID_INPUT);
-      const result = await resolve({ ...options, ctx: { ...ctx, ...changes?.ctx }, input: parsed, next });
-      return result.ok ? { ...result, data: parse(output, result.data, INVALID_OUTPUT) } : result;
+      const input = parseInput(inputs[0], await getRawInput());
+      const data = await resolver({ ctx: { ...ctx, ...changes?.ctx }, path, type, input, getRawInput });
+      return { ok: true, data: parseOutput(output, data) };
     } catch (cause) {
-      return { ok: false, error: getTRPCErrorFromUnknown(cause) };
+      return fail(cause);
     }
   };
-  const result = await check({ ...options, next });
+  const result = await middlewares[0]({ ctx, path, type, meta, getRawInput, next }).catch(fail);
   if (!result.ok) throw result.error;
   return result.data as OutputOf<Path>;
 }
 
-const INVALID_INPUT = { code: 'BAD_REQUEST' } as const;
-const INVALID_OUTPUT = { code: 'INTERNAL_SERVER_ERROR', message: 'Output validation failed' } as const;
+const fail = (cause: unknown): Result => ({ ok: false, error: getTRPCErrorFromUnknown(cause) });
 
-function parse(schema: z.ZodType, value: unknown, error: typeof INVALID_INPUT | typeof INVALID_OUTPUT): unknown {
+function parseInput(schema: z.ZodType, value: unknown): unknown {
   try {
     return schema.parse(value);
   } catch (cause) {
-    throw new TRPCError({ ...error, cause });
+    throw new TRPCError({ code: 'BAD_REQUEST', cause });
+  }
+}
+
+function parseOutput(schema: z.ZodType, value: unknown): unknown {
+  try {
+    return schema.parse(value);
+  } catch (cause) {
+    throw new TRPCError({ code: 'INTERNAL_SERVER_ERROR', message: 'Output validation failed', cause });
   }
 }
 

@@ -3,13 +3,13 @@ import { deleteContact, getContact, insertContact, restoreContact, updateContact
 import { upsertContacts } from '../../db/contactUpsert.ts';
 import { judgeRows } from '../../shared/contactRows.ts';
 import {
-  Contact,
   ContactCreateRequest,
   ContactDeleteRequest,
   ContactListRequest,
   ContactRequest,
   ContactUpdateRequest,
   ContactUpsertRequest,
+  DecodedContact,
   EncodedContactPage,
   UpsertResults,
 } from '../../shared/contacts.ts';
@@ -24,21 +24,21 @@ export const contactsRouter = router({
 
   get: scopedProcedure('contacts:read')
     .input(ContactRequest)
-    .output(Contact)
+    .output(DecodedContact)
     .query(async ({ ctx: { tenant, organizationId }, input: { id } }) =>
       settle(await getContact(tenant, { organizationId, id }), 'contact'),
     ),
 
   create: scopedProcedure('contacts:write')
     .input(ContactCreateRequest)
-    .output(Contact)
+    .output(DecodedContact)
     .mutation(async ({ ctx: { tenant, organizationId }, input: { organizationId: _, ...input } }) =>
       settle(await insertContact(tenant, { organizationId, input }), 'contact'),
     ),
 
   update: scopedProcedure('contacts:write')
     .input(ContactUpdateRequest)
-    .output(Contact)
+    .output(DecodedContact)
     .mutation(
       async ({ ctx: { tenant, organizationId }, input: { organizationId: _, id, expectedVersion, ...changes } }) =>
         settle(await updateContact(tenant, { organizationId, id, expectedVersion, changes }), 'contact'),
@@ -46,14 +46,14 @@ export const contactsRouter = router({
 
   delete: scopedProcedure('contacts:write')
     .input(ContactDeleteRequest)
-    .output(Contact)
+    .output(DecodedContact)
     .mutation(async ({ ctx: { tenant, organizationId }, input: { id, expectedVersion } }) =>
       settle(await deleteContact(tenant, { organizationId, id, expectedVersion }), 'contact'),
     ),
 
   restore: scopedProcedure('contacts:write')
     .input(ContactRequest)
-    .output(Contact)
+    .output(DecodedContact)
     .mutation(async ({ ctx: { tenant, organizationId }, input: { id } }) =>
       settle(await restoreContact(tenant, { organizationId, id }), 'contact'),
     ),

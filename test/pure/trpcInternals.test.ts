@@ -22,6 +22,7 @@ interface Internals {
   inputs: unknown[];
   output: unknown;
   middlewares: ((options: Options) => Promise<Result>)[];
+  resolver(options: Pick<Options, 'ctx' | 'input'>): unknown;
 }
 
 const t = initTRPC.context<{ who: string }>().meta<{ scope: string }>().create();
@@ -81,20 +82,26 @@ test('The middlewares are those of the procedure, then its input, its output, an
   ]);
 });
 
+test('The resolver is the procedure’s own function', () => {
+  const resolved = internalsOf('group.double').resolver({ ctx: { who: 'Ada', more: 'context' }, input: { count: 21 } });
+  expect(resolved).toEqual({ who: 'Ada', more: 'context', twice: 42 });
+});
+
 test('Input that does not parse is thrown as an error of tRPC, with the cause that the schema gave', async () => {
   const error = await walk('group.double', { count: 'many' }).catch((thrown: unknown) => thrown);
   expect(error).toBeInstanceOf(TRPCError);
   expect(error).toMatchObject({ code: 'BAD_REQUEST', cause: expect.any(z.ZodError) });
 });
 
-test('Every procedure of ours is a query or a mutation: a check, one input, one output, and a resolver', () => {
+test('Every procedure of ours is a query or a mutation, of one middleware, one input and one output', () => {
   const procedures = Object.entries(appRouter._def.procedures as unknown as Record<string, { _def: Internals }>);
   expect(procedures.length).toBeGreaterThan(20);
   for (const [name, { _def: definition }] of procedures) {
     expect(['query', 'mutation'], name).toContain(definition.type);
     expect(definition.inputs, name).toEqual([expect.any(z.ZodType)]);
     expect(definition.output, name).toBeInstanceOf(z.ZodType);
-    const kinds = definition.middlewares.map((middleware) => (middleware as { _type?: string })._type);
-    expect(kinds, name).toEqual([undefined, 'input', 'output', undefined]);
+    const [own, ...ofTrpc] = definition.middlewares as { _type?: string; name: string }[];
+    expect(own?._type, name).toBeUndefined();
+    expect(ofTrpc.map(({ _type, name }) => _type ?? name)).toEqual(['input', 'output', 'resolveMiddleware']);
   }
 });

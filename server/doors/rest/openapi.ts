@@ -134,11 +134,12 @@ function requestOf(route: Route, { input, hasBody }: Request): Partial<ZodOpenAp
 
 function successOf(route: Route, output: z.ZodType): ZodOpenApiResponseObject {
   const { summary, result } = route;
-  const { items, nextCursor } = objectOf(documentedAs(output) ?? output).shape;
+  const documented = documentedAs(output) ?? output;
+  const { items, nextCursor } = objectOf(documented).shape;
   const isPage = items !== undefined;
   const schema = z.object({
     success: z.literal(true),
-    ...(isPage ? { data: items, nextCursor: nextCursor as z.ZodType } : { data: output }),
+    ...(isPage ? { data: items, nextCursor: nextCursor as z.ZodType } : { data: documented }),
   });
   const page = result as { items: unknown; nextCursor: unknown };
   const example = isPage
