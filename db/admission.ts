@@ -76,7 +76,7 @@ export function enter(
     },
     isAdmitted: () => isAdmitted,
     askFor(further) {
-      scopes = [...new Set([...scopes, ...further])];
+      scopes = scopes.length === 0 ? further : [...new Set([...scopes, ...further])];
       isAdmitted = false;
     },
     async admit() {

