@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { type Config, readConfig } from '../start/config.ts';
-import { COMMAND_LIMITS, openStore, type Store } from '../start/store.ts';
+import { openStore, type Store } from '../start/store.ts';
 
 /** The input of a command: the arguments in order, the options by name. */
 export interface Given {
@@ -40,7 +40,7 @@ export function addAction(command: Command, prepare: (given: Given) => Work | An
     const work = prepare({ args, options });
     if (typeof work !== 'function') return void print(work);
     const config = readConfig();
-    const store = await openStore(config, COMMAND_LIMITS);
+    const store = await openStore(config, 'commands');
     try {
       print(await work({ store, config }));
     } finally {

@@ -36,22 +36,29 @@ export function completeLogins(given: Partial<RolesEnvironment>): RolesEnvironme
   };
 }
 
+/** A login of an address: its name as text and as SQL, its password as SQL. */
+interface Login {
+  text: string;
+  name: string;
+  password: string;
+}
+
+function readLogin(url: string): Login {
+  const { username, password } = new URL(url);
+  const text = decodeURIComponent(username);
+  return { text, name: identifier(text), password: literal(decodeURIComponent(password)) };
+}
+
 /**
  * The SQL that makes the three logins and their roles, for psql. The SQL can be run again: then it sets passwords and
  * limits anew, and changes nothing else.
  */
 export function rolesSql(environment: RolesEnvironment): string {
-  const login = (name: Variable) => {
-    const { username, password } = new URL(environment[name]);
-    return { name: identifier(decodeURIComponent(username)), password: literal(decodeURIComponent(password)) };
-  };
-  const [owner, service, accounts] = [
-    login('DATABASE_MIGRATION_URL'),
-    login('DATABASE_URL'),
-    login('DATABASE_ACCOUNTS_URL'),
-  ];
+  const owner = readLogin(environment.DATABASE_MIGRATION_URL);
+  const service = readLogin(environment.DATABASE_URL);
+  const accounts = readLogin(environment.DATABASE_ACCOUNTS_URL);
   const lines = Object.entries(environment).map(([name, url]) => `--   export ${name}='${url.replaceAll("'", '%27')}'`);
-  const serving = ({ name, password }: typeof service) => [
+  const serving = ({ name, password }: Login) => [
     makeRole(name),
     `alter role ${name} login nocreaterole nocreatedb inherit password ${password};`,
     `alter role ${name} set statement_timeout = '${REQUEST_LIMITS.statement}ms';`,
@@ -70,23 +77,23 @@ export function rolesSql(environment: RolesEnvironment): string {
     `alter role ${owner.name} login createrole password ${owner.password};`,
     `alter role ${owner.name} set idle_in_transaction_session_timeout = '${OWNER_IDLE}';`,
     `alter role ${owner.name} set search_path = public, pg_temp;`,
-    onDatabase(`grant connect, create on database %I to ${owner.name}`),
+    onDatabase('grant connect, create', `to ${owner.name}`),
     `grant usage, create on schema public to ${owner.name} with grant option;`,
     '',
     '-- Nobody else makes tables, or temporary tables in the name of ours.',
     'revoke create on schema public from public;',
-    onDatabase('revoke temporary on database %I from public'),
+    onDatabase('revoke temporary', 'from public'),
     '',
     '-- The logins of the service own nothing. Their limits are those of a request.',
     ...serving(service),
     ...serving(accounts),
     '',
     '-- The owner makes the roles, so that the owner may give the roles out.',
-    becomeMember(owner.name),
+    becomeMember(owner),
     `set local role ${owner.name};`,
     ...['introzy_app', 'introzy_auth', 'introzy_lookup'].map(makeRole),
     'reset role;',
-    grantAdmin(owner.name),
+    grantAdmin(owner),
     `set local role ${owner.name};`,
     `grant introzy_app to ${service.name};`,
     `grant introzy_auth to ${accounts.name};`,
@@ -95,32 +102,39 @@ export function rolesSql(environment: RolesEnvironment): string {
   ].join('\n')}\n`;
 }
 
+const identifier = (name: string) => `"${name.replaceAll('"', '""')}"`;
+const literal = (text: string) => `'${text.replaceAll("'", "''")}'`;
+/** A statement as PostgreSQL's `format` takes the statement, apart from its `%I`. */
+const inFormat = (text: string) => text.replaceAll('%', '%%').replaceAll("'", "''");
+/** A block of PL/pgSQL. The tag keeps a `$$` in a name or a password from ending the block. */
+const block = (body: string) => `do $introzy$ ${body} $introzy$;`;
+
 const makeRole = (name: string) =>
-  `do $$ begin create role ${name}; exception when duplicate_object or unique_violation then null; end $$;`;
+  block(`begin create role ${name}; exception when duplicate_object or unique_violation then null; end`);
+
+/** Runs `grant … on database` or `revoke … on database` for the database that psql is connected to. */
+const onDatabase = (before: string, after: string) =>
+  block(`begin execute format('${before} on database %I ${inFormat(after)}', current_database()); end`);
 
 /** A superuser may take every role. Any other login must be a member of the owner, whose role it made. */
-const becomeMember = (owner: string) => `do $$ begin
-  if not (select rolsuper from pg_roles where rolname = current_user) and current_user <> ${literal(unquote(owner))} then
-    grant ${owner} to current_user;
+const becomeMember = ({ name, text }: Login) =>
+  block(`begin
+  if not (select rolsuper from pg_roles where rolname = current_user) and current_user <> ${literal(text)} then
+    grant ${name} to current_user;
   end if;
-end $$;`;
-
-const onDatabase = (statement: string) => `do $$ begin execute format('${statement}', current_database()); end $$;`;
+end`);
 
 /**
  * PostgreSQL 15 lets a login with CREATEROLE give out every role. Later versions need the admin option; the owner has
  * the option for roles of its own making. `introzy_lookup` has policies that show every row, so the owner may give that
- * role out and does not inherit it.
+ * role out and does not inherit the role.
  */
-const grantAdmin = (owner: string) => `do $$ declare v_role text; begin
+const grantAdmin = ({ name, text }: Login) =>
+  block(`declare v_role text; begin
   if current_setting('server_version_num')::int < 160000 then return; end if;
   foreach v_role in array array['introzy_app', 'introzy_auth', 'introzy_lookup'] loop
-    if not pg_has_role(${literal(unquote(owner))}, v_role, 'member with admin option') then
-      execute format('grant %I to ${owner.replaceAll("'", "''").replaceAll('%', '%%')} with admin true, inherit false, set false', v_role);
+    if not pg_has_role(${literal(text)}, v_role, 'member with admin option') then
+      execute format('grant %I to ${inFormat(name)} with admin true, inherit false, set false', v_role);
     end if;
   end loop;
-end $$;`;
-
-const identifier = (name: string) => `"${name.replaceAll('"', '""')}"`;
-const unquote = (quoted: string) => quoted.slice(1, -1).replaceAll('""', '"');
-const literal = (text: string) => `'${text.replaceAll("'", "''")}'`;
+end`);

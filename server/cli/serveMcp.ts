@@ -6,7 +6,7 @@ import { createApp } from '../doors/app.ts';
 import { type Config, readAgentConfig, readConfig } from '../start/config.ts';
 import { DirectoryInUse } from '../start/dataDirectory.ts';
 import { createDeps } from '../start/deps.ts';
-import { openStore, REQUEST_LIMITS } from '../start/store.ts';
+import { openStore } from '../start/store.ts';
 import { checkRemote, createRemoteServer, type Remote } from './remoteMcp.ts';
 
 /**
@@ -45,7 +45,7 @@ async function findService(url: string | undefined): Promise<Service> {
 }
 
 async function openService(config: Config): Promise<Service> {
-  const store = await openStore(config, REQUEST_LIMITS);
+  const store = await openStore(config, 'requests');
   // Standard output carries MCP alone: the log goes to standard error.
   const log = pino({ level: 'warn' }, destination({ dest: 2, sync: true }));
   const deps = createDeps({ ...config, db: store.db, log, keySecrets: store.keySecrets });

@@ -8,7 +8,7 @@ import { createDeps } from './deps.ts';
 import { startHourly } from './hourly.ts';
 import { listen } from './listen.ts';
 import { curlLine, generatePassword, sampleContacts, setUpOrganization } from './setup.ts';
-import { openStore, REQUEST_LIMITS, type Store } from './store.ts';
+import { openStore, type Store } from './store.ts';
 
 /** Milliseconds that the service has after SIGTERM to close everything. */
 const CLOSE_WITHIN = 10_000;
@@ -29,7 +29,7 @@ async function start() {
     logTo.flushSync();
   });
 
-  const store = await openStore(config, REQUEST_LIMITS);
+  const store = await openStore(config, 'requests');
   opened.defer(() => store.close());
   const mail = createMailer({ smtpUrl: config.smtpUrl, from: config.mailFrom, log });
   const deps = createDeps({ ...config, db: store.db, log, keySecrets: store.keySecrets, mail });

@@ -28,22 +28,21 @@ const POOL_SIZE = 10;
 /** Milliseconds that a single step beside the service may take, such as the index of a large table. */
 const STEP_DEADLINE = 86_400_000;
 
-type Limits = typeof REQUEST_LIMITS | typeof COMMAND_LIMITS;
-
 /**
  * Opens the database that `config` names, for requests or for a command of the operator, and runs the migrations that come
  * before serving. With separate logins, requests get logins that own nothing, and a command gets the owner. Throws
  * `ConfigError`.
  */
-export async function openStore(config: Config, limits: Limits): Promise<Store> {
-  const { deadline: _, ...timeouts } = limits;
+export async function openStore(config: Config, purpose: 'requests' | 'commands'): Promise<Store> {
+  const { deadline: _, ...timeouts } = purpose === 'requests' ? REQUEST_LIMITS : COMMAND_LIMITS;
   const { databaseUrl, keySecrets } = config;
   if (databaseUrl !== undefined && keySecrets !== undefined) {
     // A migration may take longer than any request.
     const migrating = await openAsOwner(config, databaseUrl, COMMAND_LIMITS);
     const migrated = await explain(expand(migrating)).finally(() => migrating.close());
-    const isForRequests = limits === REQUEST_LIMITS;
-    const db = await (isForRequests ? openForRequests(config, databaseUrl) : openAsOwner(config, databaseUrl, limits));
+    const db = await (purpose === 'requests'
+      ? openForRequests(config, databaseUrl)
+      : openAsOwner(config, databaseUrl, COMMAND_LIMITS));
     const finish = async (signal?: AbortSignal) => {
       const working = await openAsOwner(config, databaseUrl, { ...COMMAND_LIMITS, deadline: STEP_DEADLINE });
       return await explain(finishMigrations(working, { signal })).finally(() => working.close());

@@ -9,7 +9,7 @@ import { generateKeySecret } from '../../server/auth/keySecret.ts';
 import { createApp } from '../../server/doors/app.ts';
 import { readConfig } from '../../server/start/config.ts';
 import { createDeps } from '../../server/start/deps.ts';
-import { openStore, REQUEST_LIMITS } from '../../server/start/store.ts';
+import { openStore } from '../../server/start/store.ts';
 import { createDatabase, providedPostgres, type TestDatabase } from './database.ts';
 import { makeDataDirectory } from './embedded.ts';
 import { PROCESS } from './service.ts';
@@ -44,7 +44,7 @@ export async function commandLine(kind: TestDatabase['kind'] = 'postgres') {
   };
 
   const serve = async (request: Request) => {
-    const store = await openStore(readConfig(environment), REQUEST_LIMITS);
+    const store = await openStore(readConfig(environment), 'requests');
     try {
       const { db, keySecrets } = store;
       const deps = createDeps({ db, keySecrets, log: pino({ level: 'silent' }), rateLimit: 1_000, signInRate: 1_000 });

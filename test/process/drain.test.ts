@@ -5,7 +5,7 @@ import { openDatabase } from '../../db/open.ts';
 import { parseKeySecrets } from '../../server/auth/keySecret.ts';
 import { readConfig } from '../../server/start/config.ts';
 import { issueKey, setUpOrganization } from '../../server/start/setup.ts';
-import { COMMAND_LIMITS, openStore } from '../../server/start/store.ts';
+import { openStore } from '../../server/start/store.ts';
 import { until } from '../helpers/instance.ts';
 import { makePlace, openSocket, parseAnswer, startService } from '../helpers/service.ts';
 
@@ -107,7 +107,7 @@ test.concurrent.each(DATABASES)(
 
 /** A key of a new organization with three more keys, which expire so soon that notices of that are due. */
 async function makeNoticesDue(environment: Record<string, string>) {
-  const store = await openStore(readConfig(environment), COMMAND_LIMITS);
+  const store = await openStore(readConfig(environment), 'commands');
   try {
     const { db, keySecrets } = store;
     const made = await setUpOrganization(db, keySecrets, { name: 'Soon', email: 'soon@example.com' });

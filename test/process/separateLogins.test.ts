@@ -10,7 +10,7 @@ const PATIENCE = { timeout: 180_000 };
 /** Names of logins that no other test uses. Logins are the server's, not the database's. */
 function makeNames() {
   const suffix = randomUUID().slice(0, 8);
-  return { service: `service_${suffix}`, accounts: `accounts'_${suffix}`, owner: `"owner"_${suffix}` };
+  return { service: `service $$_${suffix}`, accounts: `accounts'%_${suffix}`, owner: `"owner's 100%"_${suffix}` };
 }
 
 /** An empty database, with the logins that `introzy setup --roles` makes, run twice as a superuser. */
