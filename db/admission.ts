@@ -36,7 +36,7 @@ export interface Admission {
    * Each transaction checks the caller by the database's clock, in the same round trip as the data. A refused caller
    * aborts the transaction with `KeyRefused`, a lacking scope with `ScopeRefused`.
    */
-  readonly tenant: Tenant;
+  tenant(): Tenant;
   /** Has the database check the caller, and does nothing else. Throws as the tenant does. */
   admit(): Promise<void>;
   /** True once the database has admitted the caller with every scope that the call has asked for. */
@@ -64,16 +64,14 @@ export function enter(
     isKnown = true;
     onAdmitted?.(secretId);
   };
+  // No getters here or below: V8 makes a hidden class for each object with a getter of its own, which is slow, and fills
+  // the old generation with garbage at each call.
   const entry: Entry = {
-    get statement() {
-      return statementOf(entries, caller, scopes);
-    },
+    statement: () => statementOf(entries, caller, scopes),
     onEnter: ({ rows }) => note((rows[0] as { secret_id?: string }).secret_id),
   };
   return {
-    get tenant() {
-      return (tenant ??= createKysely<Schema>(connections, entry));
-    },
+    tenant: () => (tenant ??= createKysely<Schema>(connections, entry)),
     isAdmitted: () => isAdmitted,
     askFor(further) {
       scopes = scopes.length === 0 ? further : [...new Set([...scopes, ...further])];
@@ -82,7 +80,7 @@ export function enter(
     async admit() {
       const connection = await connections.acquire();
       try {
-        const [answer] = await connection.send([entry.statement]);
+        const [answer] = await connection.send([entry.statement()]);
         entry.onEnter?.(answer as QueryResult<unknown>);
       } catch (error) {
         if (error instanceof ScopeRefused) note();
@@ -103,7 +101,7 @@ function statementOf(entries: Entries, caller: Caller, scopes: readonly string[]
 
 /** A tenant for the command line and for the service's own records. */
 export const asOperator = (db: CallDatabase, organizationId: string): Tenant =>
-  enter(db, { type: 'operator', organizationId }).tenant;
+  enter(db, { type: 'operator', organizationId }).tenant();
 
 /**
  * The login itself, for a request's queries before the organization is known. The queries have a request's time limits.
@@ -118,7 +116,7 @@ export const asAccounts = ({ accounts, entries }: Pick<Database, 'accounts' | 'e
   outside(accounts, entries.accounts);
 
 const outside = (connections: Connections, sql: string | undefined) =>
-  createKysely<Schema>(connections, sql === undefined ? undefined : { statement: { sql, parameters: [] } });
+  createKysely<Schema>(connections, sql === undefined ? undefined : { statement: () => ({ sql, parameters: [] }) });
 
 /** Makes the rest of `trx` the operator's work on an organization, as `asOperator` does for a whole transaction. */
 export async function enterAsOperator(trx: Transaction<Schema>, { entries }: CallDatabase, organizationId: string) {

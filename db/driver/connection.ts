@@ -61,8 +61,8 @@ export function withinOneDeadline(source: ConnectionSource): Connections {
 
 /** A statement that is sent in front of the first statement of each transaction, in the same round trip. */
 export interface Entry {
-  readonly statement: Statement;
-  /** Receives the answer to `statement`. */
+  statement(): Statement;
+  /** Receives the answer to the statement. */
   onEnter?(answer: QueryResult<unknown>): void;
 }
 
@@ -100,7 +100,7 @@ function toKyselyConnection(connection: Connection, entry: Entry | undefined): K
     isInTransaction: false,
     async executeQuery<R>(query: CompiledQuery) {
       if (!entry || kysely.isInTransaction) return (await connection.send([query]))[0] as QueryResult<R>;
-      const [entered, answer] = await connection.send([entry.statement, query]);
+      const [entered, answer] = await connection.send([entry.statement(), query]);
       entry.onEnter?.(entered as QueryResult<unknown>);
       return answer as QueryResult<R>;
     },
@@ -127,12 +127,14 @@ const driver: Driver = {
   acquireConnection: refuse,
   async beginTransaction(kysely) {
     const { connection, entry } = kysely as KyselyConnection;
-    const answers = await connection.send(entry ? [BEGIN, entry.statement] : [BEGIN]).catch(async (error: unknown) => {
-      // Kysely does not roll back a transaction whose `beginTransaction` has failed. Without this rollback a refused key
-      // would leave the connection in a failed transaction.
-      await end(kysely, 'rollback').catch(() => {});
-      throw error;
-    });
+    const answers = await connection
+      .send(entry ? [BEGIN, entry.statement()] : [BEGIN])
+      .catch(async (error: unknown) => {
+        // Kysely does not roll back a transaction whose `beginTransaction` has failed. Without this rollback a refused key
+        // would leave the connection in a failed transaction.
+        await end(kysely, 'rollback').catch(() => {});
+        throw error;
+      });
     entry?.onEnter?.(answers[1] as QueryResult<unknown>);
     (kysely as KyselyConnection).isInTransaction = true;
   },

@@ -115,7 +115,9 @@ const procedureFor = <Granted>(check: (principal: Principal) => Granted) =>
         const granted = await check(caller);
         refuseOtherOrganization(identity.organizationId, await getRawInput());
         const { organizationId } = identity;
-        const result = await next({ ctx: { identity, admission, tenant: admission.tenant, organizationId, granted } });
+        const result = await next({
+          ctx: { identity, admission, tenant: admission.tenant(), organizationId, granted },
+        });
         if (!result.ok) throw result.error;
         return result;
       });

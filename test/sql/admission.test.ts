@@ -57,7 +57,7 @@ test('An admission holds for the scopes that were asked for, and no more', async
   const caller = { type: 'key', organizationId: app.one.id, digests: digestsOf(key, app.keySecrets) } as const;
   const admission = enter(app.db, caller, (secretId) => admitted.push(secretId));
   expect(admission.isAdmitted()).toBe(false);
-  await admission.tenant.selectFrom('contacts').select('id').execute();
+  await admission.tenant().selectFrom('contacts').select('id').execute();
   expect(admission.isAdmitted()).toBe(true);
   admission.askFor(['contacts:read']);
   expect(admission.isAdmitted()).toBe(false);
@@ -67,8 +67,13 @@ test('An admission holds for the scopes that were asked for, and no more', async
   admission.askFor(SCOPES);
   const refused = new ScopeRefused('key', ['contacts:write', 'keys:manage']);
   await expect(admission.admit()).rejects.toEqual(refused);
-  await expect(admission.tenant.selectFrom('contacts').select('id').execute()).rejects.toEqual(refused);
-  await expect(admission.tenant.transaction().execute(async () => {})).rejects.toEqual(refused);
+  await expect(admission.tenant().selectFrom('contacts').select('id').execute()).rejects.toEqual(refused);
+  await expect(
+    admission
+      .tenant()
+      .transaction()
+      .execute(async () => {}),
+  ).rejects.toEqual(refused);
   // The key was in use all the same, and is noted once.
   expect(admitted).toEqual([app.keySecrets[0].id]);
 });

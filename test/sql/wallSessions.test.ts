@@ -75,7 +75,7 @@ const transactions: Record<string, (db: Database, app: TestApp) => Promise<unkno
     const key = { type: 'key', organizationId: one.id, digests: digestsOf(one.key, keySecrets) } as const;
     const admission = enter(db, key);
     admission.askFor(['everything:write']);
-    return sql`select 1`.execute(admission.tenant);
+    return sql`select 1`.execute(admission.tenant());
   },
   'what is no organization’s id': (db) => sql`select 1`.execute(asOperator(db, 'everybody')),
   'nobody’s': (db) => sql`select 1`.execute(asNobody(db)),
@@ -86,7 +86,7 @@ const asStranger = (db: Database, organizationId: string) =>
   asKey(db, { organizationId, digests: [Buffer.alloc(32, 1), Buffer.alloc(32, 2)] });
 
 const asKey = (db: Database, key: { organizationId: string; digests: Buffer[] }) =>
-  enter(db, { type: 'key', ...key }).tenant;
+  enter(db, { type: 'key', ...key }).tenant();
 
 test('A transaction leaves nothing behind in the session, however it ends', async () => {
   await using app = await testApp();
