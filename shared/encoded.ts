@@ -1,7 +1,23 @@
 /** The fields of a document that are dates or `null`. */
 const DATE_FIELDS = ['createdAt', 'updatedAt', 'deletedAt'] as const;
 
-const texts = new WeakMap<object, string>();
+interface EncodedItems {
+  readonly text: string;
+  items?: unknown[];
+}
+const encodedPages = new WeakMap<object, EncodedItems>();
+
+/**
+ * The getter that all encoded pages share: V8 makes a hidden class for each object with a getter of its own. `items` is
+ * not enumerable: tRPC looks for promises in each enumerable property, and so would decode `items`.
+ */
+const PAGE = Object.defineProperty({}, 'items', {
+  get(this: object) {
+    const encoded = encodedPages.get(this) as EncodedItems;
+    encoded.items ??= (JSON.parse(encoded.text) as Record<string, unknown>[]).map(decodeDates);
+    return encoded.items;
+  },
+});
 
 /**
  * Makes a page out of documents, which the database stores as JSON text. `text` is the JSON array of the documents. The
@@ -9,19 +25,15 @@ const texts = new WeakMap<object, string>();
  * text on and decodes nothing.
  */
 export function encodedPage<T>(text: string, nextCursor: string | null): { items: T[]; nextCursor: string | null } {
-  let items: T[] | undefined;
-  const page = { nextCursor } as { items: T[]; nextCursor: string | null };
-  // `items` is not enumerable: tRPC looks for promises in each enumerable property, and so would decode `items`.
-  Object.defineProperty(page, 'items', {
-    get: () => (items ??= (JSON.parse(text) as Record<string, unknown>[]).map((item) => decodeDates<T>(item))),
-  });
-  texts.set(page, text);
+  const page = Object.create(PAGE) as { items: T[]; nextCursor: string | null };
+  page.nextCursor = nextCursor;
+  encodedPages.set(page, { text });
   return page;
 }
 
 /** The JSON text of a page's items; `undefined` where `value` is not an encoded page. */
 export const encodedItems = (value: unknown): string | undefined =>
-  typeof value === 'object' && value !== null ? texts.get(value) : undefined;
+  typeof value === 'object' && value !== null ? encodedPages.get(value)?.text : undefined;
 
 /**
  * Parses a page's items to plain JSON. `dates` has superjson's note for each date: `{ 'items.0.createdAt': ['Date'] }`.
