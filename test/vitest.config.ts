@@ -12,7 +12,7 @@ const SIGNALLING = ['test/sql/outage.test.ts', 'test/sql/stall.test.ts'];
 const SEPARATED = ['walls', 'wallOf*', 'wallSessions', 'injection', 'requestStatements'];
 const POSTGRES_ONLY = [
   ...SIGNALLING,
-  ...['deadline', 'dump', 'indexes', 'injection', 'requestStatements', 'wire'].map(
+  ...['atHand', 'deadline', 'dump', 'indexes', 'injection', 'requestStatements', 'wire'].map(
     (name) => `test/sql/${name}.test.ts`,
   ),
 ];

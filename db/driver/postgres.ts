@@ -60,8 +60,11 @@ export function openPostgres({ url, poolSize, deadline, prepare }: PostgresOptio
   // A connection that ends, idle or in use, emits `error`, and an `error` without a listener would end the process.
   // node-postgres also passes the error to the flight that waits on the connection.
   pool.on('error', () => {});
+  /** Clients whose connection has ended. A connection may end before the call that uses it gives the client back. */
+  const ended = new WeakSet<pg.PoolClient>();
   pool.on('connect', (client) => {
     const drop = () => {
+      ended.add(client);
       const index = atHand.findIndex((idle) => idle.client === client);
       if (index !== -1) atHand.splice(index, 1)[0]?.client.release(true);
     };
@@ -85,8 +88,9 @@ export function openPostgres({ url, poolSize, deadline, prepare }: PostgresOptio
       return createConnection(client, { until, prepare, flights });
     },
     release(connection) {
-      const { client, isCutOff } = connection as PooledConnection;
-      if (isCutOff() || isClosed || pool.waitingCount > 0) return client.release(isCutOff());
+      const { client, isLost } = connection as PooledConnection;
+      const isOver = isLost() || ended.has(client);
+      if (isOver || isClosed || pool.waitingCount > 0) return client.release(isOver);
       atHand.push({ client, since: performance.now() });
       sweepLater();
     },
@@ -149,7 +153,7 @@ function watchDeadlines() {
 
 interface PooledConnection extends Connection {
   readonly client: pg.PoolClient;
-  isCutOff(): boolean;
+  isLost(): boolean;
 }
 
 interface ConnectionOptions {
@@ -159,15 +163,17 @@ interface ConnectionOptions {
 }
 
 function createConnection(client: pg.PoolClient, { until, prepare, flights }: ConnectionOptions): PooledConnection {
-  let isCutOff = false;
+  let isLost = false;
   return {
     client,
-    isCutOff: () => isCutOff,
+    isLost: () => isLost,
     send(statements) {
       const flight = createFlight(statements, { prepare });
       return new Promise((resolve, reject) => {
         const fail = (error: Error) => {
           flights.delete(waiting);
+          // PostgreSQL ends the connection after a FATAL error, and the end may come after the client was given back.
+          if (!(error instanceof pg.DatabaseError) || error.severity === 'FATAL') isLost = true;
           reject(error instanceof pg.DatabaseError ? translateError(error) : toUnavailable(error));
         };
         // pg's own query_timeout does not end the connection. The connection would return to the pool while the server
@@ -175,7 +181,7 @@ function createConnection(client: pg.PoolClient, { until, prepare, flights }: Co
         const waiting: Waiting = {
           until,
           giveUp() {
-            isCutOff = true;
+            isLost = true;
             cutOff(client);
             fail(new Error('no answer in time'));
           },
