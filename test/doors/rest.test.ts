@@ -5,6 +5,7 @@ import { DatabaseUnavailable } from '../../db/errors.ts';
 import type { Database } from '../../db/open.ts';
 import { createApp } from '../../server/doors/app.ts';
 import { routes } from '../../server/doors/rest/routes.ts';
+import { Contact } from '../../shared/contacts.ts';
 import { type TestApp, testApp } from '../helpers/testApp.ts';
 
 const NOBODY = '01890000-0000-7000-8000-000000000000';
@@ -334,6 +335,21 @@ test('An organization that the address names is the one that is meant', async ()
   expect((await app.trpc(app.other.key).contacts.list.query()).items).toEqual([]);
   const own = await app.api(app.one.key, 'POST', `/api/contacts?organizationId=${app.one.id}`, { name: 'Bob' });
   expect([own.status, own.body.data.organizationId]).toEqual([201, app.one.id]);
+});
+
+test('A contact, which no door checks on its way out, has the fields of the schema, and the same at each door', async () => {
+  await using app = await testApp();
+  const { contacts } = app.trpc(app.one.key);
+  const { id } = await contacts.create.mutate({ name: 'Ada', tags: ['vip'], customFields: { score: 1.5, more: [] } });
+  const read = async () => (await app.api(app.one.key, 'GET', `/api/contacts/${id}`)).body.data;
+  const seen = [await contacts.get.query({ id })];
+  expect(await read()).toEqual(JSON.parse(JSON.stringify(seen[0])));
+  seen.push(await contacts.update.mutate({ id, email: 'ada@example.com', notes: null }));
+  expect(await read()).toEqual(JSON.parse(JSON.stringify(seen[1])));
+  seen.push(await contacts.delete.mutate({ id }), await contacts.restore.mutate({ id }));
+  for (const contact of [...seen, ...(await contacts.list.query({})).items]) {
+    expect(Contact.strict().parse(contact)).toEqual(contact);
+  }
 });
 
 /** The app on a database that fails with `error`: at each request for a connection, or at each statement. */
