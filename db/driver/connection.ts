@@ -148,7 +148,7 @@ const compiler = new PostgresQueryCompiler();
 const postgres = new PostgresAdapter();
 /**
  * The methods for Kysely's migration lock do nothing: Kysely's lock is a session's advisory lock, which a transaction
- * pooler loses. migrate.ts locks a table instead.
+ * pooler loses. expand.ts locks a table instead.
  */
 const adapter: DialectAdapter = {
   supportsCreateIfNotExists: true,

@@ -60,11 +60,11 @@ export function openPostgres({ url, poolSize, deadline, prepare }: PostgresOptio
   // A connection that ends, idle or in use, emits `error`, and an `error` without a listener would end the process.
   // node-postgres also passes the error to the flight that waits on the connection.
   pool.on('error', () => {});
-  /** Clients whose connection has ended. A connection may end before the call that uses it gives the client back. */
-  const ended = new WeakSet<pg.PoolClient>();
+  /** Clients with a lost connection. A connection may be lost before the call gives the client back, or afterwards. */
+  const lost = new WeakSet<pg.PoolClient>();
   pool.on('connect', (client) => {
     const drop = () => {
-      ended.add(client);
+      lost.add(client);
       const index = atHand.findIndex((idle) => idle.client === client);
       if (index !== -1) atHand.splice(index, 1)[0]?.client.release(true);
     };
@@ -78,19 +78,19 @@ export function openPostgres({ url, poolSize, deadline, prepare }: PostgresOptio
     async acquire(within = deadline) {
       const until = performance.now() + within;
       const idle = atHand.pop();
-      if (idle) return createConnection(idle.client, { until, prepare, flights });
+      if (idle) return createConnection(idle.client, { until, prepare, flights, lost });
       const connecting = pool.connect();
       // The pool's own limit is the whole deadline. A shorter wait needs a timer of its own.
       const inTime = within < deadline ? giveUpAt(until, connecting) : connecting;
       const client = await inTime.catch((error: Error) => {
         throw toUnavailable(error);
       });
-      return createConnection(client, { until, prepare, flights });
+      return createConnection(client, { until, prepare, flights, lost });
     },
     release(connection) {
-      const { client, isLost } = connection as PooledConnection;
-      const isOver = isLost() || ended.has(client);
-      if (isOver || isClosed || pool.waitingCount > 0) return client.release(isOver);
+      const { client } = connection as PooledConnection;
+      const isLost = lost.has(client);
+      if (isLost || isClosed || pool.waitingCount > 0) return client.release(isLost);
       atHand.push({ client, since: performance.now() });
       sweepLater();
     },
@@ -153,27 +153,28 @@ function watchDeadlines() {
 
 interface PooledConnection extends Connection {
   readonly client: pg.PoolClient;
-  isLost(): boolean;
 }
 
 interface ConnectionOptions {
   until: number;
   prepare: boolean;
   flights: ReturnType<typeof watchDeadlines>;
+  lost: WeakSet<pg.PoolClient>;
 }
 
-function createConnection(client: pg.PoolClient, { until, prepare, flights }: ConnectionOptions): PooledConnection {
-  let isLost = false;
+function createConnection(
+  client: pg.PoolClient,
+  { until, prepare, flights, lost }: ConnectionOptions,
+): PooledConnection {
   return {
     client,
-    isLost: () => isLost,
     send(statements) {
       const flight = createFlight(statements, { prepare });
       return new Promise((resolve, reject) => {
         const fail = (error: Error) => {
           flights.delete(waiting);
           // PostgreSQL ends the connection after a FATAL error, and the end may come after the client was given back.
-          if (!(error instanceof pg.DatabaseError) || error.severity === 'FATAL') isLost = true;
+          if (!(error instanceof pg.DatabaseError) || error.severity === 'FATAL') lost.add(client);
           reject(error instanceof pg.DatabaseError ? translateError(error) : toUnavailable(error));
         };
         // pg's own query_timeout does not end the connection. The connection would return to the pool while the server
@@ -181,7 +182,6 @@ function createConnection(client: pg.PoolClient, { until, prepare, flights }: Co
         const waiting: Waiting = {
           until,
           giveUp() {
-            isLost = true;
             cutOff(client);
             fail(new Error('no answer in time'));
           },
