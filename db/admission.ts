@@ -56,19 +56,20 @@ export function enter(
 ): Admission {
   let tenant: Tenant | undefined;
   let scopes: readonly string[] = [];
-  let isKnown = false;
+  let isNoted = false;
   let isAdmitted = false;
   const note = (secretId?: string) => {
-    isAdmitted = true;
-    if (isKnown) return;
-    isKnown = true;
-    onAdmitted?.(secretId);
+    if (!isNoted) onAdmitted?.(secretId);
+    isNoted = true;
   };
   // No getters here or below: V8 makes a hidden class for each object with a getter of its own, which is slow, and fills
   // the old generation with garbage at each call.
   const entry: Entry = {
     statement: () => statementOf(entries, caller, scopes),
-    onEnter: ({ rows }) => note((rows[0] as { secret_id?: string }).secret_id),
+    onEnter({ rows }) {
+      isAdmitted = true;
+      note((rows[0] as { secret_id?: string }).secret_id);
+    },
   };
   return {
     tenant: () => (tenant ??= createKysely<Schema>(connections, entry)),

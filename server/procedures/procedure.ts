@@ -1,5 +1,6 @@
 import { initTRPC } from '@trpc/server';
 import type { Admission } from '../../db/admission.ts';
+import { ScopeRefused } from '../../db/errors.ts';
 import { redactKeys } from '../../shared/keyFormat.ts';
 import { mayGive } from '../../shared/roles.ts';
 import type { Scope } from '../../shared/scopes.ts';
@@ -142,7 +143,7 @@ export const adminProcedure = procedureFor(requireAdmin);
 /**
  * Lets no answer leave before the database has admitted the caller. Most calls are admitted with their own query. The
  * others, and calls that fail before their query, are admitted at the end, so that a stranger learns nothing but the
- * refusal. A 401 and a 503 leave as they are.
+ * refusal. A 401, a 503 and the admission's own refusal of a scope leave as they are.
  */
 async function onlyIfAdmitted<T>({ isAdmitted, admit }: Admission, call: () => Promise<T>) {
   try {
@@ -151,7 +152,7 @@ async function onlyIfAdmitted<T>({ isAdmitted, admit }: Admission, call: () => P
     return result;
   } catch (error) {
     const { code } = toTrpcError(error);
-    const isSettled = code === 'UNAUTHORIZED' || code === 'SERVICE_UNAVAILABLE';
+    const isSettled = code === 'UNAUTHORIZED' || code === 'SERVICE_UNAVAILABLE' || error instanceof ScopeRefused;
     if (!isAdmitted() && !isSettled) await admit();
     throw error;
   }

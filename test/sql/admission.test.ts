@@ -20,7 +20,7 @@ test('The scopes that the service remembers of a key decide nothing: the databas
   expect((await create({ name: 'Ada' })).status).toBe(201);
 
   await setScopes(app, apiKey.id, ['contacts:read']);
-  // A call that never reaches its query is refused for the scope as well, and not for its input.
+  // A call with invalid input never reaches its query. The answer names the scope all the same, and not the input.
   for (const body of [{ name: 'Bob' }, { name: 7 }]) {
     const { status, body: answer, headers } = await create(body);
     expect([status, answer.details]).toEqual([403, lacks('contacts:write')]);
@@ -67,6 +67,7 @@ test('An admission holds for the scopes that were asked for, and no more', async
   admission.askFor(SCOPES);
   const refused = new ScopeRefused('key', ['contacts:write', 'keys:manage']);
   await expect(admission.admit()).rejects.toEqual(refused);
+  expect(admission.isAdmitted()).toBe(false);
   await expect(admission.tenant().selectFrom('contacts').select('id').execute()).rejects.toEqual(refused);
   await expect(
     admission
