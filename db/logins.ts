@@ -1,5 +1,5 @@
-import { sql } from 'kysely';
-import { type ConnectionSource, createKysely } from './driver/connection.ts';
+import { type Kysely, sql } from 'kysely';
+import type { Schema } from './schema.ts';
 
 /** The roles that a login may stand for, and be a member of. */
 export type ServingRole = 'introzy_app' | 'introzy_auth';
@@ -20,12 +20,12 @@ interface Login {
 }
 
 /**
- * Says what keeps a login from serving as `role` with separate logins: every privilege beyond the role's, and every
+ * Says what keeps the login of `db` from serving as `role` with separate logins: every privilege beyond the role's, and every
  * limit that the login lacks, because no statement of a request sets limits there. Gives the login's name, and a
  * sentence without a subject for each fault, such as `is a superuser`.
  */
 export async function findLoginFaults(
-  connections: ConnectionSource,
+  db: Kysely<Schema>,
   role: ServingRole,
 ): Promise<{ name: string; faults: string[] }> {
   const { rows } = await sql<Login>`
@@ -44,7 +44,7 @@ export async function findLoginFaults(
           and s.setting = '0' order by 1) as limitless,
       current_setting('search_path') as "searchPath"
     from pg_roles, (select relnamespace as id from pg_class where oid = 'api_keys'::regclass) ours, pg_namespace
-    where rolname = current_user and pg_namespace.oid = ours.id`.execute(createKysely(connections));
+    where rolname = current_user and pg_namespace.oid = ours.id`.execute(db);
   const login = rows[0] as Login;
   return { name: login.name, faults: faultsOf(login, role) };
 }

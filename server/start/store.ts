@@ -1,3 +1,4 @@
+import { asAccounts, asNobody } from '../../db/admission.ts';
 import { expand } from '../../db/expand.ts';
 import { findLoginFaults } from '../../db/logins.ts';
 import { type Finished, finishMigrations, migrate } from '../../db/migrate.ts';
@@ -12,7 +13,7 @@ export interface Store {
   keySecrets: KeySecrets;
   /** The names of the migrations that ran when the store was opened. */
   migrated: string[];
-  /** Does the work of migrations beside the service, until `signal`. The embedded database is opened with that done. */
+  /** Does the work of migrations beside the service, until `signal`. The embedded database is opened with this work done. */
   finish(signal?: AbortSignal): Promise<Finished>;
   close(): Promise<void>;
 }
@@ -86,8 +87,8 @@ async function openForRequests(config: Config, url: string): Promise<Database> {
   const db = await openDatabase({ kind: 'postgres', timeouts, options, accounts });
   try {
     for (const [variable, found] of [
-      ['DATABASE_URL', await findLoginFaults(db.connections, 'introzy_app')],
-      ['DATABASE_ACCOUNTS_URL', await findLoginFaults(db.accounts, 'introzy_auth')],
+      ['DATABASE_URL', await findLoginFaults(asNobody(db), 'introzy_app')],
+      ['DATABASE_ACCOUNTS_URL', await findLoginFaults(asAccounts(db), 'introzy_auth')],
     ] as const) {
       const { name, faults } = found;
       if (faults.length > 0)

@@ -1,14 +1,16 @@
 import { type Kysely, sql } from 'kysely';
 import { expect, inject, test } from 'vitest';
-import { asAccounts, asOperator } from '../../db/admission.ts';
+import { asAccounts, asNobody, asOperator } from '../../db/admission.ts';
 import { findLoginFaults } from '../../db/logins.ts';
 import type { Schema } from '../../db/schema.ts';
 import { type TestApp, testApp } from '../helpers/testApp.ts';
 import { openSeparated } from '../helpers/testDatabase.ts';
 
 /*
- * SQL that got into a statement of the service by a mistake: what can the SQL reach? With separate logins nothing beyond
- * the organization of the transaction. With a single login the SQL reaches everything, as that login owns the tables.
+ * What SQL can reach that an attacker got into a statement of the service. With separate logins the SQL finds no role to
+ * take: the SQL reaches the organization of the transaction, and an organization whose id the SQL names, which no tenant
+ * can learn. Settings that the SQL changes stay on the session. With a single login the SQL reaches everything, because
+ * that login owns the tables.
  */
 
 const { logins } = inject('database') as { logins?: object };
@@ -33,7 +35,7 @@ async function tryIn(trx: Kysely<Schema>, statement: string): Promise<string | u
   }
 }
 
-/** What a connection reaches of `organizationId`: its rows, and who the connection acts as. */
+/** The contacts of `organizationId` that a connection sees, the connection's role, and whether `contacts` is our table. */
 async function reach(db: Kysely<Schema>, organizationId: string) {
   const { rows } = await sql<{ others: number; actsAs: string; isReal: boolean }>`
     select (select count(*)::int from contacts where organization_id = ${organizationId}) as others,
@@ -93,7 +95,7 @@ const ATTACKS: [statement: string, code: string | undefined][] = [
   ['delete from audit_log', DENIED],
 ];
 
-separated('SQL injected into a tenant’s transaction gets nowhere, and leaves nothing on the session', async () => {
+separated('SQL injected into a tenant’s transaction gets nowhere, in the transaction and in the next', async () => {
   await using app = await testApp();
   await using session = await openSession(app);
   const { one, other } = app;
@@ -109,7 +111,7 @@ separated('SQL injected into a tenant’s transaction gets nowhere, and leaves n
     expect(outcome, statement).toEqual(statement.includes('row_security') ? DENIED : expected);
     const afterwards = await tenant.selectFrom('contacts').select('organization_id').execute();
     expect(afterwards, `after ${statement}`).toEqual([{ organization_id: one.id }]);
-    // A role that the login may take is taken back, so that the next attack meets the login itself.
+    // Settings of the session are taken back, so that each attack meets the login as the login connects.
     await sql`reset all`.execute(session.db.root);
     await sql`reset role`.execute(session.db.root);
   }
@@ -139,8 +141,11 @@ separated(
 separated('A login that has changed its own settings is refused at the next start', async () => {
   await using app = await testApp();
   await using session = await openSession(app);
-  expect(await findLoginFaults(session.db.connections, 'introzy_app')).toEqual({ name: 'introzy_service', faults: [] });
-  expect(await findLoginFaults(session.db.accounts, 'introzy_auth')).toEqual({ name: 'introzy_accounts', faults: [] });
+  expect(await findLoginFaults(asNobody(session.db), 'introzy_app')).toEqual({ name: 'introzy_service', faults: [] });
+  expect(await findLoginFaults(asAccounts(session.db), 'introzy_auth')).toEqual({
+    name: 'introzy_accounts',
+    faults: [],
+  });
   // PostgreSQL lets every login change the defaults of its own sessions, and its own password.
   const tenant = asOperator(session.db, app.one.id);
   await tenant.transaction().execute(async (trx) => {
@@ -153,10 +158,10 @@ separated('A login that has changed its own settings is refused at the next star
     ['search_path = pg_temp, public', 'has the search_path pg_temp, public, which does not end with pg_temp'],
   ] as const) {
     await sql.raw(`set ${setting}`).execute(session.db.root);
-    expect((await findLoginFaults(session.db.connections, 'introzy_app')).faults).toEqual([fault]);
+    expect((await findLoginFaults(asNobody(session.db), 'introzy_app')).faults).toEqual([fault]);
     await sql`reset all`.execute(session.db.root);
   }
-  const owner = await findLoginFaults({ ...app.db.connections, ...rootConnections(app) }, 'introzy_app');
+  const owner = await findLoginFaults(app.db.root, 'introzy_app');
   expect(owner.faults).toEqual([
     'is a member of introzy_auth and introzy_lookup',
     'may create roles',
@@ -166,22 +171,6 @@ separated('A login that has changed its own settings is refused at the next star
     'has no lock_timeout, statement_timeout',
   ]);
 });
-
-/** The connections of the owner of the tables, through the test's root. */
-function rootConnections({ db }: TestApp) {
-  return {
-    acquire: async () => ({
-      send: async (statements: readonly { sql: string; parameters: readonly unknown[] }[]) => {
-        const answers = [];
-        for (const { sql: text, parameters } of statements) {
-          answers.push(await db.root.executeQuery({ sql: text, parameters, query: {} as never, queryId: {} as never }));
-        }
-        return answers;
-      },
-    }),
-    release: () => {},
-  };
-}
 
 separated('The accounts’ login reaches no contact and no key, and a tenant’s login no account', async () => {
   await using app = await testApp();
