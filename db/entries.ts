@@ -21,7 +21,7 @@ export interface Entries {
  * Milliseconds after which the database ends a transaction that waits for its next statement. No transaction of the
  * service waits for anything other than the database.
  */
-const IDLE_IN_TRANSACTION = 10_000;
+export const IDLE_IN_TRANSACTION = 10_000;
 
 /**
  * Writes the entries. With a single login, a transaction takes its role and its limits in its entry. With separated

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { IDLE_IN_TRANSACTION } from '../../db/entries.ts';
 import { REQUEST_LIMITS } from '../start/store.ts';
 
 /** The environment variables of the three logins, and the names of logins that are made for these variables. */
@@ -14,13 +15,12 @@ export type RolesEnvironment = Record<Variable, string>;
 const EXAMPLE = 'postgres://127.0.0.1:5432/introzy';
 /** The longest time that a transaction of a migration may wait for its next statement. */
 const OWNER_IDLE = '15min';
-const SERVICE_IDLE = '10s';
 
 /**
  * Completes the addresses of the three logins: a variable that is set keeps its login, and a password is made for a
  * login without a password. A password is 24 random bytes in base64url.
  */
-export function completeLogins(given: Partial<RolesEnvironment>): RolesEnvironment {
+export function completeLogins(given: { [name in Variable]?: string | undefined }): RolesEnvironment {
   const known = Object.values(given).find((url) => url !== undefined);
   const complete = (name: Variable) => {
     const url = new URL(given[name] ?? known ?? EXAMPLE);
@@ -63,7 +63,7 @@ export function rolesSql(environment: RolesEnvironment): string {
     `alter role ${name} login nocreaterole nocreatedb inherit password ${password};`,
     `alter role ${name} set statement_timeout = '${REQUEST_LIMITS.statement}ms';`,
     `alter role ${name} set lock_timeout = '${REQUEST_LIMITS.lock}ms';`,
-    `alter role ${name} set idle_in_transaction_session_timeout = '${SERVICE_IDLE}';`,
+    `alter role ${name} set idle_in_transaction_session_timeout = '${IDLE_IN_TRANSACTION}ms';`,
     `alter role ${name} set search_path = public, pg_temp;`,
   ];
   return `${[
@@ -125,9 +125,9 @@ const becomeMember = ({ name, text }: Login) =>
 end`);
 
 /**
- * PostgreSQL 15 lets a login with CREATEROLE give out every role. Later versions need the admin option; the owner has
- * the option for roles of its own making. `introzy_lookup` has policies that show every row, so the owner may give that
- * role out and does not inherit the role.
+ * PostgreSQL 15 lets a login with CREATEROLE give out every role. Later versions need the admin option, which the owner
+ * has for the roles that the owner made. The policies of `introzy_lookup` show every row, so the owner may give
+ * `introzy_lookup` out and does not inherit its rights.
  */
 const grantAdmin = ({ name, text }: Login) =>
   block(`declare v_role text; begin

@@ -26,9 +26,8 @@ export function setupCommand(): Command {
     );
   return addAction(command, ({ options }) => {
     if (options.roles) return printRoles(options);
-    for (const name of ['organization <name>', 'email <address>'] as const) {
-      if (options[name.split(' ')[0] as string] === undefined)
-        command.error(`error: required option '--${name}' not specified`);
+    for (const [name, value] of Object.entries({ organization: '<name>', email: '<address>' })) {
+      if (options[name] === undefined) command.error(`error: required option '--${name} ${value}' not specified`);
     }
     const { organization: name, email } = parseOptions(Setup, options);
     return async ({ store, config }) => {

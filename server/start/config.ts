@@ -61,16 +61,23 @@ const Environment = z.object({
   LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
 });
 
+/** The variables of the logins. */
+const Logins = Environment.pick({ DATABASE_URL: true, DATABASE_ACCOUNTS_URL: true, DATABASE_MIGRATION_URL: true });
+
 const GENERATE = `node -p "'k1:'+require('crypto').randomBytes(32).toString('base64url')"`;
 
-/** Reads the settings; an empty variable counts as unset. Throws a `ConfigError` for the first wrong setting. */
-export function readConfig(environment: NodeJS.ProcessEnv = process.env): Config {
+/** Reads variables; an empty variable counts as unset. Throws a `ConfigError` for the first wrong variable. */
+function readVariables<T extends z.ZodType>(schema: T, environment: NodeJS.ProcessEnv): z.output<T> {
   const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ''));
-  const { success, data, error } = Environment.safeParse(given);
-  if (!success) {
-    const [issue] = error.issues;
-    throw new ConfigError(`${issue?.path.join('.')} is not valid: ${issue?.message}`);
-  }
+  const { success, data, error } = schema.safeParse(given);
+  if (success) return data;
+  const [issue] = error.issues;
+  throw new ConfigError(`${issue?.path.join('.')} is not valid: ${issue?.message}`);
+}
+
+/** Reads the settings. Throws a `ConfigError` for the first wrong setting. */
+export function readConfig(environment: NodeJS.ProcessEnv = process.env): Config {
+  const data = readVariables(Environment, environment);
   if (data.DATABASE_URL !== undefined && data.INTROZY_KEY_SECRETS === undefined) {
     throw new ConfigError(
       `INTROZY_KEY_SECRETS is not set. With DATABASE_URL it is required: id:secret, the secret 32 bytes or more in base64url. Make one with:\n  ${GENERATE}\nand keep it: without it no key that was issued under it verifies.`,
@@ -97,12 +104,13 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env): Config
 }
 
 /** Reads the logins beside that of `DATABASE_URL`. Throws a `ConfigError` where only a part of the logins is given. */
-function readSeparateLogins(data: z.infer<typeof Environment>): SeparateLogins | undefined {
+function readSeparateLogins(data: z.infer<typeof Logins>): SeparateLogins | undefined {
   const { DATABASE_URL, DATABASE_MIGRATION_URL: migrationUrl, DATABASE_ACCOUNTS_URL: accountsUrl } = data;
   if (migrationUrl === undefined && accountsUrl === undefined) return undefined;
   if (DATABASE_URL === undefined || migrationUrl === undefined || accountsUrl === undefined) {
-    const names = ['DATABASE_URL', 'DATABASE_MIGRATION_URL', 'DATABASE_ACCOUNTS_URL'] as const;
-    const missing = names.filter((name) => data[name] === undefined).join(' and ');
+    const missing = Logins.keyof()
+      .options.filter((name) => data[name] === undefined)
+      .join(' and ');
     throw new ConfigError(
       `${missing} must be set too. Separate logins take all of DATABASE_URL, DATABASE_MIGRATION_URL and DATABASE_ACCOUNTS_URL; a single login takes DATABASE_URL alone.`,
     );
@@ -121,14 +129,7 @@ export const PRINT_ROLES = 'See the SQL that makes the logins: npm run --silent 
  * Reads the addresses that are set, for the SQL that makes the logins: the logins need not exist, and a part of the
  * addresses may be missing. Throws a `ConfigError` for an address that is not PostgreSQL's.
  */
-export function readLogins(environment: NodeJS.ProcessEnv = process.env) {
-  const read = (name: 'DATABASE_URL' | 'DATABASE_ACCOUNTS_URL' | 'DATABASE_MIGRATION_URL') => {
-    const { success, data, error } = PostgresUrl.optional().safeParse(environment[name] || undefined);
-    if (!success) throw new ConfigError(`${name} is not valid: ${error.issues[0]?.message}`);
-    return data === undefined ? {} : { [name]: data };
-  };
-  return { ...read('DATABASE_URL'), ...read('DATABASE_ACCOUNTS_URL'), ...read('DATABASE_MIGRATION_URL') };
-}
+export const readLogins = (environment: NodeJS.ProcessEnv = process.env) => readVariables(Logins, environment);
 
 /** Reads the settings of `introzy mcp`: the key, and the service's address, if set. Throws a `ConfigError`. */
 export function readAgentConfig(environment: NodeJS.ProcessEnv = process.env): {
