@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { inject } from 'vitest';
+import { expect, inject } from 'vitest';
 import { generateKeySecret } from '../../server/auth/keySecret.ts';
 import { createDatabase, providedPostgres, type TestDatabase } from './database.ts';
 import { makeDataDirectory } from './embedded.ts';
@@ -22,7 +22,7 @@ export const PROCESS: Environment = { PATH, HOME, NODE_COMPILE_CACHE: join(root,
  * Runs `node server/main.ts`, or `runner` with this command as its arguments. Gives the output and the end of the
  * process.
  */
-export function runService(environment: Environment, runner: string[] = []) {
+function runService(environment: Environment, runner: string[] = []) {
   const [program, ...args] = [...runner, process.execPath, 'server/main.ts'];
   const child = spawn(program, args, { cwd: root, env: { ...PROCESS, ...environment } });
   let stdout = '';
@@ -75,6 +75,21 @@ export async function startService(environment: Environment, runner: string[] = 
       return { status: response.status, body: (await response.json()) as any };
     },
   };
+}
+
+/** Starts a service that must refuse to start, and gives the refusal. */
+export async function refusal(environment: Environment) {
+  await using service = runService({ PORT: '0', ...environment });
+  // A service that starts by mistake would never end.
+  const tooLate = setTimeout(() => service.child.kill('SIGKILL'), 30_000);
+  const { code, stdout, stderr } = await service.exit;
+  clearTimeout(tooLate);
+  expect(code).toBe(1);
+  expect(stdout).toBe('');
+  // The refusal is a sentence without a stack.
+  expect(stderr).toMatch(/^introzy cannot start\. [A-Z/].*/);
+  expect(stderr).not.toMatch(/\n\s+at /);
+  return stderr;
 }
 
 /**

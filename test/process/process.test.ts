@@ -8,25 +8,10 @@ import { describe, expect, test } from 'vitest';
 import { first, migrations } from '../../db/migrationList.ts';
 import { runAs } from '../helpers/database.ts';
 import { until } from '../helpers/instance.ts';
-import { makePlace, runService, startService } from '../helpers/service.ts';
+import { makePlace, refusal, startService } from '../helpers/service.ts';
 
 const SECRET = 'c2VjcmV0IG9mIHRoZSBzZXJ2aWNlLCBub3QgbG9uZw';
 const PATIENCE = { timeout: 180_000 };
-
-/** Starts a service that must refuse to start, and gives the refusal. */
-async function refusal(environment: Record<string, string>) {
-  await using service = runService({ PORT: '0', ...environment });
-  // A service that starts by mistake would never end.
-  const tooLate = setTimeout(() => service.child.kill('SIGKILL'), 30_000);
-  const { code, stdout, stderr } = await service.exit;
-  clearTimeout(tooLate);
-  expect(code).toBe(1);
-  expect(stdout).toBe('');
-  // The refusal is a sentence without a stack.
-  expect(stderr).toMatch(/^introzy cannot start\. [A-Z/].*/);
-  expect(stderr).not.toMatch(/\n\s+at /);
-  return stderr;
-}
 
 describe('A wrong setting stops the start with a sentence that says what to do', () => {
   const DATABASE_URL = 'postgres://nobody:password-of-nobody@127.0.0.1:1/none';

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { commandLine } from '../helpers/commandLine.ts';
 import { runAs } from '../helpers/database.ts';
 import { until } from '../helpers/instance.ts';
-import { makePlace, runService, startService } from '../helpers/service.ts';
+import { makePlace, refusal, startService } from '../helpers/service.ts';
 
 const PATIENCE = { timeout: 180_000 };
 
@@ -79,14 +79,7 @@ test('With separate logins the owner migrates and never serves, and commands wor
 test('A start refuses logins that may do more than their part, and says what to do', PATIENCE, async () => {
   await using made = await makeSeparate();
   const { names, environment, adminUrl } = made;
-  const refusal = async (change: Record<string, string> = {}) => {
-    await using service = runService({ PORT: '0', ...environment, ...change });
-    const tooLate = setTimeout(() => service.child.kill('SIGKILL'), 30_000);
-    const { code, stderr } = await service.exit;
-    clearTimeout(tooLate);
-    expect(code).toBe(1);
-    return stderr;
-  };
+  const refused = (change: Record<string, string> = {}) => refusal({ ...environment, ...change });
   const migrated = await made.run(['migrate']);
   expect([migrated.status, migrated.stderr]).toEqual([0, '']);
   for (const [statements, back, sentence] of [
@@ -117,17 +110,17 @@ test('A start refuses logins that may do more than their part, and says what to 
     ],
   ]) {
     await runAs(adminUrl, [statements as string]);
-    const said = await refusal();
+    const said = await refused();
     expect(said).toContain(`The login ${names.service} in DATABASE_URL`);
     expect(said).toContain(sentence);
     expect(said).toContain('setup --roles');
     await runAs(adminUrl, [back as string]);
   }
   await runAs(adminUrl, [`grant introzy_app to ${quote(names.accounts)}`]);
-  expect(await refusal()).toContain(`The login ${names.accounts} in DATABASE_ACCOUNTS_URL is a member of introzy_app`);
+  expect(await refused()).toContain(`The login ${names.accounts} in DATABASE_ACCOUNTS_URL is a member of introzy_app`);
   const { DATABASE_MIGRATION_URL = '' } = environment as Record<string, string>;
-  expect(await refusal({ DATABASE_URL: DATABASE_MIGRATION_URL })).toContain('must have a login each');
-  expect(await refusal({ DATABASE_ACCOUNTS_URL: '' })).toContain('DATABASE_ACCOUNTS_URL must be set too');
+  expect(await refused({ DATABASE_URL: DATABASE_MIGRATION_URL })).toContain('must have a login each');
+  expect(await refused({ DATABASE_ACCOUNTS_URL: '' })).toContain('DATABASE_ACCOUNTS_URL must be set too');
 });
 
 test('The SQL of the logins is printed without a database, and takes no organization', async () => {
