@@ -162,6 +162,7 @@ export const BLANK = toColumns({
   tags: [],
   customFields: {},
 });
+
 /** The new version and time of a change: where `changed` is true the version grows by 1, else both columns stay. */
 export const bumpIf = (changed: RawBuilder<SqlBool>) => ({
   version: sql<number>`contacts.version + case when ${changed} then 1 else 0 end`,

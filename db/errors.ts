@@ -57,8 +57,8 @@ const SCOPE_REFUSED = 'IZ403';
 const WITH_VALUES = ['detail', 'params'];
 
 /**
- * Translates a driver's error: `KeyRefused`, `ScopeRefused`, `DatabaseUnavailable` for a transient SQLSTATE or class 08 (connection
- * exception), or else the same error without the properties in `WITH_VALUES`.
+ * Translates a driver's error: `KeyRefused`, `ScopeRefused`, `DatabaseUnavailable` for a transient SQLSTATE or class 08
+ * (connection exception), or else the same error without the properties in `WITH_VALUES`.
  */
 export function translateError(error: unknown): unknown {
   const code = sqlState(error);

@@ -16,8 +16,11 @@ export type DatabaseConfig = { timeouts: Timeouts } & (
 
 /** An open database. */
 export interface Database {
-  /** Acts as the login itself. With a single login, which owns the tables: for migrations and the operator. */
   readonly kind: DatabaseConfig['kind'];
+  /**
+   * Acts as the login of `connections`. A single login owns the tables: then `root` is for migrations and the operator.
+   * With separate logins `root` has the rights of the role `introzy_app`.
+   */
   readonly root: Kysely<Schema>;
   readonly connections: ConnectionSource;
   /** The connections of the accounts' login. The same as `connections` with a single login. */

@@ -30,7 +30,8 @@ export const ORGANIZATION = [
 
 /**
  * Gives `command` its action. `prepare` checks the input before the database is opened, and gives the work to do on the
- * database, or the result of a command that needs no database. The result goes to standard output. The database is closed whatever happens.
+ * database, or the result of a command that needs no database. The result goes to standard output. The database is closed
+ * whatever happens.
  */
 export function addAction(command: Command, prepare: (given: Given) => Work | Answer): Command {
   return command.option('--json', 'print JSON').action(async (...passed: unknown[]) => {

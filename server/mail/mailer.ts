@@ -36,8 +36,7 @@ export function createMailer({ smtpUrl, from, log }: MailerOptions): Mailer {
   let transport: Transporter | undefined;
   return {
     async send({ to, subject, text, link }) {
-      const { createTransport } = await import('nodemailer');
-      transport ??= createTransport({ url: smtpUrl, ...TIMEOUTS });
+      transport ??= (await import('nodemailer')).createTransport({ url: smtpUrl, ...TIMEOUTS });
       await transport.sendMail({ from, to, subject, text: `${text}\n\n${link}\n` });
     },
   };

@@ -38,7 +38,10 @@ function toError(failure: Failure, thing: Thing): TRPCError {
   }
 }
 
-/** Makes an error of tRPC from anything thrown: 401 for a refused key, 403 for a lacking scope, 503 for an absent database, 500 for a defect. */
+/**
+ * Makes an error of tRPC from anything thrown: 401 for a refused key, 403 for a lacking scope, 503 for an absent
+ * database, 500 for a defect.
+ */
 export function toTrpcError(thrown: unknown): TRPCError {
   const error = getTRPCErrorFromUnknown(thrown);
   if (error.cause instanceof KeyRefused) return unauthorized(error.cause.refusal);

@@ -7,7 +7,7 @@ export const hasProc = existsSync('/proc/self/stat');
 /** Microseconds of a clock tick, in which proc(5) counts: Linux shows every program 100 ticks a second. */
 const TICK = 10_000;
 
-/** Microseconds of CPU that a process, all its threads included, has used since its start. */
+/** Microseconds of CPU since the start of a process, over all threads. */
 export const cpuOf = (pid: number): number => {
   const [own] = readTimes(pid);
   return own;
@@ -23,7 +23,7 @@ export const cpuOfPostgres = (postmaster: number): number => {
   return own + ended + running;
 };
 
-/** Microseconds of the process, and of its children that have ended. Zero for a process that has just ended. */
+/** Microseconds of CPU of a process, and of the process's ended children. Zero for a process that has just ended. */
 function readTimes(pid: number): [own: number, ended: number] {
   let stat: string;
   try {

@@ -10,10 +10,7 @@ import { pageHeaders } from './pageHeaders.ts';
 
 /** The OpenAPI document, as text, made at the first request. */
 let document: string | undefined;
-async function readDocument() {
-  const { createOpenApi } = await import('../rest/openapi.ts');
-  return (document ??= JSON.stringify(createOpenApi()));
-}
+const readDocument = async () => (document ??= JSON.stringify((await import('../rest/openapi.ts')).createOpenApi()));
 
 const DOCS = '/docs';
 const PAGE = `<!doctype html>
