@@ -42,7 +42,7 @@ export async function startPeer(stack: AsyncDisposableStack, script: string, arg
 
 /**
  * Starts the service, and waits until the service is ready; `seconds` is how long that took. The log tells no time: its
- * lines are written up to a second late. The stack ends the service.
+ * lines are written up to a second late. The command is that of `npm start`. The stack ends the service.
  */
 export async function startService(
   stack: AsyncDisposableStack,
@@ -53,7 +53,8 @@ export async function startService(
   const url = `http://127.0.0.1:${port}`;
   const unlimited = { INTROZY_RATE_LIMIT: '1000000000', INTROZY_ORGANIZATION_RATE_LIMIT: '1000000000' };
   const started = performance.now();
-  const child = spawn(process.execPath, [...flags, 'server/main.ts'], {
+  const command = [...flags, '--import', './server/start/compileCache.js', 'server/main.ts'];
+  const child = spawn(process.execPath, command, {
     cwd: ROOT,
     env: { ...BASE, ...unlimited, ...environment, PORT: String(port) },
     stdio: ['ignore', 'pipe', 'inherit'],
