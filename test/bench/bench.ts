@@ -17,13 +17,16 @@ import { openTestbed, type Testbed } from './testbed.ts';
  */
 const GROUPS = [embedded, bareAnswers, list, handBuilt, current, keyCheck, get, deep, deleted, start, create];
 
+const wanted = GROUPS.filter(({ name }) => isWanted(name, options));
+if (wanted.length === 0) throw new Error(`--only: the groups are ${GROUPS.map(({ name }) => name).join(', ')}`);
+
 const earlier = options.compare === undefined ? undefined : await readRecord(options.compare);
 const figures: Measured[] = [];
 {
   await using stack = new AsyncDisposableStack();
   let opened: Promise<Testbed> | undefined;
   const testbed = () => (opened ??= openTestbed(stack, options));
-  for (const group of GROUPS.filter(({ name }) => isWanted(name, options))) {
+  for (const group of wanted) {
     try {
       figures.push(...(await measure(group, testbed)));
     } catch (error) {

@@ -6,7 +6,7 @@ const { values } = parseArgs({
     contacts: { type: 'string', default: '1000000' },
     rounds: { type: 'string', default: '5' },
     seconds: { type: 'string', default: '4' },
-    /** The groups whose name contains the text. */
+    /** The groups whose name contains a text of the list, such as `get,create`. */
     only: { type: 'string', default: '' },
     /** `both` forms of logins, or `one` login alone. */
     logins: { type: 'string', default: 'both' },
@@ -36,4 +36,4 @@ export type Options = z.infer<typeof Options>;
 export const options = Options.parse(values);
 
 /** Whether `--only` asks for the group. */
-export const isWanted = (group: string, { only }: Options) => group.includes(only);
+export const isWanted = (group: string, { only }: Options) => only.split(',').some((text) => group.includes(text));
