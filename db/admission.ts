@@ -79,15 +79,12 @@ export function enter(
       isAdmitted = false;
     },
     async admit() {
-      const connection = await connections.acquire();
       try {
-        const [answer] = await connection.send([entry.statement()]);
+        const [answer] = await connections.share([entry.statement()]);
         entry.onEnter?.(answer as QueryResult<unknown>);
       } catch (error) {
         if (error instanceof ScopeRefused) note();
         throw error;
-      } finally {
-        connections.release(connection);
       }
     },
   };

@@ -23,13 +23,15 @@ const columns = [
   'revoked_at as revokedAt',
 ] as const;
 
-const selectApiKey = prepared<{ organizationId: string; id: string }, ApiKey>((db, parameter) =>
-  db
-    .selectFrom('api_keys')
-    .select(columns)
-    .where('organization_id', '=', parameter('organizationId'))
-    .where('id', '=', parameter('id'))
-    .compile(),
+const selectApiKey = prepared<{ organizationId: string; id: string }, ApiKey>(
+  (db, parameter) =>
+    db
+      .selectFrom('api_keys')
+      .select(columns)
+      .where('organization_id', '=', parameter('organizationId'))
+      .where('id', '=', parameter('id'))
+      .compile(),
+  { mayShare: true },
 );
 
 /** Reads a key of the organization. Failures: `absent`; `elsewhere` for another organization's key. */

@@ -82,13 +82,15 @@ interface Newest {
 const living = sql<SqlBool>`deleted_at is null`;
 
 const readNewestOf = (condition: RawBuilder<SqlBool>) =>
-  prepared<Newest, PageRow>((db, parameter) =>
-    sql<PageRow>`
+  prepared<Newest, PageRow>(
+    (db, parameter) =>
+      sql<PageRow>`
       select ${pageRow} from (
         select document from contacts
           where organization_id = ${parameter('organizationId')} and id <= ${parameter('cursor')} and ${condition}
           order by id desc limit ${parameter('limit')}::int + 1
       ) page`.compile(db),
+    { mayShare: true },
   );
 const readNewest = { living: readNewestOf(living), all: readNewestOf(sql`true`) };
 

@@ -22,14 +22,16 @@ interface ContactId {
  */
 export const CONTACT_FORM = 1;
 
-const selectContact = prepared<ContactId, { document: string }>((db, parameter) =>
-  db
-    .selectFrom('contacts')
-    .select('document')
-    .where('organization_id', '=', parameter('organizationId'))
-    .where('id', '=', parameter('id'))
-    .where('deleted_at', 'is', null)
-    .compile(),
+const selectContact = prepared<ContactId, { document: string }>(
+  (db, parameter) =>
+    db
+      .selectFrom('contacts')
+      .select('document')
+      .where('organization_id', '=', parameter('organizationId'))
+      .where('id', '=', parameter('id'))
+      .where('deleted_at', 'is', null)
+      .compile(),
+  { mayShare: true },
 );
 
 /** Reads a contact that is not deleted. Failures: `absent`; `elsewhere` for another organization's contact. */

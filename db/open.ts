@@ -66,7 +66,12 @@ export const forOneCall = ({ connections, entries }: Database): CallDatabase => 
 export const withLimits = (db: Database, { deadline, ...timeouts }: Timeouts & { deadline: number }): Database => {
   const widen = (source: ConnectionSource): ConnectionSource =>
     Number.isFinite(source.deadline)
-      ? { ...source, deadline, acquire: (within = deadline) => source.acquire(within) }
+      ? {
+          ...source,
+          deadline,
+          acquire: (within = deadline) => source.acquire(within),
+          share: (statements, within = deadline) => source.share(statements, within),
+        }
       : source;
   const { isSeparated } = db;
   return {

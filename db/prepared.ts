@@ -14,13 +14,16 @@ const isPlaceholder = (value: unknown): value is Placeholder =>
  * Makes a function that runs a query. Kysely builds and compiles the query at the first call only, which the hottest
  * paths need; from call to call only the parameters change.
  */
-export function prepared<P extends object, R>(build: Build<P, R>): (db: Kysely<Schema>, parameters: P) => Promise<R[]> {
+export function prepared<P extends object, R>(
+  build: Build<P, R>,
+  { mayShare = false } = {},
+): (db: Kysely<Schema>, parameters: P) => Promise<R[]> {
   let compiled: CompiledQuery<R> | undefined;
   return async (db, parameters) => {
     compiled ??= build(db, (name) => ({ placeholder: name }) as never);
     const values = compiled.parameters.map((value) =>
       isPlaceholder(value) ? parameters[value.placeholder as keyof P] : value,
     );
-    return (await db.executeQuery<R>({ ...compiled, parameters: values })).rows;
+    return (await db.executeQuery<R>({ ...compiled, parameters: values, mayShare } as CompiledQuery<R>)).rows;
   };
 }

@@ -17,6 +17,11 @@ import {
 export interface Statement {
   readonly sql: string;
   readonly parameters: readonly unknown[];
+  /**
+   * True for a statement that reads a few rows by an index, and so neither takes long nor waits for a lock: outside a
+   * transaction the statement may share a connection with statements of other calls.
+   */
+  readonly mayShare?: boolean;
 }
 
 /**
@@ -32,6 +37,8 @@ export interface Connection {
 export interface Connections {
   acquire(): Promise<Connection>;
   release(connection: Connection): void;
+  /** Sends the statements of one transaction, over a connection that other calls may use at the same time. */
+  share(statements: readonly Statement[]): Promise<QueryResult<unknown>[]>;
 }
 
 /** PostgreSQL's pool, or the embedded database, which has a single connection. */
@@ -40,6 +47,7 @@ export interface ConnectionSource extends Connections {
   readonly deadline: number;
   /** Throws `DatabaseUnavailable` where no connection is free `within` milliseconds (default: the deadline). */
   acquire(within?: number): Promise<Connection>;
+  share(statements: readonly Statement[], within?: number): Promise<QueryResult<unknown>[]>;
   close(): Promise<void>;
 }
 
@@ -48,6 +56,14 @@ export function withinOneDeadline(source: ConnectionSource): Connections {
   let left = source.deadline;
   let since = 0;
   return {
+    async share(statements) {
+      const begun = performance.now();
+      try {
+        return await source.share(statements, left);
+      } finally {
+        left -= performance.now() - begun;
+      }
+    },
     acquire() {
       since = performance.now();
       return source.acquire(left);
@@ -75,47 +91,58 @@ export interface Entry {
 export function createKysely<DB>(connections: Connections, entry?: Entry): Kysely<DB> {
   const provider: ConnectionProvider = {
     async provideConnection(consumer) {
-      const connection = await connections.acquire();
+      const kysely = new KyselyConnection(connections, entry);
       try {
-        return await consumer(toKyselyConnection(connection, entry));
+        return await consumer(kysely);
       } finally {
-        connections.release(connection);
+        kysely.release();
       }
     },
   };
   return new Kysely<DB>({ config, dialect, driver, executor: new DefaultQueryExecutor(compiler, adapter, provider) });
 }
 
-/** A `Connection` in the shape that Kysely asks for. */
-interface KyselyConnection extends DatabaseConnection {
-  readonly connection: Connection;
+/** A connection in the shape that Kysely asks for. The connection is acquired when the first statement needs it. */
+class KyselyConnection implements DatabaseConnection {
+  readonly connections: Connections;
   readonly entry: Entry | undefined;
-  isInTransaction: boolean;
-}
+  acquired: Connection | undefined;
+  isInTransaction = false;
 
-function toKyselyConnection(connection: Connection, entry: Entry | undefined): KyselyConnection {
-  const kysely: KyselyConnection = {
-    connection,
-    entry,
-    isInTransaction: false,
-    async executeQuery<R>(query: CompiledQuery) {
-      if (!entry || kysely.isInTransaction) return (await connection.send([query]))[0] as QueryResult<R>;
-      const [entered, answer] = await connection.send([entry.statement(), query]);
-      entry.onEnter?.(entered as QueryResult<unknown>);
-      return answer as QueryResult<R>;
-    },
-    streamQuery(): AsyncIterableIterator<QueryResult<never>> {
-      throw new Error('Streaming is not offered: read by keyset pages instead');
-    },
-  };
-  return kysely;
+  constructor(connections: Connections, entry: Entry | undefined) {
+    this.connections = connections;
+    this.entry = entry;
+  }
+
+  async send(statements: readonly Statement[]) {
+    this.acquired ??= await this.connections.acquire();
+    return await this.acquired.send(statements);
+  }
+
+  release() {
+    if (this.acquired) this.connections.release(this.acquired);
+  }
+
+  async executeQuery<R>(query: CompiledQuery): Promise<QueryResult<R>> {
+    const { connections, entry } = this;
+    if (this.isInTransaction) return (await this.send([query]))[0] as QueryResult<R>;
+    const statements = entry ? [entry.statement(), query] : [query];
+    const answers = await ((query as Statement).mayShare ? connections.share(statements) : this.send(statements));
+    if (entry) entry.onEnter?.(answers[0] as QueryResult<unknown>);
+    return answers[entry ? 1 : 0] as QueryResult<R>;
+  }
+
+  streamQuery(): AsyncIterableIterator<QueryResult<never>> {
+    throw new Error('Streaming is not offered: read by keyset pages instead');
+  }
 }
 
 const BEGIN: Statement = { sql: 'begin', parameters: [] };
 
-async function end(kysely: DatabaseConnection, sql: 'commit' | 'rollback') {
-  await (kysely as KyselyConnection).connection.send([{ sql, parameters: [] }]);
-  (kysely as KyselyConnection).isInTransaction = false;
+async function end(connection: DatabaseConnection, sql: 'commit' | 'rollback') {
+  const kysely = connection as KyselyConnection;
+  await kysely.send([{ sql, parameters: [] }]);
+  kysely.isInTransaction = false;
 }
 
 const refuse = async () => {
@@ -125,18 +152,17 @@ const refuse = async () => {
 const driver: Driver = {
   init: async () => {},
   acquireConnection: refuse,
-  async beginTransaction(kysely) {
-    const { connection, entry } = kysely as KyselyConnection;
-    const answers = await connection
-      .send(entry ? [BEGIN, entry.statement()] : [BEGIN])
-      .catch(async (error: unknown) => {
-        // Kysely does not roll back a transaction whose `beginTransaction` has failed. Without this rollback a refused key
-        // would leave the connection in a failed transaction.
-        await end(kysely, 'rollback').catch(() => {});
-        throw error;
-      });
+  async beginTransaction(connection) {
+    const kysely = connection as KyselyConnection;
+    const { entry } = kysely;
+    const answers = await kysely.send(entry ? [BEGIN, entry.statement()] : [BEGIN]).catch(async (error: unknown) => {
+      // Kysely does not roll back a transaction whose `beginTransaction` has failed. Without this rollback a refused key
+      // would leave the connection in a failed transaction.
+      if (kysely.acquired) await end(kysely, 'rollback').catch(() => {});
+      throw error;
+    });
     entry?.onEnter?.(answers[1] as QueryResult<unknown>);
-    (kysely as KyselyConnection).isInTransaction = true;
+    kysely.isInTransaction = true;
   },
   commitTransaction: (kysely) => end(kysely, 'commit'),
   rollbackTransaction: (kysely) => end(kysely, 'rollback'),

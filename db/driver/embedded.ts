@@ -18,18 +18,28 @@ export async function openEmbedded(directory: string | undefined): Promise<Conne
   let turn: Promise<unknown> = Promise.resolve();
   let endTurn = () => {};
 
+  const acquire = async () => {
+    const before = turn;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    turn = promise;
+    await before;
+    endTurn = resolve;
+    return connection;
+  };
+
   return {
     // No deadline: a database inside this process is always reachable, so no caller waits for ever.
     deadline: Number.POSITIVE_INFINITY,
-    async acquire() {
-      const before = turn;
-      const { promise, resolve } = Promise.withResolvers<void>();
-      turn = promise;
-      await before;
-      endTurn = resolve;
-      return connection;
-    },
+    acquire,
     release: () => endTurn(),
+    async share(statements) {
+      await acquire();
+      try {
+        return await connection.send(statements);
+      } finally {
+        endTurn();
+      }
+    },
     close: () => database.close(),
   };
 }

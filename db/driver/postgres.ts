@@ -1,8 +1,7 @@
-import type { QueryResult } from 'kysely';
 import pg from 'pg';
-import { DatabaseUnavailable, translateError } from '../errors.ts';
 import type { Connection, ConnectionSource } from './connection.ts';
-import { createFlight, cutOff } from './wire.ts';
+import { type LaunchParts, launch, toUnavailable, watchDeadlines } from './launch.ts';
+import { createSharing } from './sharing.ts';
 
 export interface PostgresOptions {
   url: string;
@@ -71,29 +70,33 @@ export function openPostgres({ url, poolSize, deadline, prepare }: PostgresOptio
     client.on('error', drop);
     client.on('end', drop);
   });
-  const flights = watchDeadlines();
+  const parts: LaunchParts = { prepare, lost, deadlines: watchDeadlines() };
+  const checkOut = async (within: number) => {
+    const idle = atHand.pop();
+    if (idle) return idle.client;
+    const connecting = pool.connect();
+    // The pool's own limit is the whole deadline. A shorter wait needs a timer of its own.
+    const inTime = within < deadline ? giveUpAt(performance.now() + within, connecting) : connecting;
+    return await inTime.catch((error: Error) => {
+      throw toUnavailable(error);
+    });
+  };
+  const giveBack = (client: pg.PoolClient) => {
+    const isLost = lost.has(client);
+    if (isLost || isClosed || pool.waitingCount > 0) return client.release(isLost);
+    atHand.push({ client, since: performance.now() });
+    sweepLater();
+  };
+  const share = createSharing({ checkOut, giveBack, ...parts });
 
   return {
     deadline,
     async acquire(within = deadline) {
       const until = performance.now() + within;
-      const idle = atHand.pop();
-      if (idle) return createConnection(idle.client, { until, prepare, flights, lost });
-      const connecting = pool.connect();
-      // The pool's own limit is the whole deadline. A shorter wait needs a timer of its own.
-      const inTime = within < deadline ? giveUpAt(until, connecting) : connecting;
-      const client = await inTime.catch((error: Error) => {
-        throw toUnavailable(error);
-      });
-      return createConnection(client, { until, prepare, flights, lost });
+      return createConnection(await checkOut(within), until, parts);
     },
-    release(connection) {
-      const { client } = connection as PooledConnection;
-      const isLost = lost.has(client);
-      if (isLost || isClosed || pool.waitingCount > 0) return client.release(isLost);
-      atHand.push({ client, since: performance.now() });
-      sweepLater();
-    },
+    release: (connection) => giveBack((connection as PooledConnection).client),
+    share: (statements, within = deadline) => share(statements, performance.now() + within),
     async close() {
       isClosed = true;
       clearTimeout(sweep);
@@ -118,86 +121,12 @@ async function giveUpAt(until: number, connecting: Promise<pg.PoolClient>): Prom
   return await Promise.race([connecting, late]).finally(() => clearTimeout(timer));
 }
 
-/** A flight that waits for its answer. */
-interface Waiting {
-  /** The time of `performance.now()` at which the flight is given up. */
-  until: number;
-  giveUp(): void;
-}
-
-/** Milliseconds between two looks at the flights that wait: how late a flight is given up at most. */
-const LOOK_EVERY = 25;
-
-/** Gives up flights at their deadline, with a single timer for all flights. */
-function watchDeadlines() {
-  const waiting = new Set<Waiting>();
-  let isLooking = false;
-  const lookLater = () => {
-    isLooking = true;
-    setTimeout(look, LOOK_EVERY);
-  };
-  const look = () => {
-    isLooking = false;
-    const now = performance.now();
-    for (const flight of waiting) if (flight.until <= now) flight.giveUp();
-    if (waiting.size > 0) lookLater();
-  };
-  return {
-    add(flight: Waiting) {
-      waiting.add(flight);
-      if (!isLooking) lookLater();
-    },
-    delete: (flight: Waiting) => void waiting.delete(flight),
-  };
-}
-
 interface PooledConnection extends Connection {
   readonly client: pg.PoolClient;
 }
 
-interface ConnectionOptions {
-  until: number;
-  prepare: boolean;
-  flights: ReturnType<typeof watchDeadlines>;
-  lost: WeakSet<pg.PoolClient>;
-}
-
-function createConnection(
-  client: pg.PoolClient,
-  { until, prepare, flights, lost }: ConnectionOptions,
-): PooledConnection {
-  return {
-    client,
-    send(statements) {
-      const flight = createFlight(statements, { prepare });
-      return new Promise((resolve, reject) => {
-        const fail = (error: Error) => {
-          flights.delete(waiting);
-          // PostgreSQL ends the connection after a FATAL error, and the end may come after the client was given back.
-          if (!(error instanceof pg.DatabaseError) || error.severity === 'FATAL') lost.add(client);
-          reject(error instanceof pg.DatabaseError ? translateError(error) : toUnavailable(error));
-        };
-        // pg's own query_timeout does not end the connection. The connection would return to the pool while the server
-        // still has to answer the old query.
-        const waiting: Waiting = {
-          until,
-          giveUp() {
-            cutOff(client);
-            fail(new Error('no answer in time'));
-          },
-        };
-        const done = (answers: QueryResult<unknown>[]) => {
-          flights.delete(waiting);
-          resolve(answers);
-        };
-        flights.add(waiting);
-        client.query(flight(done, fail));
-      });
-    },
-  };
-}
-
-/** Translates an error that PostgreSQL did not send: the connection is lost, or could not be made. */
-function toUnavailable(error: Error) {
-  return new DatabaseUnavailable(`The database cannot be reached: ${error.message}`, { cause: error });
-}
+const createConnection = (client: pg.PoolClient, until: number, parts: LaunchParts): PooledConnection => ({
+  client,
+  send: (statements) =>
+    new Promise((resolve, reject) => launch(client, [{ statements, until, resolve, reject }], parts)),
+});

@@ -26,6 +26,15 @@ export interface Flight extends pg.Submittable {
   handleError(error: Error): void;
   handleReadyForQuery(): void;
 }
+/** A flight that other flights may follow on the same connection: see `sendFlights`. */
+interface LinkedFlight extends Flight {
+  /** The flights behind this flight, the next flight first. */
+  behind: readonly LinkedFlight[];
+  /** The flight's messages, where these can be written before the flight's turn. */
+  encodeAhead(connection: WireConnection): Buffer | undefined;
+  /** Called when the flight has its answer or has failed. */
+  onEnd(): void;
+}
 /** The parts of a pg.Connection that a flight uses. The embedded database has the same parts. */
 export interface WireConnection {
   readonly stream: { write(bytes: Buffer): unknown };
@@ -46,28 +55,49 @@ export function createFlight(statements: readonly Statement[], { prepare }: { pr
   let prepared: PreparedStatements | undefined;
   let plans: Plan[] = [];
   let rows: unknown[] = [];
+  let isWritten = false;
   const answer = (result: QueryResult<unknown>) => {
     answers.push(result);
     rows = [];
     if (prepared) prepared.current = plans[answers.length];
   };
 
-  return (done: Done, fail: Fail): Flight => ({
+  // The plans are looked up as the flight is written, and not when the flight is made: the flight before on this
+  // connection may have prepared the same statement, or closed the statement.
+  const encode = (connection: WireConnection) => {
+    isWritten = true;
+    prepared = prepare ? preparedOn(connection) : undefined;
+    plans = statements.map(({ sql }) => planOf(sql, prepared));
+    const messages = plans.map((plan, index) => ({
+      name: plan.name,
+      values: values[index] as WireValue[],
+      // A flight may contain the same statement twice. The first Parse message is enough.
+      parse: plan.isParsed || plans.indexOf(plan) !== index ? undefined : plan.sql,
+      describe: plan.columns === undefined,
+    }));
+    // The Close messages come first: after an error the server skips all later messages up to the Sync.
+    return encodeFlight(prepared?.forgotten.splice(0) ?? [], messages);
+  };
+
+  return (done: Done, fail: Fail): LinkedFlight => ({
+    behind: [],
+    onEnd: () => {},
+    encodeAhead(connection) {
+      // The flight before may fail before the server reads its Parse message.
+      const isReady = !prepare || statements.every(({ sql }) => preparedOn(connection).bySql.get(sql)?.columns);
+      return isReady ? encode(connection) : undefined;
+    },
     submit(connection) {
-      // The plans are looked up here, and not when the flight is made: the flight before on this connection may have
-      // prepared the same statement, or closed the statement.
-      prepared = prepare ? preparedOn(connection) : undefined;
-      plans = statements.map(({ sql }) => planOf(sql, prepared));
+      if (!isWritten) {
+        const written = [encode(connection)];
+        for (const flight of this.behind) {
+          const ahead = flight.encodeAhead(connection);
+          if (!ahead) break;
+          written.push(ahead);
+        }
+        connection.stream.write(written.length === 1 ? (written[0] as Buffer) : Buffer.concat(written));
+      }
       if (prepared) prepared.current = plans[0];
-      const messages = plans.map((plan, index) => ({
-        name: plan.name,
-        values: values[index] as WireValue[],
-        // A flight may contain the same statement twice. The first Parse message is enough.
-        parse: plan.isParsed || plans.indexOf(plan) !== index ? undefined : plan.sql,
-        describe: plan.columns === undefined,
-      }));
-      // The Close messages come first: after an error the server skips all later messages up to the Sync.
-      connection.stream.write(encodeFlight(prepared?.forgotten.splice(0) ?? [], messages));
     },
     handleRowDescription({ fields }) {
       const plan = plans[answers.length] as Plan;
@@ -94,11 +124,28 @@ export function createFlight(statements: readonly Statement[], { prepare }: { pr
     handleError(error) {
       for (const { sql, isParsed } of plans) if (!isParsed) prepared?.bySql.delete(sql);
       fail(error);
+      this.onEnd();
     },
     handleReadyForQuery() {
       done(answers);
+      this.onEnd();
     },
   });
+}
+
+/**
+ * Sends flights over one connection, one after the other, each a transaction of its own. Flights whose statements are
+ * prepared travel in one write with the flight before. Calls `onLanded` when the last flight has its answer or has failed.
+ */
+export function sendFlights(client: pg.PoolClient, flights: readonly LinkedFlight[], onLanded: () => void): void {
+  flights.forEach((flight, index) => {
+    const next = flights[index + 1];
+    flight.behind = flights.slice(index + 1);
+    // node-postgres deprecates a second query on a busy client: the next flight comes when this flight ends.
+    flight.onEnd = next ? () => void client.query(next) : onLanded;
+  });
+  const [first] = flights;
+  if (first) client.query(first);
 }
 
 /** Destroys a client's connection at once, even while a flight waits for an answer. */

@@ -358,6 +358,7 @@ function failingApp({ deps }: TestApp, error: Error, where: 'acquire' | 'send') 
   const connections: ConnectionSource = {
     deadline: 1_000,
     acquire: where === 'acquire' ? fail : async () => ({ send: fail }),
+    share: fail,
     release: () => {},
     close: async () => {},
   };

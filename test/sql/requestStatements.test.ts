@@ -11,6 +11,10 @@ import { type TestApp, testApp } from '../helpers/testApp.ts';
 /** Gives `source` with connections that note each statement. */
 const noting = (source: ConnectionSource, statements: Set<string>): ConnectionSource => ({
   ...source,
+  share(flight, within) {
+    for (const statement of flight) statements.add(statement.sql);
+    return source.share(flight, within);
+  },
   async acquire(within) {
     const connection = await source.acquire(within);
     return {
