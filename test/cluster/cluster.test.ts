@@ -50,6 +50,22 @@ test('A contact that one instance creates, the others read at once', async () =>
   }
 });
 
+test('Of 300 calls at once through PgBouncer, which share connections, each gets its own answer', async () => {
+  const [instance] = cluster.instances;
+  const create = (n: number) => callPatiently(instance, key, 'POST', '/api/contacts', { name: `Contact ${n}` });
+  const made = await Promise.all(Array.from({ length: 20 }, (_, n) => create(n)));
+  const issued = (await callPatiently(instance, key, 'POST', '/api/keys', { name: 'short-lived' })).body.data;
+  expect((await callPatiently(instance, issued.key, 'GET', '/api/keys/current')).status).toBe(200);
+  await callPatiently(instance, key, 'DELETE', `/api/keys/${issued.apiKey.id}`);
+  const read = async (n: number) => {
+    const { id, name } = (made[n % made.length] as (typeof made)[number]).body.data;
+    const isRevoked = n % 5 === 0;
+    const { status, body } = await callPatiently(instance, isRevoked ? issued.key : key, 'GET', `/api/contacts/${id}`);
+    expect([status, body.data?.name]).toEqual(isRevoked ? [401, undefined] : [200, name]);
+  };
+  await Promise.all(Array.from({ length: 300 }, (_, n) => read(n)));
+});
+
 test('A key that is revoked on one instance is refused by the next request on each of the others', async () => {
   for (const revoker of cluster.instances) {
     const issued = (await callPatiently(revoker, key, 'POST', '/api/keys', { name: 'short-lived' })).body.data;
