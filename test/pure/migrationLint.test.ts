@@ -91,10 +91,7 @@ describe('An expand migration is refused that', () => {
     ['changes row-level security', 'alter table contacts disable row level security'],
     ['adds the restrictive policy contacts.less', 'create policy less on contacts as restrictive using (version > 1)'],
     ['changes the owner of the table contacts', 'alter table contacts owner to introzy_auth'],
-    [
-      'drops or renames the grant introzy_app USAGE the schema',
-      'revoke usage on schema public from introzy_app, public',
-    ],
+    ['drops or renames the grant public USAGE the schema', 'revoke usage on schema public from public'],
     ['drops or renames the grant public CONNECT the database', 'revoke connect on database postgres from public'],
     ['drops or renames the membership introzy_app of', 'revoke introzy_app from current_user'],
     ['changes the type of the column contacts.title', 'alter table contacts alter title type varchar(100)'],
