@@ -6,6 +6,7 @@ import { createDeps } from '../../server/start/deps.ts';
 import { REQUEST_LIMITS } from '../../server/start/store.ts';
 import { PATIENT_LIMITS } from './database.ts';
 import type { TestApp } from './testApp.ts';
+import { openSeparated } from './testDatabase.ts';
 
 type App = ReturnType<typeof createApp>;
 
@@ -42,6 +43,10 @@ export async function startInstance({ url, keySecrets, limits = REQUEST_LIMITS }
  * Starts another instance on the database of `app`. On the embedded database the two instances share `db`.
  */
 export async function startPeer(app: TestApp, keySecrets: KeySecrets = app.keySecrets) {
+  if (app.logins) {
+    const db = await openSeparated(app.logins, 10);
+    return createInstance({ db, keySecrets, close: () => db.close() });
+  }
   if (app.url !== undefined) return await startInstance({ url: app.url, keySecrets, limits: PATIENT_LIMITS });
   return createInstance({ db: app.db, keySecrets, close: async () => {} });
 }

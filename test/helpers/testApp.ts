@@ -63,14 +63,16 @@ export const testSecrets = (count = 1) =>
  * socket.
  */
 export async function testApp(options: TestAppOptions = {}) {
-  const { db, url, adminUrl, logins, close } = await (options.isAlone ? openTestDatabase() : sharedTestDatabase());
+  const { db, served, url, adminUrl, logins, close } = await (options.isAlone
+    ? openTestDatabase()
+    : sharedTestDatabase());
   const keySecrets = options.keySecrets ?? testSecrets();
   const logs: string[] = [];
   const log = pino({}, { write: (line: string) => void logs.push(line) });
   const rateLimit = options.rateLimit ?? 1_000_000;
   const deps = Object.assign(
     createDeps({
-      db: options.watch?.(db) ?? db,
+      db: options.watch?.(served) ?? served,
       log,
       keySecrets,
       rateLimit,
