@@ -69,11 +69,11 @@ function createInstance({ db, keySecrets, close }: Pick<TestApp, 'db' | 'keySecr
   };
 }
 
-/** Asks `holds` every 20 milliseconds until `holds` answers true. Throws after ten seconds. */
-export async function until(holds: () => Promise<boolean> | boolean, what: string) {
-  const end = performance.now() + 10_000;
+/** Asks `holds` every 20 milliseconds until `holds` answers true. Throws after `seconds`. */
+export async function until(holds: () => Promise<boolean> | boolean, what: string, seconds = 10) {
+  const end = performance.now() + seconds * 1000;
   while (!(await holds())) {
-    if (performance.now() > end) throw new Error(`Not within ten seconds: ${what}`);
+    if (performance.now() > end) throw new Error(`Not within ${seconds} seconds: ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }
