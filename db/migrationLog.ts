@@ -77,7 +77,8 @@ export function inOneWait(trx: Kysely<Schema>): Kysely<unknown> {
     }
     return answers;
   };
-  return createKysely<unknown>({ acquire: async () => ({ send }), release() {} });
+  const connections = { acquire: async () => ({ send }), release() {}, share: send };
+  return createKysely<unknown>(connections);
 }
 
 /** Runs `work` in a transaction that waits for tables for a short time only, again and again, for up to a minute. */

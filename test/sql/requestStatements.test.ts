@@ -71,7 +71,6 @@ async function useEverything(app: TestApp) {
   };
   await statuses([
     ['GET', '/readyz'],
-    ['GET', '/'],
     ['GET', '/api/auth/get-session'],
     ['GET', '/api/auth/list-sessions'],
     ['GET', '/api/auth/organization/list'],
