@@ -117,27 +117,28 @@ separated(
 );
 
 separated('A login that has changed its own settings is refused at the next start', async () => {
-  await using app = await testApp();
-  await using session = await openSession(app);
-  expect(await findLoginFaults(asNobody(session.db), 'introzy_app')).toEqual({ name: 'introzy_service', faults: [] });
-  expect(await findLoginFaults(asAccounts(session.db), 'introzy_auth')).toEqual({
-    name: 'introzy_accounts',
-    faults: [],
-  });
+  await using app = await testApp({ isAlone: true });
+  const findFaults = async () => {
+    await using session = await openSession(app);
+    return [
+      await findLoginFaults(asNobody(session.db), 'introzy_app'),
+      await findLoginFaults(asAccounts(session.db), 'introzy_auth'),
+    ];
+  };
+  const accounts = { name: 'introzy_accounts', faults: [] };
+  expect(await findFaults()).toEqual([{ name: 'introzy_service', faults: [] }, accounts]);
   // PostgreSQL lets every login change the defaults of its own sessions, and its own password.
-  const tenant = asOperator(session.db, app.one.id);
-  await tenant.transaction().execute(async (trx) => {
-    expect(await tryIn(trx, 'alter role introzy_service set statement_timeout = 0')).toEqual([]);
-    await sql`rollback to before`.execute(trx);
-  });
+  const { rows } = await sql<{ name: string }>`select current_database() as name`.execute(app.db.root);
+  const own = `alter role introzy_service in database ${rows[0]?.name}`;
   for (const [setting, fault] of [
     ['statement_timeout = 0', 'has no statement_timeout'],
     ['lock_timeout = 0', 'has no lock_timeout'],
     ['search_path = pg_temp, public', 'has the search_path pg_temp, public, which does not end with pg_temp'],
   ] as const) {
-    await sql.raw(`set ${setting}`).execute(session.db.root);
-    expect((await findLoginFaults(asNobody(session.db), 'introzy_app')).faults).toEqual([fault]);
-    await sql`reset all`.execute(session.db.root);
+    await using session = await openSession(app);
+    await sql.raw(`${own} set ${setting}`).execute(session.tenant);
+    expect(await findFaults()).toEqual([{ name: 'introzy_service', faults: [fault] }, accounts]);
+    await sql.raw(`${own} reset all`).execute(session.tenant);
   }
   const owner = await findLoginFaults(app.db.root, 'introzy_app');
   expect(owner.faults).toEqual([
