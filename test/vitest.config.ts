@@ -23,7 +23,7 @@ const SEPARATED = [
 ];
 const POSTGRES_ONLY = [
   ...SIGNALLING,
-  ...['atHand', 'deadline', 'dump', 'indexes', 'injection*', 'requestStatements', 'wire'].map(
+  ...['atHand', 'deadline', 'dump', 'indexes', 'injection*', 'migrationWaits', 'requestStatements', 'wire'].map(
     (name) => `test/sql/${name}.test.ts`,
   ),
 ];
