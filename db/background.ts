@@ -1,7 +1,7 @@
 import { type Kysely, sql } from 'kysely';
 import { isLockFailure } from './errors.ts';
 import { type Background, type Contract, type Index, type MigrateOptions, migrations } from './migrationList.ts';
-import { inShortLocks, lockProgress, readFinished, recordProgress, setLockTimeout } from './migrationLog.ts';
+import { inOneWait, inShortLocks, lockProgress, readFinished, recordProgress, setLockTimeout } from './migrationLog.ts';
 import type { Database } from './open.ts';
 
 /**
@@ -76,7 +76,7 @@ async function runOne(db: Database, { name, migration, signal }: Step): Promise<
     await inShortLocks(db.root, async (trx) => {
       const { finished } = await lockProgress(trx, name);
       if (finished) return;
-      await migration.up(trx as Kysely<unknown>);
+      await migration.up(inOneWait(trx));
       await recordProgress(trx, name, null);
     });
     return true;

@@ -12,23 +12,29 @@ const BATCH = 500;
  */
 export async function remakeContacts(db: Database, signal?: AbortSignal): Promise<number> {
   let remade = 0;
+  // Contacts that another transaction has locked are left for the next call.
+  const left = new Set<string>();
   while (!signal?.aborted) {
     const { rows } = await sql<{ organizationId: string; id: string }>`
       select organization_id as "organizationId", id
-        from introzy_contacts_before_form(${CONTACT_FORM}, ${BATCH})`.execute(db.root);
-    let inBatch = 0;
-    for (const [organizationId, found] of Map.groupBy(rows, (row) => row.organizationId)) {
+        from introzy_contacts_before_form(${CONTACT_FORM}, ${BATCH + left.size})`.execute(db.root);
+    const batch = rows.filter(({ organizationId, id }) => !left.has(`${organizationId} ${id}`));
+    if (batch.length === 0) break;
+    for (const [organizationId, found] of Map.groupBy(batch, (row) => row.organizationId)) {
       const ids = found.map(({ id }) => id);
-      inBatch += await remake(asOperator(db, organizationId), { organizationId, ids });
+      const made = new Set(await remake(asOperator(db, organizationId), { organizationId, ids }));
+      remade += made.size;
+      for (const id of ids) if (!made.has(id)) left.add(`${organizationId} ${id}`);
     }
-    // Contacts that another transaction has locked are left for the next call.
-    if (inBatch === 0) break;
-    remade += inBatch;
   }
   return remade;
 }
 
-async function remake(db: Tenant, { organizationId, ids }: { organizationId: string; ids: string[] }): Promise<number> {
+/** Gives the ids of the contacts that were made anew: all but the contacts that another transaction has locked. */
+async function remake(
+  db: Tenant,
+  { organizationId, ids }: { organizationId: string; ids: string[] },
+): Promise<string[]> {
   return await db.transaction().execute(async (trx) => {
     const contacts = await trx
       .selectFrom('contacts')
@@ -47,6 +53,6 @@ async function remake(db: Tenant, { organizationId, ids }: { organizationId: str
         from unnest(${list('id')}::uuid[], ${list('name_key')}::text[], ${list('email_key')}::text[],
           ${list('company_key')}::text[]) as k (id, name_key, email_key, company_key)
         where c.organization_id = ${organizationId} and c.id = k.id`.execute(trx);
-    return contacts.length;
+    return contacts.map(({ id }) => id);
   });
 }

@@ -1,7 +1,15 @@
 import { type Kysely, sql } from 'kysely';
 import { Migrator } from 'kysely/migration';
 import { first, type MigrateOptions, migrations } from './migrationList.ts';
-import { createLog, inShortLocks, PATIENCE, readFinished, recordProgress, setLockTimeout } from './migrationLog.ts';
+import {
+  createLog,
+  inOneWait,
+  inShortLocks,
+  PATIENCE,
+  readFinished,
+  recordProgress,
+  setLockTimeout,
+} from './migrationLog.ts';
 import type { Database } from './open.ts';
 import type { Schema } from './schema.ts';
 
@@ -26,9 +34,10 @@ export async function expand({ root }: Database, { to, list = migrations }: Migr
     const done = await readFinished(trx);
     const ran = wantedFirst.every((name) => done.has(name)) ? [] : await runFirst(trx, wantedFirst.at(-1) as string);
     await createLog(trx);
+    const migrating = inOneWait(trx);
     for (const { name, up } of wanted) {
       if (done.has(name)) continue;
-      await up(trx as Kysely<unknown>);
+      await up(migrating);
       await recordProgress(trx, name, null);
       ran.push(name);
     }

@@ -11,9 +11,11 @@ import * as indexes from './migrations/0006_indexes.ts';
 export interface Expand {
   kind: 'expand';
   up(db: Kysely<unknown>): Promise<void>;
-  /** Effects that the check of migrations refuses, as the check words them, and why each is harmless here. */
-  accepts?: readonly { effect: string; because: string }[];
+  accepts?: Accepted;
 }
+
+/** Effects that the check of migrations refuses, as the check words them, and why each effect is harmless here. */
+export type Accepted = readonly { effect: string; because: string }[];
 
 /** An index to build beside the service: `as` is the end of the statement, such as `(expires_at)`. */
 export interface Index {
@@ -31,6 +33,7 @@ export interface Background {
    * JSON value: the new progress, `null` at the end.
    */
   batch?(trx: Kysely<unknown>, progress: unknown): Promise<unknown>;
+  accepts?: Accepted;
 }
 
 /**

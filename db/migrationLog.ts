@@ -1,4 +1,5 @@
-import { type Kysely, sql } from 'kysely';
+import { CompiledQuery, type Kysely, type QueryResult, sql } from 'kysely';
+import { createKysely, type Statement } from './driver/connection.ts';
 import { isLockFailure } from './errors.ts';
 import type { Schema } from './schema.ts';
 
@@ -47,10 +48,12 @@ export async function recordProgress(trx: Kysely<Schema>, name: string, progress
 }
 
 /**
- * Milliseconds of a single wait for a table. Requests that need the table wait behind the migration, so the wait is
- * shorter than the limits of a request.
+ * Milliseconds of a wait for a table, and of all waits of an attempt together (`inOneWait`). Requests that need a table of
+ * the migration wait behind the migration, so the wait is shorter than the limits of a request.
  */
 const WAIT_FOR_TABLE = 400;
+/** Milliseconds of a wait for a table once `WAIT_FOR_TABLE` is over: most requests hold a table for less. */
+const LAST_WAIT = 50;
 /** Milliseconds between two attempts. Meanwhile the requests that waited go on. */
 const PAUSE = 600;
 /** Milliseconds after which no further attempt begins. */
@@ -58,6 +61,25 @@ export const PATIENCE = 60_000;
 
 export const setLockTimeout = (trx: Kysely<Schema>, milliseconds: number = WAIT_FOR_TABLE) =>
   sql`select set_config('lock_timeout', ${String(milliseconds)}, true)`.execute(trx);
+
+/**
+ * Gives `trx` to a migration of several tables. `lock_timeout` counts anew for each table, and the transaction keeps
+ * the tables that it has while it waits for the next table. So each statement may wait only until `WAIT_FOR_TABLE` after
+ * the call of this function. A statement that takes several tables at once may wait as long for each.
+ */
+export function inOneWait(trx: Kysely<Schema>): Kysely<unknown> {
+  const end = performance.now() + WAIT_FOR_TABLE;
+  const send = async (statements: readonly Statement[]) => {
+    const answers: QueryResult<unknown>[] = [];
+    for (const { sql: text, parameters } of statements) {
+      await setLockTimeout(trx, Math.max(Math.ceil(end - performance.now()), LAST_WAIT));
+      answers.push(await trx.executeQuery(CompiledQuery.raw(text, [...parameters])));
+    }
+    return answers;
+  };
+  const connections = { acquire: async () => ({ send }), release() {}, share: send };
+  return createKysely<unknown>(connections);
+}
 
 /** Runs `work` in a transaction that waits for tables for a short time only, again and again, for up to a minute. */
 export async function inShortLocks<T>(db: Kysely<Schema>, work: (trx: Kysely<Schema>) => Promise<T>): Promise<T> {

@@ -9,10 +9,21 @@ const root = resolve(import.meta.dirname, '..');
 /** These tests signal PostgreSQL's processes, which must be ours and on this machine. */
 const SIGNALLING = ['test/sql/outage.test.ts', 'test/sql/stall.test.ts'];
 /** Tests of the walls between organizations: they run with separate logins as well. */
-const SEPARATED = ['walls', 'wallOf*', 'wallSessions', 'injection', 'requestStatements'];
+const SEPARATED = [
+  'walls',
+  'wallOf*',
+  'wallSessions',
+  'injection*',
+  'requestStatements',
+  'admission',
+  'audit',
+  'expiryNotices',
+  'revocation',
+  'members',
+];
 const POSTGRES_ONLY = [
   ...SIGNALLING,
-  ...['atHand', 'deadline', 'dump', 'indexes', 'injection', 'requestStatements', 'wire'].map(
+  ...['atHand', 'deadline', 'dump', 'indexes', 'injection*', 'migrationWaits', 'requestStatements', 'wire'].map(
     (name) => `test/sql/${name}.test.ts`,
   ),
 ];

@@ -6,6 +6,7 @@ import { createDeps } from '../../server/start/deps.ts';
 import { REQUEST_LIMITS } from '../../server/start/store.ts';
 import { PATIENT_LIMITS } from './database.ts';
 import type { TestApp } from './testApp.ts';
+import { openSeparated } from './testDatabase.ts';
 
 type App = ReturnType<typeof createApp>;
 
@@ -42,6 +43,10 @@ export async function startInstance({ url, keySecrets, limits = REQUEST_LIMITS }
  * Starts another instance on the database of `app`. On the embedded database the two instances share `db`.
  */
 export async function startPeer(app: TestApp, keySecrets: KeySecrets = app.keySecrets) {
+  if (app.logins) {
+    const db = await openSeparated(app.logins, 10);
+    return createInstance({ db, keySecrets, close: () => db.close() });
+  }
   if (app.url !== undefined) return await startInstance({ url: app.url, keySecrets, limits: PATIENT_LIMITS });
   return createInstance({ db: app.db, keySecrets, close: async () => {} });
 }
@@ -64,11 +69,11 @@ function createInstance({ db, keySecrets, close }: Pick<TestApp, 'db' | 'keySecr
   };
 }
 
-/** Asks `holds` every 20 milliseconds until `holds` answers true. Throws after ten seconds. */
-export async function until(holds: () => Promise<boolean> | boolean, what: string) {
-  const end = performance.now() + 10_000;
+/** Asks `holds` every 20 milliseconds until `holds` answers true. Throws after `seconds`. */
+export async function until(holds: () => Promise<boolean> | boolean, what: string, seconds = 10) {
+  const end = performance.now() + seconds * 1000;
   while (!(await holds())) {
-    if (performance.now() > end) throw new Error(`Not within ten seconds: ${what}`);
+    if (performance.now() > end) throw new Error(`Not within ${seconds} seconds: ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }

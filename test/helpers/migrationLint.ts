@@ -2,11 +2,9 @@ import { type Kysely, sql } from 'kysely';
 import { type Connection, type ConnectionSource, createKysely, type Statement } from '../../db/driver/connection.ts';
 import type { Migrations } from '../../db/migrationList.ts';
 import type { Database } from '../../db/open.ts';
+import { type Fact, type Snapshot, takeSnapshot } from './schemaSnapshot.ts';
 
 type Migration = Migrations[string];
-type Fact = Record<string, string | boolean | null>;
-/** A schema: by kind and name of each part, the facts of the part. */
-type Snapshot = Map<string, { kind: string; name: string; fact: Fact }>;
 
 /**
  * Runs a migration on `db`, undoes the migration, and gives a sentence for each effect that the migration's kind does not
@@ -40,7 +38,7 @@ export async function lintMigration(
   } finally {
     await trx.rollback().execute();
   }
-  const { accepts = [] } = migration.kind === 'expand' ? migration : {};
+  const { accepts = [] } = migration.kind === 'contract' ? {} : migration;
   const isAccepted = (text: string) => accepts.some(({ effect }) => text.startsWith(effect));
   const idle = accepts.filter(({ effect }) => !found.some((text) => text.startsWith(effect)));
   return [
@@ -113,19 +111,13 @@ function findLocks({ old, before, now }: States, kind: Migration['kind']): strin
   });
 }
 
-/** What a statement took away that instances of the version before may use. */
+/** What a statement took away, or changed, that instances of the version before may use. */
 function findBreaks({ old, before, now }: States): string[] {
   const gone = [...before]
     .filter(([key]) => old.has(key) && !now.has(key))
     .map(([, { kind, name }]) => `drops or renames the ${kind} ${name}`);
   const changed = [...now].flatMap(([key, { kind, name, fact }]) => {
     const was = before.get(key)?.fact;
-    if (kind === 'column' && !was && old.has(`table ${fact.table}`) && fact.required && fact.default === null) {
-      return [`adds the column ${name}, which an older insertion leaves out: not null, without a default`];
-    }
-    if (kind === 'function' && !was && [...old.values()].some((part) => part.fact.function === fact.function)) {
-      return [`gives the function ${fact.function} other arguments: take a new name`];
-    }
     if (!was || !old.has(key)) return [];
     if (kind === 'column') {
       return [
@@ -134,69 +126,41 @@ function findBreaks({ old, before, now }: States): string[] {
         ...(was.default !== null && fact.default === null && !was.generated ? [`drops the default of ${name}`] : []),
       ];
     }
-    return ['policy', 'type'].includes(kind) && was.definition !== fact.definition
-      ? [`changes the ${kind} ${name}`]
-      : kind === 'table' && was.security !== fact.security
-        ? [`changes row-level security of the table ${name}`]
-        : [];
+    return [
+      ...(was.definition === fact.definition ? [] : [`changes the ${kind} ${name}`]),
+      ...(was.security === fact.security ? [] : [`changes row-level security of the table ${name}`]),
+      ...(was.owner === fact.owner ? [] : [`changes the owner of the ${kind} ${name}`]),
+    ];
   });
   return [...gone, ...changed];
 }
 
-const compare = (states: States, kind: Migration['kind']) => [
-  ...findLocks(states, kind),
-  ...(kind === 'contract' ? [] : findBreaks(states)),
-];
-
-async function takeSnapshot(connection: Connection): Promise<Snapshot> {
-  const [answer] = await connection.send([{ sql: SNAPSHOT, parameters: [] }]);
-  const rows = answer?.rows as { kind: string; name: string; fact: Fact }[];
-  return new Map(rows.map((row) => [`${row.kind} ${row.name}`, row]));
+/** What a statement added that a statement of the version before may break, or that the version before does not know. */
+function findDemands({ old, before, now }: States): string[] {
+  const isOldTable = (name: Fact[string] | undefined) => old.has(`table ${String(name)}`);
+  return [...now].flatMap(([key, { kind, name, fact }]) => {
+    if (before.has(key)) return [];
+    if (kind === 'function' && [...old.values()].some((part) => part.fact.function === fact.function)) {
+      return [`gives the function ${fact.function} other arguments: take a new name`];
+    }
+    if (!isOldTable(fact.table)) return [];
+    if (kind === 'column' && fact.required && fact.default === null) {
+      return [`adds the column ${name}, which an older insertion leaves out: not null, without a default`];
+    }
+    // An older statement leaves new columns out, so a constraint on new columns alone meets their defaults alone.
+    const isNew = (column: string) => column !== '' && !old.has(`column ${fact.table}.${column}`);
+    const isAboutOld = !String(fact.columns ?? '')
+      .split(' ')
+      .every(isNew);
+    if (kind === 'constraint' && isAboutOld) return [`adds the constraint ${name}, which an older write may violate`];
+    if (kind === 'index' && fact.unique) return [`adds the unique index ${name}, which an older write may violate`];
+    if (kind === 'policy' && fact.restrictive) return [`adds the restrictive policy ${name}`];
+    if (kind === 'trigger' || kind === 'rule') return [`adds the ${kind} ${name}, which older writes meet`];
+    return [];
+  });
 }
 
-/** A row for each part of the schema. `scans` counts the reads of the whole table in this transaction. */
-const OURS = `relnamespace = current_schema()::regnamespace`;
-const SNAPSHOT = `
-  select case relkind when 'r' then 'table' when 'S' then 'sequence' else 'view' end as kind, relname::text as name,
-      jsonb_build_object('file', relfilenode::text, 'security', concat(relrowsecurity, relforcerowsecurity),
-        'scans', concat(pg_stat_get_xact_numscans(oid), ' ', pg_stat_get_xact_tuples_updated(oid), ' ',
-          pg_stat_get_xact_tuples_deleted(oid))) as fact
-    from pg_class where ${OURS} and relkind in ('r', 'S', 'v', 'm')
-  union all
-  select 'column', relname || '.' || attname, jsonb_build_object('table', relname, 'type', format_type(atttypid, atttypmod),
-      'required', attnotnull, 'generated', attgenerated <> '', 'default',
-      case when attidentity <> '' then 'identity' else pg_get_expr(adbin, adrelid) end)
-    from pg_class join pg_attribute on attrelid = pg_class.oid
-    left join pg_attrdef on adrelid = attrelid and adnum = attnum
-    where ${OURS} and relkind = 'r' and attnum > 0 and not attisdropped
-  union all
-  select 'index', c.relname, jsonb_build_object('table', t.relname)
-    from pg_class c join pg_index on indexrelid = c.oid join pg_class t on indrelid = t.oid
-    where c.${OURS} and not indisprimary
-  union all
-  select 'constraint', relname || '.' || conname, jsonb_build_object('table', relname, 'valid', convalidated)
-    from pg_constraint join pg_class on conrelid = pg_class.oid where ${OURS} and contype <> 'n'
-  union all
-  select 'function', p.oid::regprocedure::text, jsonb_build_object('function', proname)
-    from pg_proc p where pronamespace = current_schema()::regnamespace
-      and not exists (select from pg_depend where objid = p.oid and deptype = 'e')
-  union all
-  select 'type', typname, jsonb_build_object('definition',
-      (select string_agg(enumlabel, ',' order by enumlabel) from pg_enum where enumtypid = pg_type.oid))
-    from pg_type where typnamespace = current_schema()::regnamespace and typtype in ('e', 'd', 'c') and typrelid = 0
-  union all
-  select 'policy', tablename || '.' || policyname, jsonb_build_object('definition', concat_ws(' ', permissive, roles, cmd, qual, with_check))
-    from pg_policies where schemaname = current_schema()
-  union all
-  select 'trigger', relname || '.' || tgname, jsonb_build_object('table', relname)
-    from pg_trigger join pg_class on tgrelid = pg_class.oid where ${OURS} and not tgisinternal and tgenabled = 'O'
-  union all
-  select 'grant', concat_ws(' ', case when grantee = 0 then 'public' else grantee::regrole::text end, privilege_type, name), '{}'
-    from (
-      select relname::text as name, relacl as acl from pg_class where ${OURS}
-      union all select relname || '.' || attname, attacl from pg_class join pg_attribute on attrelid = pg_class.oid where ${OURS}
-      union all select p.oid::regprocedure::text, coalesce(proacl, acldefault('f', proowner)) from pg_proc p
-        where pronamespace = current_schema()::regnamespace
-    ) granted, aclexplode(acl)
-  union all
-  select 'extension', extname, '{}' from pg_extension`;
+const compare = (states: States, kind: Migration['kind']) => [
+  ...findLocks(states, kind),
+  ...(kind === 'contract' ? [] : [...findBreaks(states), ...findDemands(states)]),
+];

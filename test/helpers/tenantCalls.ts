@@ -216,7 +216,7 @@ const OTHERS = [
     'prepared',
   ],
   ...['openDatabase', 'isUniqueViolation', 'isLockFailure', 'translateError', 'findLoginFaults'],
-  ...['createLog', 'readFinished', 'lockProgress', 'recordProgress', 'setLockTimeout', 'inShortLocks'],
+  ...['createLog', 'readFinished', 'lockProgress', 'recordProgress', 'setLockTimeout', 'inShortLocks', 'inOneWait'],
   ...['DatabaseUnavailable', 'KeyRefused', 'ScopeRefused', 'identifyKey', 'bumpIf', 'toColumns'],
   ...[
     'deleteExpiredSessions',

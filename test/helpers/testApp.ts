@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { createTRPCClient, httpBatchLink } from '@trpc/client';
 import { pino } from 'pino';
 import { asOperator } from '../../db/admission.ts';
+import type { Database } from '../../db/open.ts';
 import { getOwner } from '../../db/people.ts';
 import { generateKeySecret, type KeySecrets, parseKeySecrets } from '../../server/auth/keySecret.ts';
 import { createApp } from '../../server/doors/app.ts';
@@ -48,6 +49,8 @@ interface TestAppOptions {
   rateLimit?: number;
   keySecrets?: KeySecrets;
   deps?: Partial<Deps>;
+  /** Gives the database that the service uses, in place of the test's own. */
+  watch?: (db: Database) => Database;
   /** Further options of `createDeps`. */
   choices?: Partial<Parameters<typeof createDeps>[0]>;
 }
@@ -60,13 +63,22 @@ export const testSecrets = (count = 1) =>
  * socket.
  */
 export async function testApp(options: TestAppOptions = {}) {
-  const { db, url, adminUrl, logins, close } = await (options.isAlone ? openTestDatabase() : sharedTestDatabase());
+  const { db, served, url, adminUrl, logins, close } = await (options.isAlone
+    ? openTestDatabase()
+    : sharedTestDatabase());
   const keySecrets = options.keySecrets ?? testSecrets();
   const logs: string[] = [];
   const log = pino({}, { write: (line: string) => void logs.push(line) });
   const rateLimit = options.rateLimit ?? 1_000_000;
   const deps = Object.assign(
-    createDeps({ db, log, keySecrets, rateLimit, signInRate: 1_000_000, ...options.choices }),
+    createDeps({
+      db: options.watch?.(served) ?? served,
+      log,
+      keySecrets,
+      rateLimit,
+      signInRate: 1_000_000,
+      ...options.choices,
+    }),
     options.deps,
   );
   const app = createApp(deps);

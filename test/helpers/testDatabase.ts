@@ -9,7 +9,10 @@ import { atFileEnd } from './fileEnd.ts';
 
 const { deadline, ...timeouts } = PATIENT_LIMITS;
 
-/** Opens a new database at the newest schema, for one test or the tests of one file. `close` removes the database. */
+/**
+ * Opens a new database at the newest schema, for one test or the tests of one file. `served` is the same database as the
+ * service opens it. `close` removes the database.
+ */
 export async function openTestDatabase() {
   const provided = inject('database');
   if (provided.kind === 'embedded') {
@@ -20,7 +23,7 @@ export async function openTestDatabase() {
       await db.close();
       await rm(directory, { recursive: true, force: true });
     };
-    return { db, url: undefined, adminUrl: undefined, logins: undefined, close };
+    return { db, served: db, url: undefined, adminUrl: undefined, logins: undefined, close };
   }
   const { url, adminUrl, at, drop } = await createDatabase(provided, provided.template);
   const connect = (login: string) => ({ url: login, poolSize: 10, deadline, prepare: true });
@@ -32,7 +35,8 @@ export async function openTestDatabase() {
     await drop();
   };
   // The root of a test is the owner: the service's own root has no rights to look at tables or to make an organization.
-  return { db: separate ? { ...separate, root: owner.root } : owner, url, adminUrl, logins, close };
+  const db = separate ? { ...separate, root: owner.root } : owner;
+  return { db, served: separate ?? owner, url, adminUrl, logins, close };
 }
 
 /** Opens a database with separate logins. */

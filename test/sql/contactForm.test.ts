@@ -1,5 +1,6 @@
+import { sql } from 'kysely';
 import { v7 as uuidv7 } from 'uuid';
-import { expect, test } from 'vitest';
+import { expect, inject, test } from 'vitest';
 import { asOperator } from '../../db/admission.ts';
 import { remakeContacts } from '../../db/contactForm.ts';
 import { updateContact } from '../../db/contacts.ts';
@@ -54,6 +55,34 @@ test('Contacts that an older version writes are marked, and made anew: while the
   const found = await app.api(app.one.key, 'GET', '/api/contacts?search=eve');
   expect(found.body.data.map(({ id }: { id: string }) => id)).toEqual([ada]);
 });
+
+// The embedded database has a single connection, so that nobody else locks a contact.
+if (inject('database').kind === 'postgres') {
+  test('Contacts that another transaction has locked keep no other contact from being made anew', async () => {
+    await using app = await testApp({ isAlone: true });
+    const insert = (count: number, name: string) =>
+      runAsAdmin(
+        app,
+        `insert into contacts (organization_id, id, name, name_key)
+          select '${app.one.id}', uuidv7(), '${name}', 'old' from generate_series(1, ${count})`,
+      );
+    // More than two batches, and the contacts that come first.
+    await insert(1_100, 'Locked');
+    await insert(700, 'Free');
+    const locking = await asOperator(app.db, app.one.id).startTransaction().execute();
+    try {
+      await sql`select from contacts where name = 'Locked' for update`.execute(locking);
+      expect(await remakeContacts(app.db)).toBe(700);
+      expect(await runAsAdmin(app, 'select distinct name, form from contacts order by form')).toEqual([
+        { name: 'Locked', form: 0 },
+        { name: 'Free', form: 1 },
+      ]);
+    } finally {
+      await locking.rollback().execute();
+    }
+    expect(await remakeContacts(app.db)).toBe(1_100);
+  });
+}
 
 test('A change of other fields leaves the form, and a change by this version leaves what it did not write in its form', async () => {
   await using app = await testApp({ isAlone: true });

@@ -1,57 +1,26 @@
-import { type Kysely, sql } from 'kysely';
-import { expect, inject, test } from 'vitest';
+import { sql } from 'kysely';
+import { expect, test } from 'vitest';
 import { asAccounts, asNobody, asOperator } from '../../db/admission.ts';
 import { findLoginFaults } from '../../db/logins.ts';
-import type { Schema } from '../../db/schema.ts';
+import { DENIED, fillTables, isSeparated, NOTHING, openSession, reach, SYNTAX, tryIn } from '../helpers/attacker.ts';
 import { type TestApp, testApp } from '../helpers/testApp.ts';
-import { openSeparated } from '../helpers/testDatabase.ts';
 
 /*
  * What SQL can reach that an attacker got into a statement of the service. With separate logins the SQL finds no role to
  * take: the SQL reaches the organization of the transaction, and an organization whose id the SQL names, which no tenant
- * can learn. Settings that the SQL changes stay on the session. With a single login the SQL reaches everything, because
- * that login owns the tables.
+ * can learn. What the SQL leaves on its session: see injectionLeftovers.test.ts. With a single login the SQL reaches
+ * everything, because that login owns the tables.
  */
 
-const { logins } = inject('database') as { logins?: object };
-const separated = test.runIf(logins);
+const separated = test.runIf(isSeparated);
 
-/** Opens a database with one connection, so that each transaction has the session of the transaction before. */
-async function openSession(app: TestApp) {
-  if (!app.logins) throw new Error('This needs separate logins');
-  const db = await openSeparated(app.logins, 1);
-  return { db, [Symbol.asyncDispose]: () => db.close() };
-}
-
-/** Runs SQL in `trx`, and goes on after a failure. Gives the SQLSTATE of the failure. */
-async function tryIn(trx: Kysely<Schema>, statement: string): Promise<string | undefined> {
-  await sql`savepoint before`.execute(trx);
-  try {
-    await sql.raw(statement).execute(trx);
-    return undefined;
-  } catch (error) {
-    await sql`rollback to before`.execute(trx);
-    return (error as { code?: string }).code;
-  }
-}
-
-/** The contacts of `organizationId` that a connection sees, the connection's role, and whether `contacts` is our table. */
-async function reach(db: Kysely<Schema>, organizationId: string) {
-  const { rows } = await sql<{ others: number; actsAs: string; isReal: boolean }>`
-    select (select count(*)::int from contacts where organization_id = ${organizationId}) as others,
-      current_user::text as "actsAs",
-      to_regclass('contacts') = to_regclass('public.contacts') as "isReal"`.execute(db);
-  return rows[0];
-}
-
-const DENIED = '42501';
-const SYNTAX = '42601';
-/** SQL that an attacker would try, and the SQLSTATE of the answer. `undefined`: the SQL is allowed, and gains nothing. */
-const ATTACKS: [statement: string, code: string | undefined][] = [
-  ['reset role', undefined],
-  ['reset session authorization', undefined],
-  ['set role none', undefined],
-  ['set role introzy_app', undefined],
+const NO_ROWS = () => [];
+/** SQL that an attacker would try, and the SQLSTATE of the answer, or the rows of the answer where the SQL is allowed. */
+const ATTACKS: [statement: string, answer: string | ((one: TestApp['one']) => unknown[])][] = [
+  ['reset role', NO_ROWS],
+  ['reset session authorization', NO_ROWS],
+  ['set role none', NO_ROWS],
+  ['set role introzy_app', NO_ROWS],
   ['set role introzy_auth', DENIED],
   ['set role introzy_lookup', DENIED],
   ['set role introzy_owner', DENIED],
@@ -61,7 +30,7 @@ const ATTACKS: [statement: string, code: string | undefined][] = [
   [`select set_config('role', 'introzy_owner', false)`, DENIED],
   [`select set_config('role', 'introzy_lookup', true)`, DENIED],
   [`select set_config('session_authorization', 'introzy_owner', false)`, DENIED],
-  [`select set_config('row_security', 'off', true)`, undefined],
+  [`select set_config('row_security', 'off', true)`, () => [{ set_config: 'off' }]],
   ['select 1; drop table contacts', SYNTAX],
   ['commit; select 1', SYNTAX],
   ['create temporary table contacts (id uuid)', DENIED],
@@ -85,7 +54,11 @@ const ATTACKS: [statement: string, code: string | undefined][] = [
   [`select pg_read_file('/etc/passwd')`, DENIED],
   [`select lo_import('/etc/passwd')`, DENIED],
   ['create extension dblink', DENIED],
-  ['select email from users', undefined],
+  ['select email from users', ({ ownerEmail }) => [{ email: ownerEmail }]],
+  ['select id from organizations', ({ id }) => [{ id }]],
+  ['select distinct organization_id from api_key_secrets', ({ id }) => [{ organization_id: id }]],
+  ['select distinct organization_id from audit_log', ({ id }) => [{ organization_id: id }]],
+  ['select active_organization_id from sessions', NO_ROWS],
   ['select token from sessions', DENIED],
   ['select password from accounts', DENIED],
   ['select value from verifications', DENIED],
@@ -96,70 +69,76 @@ const ATTACKS: [statement: string, code: string | undefined][] = [
 ];
 
 separated('SQL injected into a tenant’s transaction gets nowhere, in the transaction and in the next', async () => {
-  await using app = await testApp();
+  await using app = await testApp({ isAlone: true });
   await using session = await openSession(app);
   const { one, other } = app;
-  for (const { key } of [one, other]) await app.trpc(key).contacts.create.mutate({ name: 'Ada' });
-  const tenant = asOperator(session.db, one.id);
-  for (const [statement, code] of ATTACKS) {
-    const outcome = await tenant
+  const counts = await fillTables(app);
+  for (const [statement, answer] of ATTACKS) {
+    const outcome = await session.tenant
       .transaction()
-      .execute(async (trx) => [await tryIn(trx, statement), await reach(trx, other.id)])
+      .execute(async (trx) => [await tryIn(trx, statement), await reach(trx, other)])
       // With row_security off, PostgreSQL refuses a query rather than show the rows that a policy hides.
       .catch((error: { code?: string }) => error.code);
-    const expected = [code, { others: 0, actsAs: expect.stringMatching(/^introzy_(service|app)$/), isReal: true }];
+    const expected = [
+      typeof answer === 'string' ? answer : answer(one),
+      { seen: NOTHING, actsAs: expect.stringMatching(/^introzy_(service|app)$/), isReal: true },
+    ];
     expect(outcome, statement).toEqual(statement.includes('row_security') ? DENIED : expected);
-    const afterwards = await tenant.selectFrom('contacts').select('organization_id').execute();
+    const afterwards = await session.tenant.selectFrom('contacts').select('organization_id').execute();
     expect(afterwards, `after ${statement}`).toEqual([{ organization_id: one.id }]);
-    // Settings of the session are taken back, so that each attack meets the login as the login connects.
-    await sql`reset all`.execute(session.db.root);
-    await sql`reset role`.execute(session.db.root);
+    await session.reset();
   }
-  expect(
-    await app
-      .trpc(other.key)
-      .contacts.list.query({})
-      .then(({ items }) => items.length),
-  ).toBe(1);
+  expect((await reach(asOperator(app.db, other.id), other)).seen).toEqual(counts);
 });
 
 separated(
-  'A session that an attack has put under another organization is put right by the next admission',
+  'Injected SQL that names another organization’s id reaches all that this organization’s own transactions reach',
   async () => {
-    await using app = await testApp();
+    await using app = await testApp({ isAlone: true });
     await using session = await openSession(app);
-    const { one, other } = app;
-    for (const { key } of [one, other]) await app.trpc(key).contacts.create.mutate({ name: 'Ada' });
-    const tenant = asOperator(session.db, one.id);
-    await sql`select set_config('introzy.organization_id', ${other.id}, false),
-    set_config('introzy.actor', 'key:00000000-0000-0000-0000-000000000000', false)`.execute(session.db.root);
-    const rows = await tenant.selectFrom('contacts').select('organization_id').execute();
-    expect(rows).toEqual([{ organization_id: one.id }]);
+    const { other } = app;
+    const counts = await fillTables(app);
+    await session.tenant.transaction().execute(async (trx) => {
+      expect(await reach(trx, other)).toMatchObject({ seen: NOTHING });
+      await tryIn(trx, `select set_config('introzy.organization_id', '${other.id}', true)`);
+      expect(await reach(trx, other)).toMatchObject({ seen: counts });
+      expect(await tryIn(trx, `update contacts set notes = 'seen' where organization_id = '${other.id}'`)).toEqual([]);
+      // Keys are kept as digests, and what opens an account or a session is out of reach.
+      const secrets = await tryIn(trx, 'select * from api_key_secrets');
+      expect(JSON.stringify(secrets)).not.toContain(other.key);
+      for (const secret of ['token from sessions', 'password from accounts', 'value from verifications']) {
+        expect(await tryIn(trx, `select ${secret}`), secret).toBe(DENIED);
+      }
+      expect(await tryIn(trx, `delete from contacts`)).toBe(DENIED);
+      await sql`rollback`.execute(trx);
+    });
+    expect(await reach(session.tenant, other)).toMatchObject({ seen: NOTHING });
   },
 );
 
 separated('A login that has changed its own settings is refused at the next start', async () => {
-  await using app = await testApp();
-  await using session = await openSession(app);
-  expect(await findLoginFaults(asNobody(session.db), 'introzy_app')).toEqual({ name: 'introzy_service', faults: [] });
-  expect(await findLoginFaults(asAccounts(session.db), 'introzy_auth')).toEqual({
-    name: 'introzy_accounts',
-    faults: [],
-  });
+  await using app = await testApp({ isAlone: true });
+  const findFaults = async () => {
+    await using session = await openSession(app);
+    return [
+      await findLoginFaults(asNobody(session.db), 'introzy_app'),
+      await findLoginFaults(asAccounts(session.db), 'introzy_auth'),
+    ];
+  };
+  const accounts = { name: 'introzy_accounts', faults: [] };
+  expect(await findFaults()).toEqual([{ name: 'introzy_service', faults: [] }, accounts]);
   // PostgreSQL lets every login change the defaults of its own sessions, and its own password.
-  const tenant = asOperator(session.db, app.one.id);
-  await tenant.transaction().execute(async (trx) => {
-    expect(await tryIn(trx, 'alter role introzy_service set statement_timeout = 0')).toBe(undefined);
-    await sql`rollback to before`.execute(trx);
-  });
+  const { rows } = await sql<{ name: string }>`select current_database() as name`.execute(app.db.root);
+  const own = `alter role introzy_service in database ${rows[0]?.name}`;
   for (const [setting, fault] of [
     ['statement_timeout = 0', 'has no statement_timeout'],
     ['lock_timeout = 0', 'has no lock_timeout'],
     ['search_path = pg_temp, public', 'has the search_path pg_temp, public, which does not end with pg_temp'],
   ] as const) {
-    await sql.raw(`set ${setting}`).execute(session.db.root);
-    expect((await findLoginFaults(asNobody(session.db), 'introzy_app')).faults).toEqual([fault]);
-    await sql`reset all`.execute(session.db.root);
+    await using session = await openSession(app);
+    await sql.raw(`${own} set ${setting}`).execute(session.tenant);
+    expect(await findFaults()).toEqual([{ name: 'introzy_service', faults: [fault] }, accounts]);
+    await sql.raw(`${own} reset all`).execute(session.tenant);
   }
   const owner = await findLoginFaults(app.db.root, 'introzy_app');
   expect(owner.faults).toEqual([
@@ -172,84 +151,24 @@ separated('A login that has changed its own settings is refused at the next star
   ]);
 });
 
-separated('The accounts’ login reaches no contact and no key, and a tenant’s login no account', async () => {
-  await using app = await testApp();
-  await using session = await openSession(app);
-  const accounts = asAccounts(session.db);
-  for (const table of ['contacts', 'api_keys', 'api_key_secrets', 'api_key_places', 'audit_log']) {
-    const failure = await sql
-      .raw(`select * from ${table}`)
-      .execute(accounts)
-      .catch((error: { code?: string }) => error);
-    expect(failure, table).toMatchObject({ code: DENIED });
-  }
-  for (const role of ['introzy_app', 'introzy_lookup', 'introzy_owner', 'introzy_service']) {
-    const failure = await sql
-      .raw(`set role ${role}`)
-      .execute(accounts)
-      .catch((error: { code?: string }) => error);
-    expect(failure, role).toMatchObject({ code: DENIED });
-  }
-});
-
-/**
- * Each function of ours that a tenant may call, and why the function tells nothing of another organization. A new
- * function must be judged here.
- */
-const JUDGED: Record<string, string> = {
-  introzy_actor: 'the settings of the transaction, and a key under the policies',
-  introzy_admit: 'takes a digest of a key; for instances of the version before',
-  introzy_admit_key: 'takes a digest of a key',
-  introzy_admit_person: 'takes the id of a session; for instances of the version before',
-  introzy_admit_session: 'takes the id of a session, which no tenant can read',
-  introzy_api_key_exists: 'a boolean',
-  introzy_audit_api_key: 'a trigger',
-  introzy_audit_invitation: 'a trigger',
-  introzy_audit_member: 'a trigger',
-  introzy_audit_place: 'a trigger',
-  introzy_audit_session: 'a trigger',
-  introzy_contact_document: 'its arguments alone',
-  introzy_contact_exists: 'a boolean',
-  introzy_enter: 'sets the organization that the caller names; for instances of the version before',
-  introzy_for_accounts: 'a boolean about the login',
-  introzy_identify: 'takes a digest of a key, which no tenant can read of another organization',
-  introzy_keep_contact: 'a trigger',
-  introzy_matching_contacts: 'ids of the organization of the transaction',
-  introzy_organization_id: 'the organization of the transaction',
-  introzy_require_scopes: 'its arguments alone',
-  introzy_role_scopes: 'its arguments alone',
-  introzy_session_person: 'takes the id of a session, which no tenant can read',
-  introzy_uuid_v7: 'a new id',
-};
-
-separated('No function that a tenant may call tells an organization’s id without a secret', async () => {
-  await using app = await testApp();
-  const { rows } = await sql<{ name: string }>`
-    select distinct proname::text as name from pg_proc p
-      where pronamespace = 'public'::regnamespace and has_function_privilege('introzy_app', p.oid, 'execute')
-        and not exists (select from pg_depend d where d.objid = p.oid and d.deptype = 'e') order by 1`.execute(
-    app.db.root,
-  );
-  expect(rows.map(({ name }) => name)).toEqual(Object.keys(JUDGED));
-  // Other sessions' statements can be seen, and never a parameter: an id of an organization is always a parameter.
-  await app.api(app.other.key, 'GET', '/api/contacts');
-  const tenant = asOperator(app.db, app.one.id);
-  const seen = await sql<{ query: string }>`select query from pg_stat_activity where query <> ''`.execute(tenant);
-  expect(seen.rows.length).toBeGreaterThan(0);
-  for (const { query } of seen.rows) expect(query).not.toContain(app.other.id);
-});
-
-test.skipIf(logins)('With a single login, the same SQL does get somewhere', async () => {
+test.skipIf(isSeparated)('With a single login, the same SQL does get somewhere', async () => {
   await using app = await testApp();
   const { one, other } = app;
-  await app.trpc(other.key).contacts.create.mutate({ name: 'Ada' });
+  const counts = await fillTables(app);
   await asOperator(app.db, one.id)
     .transaction()
     .execute(async (trx) => {
-      expect(await tryIn(trx, 'reset role')).toBe(undefined);
-      expect(await reach(trx, other.id)).toMatchObject({ actsAs: 'introzy_owner' });
-      expect(await tryIn(trx, 'alter table contacts no force row level security')).toBe(undefined);
-      expect(await reach(trx, other.id)).toMatchObject({ others: 1 });
+      expect(await tryIn(trx, 'reset role')).toEqual([]);
+      // These tables do not force row-level security upon their owner.
+      const unforced = {
+        ...NOTHING,
+        organizations: counts.organizations,
+        sessions: counts.sessions,
+        users: counts.users,
+      };
+      expect(await reach(trx, other)).toMatchObject({ seen: unforced, actsAs: 'introzy_owner' });
+      expect(await tryIn(trx, 'alter table contacts no force row level security')).toEqual([]);
+      expect(await reach(trx, other)).toMatchObject({ seen: { ...unforced, contacts: counts.contacts } });
       await sql`rollback to before`.execute(trx);
     });
 });

@@ -1,35 +1,14 @@
 import { sql } from 'kysely';
 import { pino } from 'pino';
-import { expect, inject, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { migrate } from '../../db/migrate.ts';
 import { type Background, type Contract, type Expand, first, migrations } from '../../db/migrationList.ts';
-import { type Database, openDatabase } from '../../db/open.ts';
 import { mintKey } from '../../server/auth/keySecret.ts';
 import { createApp } from '../../server/doors/app.ts';
 import { createDeps } from '../../server/start/deps.ts';
-import { REQUEST_LIMITS } from '../../server/start/store.ts';
-import { createDatabase, PATIENT_LIMITS } from '../helpers/database.ts';
+import { openOld } from '../helpers/oldDatabase.ts';
 import { runAsRoot } from '../helpers/tables.ts';
 import { testApp, testSecrets } from '../helpers/testApp.ts';
-
-/** Opens a database at the schema of the migration `to`: unless given, before accounts existed. */
-async function openOld(to = '0001_initial'): Promise<{ db: Database; close(): Promise<void> }> {
-  const { deadline, ...timeouts } = PATIENT_LIMITS;
-  const provided = inject('database');
-  if (provided.kind === 'embedded') {
-    const db = await openDatabase({ kind: 'embedded', directory: undefined, timeouts });
-    await migrate(db, { to });
-    return { db, close: () => db.close() };
-  }
-  const { url, drop } = await createDatabase(provided);
-  const db = await openDatabase({ kind: 'postgres', timeouts, options: { url, poolSize: 4, deadline, prepare: true } });
-  await migrate(db, { to });
-  const close = async () => {
-    await db.close();
-    await drop();
-  };
-  return { db, close };
-}
 
 test('Organizations from before there were accounts get their owners, who set a password by its reset; keys go on working', async () => {
   const { db, close } = await openOld();
@@ -167,35 +146,6 @@ test('Batches commit one by one: a second call resumes them, and of two calls at
     { count: 10, last: 9 },
   ]);
 });
-
-// The embedded database has a single connection, so that nobody else uses a table.
-if (inject('database').kind === 'postgres') {
-  test('A migration waits for a table in short attempts, between which others use the table', async () => {
-    const { db, close } = await openOld('0003_audit_log');
-    const using = await db.root.startTransaction().execute();
-    try {
-      await runAsRoot(using, 'lock table contacts in access share mode');
-      const migrating = migrate(db);
-      const ended: string[] = [];
-      void migrating.then(() => ended.push('migration'));
-      // Without attempts, the first statement would wait behind the migration, and the migration behind the transaction.
-      for (let n = 0; n < 10; n++) {
-        await db.root.transaction().execute(async (trx) => {
-          // As a request, which gives up after this time.
-          await runAsRoot(trx, `set local lock_timeout = ${REQUEST_LIMITS.lock}`);
-          await runAsRoot(trx, 'select count(*) from contacts');
-        });
-        await new Promise((resolve) => setTimeout(resolve, 150));
-      }
-      expect(ended).toEqual([]);
-      await using.rollback().execute();
-      expect(await migrating).toEqual(Object.keys(migrations));
-    } finally {
-      if (!using.isRolledBack) await using.rollback().execute();
-      await close();
-    }
-  });
-}
 
 test('A migrated database puts temporary tables last, gives nobody new ones, and ends idle transactions', async () => {
   const { db, close } = await openOld('0003_audit_log');
