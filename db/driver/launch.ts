@@ -55,7 +55,7 @@ export function launch(
     const fail = (error: Error) => {
       // PostgreSQL ends the connection after a FATAL error, and the end may come after the client was given back.
       const isLost = !(error instanceof pg.DatabaseError) || error.severity === 'FATAL';
-      if (isLost) lost.add(client);
+      if (isLost || !isOrdinary(error)) lost.add(client);
       if (isLost && leave) return leave();
       deadlines.delete(waiting);
       if (!isGone) reject(error instanceof pg.DatabaseError ? translateError(error) : toUnavailable(error));
@@ -75,10 +75,18 @@ export function launch(
       resolve(answers);
     };
     deadlines.add(waiting);
-    return createFlight(statements, { prepare })(done, fail);
+    return createFlight(statements, { prepare, onOdd: () => lost.add(client) })(done, fail);
   });
   sendFlights(client, flights, onLanded);
 }
+
+/**
+ * True for an error that says something of the statement's values or of other transactions: SQLSTATE classes 22, 23, 40,
+ * our own IZ, and `lock_timeout`. After any other error, such as a missing table, the session may be at fault: injected SQL
+ * may have left a `search_path` there. So the connection is not used again.
+ */
+const isOrdinary = (error: Error) =>
+  error instanceof pg.DatabaseError && /^(?:22|23|40|IZ|55P03)/.test(error.code ?? '');
 
 /** Something that waits until a time of `performance.now()`. */
 interface Waiting {

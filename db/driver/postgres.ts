@@ -2,6 +2,7 @@ import pg from 'pg';
 import type { Connection, ConnectionSource } from './connection.ts';
 import { type LaunchParts, launch, toUnavailable, watchDeadlines } from './launch.ts';
 import { createSharing } from './sharing.ts';
+import { onSettingChanged } from './wire.ts';
 
 export interface PostgresOptions {
   url: string;
@@ -69,6 +70,7 @@ export function openPostgres({ url, poolSize, deadline, prepare }: PostgresOptio
     };
     client.on('error', drop);
     client.on('end', drop);
+    onSettingChanged(client, () => lost.add(client));
   });
   const parts: LaunchParts = { prepare, lost, deadlines: watchDeadlines() };
   const checkOut = async (within: number) => {

@@ -49,7 +49,10 @@ type Fail = (error: Error) => void;
  * distinct statement once. The described columns stay valid: PostgreSQL refuses a prepared statement whose columns have
  * changed ("cached plan must not change result type").
  */
-export function createFlight(statements: readonly Statement[], { prepare }: { prepare: boolean }) {
+export function createFlight(
+  statements: readonly Statement[],
+  { prepare, onOdd = () => {} }: { prepare: boolean; onOdd?: () => void },
+) {
   const values = statements.map(({ parameters }) => parameters.map(toWire));
   const answers: QueryResult<unknown>[] = [];
   let prepared: PreparedStatements | undefined;
@@ -114,6 +117,7 @@ export function createFlight(statements: readonly Statement[], { prepare }: { pr
       rows.push(row);
     },
     handleCommandComplete({ text }) {
+      if (!ORDINARY.test(text)) onOdd();
       const count = /^(?:INSERT|UPDATE|DELETE|MERGE) .*?(\d+)$/.exec(text)?.[1];
       answer(count === undefined ? { rows } : { rows, numAffectedRows: BigInt(count) });
     },
@@ -146,6 +150,23 @@ export function sendFlights(client: pg.PoolClient, flights: readonly LinkedFligh
   });
   const [first] = flights;
   if (first) client.query(first);
+}
+
+/**
+ * The command tags of statements that leave nothing on the session. `SET`, `PREPARE`, `DEALLOCATE`, `DO` and others may
+ * leave something: the service sends no such statement for a request, but injected SQL may.
+ */
+const ORDINARY = /^(?:SELECT|INSERT|UPDATE|DELETE|MERGE|BEGIN|COMMIT|ROLLBACK|SAVEPOINT|RELEASE|LOCK TABLE)\b/;
+
+/** Settings that PostgreSQL reports and that change by themselves: `set local role`, and a failover. */
+const CHANGING = ['is_superuser', 'session_authorization', 'in_hot_standby'];
+
+/** Calls `listener` when a setting that PostgreSQL reports changes, such as `client_encoding` or `search_path`. */
+export function onSettingChanged(client: pg.PoolClient, listener: () => void): void {
+  const { connection } = client as unknown as { connection: pg.Connection };
+  connection.on('parameterStatus', ({ parameterName }: { parameterName: string }) => {
+    if (!CHANGING.includes(parameterName)) listener();
+  });
 }
 
 /** Destroys a client's connection at once, even while a flight waits for an answer. */
