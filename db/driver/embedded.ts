@@ -4,7 +4,7 @@ import { btree_gin } from '@electric-sql/pglite/contrib/btree_gin';
 import { pg_trgm } from '@electric-sql/pglite/contrib/pg_trgm';
 import { translateError } from '../errors.ts';
 import type { Connection, ConnectionSource } from './connection.ts';
-import { createFlight, type Flight, type WireConnection } from './wire.ts';
+import { type Flight, prepareFlight, type WireConnection } from './wire.ts';
 
 /**
  * Opens PostgreSQL inside this process, with its files in `directory`; without a directory, in memory. The caller must
@@ -71,7 +71,7 @@ function createConnection(database: PGlite): Connection {
     send: (statements) =>
       new Promise((resolve, reject) => {
         const fail = (error: unknown) => reject(translateError(error));
-        const flight = createFlight(statements, { prepare: true })(resolve, fail);
+        const flight = prepareFlight(statements, { prepare: true })({ done: resolve, fail });
         database.runExclusive(() => exchange(flight)).catch(fail);
       }),
   };

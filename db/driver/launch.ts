@@ -1,23 +1,45 @@
 import type { QueryResult } from 'kysely';
 import pg from 'pg';
 import { DatabaseUnavailable, translateError } from '../errors.ts';
-import type { Statement } from './connection.ts';
-import { createFlight, cutOff, sendFlights } from './wire.ts';
+import type { Deadlines, Waiting } from './deadlines.ts';
+import { type CreateFlight, cutOff, sendFlights } from './wire.ts';
 
-/** The statements of a call, which waits for their answers. */
+/** A call that waits for the answers to its flight. */
 export interface Passenger {
-  readonly statements: readonly Statement[];
+  readonly createFlight: CreateFlight;
   /** The time of `performance.now()` at which the call gives up. */
   readonly until: number;
+  /** The call has its answers, or its error. */
+  isSettled: boolean;
   resolve(answers: QueryResult<unknown>[]): void;
   reject(error: unknown): void;
 }
 
+export const createPassenger = (
+  createFlight: CreateFlight,
+  until: number,
+  [resolve, reject]: [Passenger['resolve'], Passenger['reject']],
+): Passenger => {
+  const passenger: Passenger = {
+    createFlight,
+    until,
+    isSettled: false,
+    resolve(answers) {
+      passenger.isSettled = true;
+      resolve(answers);
+    },
+    reject(error) {
+      passenger.isSettled = true;
+      reject(error);
+    },
+  };
+  return passenger;
+};
+
 /** The parts of a pool that a flight needs. */
 export interface LaunchParts {
-  prepare: boolean;
   deadlines: Deadlines;
-  /** Clients with a lost connection. */
+  /** Clients that are not to be used again: the connection is lost, or injected SQL may have changed the session. */
   lost: WeakSet<pg.PoolClient>;
 }
 
@@ -25,10 +47,10 @@ interface Launch extends LaunchParts {
   /** Called once the connection is free again, or lost. */
   onLanded?: () => void;
   /**
-   * Called for a passenger behind the first whose turn does not come: the flight in front takes longer than `TURN`, or
-   * the connection is lost. The passenger's flight may still take place, so the statements must only read.
+   * Takes the passengers whose turn has not come: the connection is lost, or the flights in front take longer than
+   * `TURN`. In the second case the passenger's flight still takes place, so its statements must only read.
    */
-  goAgain?: (passenger: Passenger) => void;
+  goAgain?: (passengers: Passenger[]) => void;
 }
 
 /** Milliseconds that a passenger waits behind flights of other calls. */
@@ -38,46 +60,64 @@ const TURN = 250;
 export function launch(
   client: pg.PoolClient,
   passengers: readonly Passenger[],
-  { prepare, deadlines, lost, onLanded = () => {}, goAgain }: Launch,
+  { deadlines, lost, onLanded = () => {}, goAgain }: Launch,
 ): void {
-  const flights = passengers.map((passenger, index) => {
-    const { statements, until, resolve, reject } = passenger;
-    // A passenger that goes again waits for another flight. The answer of this flight, should it come, is as good.
-    let isGone = false;
-    const leave =
-      index > 0 && goAgain
-        ? () => {
-            deadlines.delete(waiting);
-            if (!isGone) goAgain(passenger);
-            isGone = true;
-          }
-        : undefined;
-    const fail = (error: Error) => {
-      // PostgreSQL ends the connection after a FATAL error, and the end may come after the client was given back.
-      const isLost = !(error instanceof pg.DatabaseError) || error.severity === 'FATAL';
-      if (isLost || !isOrdinary(error)) lost.add(client);
-      if (isLost && leave) return leave();
-      deadlines.delete(waiting);
-      if (!isGone) reject(error instanceof pg.DatabaseError ? translateError(error) : toUnavailable(error));
-    };
-    const waiting: Waiting = {
-      until: leave ? Math.min(until, performance.now() + TURN) : until,
-      giveUp() {
-        if (leave) return leave();
-        // pg's own query_timeout does not end the connection. The connection would return to the pool while the server
-        // still has to answer the old query.
-        cutOff(client);
-        fail(new Error('no answer in time'));
+  /** The index of the passenger whose turn it is. */
+  let turn = 0;
+  /** Passengers that wait elsewhere. The answer of this flight, should it come in time, is as good. */
+  const gone = new Set<Passenger>();
+  const leave = () => {
+    const leaving = passengers.filter(
+      (passenger, index) => index > turn && !passenger.isSettled && !gone.has(passenger),
+    );
+    for (const passenger of leaving) gone.add(passenger);
+    if (leaving.length > 0) goAgain?.(leaving);
+  };
+  const giveUp = (passenger: Passenger, error: Error) => {
+    if (!passenger.isSettled && !gone.has(passenger)) passenger.reject(error);
+  };
+
+  // pg's own query_timeout does not end the connection. The connection would return to the pool while the server still has
+  // to answer the old query.
+  const cut = () => {
+    lost.add(client);
+    cutOff(client);
+  };
+  const watches: Waiting[] = passengers.map((passenger, index) => ({
+    until: passenger.until,
+    giveUp() {
+      if (index === turn) cut();
+      giveUp(passenger, toUnavailable(new Error('no answer in time')));
+    },
+  }));
+  if (goAgain && passengers.length > 1) {
+    watches.push({ until: performance.now() + TURN, giveUp: leave });
+    // A flight may stall whose passenger has left or has given up.
+    watches.push({ until: Math.max(...passengers.map(({ until }) => until)), giveUp: cut });
+  }
+  for (const watch of watches) deadlines.add(watch);
+
+  const flights = passengers.map((passenger, index) =>
+    passenger.createFlight({
+      done: (answers) => passenger.resolve(answers),
+      fail(error) {
+        // PostgreSQL ends the connection after a FATAL error, and the end may come after the client was given back.
+        const isLost = !(error instanceof pg.DatabaseError) || error.severity === 'FATAL';
+        if (isLost || !isOrdinary(error)) lost.add(client);
+        if (isLost) leave();
+        giveUp(passenger, error instanceof pg.DatabaseError ? (translateError(error) as Error) : toUnavailable(error));
       },
-    };
-    const done = (answers: QueryResult<unknown>[]) => {
-      deadlines.delete(waiting);
-      resolve(answers);
-    };
-    deadlines.add(waiting);
-    return createFlight(statements, { prepare, onOdd: () => lost.add(client) })(done, fail);
-  });
-  sendFlights(client, flights, onLanded);
+      onOdd: () => lost.add(client),
+      onEnd() {
+        deadlines.delete(watches[index] as Waiting);
+        turn = index + 1;
+        if (turn < passengers.length) return;
+        for (const watch of watches) deadlines.delete(watch);
+        onLanded();
+      },
+    }),
+  );
+  sendFlights(client, flights);
 }
 
 /**
@@ -87,44 +127,6 @@ export function launch(
  */
 const isOrdinary = (error: Error) =>
   error instanceof pg.DatabaseError && /^(?:22|23|40|IZ|55P03)/.test(error.code ?? '');
-
-/** Something that waits until a time of `performance.now()`. */
-interface Waiting {
-  readonly until: number;
-  giveUp(): void;
-}
-
-/** Gives up whatever waits past its time. */
-export interface Deadlines {
-  add(waiting: Waiting): void;
-  delete(waiting: Waiting): void;
-}
-
-/** Milliseconds between two looks at all that wait: how late a flight is given up at most. */
-const LOOK_EVERY = 25;
-
-/** Watches deadlines with a single timer: a timer for each flight would cost more than the flight's own work. */
-export function watchDeadlines(): Deadlines {
-  const waiting = new Set<Waiting>();
-  let isLooking = false;
-  const lookLater = () => {
-    isLooking = true;
-    setTimeout(look, LOOK_EVERY);
-  };
-  const look = () => {
-    isLooking = false;
-    const now = performance.now();
-    for (const flight of waiting) if (flight.until <= now) flight.giveUp();
-    if (waiting.size > 0) lookLater();
-  };
-  return {
-    add(flight) {
-      waiting.add(flight);
-      if (!isLooking) lookLater();
-    },
-    delete: (flight) => void waiting.delete(flight),
-  };
-}
 
 /** Translates an error that PostgreSQL did not send: the connection is lost, or could not be made. */
 export function toUnavailable(error: Error) {

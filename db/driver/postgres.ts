@@ -1,8 +1,9 @@
 import pg from 'pg';
 import type { Connection, ConnectionSource } from './connection.ts';
-import { type LaunchParts, launch, toUnavailable, watchDeadlines } from './launch.ts';
+import { watchDeadlines } from './deadlines.ts';
+import { createPassenger, type LaunchParts, launch, toUnavailable } from './launch.ts';
 import { createSharing } from './sharing.ts';
-import { onSettingChanged } from './wire.ts';
+import { onSettingChanged, prepareFlight } from './wire.ts';
 
 export interface PostgresOptions {
   url: string;
@@ -31,6 +32,9 @@ const CONNECT_TIMEOUT = 10_000;
  * each connection that comes and goes; a connection at hand costs neither.
  */
 const AT_HAND = 1_000;
+
+/** Milliseconds by which a call may be older than its first connection, without a timer of its own. */
+const SLACK = 25;
 
 /** Opens a pool of connections to PostgreSQL. The pool connects when the first statement is sent. */
 export function openPostgres({ url, poolSize, deadline, prepare }: PostgresOptions): ConnectionSource {
@@ -72,13 +76,15 @@ export function openPostgres({ url, poolSize, deadline, prepare }: PostgresOptio
     client.on('end', drop);
     onSettingChanged(client, () => lost.add(client));
   });
-  const parts: LaunchParts = { prepare, lost, deadlines: watchDeadlines() };
-  const checkOut = async (within: number) => {
+  const parts: LaunchParts = { lost, deadlines: watchDeadlines() };
+  const checkOut = async (until: number) => {
+    const within = until - performance.now();
+    if (within <= 0) throw toUnavailable(new Error('no connection in time'));
     const idle = atHand.pop();
     if (idle) return idle.client;
     const connecting = pool.connect();
     // The pool's own limit is the whole deadline. A shorter wait needs a timer of its own.
-    const inTime = within < deadline ? giveUpAt(performance.now() + within, connecting) : connecting;
+    const inTime = within < deadline - SLACK ? giveUpAt(until, connecting) : connecting;
     return await inTime.catch((error: Error) => {
       throw toUnavailable(error);
     });
@@ -89,13 +95,13 @@ export function openPostgres({ url, poolSize, deadline, prepare }: PostgresOptio
     atHand.push({ client, since: performance.now() });
     sweepLater();
   };
-  const share = createSharing({ checkOut, giveBack, ...parts });
+  const share = createSharing({ checkOut, giveBack, prepare, ...parts });
 
   return {
     deadline,
     async acquire(within = deadline) {
       const until = performance.now() + within;
-      return createConnection(await checkOut(within), until, parts);
+      return createConnection(await checkOut(until), { until, prepare, ...parts });
     },
     release: (connection) => giveBack((connection as PooledConnection).client),
     share: (statements, within = deadline) => share(statements, performance.now() + within),
@@ -127,8 +133,15 @@ interface PooledConnection extends Connection {
   readonly client: pg.PoolClient;
 }
 
-const createConnection = (client: pg.PoolClient, until: number, parts: LaunchParts): PooledConnection => ({
+interface ConnectionParts extends LaunchParts {
+  until: number;
+  prepare: boolean;
+}
+
+const createConnection = (client: pg.PoolClient, { until, prepare, ...parts }: ConnectionParts): PooledConnection => ({
   client,
   send: (statements) =>
-    new Promise((resolve, reject) => launch(client, [{ statements, until, resolve, reject }], parts)),
+    new Promise((resolve, reject) =>
+      launch(client, [createPassenger(prepareFlight(statements, { prepare }), until, [resolve, reject])], parts),
+    ),
 });

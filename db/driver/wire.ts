@@ -11,7 +11,10 @@ import { encodeFlight, type WireValue } from './messages.ts';
  * - node-postgres gives the connection to a query that has a `submit` method, and then passes the server's messages to
  *   the query's `handle…` methods (`Flight`);
  * - the connection writes its messages to its `stream`, and another writer may write whole messages there;
- * - the connection emits `parseComplete` and `noData`;
+ * - the connection emits `parseComplete`, `noData` and `parameterStatus`;
+ * - a query that is given to the client in `handleReadyForQuery` or in `handleError` is submitted once the server is ready
+ *   for it, before any other; a query that has failed gets no `handleReadyForQuery`; on a lost connection each query
+ *   fails, at a later tick;
  * - a client has its connection in `client.connection`.
  * No other file uses these parts, and test/sql/wire.test.ts tests each part against the version in package.json.
  */
@@ -30,30 +33,53 @@ export interface Flight extends pg.Submittable {
 interface LinkedFlight extends Flight {
   /** The flights behind this flight, the next flight first. */
   behind: readonly LinkedFlight[];
+  /** Called when the flight has ended. */
+  sendNext(): void;
   /** The flight's messages, where these can be written before the flight's turn. */
   encodeAhead(connection: WireConnection): Buffer | undefined;
-  /** Called when the flight has its answer or has failed. */
-  onEnd(): void;
 }
 /** The parts of a pg.Connection that a flight uses. The embedded database has the same parts. */
 export interface WireConnection {
   readonly stream: { write(bytes: Buffer): unknown };
   on(message: 'parseComplete' | 'noData', listener: () => void): unknown;
 }
-type Done = (answers: QueryResult<unknown>[]) => void;
-type Fail = (error: Error) => void;
+
+/** What becomes of a flight. */
+export interface Outcome {
+  done(answers: QueryResult<unknown>[]): void;
+  fail(error: Error): void;
+  /** Called after `done` or `fail`. */
+  onEnd?(): void;
+  /** Called for a statement that may leave something on the session: see `ORDINARY`. */
+  onOdd?(): void;
+}
+/** Makes a flight. A flight that could not take place is made anew. */
+export type CreateFlight = (outcome: Outcome) => LinkedFlight;
+
+/** The largest number of parameters of a statement: the protocol counts in a signed integer of 16 bits. */
+const MOST_PARAMETERS = 32_767;
 
 /**
- * Makes a query for node-postgres that sends several statements with a single Sync: one round trip, and one implicit
+ * Prepares a query for node-postgres that sends several statements with a single Sync: one round trip, and one implicit
  * transaction (PostgreSQL, "Extended Query", pipelining). With `prepare`, a connection parses and describes each
  * distinct statement once. The described columns stay valid: PostgreSQL refuses a prepared statement whose columns have
- * changed ("cached plan must not change result type").
+ * changed ("cached plan must not change result type"). Throws where a value cannot be written.
  */
-export function createFlight(
-  statements: readonly Statement[],
-  { prepare, onOdd = () => {} }: { prepare: boolean; onOdd?: () => void },
-) {
-  const values = statements.map(({ parameters }) => parameters.map(toWire));
+export function prepareFlight(statements: readonly Statement[], { prepare }: { prepare: boolean }): CreateFlight {
+  const values = statements.map(({ parameters }) => {
+    if (parameters.length > MOST_PARAMETERS) throw new RangeError(`More than ${MOST_PARAMETERS} parameters`);
+    return parameters.map(toWire);
+  });
+  return (outcome) => createFlight({ statements, values, prepare }, outcome);
+}
+
+interface Written {
+  statements: readonly Statement[];
+  values: WireValue[][];
+  prepare: boolean;
+}
+
+function createFlight({ statements, values, prepare }: Written, { done, fail, onEnd, onOdd }: Outcome): LinkedFlight {
   const answers: QueryResult<unknown>[] = [];
   let prepared: PreparedStatements | undefined;
   let plans: Plan[] = [];
@@ -82,9 +108,9 @@ export function createFlight(
     return encodeFlight(prepared?.forgotten.splice(0) ?? [], messages);
   };
 
-  return (done: Done, fail: Fail): LinkedFlight => ({
+  const flight: LinkedFlight = {
     behind: [],
-    onEnd: () => {},
+    sendNext: () => {},
     encodeAhead(connection) {
       // The flight before may fail before the server reads its Parse message.
       const isReady = !prepare || statements.every(({ sql }) => preparedOn(connection).bySql.get(sql)?.columns);
@@ -93,8 +119,8 @@ export function createFlight(
     submit(connection) {
       if (!isWritten) {
         const written = [encode(connection)];
-        for (const flight of this.behind) {
-          const ahead = flight.encodeAhead(connection);
+        for (const next of flight.behind) {
+          const ahead = next.encodeAhead(connection);
           if (!ahead) break;
           written.push(ahead);
         }
@@ -117,7 +143,7 @@ export function createFlight(
       rows.push(row);
     },
     handleCommandComplete({ text }) {
-      if (!ORDINARY.test(text)) onOdd();
+      if (!ORDINARY.test(text)) onOdd?.();
       const count = /^(?:INSERT|UPDATE|DELETE|MERGE) .*?(\d+)$/.exec(text)?.[1];
       answer(count === undefined ? { rows } : { rows, numAffectedRows: BigInt(count) });
     },
@@ -128,25 +154,28 @@ export function createFlight(
     handleError(error) {
       for (const { sql, isParsed } of plans) if (!isParsed) prepared?.bySql.delete(sql);
       fail(error);
-      this.onEnd();
+      onEnd?.();
+      flight.sendNext();
     },
     handleReadyForQuery() {
       done(answers);
-      this.onEnd();
+      onEnd?.();
+      flight.sendNext();
     },
-  });
+  };
+  return flight;
 }
 
 /**
  * Sends flights over one connection, one after the other, each a transaction of its own. Flights whose statements are
- * prepared travel in one write with the flight before. Calls `onLanded` when the last flight has its answer or has failed.
+ * prepared travel in one write with the flight before.
  */
-export function sendFlights(client: pg.PoolClient, flights: readonly LinkedFlight[], onLanded: () => void): void {
+export function sendFlights(client: pg.PoolClient, flights: readonly LinkedFlight[]): void {
   flights.forEach((flight, index) => {
-    const next = flights[index + 1];
     flight.behind = flights.slice(index + 1);
+    const [next] = flight.behind;
     // node-postgres deprecates a second query on a busy client: the next flight comes when this flight ends.
-    flight.onEnd = next ? () => void client.query(next) : onLanded;
+    if (next) flight.sendNext = () => void client.query(next);
   });
   const [first] = flights;
   if (first) client.query(first);

@@ -3,6 +3,7 @@ import type { Statement } from '../../db/driver/connection.ts';
 import { openPostgres, type PostgresOptions } from '../../db/driver/postgres.ts';
 import { DatabaseUnavailable } from '../../db/errors.ts';
 import { until } from '../helpers/instance.ts';
+import { signal } from '../helpers/processes.ts';
 
 type Written = string | [sql: string, ...parameters: unknown[]];
 
@@ -87,33 +88,78 @@ test('A call that takes long does not hold up the calls behind: they go on anoth
   }
 });
 
-test('A lost connection costs the call whose turn it is, and the calls behind go again', async () => {
+test('A lost connection costs the call whose turn it is, at any place, and the calls behind go again', async () => {
   await using pool = openPool();
-  for (let round = 0; round < 3; round++) {
-    const outcomes = await Promise.allSettled([
-      pool.share(['select $1::int as n', 0]),
-      pool.share('select pg_terminate_backend(pg_backend_pid())'),
-      ...NUMBERS.slice(2, 8).map((n) => pool.share(['select $1::int as n', n])),
-    ]);
-    expect(outcomes[1]).toEqual({ status: 'rejected', reason: expect.any(DatabaseUnavailable) });
-    expect(outcomes.filter((_, n) => n !== 1)).toEqual(
-      [0, ...NUMBERS.slice(2, 8)].map((n) => ({ status: 'fulfilled', value: [[{ n }]] })),
+  for (const place of [0, 1, 4]) {
+    const kill = () => pool.share('select pg_terminate_backend(pg_backend_pid())');
+    const ask = (n: number) => (n === place ? kill() : pool.share(['select $1::int as n', n]));
+    const outcomes = await Promise.allSettled(NUMBERS.slice(0, 8).map(ask));
+    expect(outcomes[place]).toEqual({ status: 'rejected', reason: expect.any(DatabaseUnavailable) });
+    expect(outcomes.toSpliced(place, 1)).toEqual(
+      NUMBERS.slice(0, 8)
+        .toSpliced(place, 1)
+        .map((n) => ({ status: 'fulfilled', value: [[{ n }]] })),
     );
   }
+});
+
+test('A backend that stalls behind an answered call loses its connection at the deadline, and no connection leaks', async () => {
+  await using pool = openPool({ deadline: 1_500 });
+  const [[backend]] = (await pool.share('select pg_backend_pid() as pid')) as [[{ pid: number }]];
+  const calls = [
+    pool.share('select 1 as n'),
+    pool.share('select pg_sleep(0.3)'),
+    pool.share('select 3 as n'),
+    pool.share('select 4 as n'),
+  ];
+  const [first] = await Promise.allSettled([calls[0]]);
+  signal(backend.pid, 'SIGSTOP');
+  try {
+    const others = await Promise.allSettled(calls.slice(1));
+    expect(first?.status).toBe('fulfilled');
+    // The pool has a single connection, so the calls behind find no other.
+    expect(others.map(({ status }) => status)).toEqual(['rejected', 'rejected', 'rejected']);
+    await until(async () => {
+      const again = await Promise.allSettled([pool.share('select 5 as n')]);
+      return again[0]?.status === 'fulfilled';
+    }, 'a new connection');
+  } finally {
+    signal(backend.pid, 'SIGCONT');
+  }
+});
+
+test('A value that cannot be written is the error of its call alone', async () => {
+  await using pool = openPool();
+  const outcomes = await Promise.allSettled([
+    pool.share(['select $1::int as n', 1]),
+    pool.share(['select $1::timestamptz', new Date(Number.NaN)]),
+    pool.share(['select 1', ...Array.from({ length: 40_000 }, () => 1)]),
+    pool.share(['select $1::int as n', 4]),
+  ]);
+  expect(outcomes).toEqual([
+    { status: 'fulfilled', value: [[{ n: 1 }]] },
+    { status: 'rejected', reason: expect.any(RangeError) },
+    { status: 'rejected', reason: expect.any(RangeError) },
+    { status: 'fulfilled', value: [[{ n: 4 }]] },
+  ]);
 });
 
 test('A call gives up at its own deadline, while it waits for a connection and while it waits for its answer', async () => {
   await using pool = openPool({ deadline: 1_000 });
   const connection = await pool.source.acquire();
-  const waiting = [pool.share('select 1'), pool.source.share([toStatement('select 2')], 300), pool.share('select 3')];
-  for (const outcome of await Promise.allSettled(waiting))
-    expect(outcome).toMatchObject({ reason: expect.any(DatabaseUnavailable) });
+  const early = [pool.share('select 1'), pool.source.share([toStatement('select 2')], 300), pool.share('select 3')];
+  const outcomes = Promise.allSettled(early);
+  // A call that joins the others late has the whole of its own time.
+  await new Promise((resolve) => setTimeout(resolve, 900));
+  const late = pool.share('select 4 as n');
+  for (const outcome of await outcomes) expect(outcome).toMatchObject({ reason: expect.any(DatabaseUnavailable) });
   pool.source.release(connection);
+  expect(await late).toEqual([[{ n: 4 }]]);
 
-  const outcomes = await Promise.allSettled([pool.share('select pg_sleep(5)'), pool.share('select pg_sleep(5)')]);
-  for (const outcome of outcomes) expect(outcome).toMatchObject({ reason: expect.any(DatabaseUnavailable) });
+  for (const outcome of await Promise.allSettled([pool.share('select pg_sleep(5)'), pool.share('select pg_sleep(5)')]))
+    expect(outcome).toMatchObject({ reason: expect.any(DatabaseUnavailable) });
   // The connection that had not answered is gone, and a new connection takes its place.
-  await until(async () => (await pool.share('select 4 as n'))[0]?.length === 1, 'an answer');
+  await until(async () => (await pool.share('select 6 as n'))[0]?.length === 1, 'an answer');
 });
 
 test('A call that waits for a connection takes along the calls that come later', async () => {

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { Duplex } from 'node:stream';
 import pg from 'pg';
 import { expect, inject, test } from 'vitest';
-import { createFlight, cutOff } from '../../db/driver/wire.ts';
+import { cutOff, prepareFlight } from '../../db/driver/wire.ts';
 
 /*
  * Tests the behaviour of node-postgres that db/driver/wire.ts relies on and that node-postgres does not document, so
@@ -20,11 +20,11 @@ async function connect() {
 /** Sends a flight, and gives the rows of each answer. */
 const send = (client: pg.PoolClient, statements: [sql: string, ...parameters: unknown[]][], prepare = true) =>
   new Promise<unknown[][]>((resolve, reject) => {
-    const flight = createFlight(
+    const createFlight = prepareFlight(
       statements.map(([sql, ...parameters]) => ({ sql, parameters })),
       { prepare },
     );
-    client.query(flight((answers) => resolve(answers.map(({ rows }) => rows)), reject));
+    client.query(createFlight({ done: (answers) => resolve(answers.map(({ rows }) => rows)), fail: reject }));
   });
 
 /** A query for node-postgres that notes its callbacks in the order of the calls. */
@@ -66,10 +66,7 @@ test('A flight is written at once: each message whole, all before the one Sync',
   };
   const fly = (prepare: boolean) => {
     const statements = ['select $1::text', 'select 2'].map((sql, index) => ({ sql, parameters: index ? [] : ['é'] }));
-    const flight = createFlight(statements, { prepare })(
-      () => {},
-      () => {},
-    );
+    const flight = prepareFlight(statements, { prepare })({ done: () => {}, fail: () => {} });
     flight.submit(connection);
     return codes();
   };
