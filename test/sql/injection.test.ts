@@ -141,11 +141,13 @@ separated(
 separated('A login that has changed its own settings is refused at the next start', async () => {
   await using app = await testApp();
   await using session = await openSession(app);
-  expect(await findLoginFaults(asNobody(session.db), 'introzy_app')).toEqual({ name: 'introzy_service', faults: [] });
-  expect(await findLoginFaults(asAccounts(session.db), 'introzy_auth')).toEqual({
-    name: 'introzy_accounts',
-    faults: [],
-  });
+  const wanted = {
+    role: 'introzy_app' as const,
+    owner: { login: 'introzy_owner', schema: 'public' },
+    limits: { statement_timeout: 20_000, lock_timeout: 20_000, idle_in_transaction_session_timeout: 10_000 },
+  };
+  expect(await findLoginFaults(asNobody(session.db), wanted)).toEqual([]);
+  expect(await findLoginFaults(asAccounts(session.db), { ...wanted, role: 'introzy_auth' })).toEqual([]);
   // PostgreSQL lets every login change the defaults of its own sessions, and its own password.
   const tenant = asOperator(session.db, app.one.id);
   await tenant.transaction().execute(async (trx) => {
@@ -153,22 +155,28 @@ separated('A login that has changed its own settings is refused at the next star
     await sql`rollback to before`.execute(trx);
   });
   for (const [setting, fault] of [
-    ['statement_timeout = 0', 'has no statement_timeout'],
-    ['lock_timeout = 0', 'has no lock_timeout'],
+    ['statement_timeout = 0', 'has the statement_timeout 0, and not one from 1ms to 20000ms'],
+    ['lock_timeout = 0', 'has the lock_timeout 0, and not one from 1ms to 20000ms'],
     ['search_path = pg_temp, public', 'has the search_path pg_temp, public, which does not end with pg_temp'],
   ] as const) {
     await sql.raw(`set ${setting}`).execute(session.db.root);
-    expect((await findLoginFaults(asNobody(session.db), 'introzy_app')).faults).toEqual([fault]);
+    const faults = await findLoginFaults(asNobody(session.db), wanted);
+    expect(faults.map((found) => found.fault)).toEqual([fault]);
     await sql`reset all`.execute(session.db.root);
   }
-  const owner = await findLoginFaults(app.db.root, 'introzy_app');
-  expect(owner.faults).toEqual([
-    'is a member of introzy_auth and introzy_lookup',
+  const owner = await findLoginFaults(app.db.root, wanted);
+  expect([...new Set(owner.map(({ fault }) => fault))]).toEqual([
     'may create roles',
-    'owns tables or functions, or is a member of their owner',
-    'may create tables and functions',
+    'is a member of introzy_auth',
+    'is a member of introzy_lookup',
+    'may make others members of introzy_app',
+    expect.stringMatching(/^owns the database introzy_.* and \d+ more$/),
+    'may create schemas',
+    'may create tables and functions in the schema public',
     'may create temporary tables',
-    'has no lock_timeout, statement_timeout',
+    'has the idle_in_transaction_session_timeout 15min, and not one from 1ms to 10000ms',
+    'has the lock_timeout 0, and not one from 1ms to 20000ms',
+    'has the statement_timeout 0, and not one from 1ms to 20000ms',
   ]);
 });
 
