@@ -145,7 +145,7 @@ export async function restoreRights({ root, kind }: Database): Promise<void> {
     declare
       v_database pg_database := (select d from pg_database d where datname = current_database());
       v_settings text[] := (select setconfig from pg_db_role_setting
-        where setdatabase = v_database.oid and setrole = current_user::regrole);
+        where setdatabase = v_database.oid and setrole = (select oid from pg_roles where rolname = current_user));
     begin
       if has_database_privilege('public', v_database.oid, 'temporary') and pg_has_role(v_database.datdba, 'usage') then
         lock table introzy_migration_lock in exclusive mode;

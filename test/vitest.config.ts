@@ -12,7 +12,7 @@ const SIGNALLING = ['test/sql/outage.test.ts', 'test/sql/stall.test.ts'];
 const SEPARATED = ['walls', 'wallOf*', 'wallSessions', 'injection', 'requestStatements'];
 const POSTGRES_ONLY = [
   ...SIGNALLING,
-  ...['atHand', 'deadline', 'dump', 'indexes', 'injection', 'requestStatements', 'wire'].map(
+  ...['atHand', 'deadline', 'dump', 'indexes', 'injection', 'logins', 'requestStatements', 'wire'].map(
     (name) => `test/sql/${name}.test.ts`,
   ),
 ];

@@ -47,7 +47,7 @@ async function useService(environment: Record<string, string>, { key, person }: 
   const store = await openStore(readConfig({ ...environment, INTROZY_KEY_SECRETS }), 'requests');
   try {
     const log = pino({ level: 'silent' });
-    const deps = createDeps({ db: store.db, keySecrets: store.keySecrets, log, rateLimit: 1_000 });
+    const deps = createDeps({ db: store.db, keySecrets: store.keySecrets, log, rateLimit: 1_000, signInRate: 1_000 });
     const app = createApp(deps);
     const created = await callApi(app, key, ['POST', '/api/contacts', { name: 'Grace' }]);
     const signIn = await app.request('/api/auth/sign-in/email', {
