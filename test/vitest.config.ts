@@ -10,9 +10,12 @@ const root = resolve(import.meta.dirname, '..');
 const SIGNALLING = ['test/sql/outage.test.ts', 'test/sql/stall.test.ts'];
 /** Tests of the walls between organizations: they run with separate logins as well. */
 const SEPARATED = ['walls', 'wallOf*', 'wallSessions', 'injection', 'requestStatements'];
+/** This test changes attributes of roles, as a superuser alone may. */
+const SUPERUSERS = 'test/sql/logins.test.ts';
 const POSTGRES_ONLY = [
   ...SIGNALLING,
-  ...['atHand', 'deadline', 'dump', 'indexes', 'injection', 'logins', 'requestStatements', 'wire'].map(
+  SUPERUSERS,
+  ...['atHand', 'deadline', 'dump', 'indexes', 'injection', 'requestStatements', 'wire'].map(
     (name) => `test/sql/${name}.test.ts`,
   ),
 ];
@@ -80,7 +83,7 @@ export default defineConfig({
       project('separated', { folder: 'sql', files: SEPARATED, setups: ['separated'] }),
       project('embedded', { folder: 'sql', setups: ['embedded'], exclude: POSTGRES_ONLY }),
       ...(process.env.TEST_DATABASE_URL
-        ? [project('external', { folder: 'sql', setups: ['external'], exclude: SIGNALLING })]
+        ? [project('external', { folder: 'sql', setups: ['external'], exclude: [...SIGNALLING, SUPERUSERS] })]
         : []),
       project('doors', { folder: 'doors', setups: ['postgres'], isolate: false }),
       // For `npm run test:quick` alone, which starts no server.

@@ -135,7 +135,22 @@ describe.each(servers)('The SQL of the logins, on PostgreSQL %s', (_, start) => 
     expect(new URL(environment.DATABASE_MIGRATION_URL).username).toBe('own_owner');
     await runSql(made.adminUrl, rolesSql(environment));
     await runSql(made.adminUrl, rolesSql(environment));
-    await useService(environment, await setUp(environment, 'Own'));
+    const organization = await setUp(environment, 'Own');
+    await useService(environment, organization);
+
+    // How a membership is given and taken differs between versions.
+    await runAs(made.adminUrl, [
+      'alter role serves noinherit',
+      'revoke introzy_app from serves',
+      'grant introzy_app to serves',
+      'grant pg_read_all_data to serves',
+    ]);
+    const refused = await useService(environment, organization).catch((error: Error) => error.message);
+    expect(refused).toContain(
+      'serves in DATABASE_URL is a member of pg_read_all_data; is no member of introzy_app. Run',
+    );
+    await runSql(made.adminUrl, (refused?.match(/^ {2}.*;$/gm) ?? []).join('\n'));
+    await useService(environment, organization);
   });
 
   test('runs as a single login that owns everything, which becomes the login of migrations', async () => {
