@@ -45,7 +45,9 @@ interface Wanted {
  * every limit that is missing or higher than wanted, because no statement of a request sets limits there.
  */
 export async function findLoginFaults(db: Kysely<Schema>, wanted: Wanted): Promise<LoginFault[]> {
-  const checks = [attributes, memberships, possessions, rights, limits, searchPath].map((check) => check(wanted));
+  const checks = [attributes, memberships, possessions, grants, rights, limits, searchPath].map((check) =>
+    check(wanted),
+  );
   const { rows } = await sql<LoginFault & { isSuperuser: boolean }>`
     with parties as (
       select oid, rolname, rolsuper, rolbypassrls, rolcreaterole, rolcreatedb, rolreplication,
@@ -91,26 +93,35 @@ const memberships: Check = ({ role }) => sql`
       else format('alter role %2$I inherit; grant %1$I to %2$I', ${role}::text, current_user) end
     where not pg_has_role(${role}, 'usage')`;
 
+const HERE = sql`(select oid from pg_database where datname = current_database())`;
+
 const possessions: Check = ({ owner }) => sql`
   select 3, subject || 'owns the ' || array_to_string((array_agg(name order by name))[1:3], ', ')
         || case when count(*) > 3 then format(' and %s more', count(*) - 3) else '' end,
       format('reassign owned by %I to %I', rolname, ${owner.login}::text)
     from (select p.*, pg_describe_object(d.classid, d.objid, d.objsubid) collate "C" as name
       from pg_shdepend d join parties p on d.refobjid = p.oid
-      where d.refclassid = 'pg_authid'::regclass and d.deptype = 'o'
-        and d.dbid in (0, (select oid from pg_database where datname = current_database()))) objects
+      where d.refclassid = 'pg_authid'::regclass and d.deptype = 'o' and d.dbid in (0, ${HERE})) objects
     group by subject, rolname`;
+
+/** A login has the rights of its role, and no rights of its own on tables and functions. */
+const grants: Check = () => sql`
+  select distinct 4, 'has rights of its own on ' || identity, format('revoke all on %s %s from %I',
+      case d.classid when 'pg_proc'::regclass then 'routine' else 'table' end, identity, p.rolname)
+    from pg_shdepend d join parties p on d.refobjid = p.oid, pg_identify_object(d.classid, d.objid, 0)
+    where p.subject = '' and d.refclassid = 'pg_authid'::regclass and d.deptype = 'a' and d.dbid = ${HERE}
+      and d.classid in ('pg_class'::regclass, 'pg_proc'::regclass)`;
 
 const rights: Check = ({ role }) => {
   const from = (text: string) => sql`format(${`${text} from public, %2$I, %3$I`}, place, current_user, ${role}::text)`;
   return sql`
-  select 4, 'may create schemas', ${from('revoke create on database %1$I')}
+  select 5, 'may create schemas', ${from('revoke create on database %1$I')}
     from current_database() place where has_database_privilege(place, 'create')
   union all
-  select 4, 'may create temporary tables', ${from('revoke temporary on database %1$I')}
+  select 5, 'may create temporary tables', ${from('revoke temporary on database %1$I')}
     from current_database() place where has_database_privilege(place, 'temporary')
   union all
-  select 4, 'may create tables and functions in the schema ' || place, ${from('revoke create on schema %1$I')}
+  select 5, 'may create tables and functions in the schema ' || place, ${from('revoke create on schema %1$I')}
     from (select nspname as place, oid from pg_namespace where nspname !~ '^pg_(toast_)?temp_') schemas
     where has_schema_privilege(oid, 'create')`;
 };
@@ -120,13 +131,13 @@ const setDefault = (setting: RawBuilder<unknown>) =>
   sql`format('alter role %I in database %I set ', current_user, current_database()) || ${setting}`;
 
 const limits: Check = (wanted) => sql`
-  select 5, format('has the %s %s, and not one from 1ms to %sms', name, current_setting(name), value),
+  select 6, format('has the %s %s, and not one from 1ms to %sms', name, current_setting(name), value),
       ${setDefault(sql`format('%s = %L', name, value || 'ms')`)}
     from json_each_text(${JSON.stringify(wanted.limits)}::json) limits (name, value)
     where current_setting(name)::interval not between interval '1 ms' and (value || ' ms')::interval`;
 
 const searchPath: Check = ({ owner }) => sql`
-  select 6, fault, ${setDefault(sql`format('search_path = %I, pg_temp', ${owner.schema ?? 'public'}::text)`)}
+  select 7, fault, ${setDefault(sql`format('search_path = %I, pg_temp', ${owner.schema ?? 'public'}::text)`)}
     from (values
       (to_regclass('api_keys') is null, 'does not find the tables by its search_path ' || current_setting('search_path')),
       (current_setting('search_path') !~ '(^|,)\\s*pg_temp\\s*$',

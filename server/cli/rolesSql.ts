@@ -104,6 +104,7 @@ export function rolesSql(environment: RolesEnvironment): string {
     '',
     '-- Tables that are there already stay with their owner.',
     refuseOtherOwner(owner),
+    ...[service, accounts].map(refuseDatabaseOwner),
     '',
     '-- The roles that the migrations give rights to.',
     ...ROLES.map(makeRole),
@@ -153,6 +154,14 @@ const refuseOtherOwner = ({ text }: Login) =>
   if v_owner <> ${literal(text)} then
     raise exception using message = format('the tables belong to %s, and not to the login in DATABASE_MIGRATION_URL', v_owner),
       hint = format('Set DATABASE_MIGRATION_URL to the address with the login %s, leave DATABASE_URL unset, and print this SQL anew.', v_owner);
+  end if;
+end`);
+
+const refuseDatabaseOwner = ({ text }: Login) =>
+  block(`begin
+  if (select pg_get_userbyid(datdba) = ${literal(text)} from pg_database where datname = current_database()) then
+    raise exception using message = format('the login %s owns the database, and must not serve', ${literal(text)}),
+      hint = 'Move its address to DATABASE_MIGRATION_URL, and print this SQL anew.';
   end if;
 end`);
 

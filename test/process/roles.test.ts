@@ -155,6 +155,10 @@ describe.each(servers)('The SQL of the logins, on PostgreSQL %s', (_, start) => 
 
   test('runs as a single login that owns everything, which becomes the login of migrations', async () => {
     await using made = await makeDatabase('single');
+    const empty = rolesSql(completeLogins({ DATABASE_ACCOUNTS_URL: made.url }));
+    await expect(runSql(made.adminUrl, empty)).rejects.toThrow(
+      'the login single owns the database, and must not serve',
+    );
     const organization = await setUp({ DATABASE_URL: made.url }, 'Single');
     const misnamed = completeLogins({ DATABASE_URL: made.url });
     await expect(runSql(made.url, rolesSql(misnamed))).rejects.toThrow('the tables belong to single');

@@ -171,6 +171,7 @@ separated('A login that has changed its own settings is refused at the next star
     'is a member of introzy_lookup',
     'may make others members of introzy_app',
     expect.stringMatching(/^owns the database introzy_.* and \d+ more$/),
+    'has rights of its own on public.introzy_contacts_before_form(integer,integer)',
     'may create schemas',
     'may create tables and functions in the schema public',
     'may create temporary tables',

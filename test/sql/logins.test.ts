@@ -105,6 +105,18 @@ test.each<{ change: string[]; fault: string; others?: string[] }>([
     fault: `owns the database ${database}`,
     others: MAY_CREATE,
   },
+  {
+    change: [`grant select (digest) on api_key_secrets to ${quoted}`, `grant insert on api_key_secrets to ${quoted}`],
+    fault: 'has rights of its own on public.api_key_secrets',
+  },
+  {
+    change: [`grant usage on sequence introzy_uuid_counter to ${quoted}`],
+    fault: 'has rights of its own on public.introzy_uuid_counter',
+  },
+  {
+    change: [`grant execute on function introzy_organizations_to_notify(int) to ${quoted}`],
+    fault: 'has rights of its own on public.introzy_organizations_to_notify(integer)',
+  },
   { change: [`grant create on database ${database} to ${quoted}`], fault: 'may create schemas' },
   { change: [`grant temporary on database ${database} to public`], fault: 'may create temporary tables' },
   { change: [`grant temporary on database ${database} to introzy_app`], fault: 'may create temporary tables' },
