@@ -26,7 +26,7 @@ export async function readPlace(db: Kysely<Schema>): Promise<Place> {
   return rows[0] as Place;
 }
 
-/** A sentence without a subject, such as `is a superuser`, and the SQL that takes the fault away. */
+/** A sentence without a subject, such as `may create roles`, and the SQL that takes the fault away. */
 export interface LoginFault {
   fault: string;
   mend: string;
@@ -48,17 +48,16 @@ export async function findLoginFaults(db: Kysely<Schema>, wanted: Wanted): Promi
   const checks = [attributes, memberships, possessions, grants, rights, limits, searchPath].map((check) =>
     check(wanted),
   );
-  const { rows } = await sql<LoginFault & { isSuperuser: boolean }>`
+  // A superuser has every right, so faults beyond the attributes would say nothing.
+  const { rows } = await sql<LoginFault>`
     with parties as (
       select oid, rolname, rolsuper, rolbypassrls, rolcreaterole, rolcreatedb, rolreplication,
         case rolname when current_user then '' else 'may act as ' || rolname || ', which ' end as subject
       from pg_roles where rolname in (current_user, ${wanted.role}))
-    select fault, mend, (select bool_or(rolsuper) from parties) as "isSuperuser"
-      from (${sql.join(checks, sql` union all `)}) found (place, fault, mend)
+    select fault, mend from (${sql.join(checks, sql` union all `)}) found (place, fault, mend)
+      where place = 1 or not exists (select from parties where rolsuper)
       order by place, fault collate "C", mend collate "C"`.execute(db);
-  // A superuser has every right, so the other faults would say nothing.
-  const found = rows[0]?.isSuperuser ? rows.slice(0, 1) : rows;
-  return found.map(({ fault, mend }) => ({ fault, mend }));
+  return rows;
 }
 
 /** Gives rows of an order, a fault and its SQL. */

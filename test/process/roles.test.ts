@@ -2,6 +2,8 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { readPlace } from '../../db/logins.ts';
+import { openDatabase } from '../../db/open.ts';
 import { generateKeySecret } from '../../server/auth/keySecret.ts';
 import { completeLogins, rolesSql } from '../../server/cli/rolesSql.ts';
 import { createApp } from '../../server/doors/app.ts';
@@ -9,7 +11,7 @@ import { readConfig } from '../../server/start/config.ts';
 import { createDeps } from '../../server/start/deps.ts';
 import { setUpOrganization } from '../../server/start/setup.ts';
 import { openStore } from '../../server/start/store.ts';
-import { runAs } from '../helpers/database.ts';
+import { providedPostgres, runAs } from '../helpers/database.ts';
 import { callApi } from '../helpers/instance.ts';
 import { hasOldestPostgres, startOldestPostgres } from '../helpers/oldestPostgres.ts';
 import { startPostgres } from '../helpers/postgres.ts';
@@ -170,6 +172,21 @@ describe.each(servers)('The SQL of the logins, on PostgreSQL %s', (_, start) => 
     await useService(environment, organization);
     // The single login goes on as well: an instance of the version before may be running.
     await setUp({ DATABASE_URL: made.url }, 'Still single');
+  });
+
+  test('leads to a place that no other server has, though databases have the same oid', async () => {
+    const urls = [server.adminUrl, at('postgres'), providedPostgres().adminUrl];
+    const places = await Promise.all(
+      urls.map(async (url) => {
+        const options = { url, poolSize: 1, deadline: 25_000, prepare: true };
+        const db = await openDatabase({ kind: 'postgres', timeouts: { statement: 20_000, lock: 20_000 }, options });
+        return await readPlace(db.root).finally(() => db.close());
+      }),
+    );
+    const [first, same, other] = places.map(({ identity }) => identity);
+    expect(same).toBe(first);
+    expect(other).not.toBe(first);
+    expect(other?.split(' ')[0]).toBe(first?.split(' ')[0]);
   });
 
   test('says so where another login has made the roles', async () => {

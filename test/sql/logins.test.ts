@@ -56,6 +56,11 @@ const MAY_CREATE = [
 
 test.each<{ change: string[]; fault: string; others?: string[] }>([
   { change: [`alter role ${quoted} superuser`], fault: 'has all rights as a superuser' },
+  {
+    change: [`alter role ${quoted} superuser createdb`],
+    fault: 'has all rights as a superuser',
+    others: ['may create databases'],
+  },
   { change: [`alter role ${quoted} bypassrls`], fault: 'is held by no row-level security' },
   { change: [`alter role ${quoted} createrole`], fault: 'may create roles' },
   { change: [`alter role ${quoted} createdb`], fault: 'may create databases' },
