@@ -21,8 +21,11 @@ const SEPARATED = [
   'revocation',
   'members',
 ];
+/** This test changes attributes of roles, as a superuser alone may. */
+const SUPERUSERS = 'test/sql/logins.test.ts';
 const POSTGRES_ONLY = [
   ...SIGNALLING,
+  SUPERUSERS,
   ...['atHand', 'deadline', 'dump', 'indexes', 'injection*', 'migrationWaits', 'requestStatements', 'wire'].map(
     (name) => `test/sql/${name}.test.ts`,
   ),
@@ -91,7 +94,7 @@ export default defineConfig({
       project('separated', { folder: 'sql', files: SEPARATED, setups: ['separated'] }),
       project('embedded', { folder: 'sql', setups: ['embedded'], exclude: POSTGRES_ONLY }),
       ...(process.env.TEST_DATABASE_URL
-        ? [project('external', { folder: 'sql', setups: ['external'], exclude: SIGNALLING })]
+        ? [project('external', { folder: 'sql', setups: ['external'], exclude: [...SIGNALLING, SUPERUSERS] })]
         : []),
       project('doors', { folder: 'doors', setups: ['postgres'], isolate: false }),
       // For `npm run test:quick` alone, which starts no server.

@@ -56,7 +56,7 @@ const describeMigrated = (names: string[]) => (names.length === 0 ? '' : `Migrat
 
 /**
  * Prints SQL and opens no database. A name of a login comes from the variable that is set already; the addresses without
- * a login of their own get the names `introzy_service`, `introzy_accounts` and `introzy_owner`.
+ * a login of their own get the database's name and `_service`, `_accounts` or `_owner`.
  */
 function printRoles({ organization, email }: Given['options']): Answer {
   if (organization !== undefined || email !== undefined) {

@@ -41,7 +41,24 @@ interface SeparateLogins {
   accountsUrl: string;
 }
 
-const PostgresUrl = z.url({ protocol: /^postgres(ql)?$/ });
+/**
+ * PostgreSQL's address. The driver takes a `%` without two hexadecimal digits as it stands, as in the password `50%!`; here
+ * that `%` becomes `%25`, so that everybody reads the same. Bytes that are no text, as `%ff`, are refused: the error of the
+ * driver would show the address, with its password.
+ */
+const PostgresUrl = z
+  .url({ protocol: /^postgres(ql)?$/, abort: true })
+  .transform((url) => url.replace(/%(?![\da-f]{2})/gi, '%25'))
+  .refine(isDecodable, { error: 'a % in it begins no character. Write the % of a name or a password as %25' });
+
+function isDecodable(url: string): boolean {
+  try {
+    decodeURIComponent(url);
+    return true;
+  } catch {
+    return false;
+  }
+}
 
 const Environment = z.object({
   PORT: z.coerce.number().int().min(0).max(65_535).default(3000),
@@ -115,7 +132,7 @@ function readSeparateLogins(data: z.infer<typeof Logins>): SeparateLogins | unde
       `${missing} must be set too. Separate logins take all of DATABASE_URL, DATABASE_MIGRATION_URL and DATABASE_ACCOUNTS_URL; a single login takes DATABASE_URL alone.`,
     );
   }
-  const logins = [DATABASE_URL, migrationUrl, accountsUrl].map((url) => new URL(url).username);
+  const logins = [DATABASE_URL, migrationUrl, accountsUrl].map((url) => decodeURIComponent(new URL(url).username));
   if (new Set(logins).size === logins.length) return { migrationUrl, accountsUrl };
   throw new ConfigError(
     `DATABASE_URL, DATABASE_MIGRATION_URL and DATABASE_ACCOUNTS_URL must have a login each. ${PRINT_ROLES}`,

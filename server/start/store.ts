@@ -1,11 +1,12 @@
-import { asAccounts, asNobody } from '../../db/admission.ts';
 import { expand } from '../../db/expand.ts';
-import { findLoginFaults } from '../../db/logins.ts';
+import { restoreRights } from '../../db/logins.ts';
 import { type Finished, finishMigrations, migrate } from '../../db/migrate.ts';
 import { type Database, openDatabase } from '../../db/open.ts';
 import type { KeySecrets } from '../auth/keySecret.ts';
-import { type Config, ConfigError, PRINT_ROLES } from './config.ts';
+import { checkLogins } from './checkLogins.ts';
+import type { Config } from './config.ts';
 import { takeDataDirectory } from './dataDirectory.ts';
+import { explain } from './explain.ts';
 
 /** The database, at a schema that this version serves, and the server secrets of the keys in the database. */
 export interface Store {
@@ -38,17 +39,23 @@ export async function openStore(config: Config, purpose: 'requests' | 'commands'
   const { deadline: _, ...timeouts } = purpose === 'requests' ? REQUEST_LIMITS : COMMAND_LIMITS;
   const { databaseUrl, keySecrets } = config;
   if (databaseUrl !== undefined && keySecrets !== undefined) {
+    const owner = config.separateLogins ? 'DATABASE_MIGRATION_URL' : 'DATABASE_URL';
     // A migration may take longer than any request.
     const migrating = await openAsOwner(config, databaseUrl, COMMAND_LIMITS);
-    const migrated = await explain(expand(migrating)).finally(() => migrating.close());
-    const db = await (purpose === 'requests'
-      ? openForRequests(config, databaseUrl)
-      : openAsOwner(config, databaseUrl, COMMAND_LIMITS));
-    const finish = async (signal?: AbortSignal) => {
-      const working = await openAsOwner(config, databaseUrl, { ...COMMAND_LIMITS, deadline: STEP_DEADLINE });
-      return await explain(finishMigrations(working, { signal })).finally(() => working.close());
-    };
-    return { db, keySecrets, migrated, finish, close: () => db.close() };
+    try {
+      const migrated = await explain(owner, expand(migrating));
+      await explain(owner, restoreRights(migrating));
+      const db = await (purpose === 'requests'
+        ? openForRequests(config, databaseUrl, migrating)
+        : openAsOwner(config, databaseUrl, COMMAND_LIMITS));
+      const finish = async (signal?: AbortSignal) => {
+        const working = await openAsOwner(config, databaseUrl, { ...COMMAND_LIMITS, deadline: STEP_DEADLINE });
+        return await explain(owner, finishMigrations(working, { signal })).finally(() => working.close());
+      };
+      return { db, keySecrets, migrated, finish, close: () => db.close() };
+    } finally {
+      await migrating.close();
+    }
   }
 
   const directory = await takeDataDirectory(config.dataDirectory);
@@ -60,7 +67,7 @@ export async function openStore(config: Config, purpose: 'requests' | 'commands'
       await directory.release();
     };
     const finish = async () => ({ migrated: [], remade: 0 });
-    return { db, keySecrets: secrets, migrated: await explain(migrate(db)), finish, close };
+    return { db, keySecrets: secrets, migrated: await explain('DATA_DIR', migrate(db)), finish, close };
   } catch (error) {
     await directory.release();
     throw error;
@@ -77,8 +84,8 @@ function openAsOwner(
   return openDatabase({ kind: 'postgres', timeouts, options: { url, poolSize: POOL_SIZE, deadline, prepare } });
 }
 
-/** Opens PostgreSQL to serve. Throws `ConfigError` where a separate login may do more than its part, or has no limits. */
-async function openForRequests(config: Config, url: string): Promise<Database> {
+/** Opens PostgreSQL to serve. Throws a `ConfigError` where the separate logins are not as they must be. */
+async function openForRequests(config: Config, url: string, owner: Database): Promise<Database> {
   const { separateLogins, prepareStatements: prepare } = config;
   if (!separateLogins) return await openAsOwner(config, url, REQUEST_LIMITS);
   const { deadline, ...timeouts } = REQUEST_LIMITS;
@@ -86,29 +93,10 @@ async function openForRequests(config: Config, url: string): Promise<Database> {
   const accounts = { ...options, url: separateLogins.accountsUrl };
   const db = await openDatabase({ kind: 'postgres', timeouts, options, accounts });
   try {
-    for (const [variable, found] of [
-      ['DATABASE_URL', await findLoginFaults(asNobody(db), 'introzy_app')],
-      ['DATABASE_ACCOUNTS_URL', await findLoginFaults(asAccounts(db), 'introzy_auth')],
-    ] as const) {
-      const { name, faults } = found;
-      if (faults.length > 0)
-        throw new ConfigError(`The login ${name} in ${variable} ${faults.join('; ')}. ${PRINT_ROLES}`);
-    }
+    await checkLogins(db, owner, timeouts);
     return db;
   } catch (error) {
     await db.close();
     throw error;
-  }
-}
-
-/** Gives the outcome of migrations, or throws a `ConfigError` that says why the migrations cannot run. */
-async function explain<T>(migrating: Promise<T>): Promise<T> {
-  try {
-    return await migrating;
-  } catch (error) {
-    const { message, hint } = error as Error & { hint?: string };
-    throw new ConfigError(`The database could not be prepared: ${message}.${hint ? ` ${hint}.` : ''}`, {
-      cause: error,
-    });
   }
 }

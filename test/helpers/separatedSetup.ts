@@ -6,7 +6,12 @@ import { startPostgres } from './postgres.ts';
 /** The service connects with the logins that `introzy setup --roles` makes. The limits are those of a patient test. */
 export default async function setup(project: TestProject) {
   const { adminUrl, ownerUrl, stop } = await startPostgres({ fsync: 'off', full_page_writes: 'off' });
-  const environment = completeLogins({ DATABASE_MIGRATION_URL: ownerUrl });
+  const as = (username: string) => Object.assign(new URL(ownerUrl), { username, password: '' }).href;
+  const environment = completeLogins({
+    DATABASE_URL: as('introzy_service'),
+    DATABASE_ACCOUNTS_URL: as('introzy_accounts'),
+    DATABASE_MIGRATION_URL: ownerUrl,
+  });
   await runAs(adminUrl, [
     rolesSql(environment),
     ...['introzy_service', 'introzy_accounts'].flatMap((login) => [

@@ -215,7 +215,8 @@ const OTHERS = [
     'toPage',
     'prepared',
   ],
-  ...['openDatabase', 'isUniqueViolation', 'isLockFailure', 'translateError', 'findLoginFaults'],
+  ...['openDatabase', 'isUniqueViolation', 'isLockFailure', 'translateError'],
+  ...['findLoginFaults', 'readPlace', 'restoreRights'],
   ...['createLog', 'readFinished', 'lockProgress', 'recordProgress', 'setLockTimeout', 'inShortLocks', 'inOneWait'],
   ...['DatabaseUnavailable', 'KeyRefused', 'ScopeRefused', 'identifyKey', 'bumpIf', 'toColumns'],
   ...[

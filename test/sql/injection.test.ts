@@ -118,36 +118,44 @@ separated(
 
 separated('A login that has changed its own settings is refused at the next start', async () => {
   await using app = await testApp({ isAlone: true });
+  const wanted = {
+    role: 'introzy_app' as const,
+    owner: { login: 'introzy_owner', schema: 'public' },
+    limits: { statement_timeout: 20_000, lock_timeout: 20_000, idle_in_transaction_session_timeout: 10_000 },
+  };
   const findFaults = async () => {
     await using session = await openSession(app);
-    return [
-      await findLoginFaults(asNobody(session.db), 'introzy_app'),
-      await findLoginFaults(asAccounts(session.db), 'introzy_auth'),
-    ];
+    expect(await findLoginFaults(asAccounts(session.db), { ...wanted, role: 'introzy_auth' })).toEqual([]);
+    return (await findLoginFaults(asNobody(session.db), wanted)).map(({ fault }) => fault);
   };
-  const accounts = { name: 'introzy_accounts', faults: [] };
-  expect(await findFaults()).toEqual([{ name: 'introzy_service', faults: [] }, accounts]);
+  expect(await findFaults()).toEqual([]);
   // PostgreSQL lets every login change the defaults of its own sessions, and its own password.
   const { rows } = await sql<{ name: string }>`select current_database() as name`.execute(app.db.root);
   const own = `alter role introzy_service in database ${rows[0]?.name}`;
   for (const [setting, fault] of [
-    ['statement_timeout = 0', 'has no statement_timeout'],
-    ['lock_timeout = 0', 'has no lock_timeout'],
+    ['statement_timeout = 0', 'has the statement_timeout 0, and not one from 1ms to 20000ms'],
+    ['lock_timeout = 0', 'has the lock_timeout 0, and not one from 1ms to 20000ms'],
     ['search_path = pg_temp, public', 'has the search_path pg_temp, public, which does not end with pg_temp'],
   ] as const) {
     await using session = await openSession(app);
     await sql.raw(`${own} set ${setting}`).execute(session.tenant);
-    expect(await findFaults()).toEqual([{ name: 'introzy_service', faults: [fault] }, accounts]);
+    expect(await findFaults()).toEqual([fault]);
     await sql.raw(`${own} reset all`).execute(session.tenant);
   }
-  const owner = await findLoginFaults(app.db.root, 'introzy_app');
-  expect(owner.faults).toEqual([
-    'is a member of introzy_auth and introzy_lookup',
+  const owner = await findLoginFaults(app.db.root, wanted);
+  expect([...new Set(owner.map(({ fault }) => fault))]).toEqual([
     'may create roles',
-    'owns tables or functions, or is a member of their owner',
-    'may create tables and functions',
+    'is a member of introzy_auth',
+    'is a member of introzy_lookup',
+    'may make others members of introzy_app',
+    expect.stringMatching(/^owns the database introzy_.* and \d+ more$/),
+    'has rights of its own on public.introzy_contacts_before_form(integer,integer)',
+    'may create schemas',
+    'may create tables and functions in the schema public',
     'may create temporary tables',
-    'has no lock_timeout, statement_timeout',
+    'has the idle_in_transaction_session_timeout 15min, and not one from 1ms to 10000ms',
+    'has the lock_timeout 0, and not one from 1ms to 20000ms',
+    'has the statement_timeout 0, and not one from 1ms to 20000ms',
   ]);
 });
 
