@@ -45,7 +45,7 @@ export interface WireConnection {
 }
 
 /** What becomes of a flight. */
-export interface Outcome {
+interface Outcome {
   done(answers: QueryResult<unknown>[]): void;
   fail(error: Error): void;
   /** Called after `done` or `fail`. */
