@@ -7,7 +7,7 @@ import { SlowestFirst } from './helpers/slowestFirst.ts';
 const root = resolve(import.meta.dirname, '..');
 
 /** These tests signal PostgreSQL's processes, which must be ours and on this machine. */
-const SIGNALLING = ['test/sql/outage.test.ts', 'test/sql/stall.test.ts'];
+const SIGNALLING = ['test/sql/outage.test.ts', 'test/sql/sharing.test.ts', 'test/sql/stall.test.ts'];
 /** Tests of the walls between organizations: they run with separate logins as well. */
 const SEPARATED = [
   'walls',

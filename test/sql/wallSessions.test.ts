@@ -82,6 +82,9 @@ const transactions: Record<string, (db: Database, app: TestApp) => Promise<unkno
   'nobody’s that fails': (db) => sql`select 1 / 0`.execute(asNobody(db)),
 };
 
+/** After these errors the session may be at fault, so PostgreSQL's connection is not used again. */
+const RENEWING = ['a statement that does not parse', 'a row that a policy refuses'];
+
 const asStranger = (db: Database, organizationId: string) =>
   asKey(db, { organizationId, digests: [Buffer.alloc(32, 1), Buffer.alloc(32, 2)] });
 
@@ -92,12 +95,16 @@ test('A transaction leaves nothing behind in the session, however it ends', asyn
   await using app = await testApp();
   const { db, close } = await openSession(app);
   try {
-    const before = await readSession(db.root);
+    let before = await readSession(db.root);
     expect(before).toMatchObject({ organization: '', is_own: true, role: 'none' });
     const failed: string[] = [];
     for (const [name, run] of Object.entries(transactions)) {
       await run(db, app).catch(() => failed.push(name));
-      expect(await readSession(db.root), name).toEqual(before);
+      const after = await readSession(db.root);
+      const isRenewed = app.url !== undefined && RENEWING.includes(name);
+      if (isRenewed) expect(after?.pid, name).not.toBe(before?.pid);
+      expect(after, name).toEqual({ ...before, pid: isRenewed ? after?.pid : before?.pid });
+      before = after;
       // `now()` stands still within an open transaction.
       const at = await readTime(db.root);
       await new Promise((resolve) => setTimeout(resolve, 5));
