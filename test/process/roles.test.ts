@@ -149,7 +149,12 @@ describe.each(servers)('The SQL of the logins, on PostgreSQL %s', (_, start) => 
     ]);
     const refused = await useService(environment, organization).catch((error: Error) => error.message);
     expect(refused).toContain(
-      'serves in DATABASE_URL is a member of pg_read_all_data; is no member of introzy_app. Run',
+      `serves in DATABASE_URL ${[
+        'may act as introzy_app, which is held by no row-level security',
+        'is a member of pg_read_all_data',
+        'is no member of introzy_app',
+        'may act as introzy_app, which is a member of pg_monitor',
+      ].join('; ')}. Run`,
     );
     await runSql(made.adminUrl, (refused?.match(/^ {2}.*;$/gm) ?? []).join('\n'));
     await useService(environment, organization);
