@@ -146,6 +146,8 @@ describe.each(servers)('The SQL of the logins, on PostgreSQL %s', (_, start) => 
       'revoke introzy_app from serves',
       'grant introzy_app to serves',
       'grant pg_read_all_data to serves',
+      'grant pg_monitor to introzy_app',
+      'alter role introzy_app bypassrls',
     ]);
     const refused = await useService(environment, organization).catch((error: Error) => error.message);
     expect(refused).toContain(

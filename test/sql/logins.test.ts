@@ -83,10 +83,6 @@ test.each<{ change: string[]; fault: string; others?: string[] }>([
     change: [`grant pg_monitor to ${group}`, `grant ${group} to ${quoted} with inherit false, set false`],
     fault: `is a member of ${group}`,
   },
-  {
-    change: [`grant pg_monitor to introzy_app`],
-    fault: 'may act as introzy_app, which is a member of pg_monitor',
-  },
   { change: [`grant introzy_app to ${quoted} with admin option`], fault: 'may make others members of introzy_app' },
   { change: [`revoke introzy_app from ${quoted}`], fault: 'is no member of introzy_app' },
   { change: [`grant introzy_app to ${quoted} with inherit false`], fault: 'is no member of introzy_app' },
