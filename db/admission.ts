@@ -65,7 +65,7 @@ export function enter(
   // No getters here or below: V8 makes a hidden class for each object with a getter of its own, which is slow, and fills
   // the old generation with garbage at each call.
   const entry: Entry = {
-    statement: () => statementOf(entries, caller, scopes),
+    statement: (isShort) => statementOf(isShort ? entries.short : entries, caller, scopes),
     onEnter({ rows }) {
       isAdmitted = true;
       note((rows[0] as { secret_id?: string }).secret_id);
@@ -80,7 +80,7 @@ export function enter(
     },
     async admit() {
       try {
-        const [answer] = await connections.share([entry.statement()]);
+        const [answer] = await connections.share([entry.statement(true)]);
         entry.onEnter?.(answer as QueryResult<unknown>);
       } catch (error) {
         if (error instanceof ScopeRefused) note();
@@ -90,7 +90,7 @@ export function enter(
   };
 }
 
-function statementOf(entries: Entries, caller: Caller, scopes: readonly string[]) {
+function statementOf(entries: Entries['short'], caller: Caller, scopes: readonly string[]) {
   const { type, organizationId } = caller;
   if (type === 'key') return { sql: entries.key, parameters: [organizationId, caller.digests, scopes] };
   if (type === 'operator') return { sql: entries.operator, parameters: [organizationId] };

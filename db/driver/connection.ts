@@ -77,7 +77,8 @@ export function withinOneDeadline(source: ConnectionSource): Connections {
 
 /** A statement that is sent in front of the first statement of each transaction, in the same round trip. */
 export interface Entry {
-  statement(): Statement;
+  /** `isShort`: the statement that follows may share a connection. */
+  statement(isShort: boolean): Statement;
   /** Receives the answer to the statement. */
   onEnter?(answer: QueryResult<unknown>): void;
 }
@@ -126,8 +127,9 @@ class KyselyConnection implements DatabaseConnection {
   async executeQuery<R>(query: CompiledQuery): Promise<QueryResult<R>> {
     const { connections, entry } = this;
     if (this.isInTransaction) return (await this.send([query]))[0] as QueryResult<R>;
-    const statements = entry ? [entry.statement(), query] : [query];
-    const answers = await ((query as Statement).mayShare ? connections.share(statements) : this.send(statements));
+    const { mayShare = false } = query as Statement;
+    const statements = entry ? [entry.statement(mayShare), query] : [query];
+    const answers = await (mayShare ? connections.share(statements) : this.send(statements));
     if (entry) entry.onEnter?.(answers[0] as QueryResult<unknown>);
     return answers[entry ? 1 : 0] as QueryResult<R>;
   }
@@ -155,12 +157,14 @@ const driver: Driver = {
   async beginTransaction(connection) {
     const kysely = connection as KyselyConnection;
     const { entry } = kysely;
-    const answers = await kysely.send(entry ? [BEGIN, entry.statement()] : [BEGIN]).catch(async (error: unknown) => {
-      // Kysely does not roll back a transaction whose `beginTransaction` has failed. Without this rollback a refused key
-      // would leave the connection in a failed transaction.
-      if (kysely.acquired) await end(kysely, 'rollback').catch(() => {});
-      throw error;
-    });
+    const answers = await kysely
+      .send(entry ? [BEGIN, entry.statement(false)] : [BEGIN])
+      .catch(async (error: unknown) => {
+        // Kysely does not roll back a transaction whose `beginTransaction` has failed. Without this rollback a refused key
+        // would leave the connection in a failed transaction.
+        if (kysely.acquired) await end(kysely, 'rollback').catch(() => {});
+        throw error;
+      });
     entry?.onEnter?.(answers[1] as QueryResult<unknown>);
     kysely.isInTransaction = true;
   },
