@@ -65,7 +65,7 @@ export function enter(
   // No getters here or below: V8 makes a hidden class for each object with a getter of its own, which is slow, and fills
   // the old generation with garbage at each call.
   const entry: Entry = {
-    statement: (isShort) => statementOf(isShort ? entries.short : entries, caller, scopes),
+    statement: (mayShare) => statementOf(mayShare ? entries.short : entries, caller, scopes),
     onEnter({ rows }) {
       isAdmitted = true;
       note((rows[0] as { secret_id?: string }).secret_id);

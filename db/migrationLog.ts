@@ -64,7 +64,7 @@ export const setLockTimeout = (trx: Kysely<Schema>, milliseconds: number = WAIT_
 
 /**
  * Gives `trx` to a migration of several tables. `lock_timeout` counts anew for each table, and the transaction keeps
- * the tables that it has while it waits for the next table. So each statement may wait only until `WAIT_FOR_TABLE` after
+ * the tables that are locked already during the wait for the next table. So each statement may wait only until `WAIT_FOR_TABLE` after
  * the call of this function. A statement that takes several tables at once may wait as long for each.
  */
 export function inOneWait(trx: Kysely<Schema>): Kysely<unknown> {

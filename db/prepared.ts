@@ -20,10 +20,13 @@ export function prepared<P extends object, R>(
 ): (db: Kysely<Schema>, parameters: P) => Promise<R[]> {
   let compiled: CompiledQuery<R> | undefined;
   return async (db, parameters) => {
-    compiled ??= build(db, (name) => ({ placeholder: name }) as never);
+    compiled ??= Object.assign(
+      { mayShare },
+      build(db, (name) => ({ placeholder: name }) as never),
+    );
     const values = compiled.parameters.map((value) =>
       isPlaceholder(value) ? parameters[value.placeholder as keyof P] : value,
     );
-    return (await db.executeQuery<R>({ ...compiled, parameters: values, mayShare } as CompiledQuery<R>)).rows;
+    return (await db.executeQuery<R>({ ...compiled, parameters: values })).rows;
   };
 }

@@ -77,8 +77,8 @@ export function withinOneDeadline(source: ConnectionSource): Connections {
 
 /** A statement that is sent in front of the first statement of each transaction, in the same round trip. */
 export interface Entry {
-  /** `isShort`: the statement that follows may share a connection. */
-  statement(isShort: boolean): Statement;
+  /** `mayShare`: see the statement that follows. */
+  statement(mayShare: boolean): Statement;
   /** Receives the answer to the statement. */
   onEnter?(answer: QueryResult<unknown>): void;
 }

@@ -64,7 +64,7 @@ export function launch(
 ): void {
   /** The index of the passenger whose turn it is. */
   let turn = 0;
-  /** Passengers that wait elsewhere. The answer of this flight, should it come in time, is as good. */
+  /** Passengers that wait for a flight on another connection. An answer of the first flight settles the call as well. */
   const gone = new Set<Passenger>();
   const leave = () => {
     const leaving = passengers.filter(
@@ -73,7 +73,7 @@ export function launch(
     for (const passenger of leaving) gone.add(passenger);
     if (leaving.length > 0) goAgain?.(leaving);
   };
-  const giveUp = (passenger: Passenger, error: Error) => {
+  const refuse = (passenger: Passenger, error: unknown) => {
     if (!passenger.isSettled && !gone.has(passenger)) passenger.reject(error);
   };
 
@@ -87,7 +87,7 @@ export function launch(
     until: passenger.until,
     giveUp() {
       if (index === turn) cut();
-      giveUp(passenger, toUnavailable(new Error('no answer in time')));
+      refuse(passenger, toUnavailable(new Error('no answer in time')));
     },
   }));
   if (goAgain && passengers.length > 1) {
@@ -105,7 +105,7 @@ export function launch(
         const isLost = !(error instanceof pg.DatabaseError) || error.severity === 'FATAL';
         if (isLost || !isOrdinary(error)) lost.add(client);
         if (isLost) leave();
-        giveUp(passenger, error instanceof pg.DatabaseError ? (translateError(error) as Error) : toUnavailable(error));
+        refuse(passenger, error instanceof pg.DatabaseError ? translateError(error) : toUnavailable(error));
       },
       onOdd: () => lost.add(client),
       onEnd() {

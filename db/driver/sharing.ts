@@ -16,8 +16,7 @@ const MOST = 8;
 
 /**
  * Lets short calls share connections. The calls of one turn of the event loop, and the calls that wait for a connection,
- * travel in one write: a write to the socket, and the wake of the backend that reads it, cost more than all else that a
- * short call does with the database. Each flight stays a transaction of its own, with its own admission and its own error.
+ * travel in one write. A short call's costliest parts are the write to the socket and the wake of the backend. Each flight stays a transaction of its own, with its own admission and its own error.
  */
 export function createSharing({ checkOut, giveBack, prepare, ...parts }: SharingParts) {
   /** The group that still takes passengers, as its connection is not there yet. The first passenger gives up first. */
@@ -25,26 +24,31 @@ export function createSharing({ checkOut, giveBack, prepare, ...parts }: Sharing
 
   const depart = async (group: Passenger[]) => {
     const [first] = group as [Passenger];
+    let client: pg.PoolClient;
     try {
-      const client = await checkOut(first.until);
-      if (open === group) open = undefined;
-      const waiting = group.filter(({ isSettled }) => !isSettled);
-      if (waiting.length === 0) return giveBack(client);
-      launch(client, waiting, { ...parts, goAgain, onLanded: () => giveBack(client) });
+      client = await checkOut(first.until);
     } catch (error) {
+      return refuse(group, error);
+    } finally {
       if (open === group) open = undefined;
-      const isLate = first.until <= performance.now();
-      const refused = isLate ? group.filter(({ until }) => until <= performance.now()) : group;
-      for (const { reject } of refused) reject(error);
-      const others = group.filter((passenger) => !refused.includes(passenger));
-      if (others.length > 0) goAgain(others);
     }
+    const waiting = group.filter(({ isSettled }) => !isSettled);
+    if (waiting.length === 0) giveBack(client);
+    else launch(client, waiting, { ...parts, goAgain, onLanded: () => giveBack(client) });
   };
-  const goAgain = (passengers: Passenger[]) => void depart(passengers.sort((a, b) => a.until - b.until));
+  /** Refuses a group without a connection. Where only the time of some passengers is over, the others wait again. */
+  const refuse = (group: Passenger[], error: unknown) => {
+    const now = performance.now();
+    const isLate = (group[0] as Passenger).until <= now;
+    const others = isLate ? group.filter(({ until }) => until > now) : [];
+    for (const passenger of group) if (!others.includes(passenger)) passenger.reject(error);
+    if (others.length > 0) goAgain(others);
+  };
+  const goAgain = (passengers: Passenger[]) => void depart(passengers.toSorted((a, b) => a.until - b.until));
 
   return (statements: readonly Statement[], until: number) =>
     new Promise<QueryResult<unknown>[]>((resolve, reject) => {
-      // The values are written here, so that a value that cannot be written is this call's error alone.
+      // A value without a written form is the error of this call alone, so values are written before a group is joined.
       const passenger = createPassenger(prepareFlight(statements, { prepare }), until, [resolve, reject]);
       if (open && open.length < MOST && (open[0] as Passenger).until <= until) {
         open.push(passenger);

@@ -1,7 +1,9 @@
 import type { QueryResult } from 'kysely';
-import pg from 'pg';
+import type pg from 'pg';
 import type { Statement } from './connection.ts';
 import { encodeFlight, type WireValue } from './messages.ts';
+import { type Column, type Plan, type PreparedStatements, planOf, preparedOn } from './preparedStatements.ts';
+import { parserOf, toWire } from './values.ts';
 
 /*
  * Sends statements and values to PostgreSQL. node-postgres needs a round trip for each statement. A call of the API
@@ -16,7 +18,8 @@ import { encodeFlight, type WireValue } from './messages.ts';
  *   for it, before any other; a query that has failed gets no `handleReadyForQuery`; on a lost connection each query
  *   fails, at a later tick;
  * - a client has its connection in `client.connection`.
- * No other file uses these parts, and test/sql/wire.test.ts tests each part against the version in package.json.
+ * No other file uses these parts, except that preparedStatements.ts hears the first two messages; test/sql/wire.test.ts
+ * tests each part against the version in package.json.
  */
 
 /** The methods that node-postgres calls on the query at the head of a connection. pg's types declare `submit` alone. */
@@ -167,8 +170,8 @@ function createFlight({ statements, values, prepare }: Written, { done, fail, on
 }
 
 /**
- * Sends flights over one connection, one after the other, each a transaction of its own. Flights whose statements are
- * prepared travel in one write with the flight before.
+ * Sends flights over one connection, one after the other. Each flight is a transaction of its own. A flight of prepared
+ * statements travels in one write with the flight before.
  */
 export function sendFlights(client: pg.PoolClient, flights: readonly LinkedFlight[]): void {
   flights.forEach((flight, index) => {
@@ -201,125 +204,4 @@ export function onSettingChanged(client: pg.PoolClient, listener: () => void): v
 /** Destroys a client's connection at once, even while a flight waits for an answer. */
 export function cutOff(client: pg.PoolClient): void {
   (client as unknown as { connection: pg.Connection }).connection.stream.destroy();
-}
-
-/**
- * The largest number of distinct statements that a connection keeps prepared. A further statement takes the place of
- * the statement that has been unused for longest.
- */
-const PREPARED_LIMIT = 256;
-
-type Column = { name: string; parse: (text: string) => unknown };
-
-/** A statement and the state of the statement on one connection. */
-interface Plan {
-  readonly sql: string;
-  /** The name under which the server keeps the statement, such as `introzy7`; `''` for a statement that is not kept. */
-  readonly name: string;
-  /**
-   * True once the server has confirmed the Parse message. The server then keeps the statement, even where a later
-   * message of the same flight fails.
-   */
-  isParsed: boolean;
-  /** `undefined` until the server has described the columns. A failure may come before the description. */
-  columns: Column[] | undefined;
-}
-
-/** The statements that the server keeps prepared for one connection. */
-interface PreparedStatements {
-  /** Plans by their SQL, in the order of use: the statement that has been unused for longest comes first. */
-  readonly bySql: Map<string, Plan>;
-  /** Names of replaced statements that the server has still to close. */
-  readonly forgotten: string[];
-  /** The statement that the server's next message belongs to. */
-  current: Plan | undefined;
-  /** The number of names given so far. A name is never used again, so no two statements share a name. */
-  names: number;
-}
-
-const preparedByConnection = new WeakMap<WireConnection, PreparedStatements>();
-
-function preparedOn(connection: WireConnection): PreparedStatements {
-  const known = preparedByConnection.get(connection);
-  if (known) return known;
-  const prepared: PreparedStatements = { bySql: new Map(), forgotten: [], current: undefined, names: 0 };
-  preparedByConnection.set(connection, prepared);
-  // The connection emits these two messages, and node-postgres calls no method of the query for either message.
-  connection.on('parseComplete', () => {
-    if (prepared.current) prepared.current.isParsed = true;
-  });
-  connection.on('noData', () => {
-    if (prepared.current) prepared.current.columns = [];
-  });
-  return prepared;
-}
-
-/**
- * Gives the plan that the connection has for a statement, or else a new plan, which `prepared` remembers. Without
- * `prepared` the plan is always new and has no name.
- */
-function planOf(sql: string, prepared: PreparedStatements | undefined): Plan {
-  if (!prepared) return { sql, name: '', isParsed: false, columns: undefined };
-  const { bySql, forgotten } = prepared;
-  const known = bySql.get(sql);
-  if (known) {
-    // The order of use is kept only near the limit, where the order decides which statement is replaced.
-    if (bySql.size > PREPARED_LIMIT / 2) {
-      bySql.delete(sql);
-      bySql.set(sql, known);
-    }
-    return known;
-  }
-  const [oldest] = bySql.values();
-  if (oldest && bySql.size >= PREPARED_LIMIT) {
-    bySql.delete(oldest.sql);
-    forgotten.push(oldest.name);
-  }
-  prepared.names += 1;
-  const plan: Plan = { sql, name: `introzy${prepared.names}`, isParsed: false, columns: undefined };
-  bySql.set(sql, plan);
-  return plan;
-}
-
-/**
- * Writes a parameter in PostgreSQL's text format. A Buffer is given back unchanged: node-postgres sends a Buffer in
- * binary format.
- */
-function toWire(value: unknown): WireValue {
-  if (value === null || value === undefined) return null;
-  if (typeof value === 'string' || Buffer.isBuffer(value)) return value;
-  if (value instanceof Date) return value.toISOString();
-  if (Array.isArray(value)) return `{${value.map(toElement).join(',')}}`;
-  return typeof value === 'object' ? JSON.stringify(value) : String(value);
-}
-
-function toElement(value: unknown): string {
-  const wire = Buffer.isBuffer(value) ? `\\x${value.toString('hex')}` : toWire(value);
-  return wire === null ? 'NULL' : `"${String(wire).replace(/[\\"]/g, '\\$&')}"`;
-}
-
-/** Gives the function that reads a type's values from text. `type` is the type's object id. */
-function parserOf(type: number): (text: string) => unknown {
-  const parse = pg.types.getTypeParser(type) as (text: string) => unknown;
-  if (type === pg.types.builtins.TIMESTAMPTZ) return (text) => parseTimestamp(text) ?? parse(text);
-  if (type === TEXT_ARRAY) return (text) => parsePlainArray(text) ?? parse(text);
-  return parse;
-}
-
-/** The object id of the type `text[]`. `pg.types.builtins` has no array types. */
-const TEXT_ARRAY = 1009;
-
-/**
- * Reads a time in UTC such as `2026-11-24 19:21:15.123+00`, rewritten as ISO 8601: V8 reads ISO 8601 several times
- * faster than pg's parser reads the original. Gives `undefined` for any other form.
- */
-function parseTimestamp(text: string): Date | undefined {
-  if (!text.endsWith('+00') || text.charCodeAt(10) !== 0x20) return undefined;
-  return new Date(`${text.slice(0, 10)}T${text.slice(11, -3)}Z`);
-}
-
-/** Reads an array literal without quoted elements, such as `{a,b}`. Gives `undefined` for any other literal. */
-function parsePlainArray(text: string): string[] | undefined {
-  if (text === '{}') return [];
-  return text.includes('"') || text.includes('NULL') ? undefined : text.slice(1, -1).split(',');
 }

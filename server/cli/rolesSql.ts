@@ -176,7 +176,7 @@ const refuseOthersRoles = block(`declare v_role text; begin
   end if;
 end`);
 
-/** A login that runs the SQL for itself may set its own password, and no attribute of its own. */
+/** Where the owner itself runs the SQL, PostgreSQL lets the owner set the owner's password, and no attribute. */
 const alterOwner = ({ name, text, password }: Login) =>
   block(`begin
   if current_user = ${literal(text)} then

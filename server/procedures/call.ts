@@ -73,8 +73,8 @@ export interface ProcedureCall {
 /**
  * Calls a procedure and gives its result, or throws its error. The steps are those of tRPC's own walk (`callRecursive`
  * of @trpc/server 11 and tRPC's middlewares), without a walk: each procedure of this service has a single middleware, and
- * a single schema for its input and for its output. tRPC's published code is compiled for engines without object spread, and takes a quarter of the time
- * of a short request. The contract tests run their whole table through both.
+ * a single schema for its input and for its output. tRPC's published code is compiled for engines without object spread,
+ * and takes a quarter of the time of a short request. The contract tests run their whole table through both.
  */
 export async function callProcedure<Path extends ProcedurePath>(
   path: Path,

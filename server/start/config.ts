@@ -42,9 +42,9 @@ interface SeparateLogins {
 }
 
 /**
- * PostgreSQL's address. The driver takes a `%` without two hexadecimal digits as it stands, as in the password `50%!`; here
- * that `%` becomes `%25`, so that everybody reads the same. Bytes that are no text, as `%ff`, are refused: the error of the
- * driver would show the address, with its password.
+ * PostgreSQL's address. The driver takes a `%` without two hexadecimal digits literally, as in the password `50%!`. Here
+ * such a `%` becomes `%25`, so that the driver and the service read the same password. Bytes that are no text, as `%ff`,
+ * are refused: the driver's error would show the address with the password.
  */
 const PostgresUrl = z
   .url({ protocol: /^postgres(ql)?$/, abort: true })

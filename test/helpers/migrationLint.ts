@@ -135,7 +135,7 @@ function findBreaks({ old, before, now }: States): string[] {
   return [...gone, ...changed];
 }
 
-/** What a statement added that a statement of the version before may break, or that the version before does not know. */
+/** The parts that a statement added, and that the version before may violate or does not know. */
 function findDemands({ old, before, now }: States): string[] {
   const isOldTable = (name: Fact[string] | undefined) => old.has(`table ${String(name)}`);
   return [...now].flatMap(([key, { kind, name, fact }]) => {
