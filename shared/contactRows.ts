@@ -24,7 +24,17 @@ export function judgeRows(contacts: readonly unknown[], merge = false): { rows: 
     const named = merge ? withName(contact) : undefined;
     const { success, data, error } = ContactInput.safeParse(named ?? contact);
     if (success) rows.push({ index, input: data, isNameGuess: named !== undefined });
-    else failed.push({ index, outcome: 'failed', error: ERRORS.BAD_REQUEST.message, issues: issuesOf(error) });
+    else {
+      const issues = issuesOf(error);
+      // A stand-in repeats the fault of the field that it comes from. The row gave the field, and no name.
+      const given = named ? issues.filter(({ path }) => path[0] !== 'name') : issues;
+      failed.push({
+        index,
+        outcome: 'failed',
+        error: ERRORS.BAD_REQUEST.message,
+        issues: given.length > 0 ? given : issues,
+      });
+    }
   });
   return { rows, failed };
 }

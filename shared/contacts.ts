@@ -4,7 +4,18 @@ import { encodedDocument, encodedItems } from './encoded.ts';
 import { Issue } from './errors.ts';
 import { JsonObject } from './json.ts';
 import { PageRequest, pageOf } from './paging.ts';
-import { Id, isStorable, line, organizationId, STORABLE, text } from './text.ts';
+import {
+  Id,
+  isStorable,
+  isWithoutKey,
+  line,
+  organizationId,
+  STORABLE,
+  soughtLine,
+  soughtText,
+  text,
+  WITHOUT_KEY,
+} from './text.ts';
 
 /** A contact as its organization sees the contact. */
 export const Contact = z.object({
@@ -49,6 +60,7 @@ const linkedinUrl = z
   .url({ protocol: /^https?$/, error: 'Not an http(s) address' })
   .max(2048)
   .refine(isStorable, STORABLE)
+  .refine(isWithoutKey, WITHOUT_KEY)
   .meta({ pattern: '^https?://' });
 
 const name = line(500);
@@ -94,11 +106,11 @@ const instant = documentAs(
 
 /** The input of a list of contacts. A list has the contacts that meet every given condition. */
 export const ContactListRequest = PageRequest.extend({
-  search: text(200)
+  search: soughtText(200)
     .optional()
     .describe("Words to be found in name, email or company, each of them; one or two letters at a word's beginning"),
-  tag: line(100).optional().describe('Contacts that have this tag'),
-  email: text(320).optional().describe('The contact of this address, as emails are compared'),
+  tag: soughtLine(100).optional().describe('Contacts that have this tag'),
+  email: soughtText(320).optional().describe('The contact of this address, as emails are compared'),
   updatedSince: instant.optional().describe('Contacts that have changed at or after this instant'),
   includeDeleted: z.boolean().default(false).describe('Deleted contacts too'),
 }).prefault({});

@@ -53,6 +53,7 @@ export const issuesOf = ({ issues }: z.ZodError): Issue[] =>
 /** Details that a caller can act on, beside the sentence. An error without details leaves `details` out. */
 export const ErrorDetails = z.object({
   reason: z.string().optional(),
+  hint: z.string().optional(),
   issues: z.array(Issue).optional(),
   existingId: z.uuid().optional(),
   currentVersion: z.int().optional(),

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { isDeeperThan, JSON_DEPTH } from './jsonDepth.ts';
-import { isStorable, STORABLE } from './text.ts';
+import { isStorable, isWithoutKey, STORABLE, WITHOUT_KEY } from './text.ts';
 
 /** Characters of JSON. */
 const CUSTOM_FIELDS_SIZE = 65_536;
@@ -30,6 +30,20 @@ function firstFlaw(values: unknown[]): string | undefined {
   return undefined;
 }
 
+/**
+ * The path to the first text within `value` that contains an API key: `['access', 'tokens', 0]`. `undefined` where no
+ * text does. The name of a field is a text too. `value` nests at most `JSON_DEPTH` levels deep.
+ */
+export function pathToKey(value: unknown): (string | number)[] | undefined {
+  if (typeof value === 'string') return isWithoutKey(value) ? undefined : [];
+  if (typeof value !== 'object' || value === null) return undefined;
+  for (const [name, item] of Object.entries(value)) {
+    const path = isWithoutKey(name) ? pathToKey(item) : [];
+    if (path) return [Array.isArray(value) ? Number(name) : name, ...path];
+  }
+  return undefined;
+}
+
 /** The length of the JSON that PostgreSQL stores and answers with. Numbers have no exponent: `1e300` has 300 zeros. */
 const storedSize = (value: object) =>
   JSON.stringify(value, (_, item: unknown) => {
@@ -47,5 +61,7 @@ export const JsonObject = z
     if (isDeeperThan(value, JSON_DEPTH)) return fail(`Must not nest deeper than ${JSON_DEPTH}`);
     const flaw = findFlaw(value);
     if (flaw !== undefined) return fail(flaw);
+    const path = pathToKey(value);
+    if (path) return context.addIssue({ code: 'custom', path, message: WITHOUT_KEY });
     if (storedSize(value) > CUSTOM_FIELDS_SIZE) fail(`Must be at most ${CUSTOM_FIELDS_SIZE} characters of JSON`);
   });

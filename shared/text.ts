@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { findKeys } from './keyFormat.ts';
 
 /** Counts characters as code points, as PostgreSQL's `char_length` does, not as UTF-16 units. */
 const characters = (text: string) => [...text].length;
@@ -7,8 +8,19 @@ const characters = (text: string) => [...text].length;
 export const isStorable = (text: string) => !text.includes('\0') && text.isWellFormed();
 export const STORABLE = 'Must not contain NUL or lone surrogates';
 
-/** Trimmed text of 1 to `most` characters. */
-export const line = (most: number) => {
+/** True where `text` has no key in it: a key is kept as a digest alone, and in no text. */
+export const isWithoutKey = (text: string) => findKeys(text).length === 0;
+export const WITHOUT_KEY =
+  'Must not contain an API key: take the key out, and rotate the key if others may have seen the key here';
+
+/** Trimmed text of 1 to `most` characters, to keep. */
+export const line = (most: number) => soughtLine(most).refine(isWithoutKey, WITHOUT_KEY);
+
+/** Text as written, of at most `most` characters, to keep. */
+export const text = (most: number) => soughtText(most).refine(isWithoutKey, WITHOUT_KEY);
+
+/** As `line`, for text that is only looked for and never kept: such a text may contain a key. */
+export const soughtLine = (most: number) => {
   const range = `Must be 1 to ${most} characters`;
   return z
     .string()
@@ -19,8 +31,8 @@ export const line = (most: number) => {
     .meta({ maxLength: most });
 };
 
-/** Text as written, of at most `most` characters. */
-export const text = (most: number) =>
+/** As `text`, for text that is only looked for and never kept. */
+export const soughtText = (most: number) =>
   z
     .string()
     .refine(isStorable, STORABLE)

@@ -1,18 +1,19 @@
 import type { KeyRefusal } from '../../shared/errors.ts';
-import { isKey } from '../../shared/keyFormat.ts';
+import { holdsKeyForm, isKey, KEY_PREFIX, redactKeys } from '../../shared/keyFormat.ts';
 import { hasSessionCookie } from './sessionCookie.ts';
 
 /** The credential of a request: an API key, the cookie of a session, or the reason why there is neither. */
 export type Credential =
   | { type: 'key'; key: string }
-  | { type: 'none'; refusal: KeyRefusal }
+  | { type: 'none'; refusal: KeyRefusal; request: Request }
   | { type: 'session'; request: Request };
 
 /** Reads the credential of a request. A cookie counts only where there is no `Authorization` header. */
 export function readCredential(request: Request): Credential {
   const { headers } = request;
   if (!headers.has('authorization') && hasSessionCookie(headers)) return { type: 'session', request };
-  return readBearer(headers.get('authorization')?.trim() ?? '');
+  const read = readBearer(headers.get('authorization')?.trim() ?? '');
+  return 'key' in read ? { type: 'key', key: read.key } : { type: 'none', refusal: read.refusal, request };
 }
 
 /**
@@ -20,14 +21,48 @@ export function readCredential(request: Request): Credential {
  * Another scheme brings no key, and neither does `Bearer` alone. Any other value that is not a well-formed key is
  * refused as an unknown key is.
  */
-function readBearer(value: string): Credential {
+function readBearer(value: string): { key: string } | { refusal: KeyRefusal } {
   const [, scheme = '', token = ''] = /^(\S*) *(.*)$/.exec(value) ?? [];
-  if (scheme.toLowerCase() !== 'bearer') {
-    return { type: 'none', refusal: value === '' || token !== '' ? 'missing' : 'unknown' };
-  }
-  if (token === '') return { type: 'none', refusal: 'missing' };
-  return isKey(token) ? { type: 'key', key: token } : { type: 'none', refusal: 'unknown' };
+  if (scheme.toLowerCase() !== 'bearer') return { refusal: value === '' || token !== '' ? 'missing' : 'unknown' };
+  if (token === '') return { refusal: 'missing' };
+  return isKey(token) ? { key: token } : { refusal: 'unknown' };
 }
+
+/**
+ * Looks for a text of a key's form in the places of a refused request where no key is read: the address, the cookies,
+ * the other headers, and `Authorization` with another scheme than `Bearer`. Gives a sentence that says where keys
+ * belong, without the key; `undefined` where no such text is found. The body is not read.
+ */
+export function findStrayKey({ url, headers }: Request): string | undefined {
+  const place = holdsKey(url) ? 'in the address, which others may have logged' : findStrayHeader(headers);
+  if (place === undefined) return undefined;
+  return `The API key was sent ${place}, and is not read there. Send the header Authorization: Bearer ${KEY_PREFIX}…`;
+}
+
+function findStrayHeader(headers: Headers): string | undefined {
+  for (const [name, value] of headers) {
+    const isAuthorization = name === 'authorization';
+    if (isAuthorization && BEARER.test(value)) continue;
+    if (!holdsKey(value) && !holdsKey(decodeBasic(value)) && !holdsKey(name)) continue;
+    if (isAuthorization) return 'in Authorization without the scheme Bearer';
+    return name === 'cookie' ? 'in a cookie' : `in the header ${redactKeys(name)}`;
+  }
+  return undefined;
+}
+
+const BEARER = /^\s*bearer(?:\s|$)/i;
+
+/** True where `text` holds the form of a key, as written or percent-encoded: `introzy%5F1a2b3c4d…`. */
+const holdsKey = (text: string) => holdsKeyForm(text) || (text.includes('%') && holdsKeyForm(decodePercent(text)));
+
+const decodePercent = (text: string) =>
+  text.replace(/%([2-7][0-9a-f])/gi, (_, code: string) => String.fromCharCode(Number.parseInt(code, 16)));
+
+/** The user and the password of a value such as `Basic dXNlcjpwYXNzd29yZA==`; an empty text for another scheme. */
+const decodeBasic = (value: string) => {
+  const [, encoded] = /^\s*basic\s+(.*)$/i.exec(value) ?? [];
+  return encoded === undefined ? '' : Buffer.from(encoded, 'base64').toString('latin1');
+};
 
 const ONCE = /^(?:authorization|host)$/i;
 

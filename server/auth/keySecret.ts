@@ -1,6 +1,5 @@
 import { createHmac, createSecretKey, type KeyObject, randomBytes } from 'node:crypto';
-import { crc32 } from 'node:zlib';
-import { hintOf, KEY_PREFIX } from '../../shared/keyFormat.ts';
+import { checksumOf, hintOf, KEY_PREFIX } from '../../shared/keyFormat.ts';
 
 /** A server secret. The database keeps the HMAC-SHA-256 of a key under a server secret, never the key. */
 export interface KeySecret {
@@ -26,9 +25,6 @@ export function mintKey(secrets: KeySecrets): MintedKey {
   const key = `${KEY_PREFIX}${random}${checksumOf(random)}`;
   return { key, hint: hintOf(key), digest: digestOf(key, secrets[0]), secretId: secrets[0].id };
 }
-
-/** The last 8 characters of a key: the CRC-32 (ISO 3309) of its 56 random characters, for secret scanners alone. */
-export const checksumOf = (random: string) => crc32(random).toString(16).padStart(8, '0');
 
 /** The digests of a key under each secret, in the order of `secrets`. The database may know the key by any digest. */
 export const digestsOf = (key: string, secrets: KeySecrets) => secrets.map((secret) => digestOf(key, secret));

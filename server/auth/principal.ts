@@ -24,4 +24,7 @@ export interface Principal {
   refuse(): void;
 }
 
-export type Identification = { ok: true; principal: Principal } | { ok: false; refusal: KeyRefusal };
+/** The caller, or the reason why there is no caller. `hint` says what the caller can do. */
+export type Identification =
+  | { ok: true; principal: Principal }
+  | { ok: false; refusal: KeyRefusal; hint?: string | undefined };

@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import { EXPIRY_DAYS, GRACE_HOURS } from '../../shared/keyFormat.ts';
 import { SCOPES } from '../../shared/scopes.ts';
+import { WITHOUT_KEY } from '../../shared/text.ts';
 import { CommandError } from './commandError.ts';
 
 /** The sentence about each input that is not valid, by the input's name in the schemas. */
@@ -19,7 +20,8 @@ export function parseOptions<T extends z.ZodType>(schema: T, given: Record<strin
   const { success, data, error } = schema.safeParse(given);
   if (success) return data;
   const { path = [], message } = error.issues[0] ?? {};
-  throw new CommandError(RULES[String(path[0])] ?? `${path.join('.')}: ${message}`);
+  const rule = message === WITHOUT_KEY ? undefined : RULES[String(path[0])];
+  throw new CommandError(rule ?? `--${path.join('.')}: ${message}.`);
 }
 
 /** Reads an option's whole number. `NaN`, which no schema takes, stands for any other text. */

@@ -1,6 +1,7 @@
 import { TRPCError } from '@trpc/server';
 import { z } from 'zod';
-import { Id, isStorable, line, STORABLE, text } from '../../shared/text.ts';
+import { pathToKey } from '../../shared/json.ts';
+import { Id, isStorable, STORABLE, soughtLine, soughtText, WITHOUT_KEY } from '../../shared/text.ts';
 import { readJson } from '../http/body.ts';
 import { fault, noSuchAddress } from '../http/errors.ts';
 import { findForgery } from '../http/sameOrigin.ts';
@@ -33,11 +34,14 @@ const OPEN = new Map([
   ].map((path) => [path, 'POST'] as const),
 ]);
 
+/** The fields whose values better-auth keeps as a hash, or only compares. Every other field may be kept as text. */
+const NEVER_KEPT = new Set(['password', 'newPassword', 'currentPassword', 'token']);
+
 /** The rules that every body must keep. better-auth checks the rules of each path. */
 const AccountRequest = z
   .looseObject({
-    name: line(100).optional(),
-    email: text(320).optional(),
+    name: soughtLine(100).optional(),
+    email: soughtText(320).optional(),
     organizationId: Id.nullish(),
     invitationId: Id.optional(),
   })
@@ -45,6 +49,8 @@ const AccountRequest = z
     for (const [name, value] of Object.entries(body)) {
       if (typeof value === 'string' && !isStorable(value))
         addIssue({ code: 'custom', path: [name], message: STORABLE });
+      const path = NEVER_KEPT.has(name) ? undefined : pathToKey(value);
+      if (path) addIssue({ code: 'custom', path: [name, ...path], message: WITHOUT_KEY });
     }
   });
 

@@ -33,10 +33,13 @@ export const fault = (code: ErrorCode, parts: FaultParts = {}) => new TRPCError(
 
 const CHALLENGE = 'Bearer realm="introzy"';
 
-/** 401, with `WWW-Authenticate` as in RFC 6750, section 3. */
-export const unauthorized = (refusal: KeyRefusal) =>
+/**
+ * 401, with `WWW-Authenticate` as in RFC 6750, section 3. The reason is one of `REFUSAL_REASONS`; `hint` adds what the
+ * caller can do.
+ */
+export const unauthorized = (refusal: KeyRefusal, hint?: string) =>
   fault('UNAUTHORIZED', {
-    details: { reason: REFUSAL_REASONS[refusal] },
+    details: { reason: REFUSAL_REASONS[refusal], ...(hint !== undefined && { hint }) },
     headers: { 'WWW-Authenticate': refusal === 'missing' ? CHALLENGE : `${CHALLENGE}, error="invalid_token"` },
   });
 

@@ -6,6 +6,7 @@ import { mayGive } from '../../shared/roles.ts';
 import type { Scope } from '../../shared/scopes.ts';
 import { Id } from '../../shared/text.ts';
 import { transformer } from '../../shared/transformer.ts';
+import { findStrayKey } from '../auth/credential.ts';
 import { identifyKeyHolder } from '../auth/keys.ts';
 import type { Identification, Principal } from '../auth/principal.ts';
 import { identifyPerson } from '../auth/sessions.ts';
@@ -66,7 +67,7 @@ export const router = t.router;
 /** Finds the caller of a request. Whether the database still admits the caller is another question. Throws 401. */
 async function getPrincipal(ctx: Context): Promise<Principal> {
   const identified = await identify(ctx);
-  if (!identified.ok) throw unauthorized(identified.refusal);
+  if (!identified.ok) throw unauthorized(identified.refusal, identified.hint);
   ctx.seen.identity = identified.principal.identity;
   return identified.principal;
 }
@@ -76,7 +77,8 @@ async function getPrincipal(ctx: Context): Promise<Principal> {
  * reach no procedure. Throws 401, for a session's cookie too: the cookie is for the dashboard, not for agents.
  */
 export async function admitKeyHolder(ctx: Context): Promise<Principal> {
-  if (ctx.credential.type === 'session') throw unauthorized('missing');
+  const { credential } = ctx;
+  if (credential.type === 'session') throw unauthorized('missing', findStrayKey(credential.request));
   const principal = await getPrincipal(ctx);
   try {
     await principal.admission.admit();
@@ -89,11 +91,15 @@ export async function admitKeyHolder(ctx: Context): Promise<Principal> {
 }
 
 async function identify({ deps, credential, source }: Context): Promise<Identification> {
-  if (credential.type === 'none') return { ok: false, refusal: credential.refusal };
+  if (credential.type === 'none') {
+    const { refusal, request } = credential;
+    return { ok: false, refusal, hint: findStrayKey(request) };
+  }
   if (credential.type === 'key') return await identifyKeyHolder(deps, { key: credential.key, source });
   const forgery = findForgery(credential.request, deps.publicUrl);
   if (forgery) throw forgery;
-  return await identifyPerson(deps, credential.request.headers);
+  const identified = await identifyPerson(deps, credential.request.headers);
+  return identified.ok ? identified : { ...identified, hint: findStrayKey(credential.request) };
 }
 
 /**

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 import { asOperator } from '../../db/admission.ts';
-import { checksumOf } from '../../server/auth/keySecret.ts';
 import { routes } from '../../server/doors/rest/routes.ts';
 import { type ProcedurePath, procedures } from '../../server/procedures/call.ts';
+import { checksumOf } from '../../shared/keyFormat.ts';
 import { SCOPES } from '../../shared/scopes.ts';
 import { allBut, CASES, type Case, FOR_PEOPLE, inputOf, invalidInputOf, makeTargets } from '../helpers/cases.ts';
 import { call, type DoorRequest, type Input, readAnswer, requestsOf } from '../helpers/doors.ts';

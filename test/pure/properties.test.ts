@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import superjson from 'superjson';
 import { expect, test } from 'vitest';
-import { checksumOf, mintKey } from '../../server/auth/keySecret.ts';
+import { mintKey } from '../../server/auth/keySecret.ts';
 import { encodedPage } from '../../shared/encoded.ts';
-import { hintOf, isKey } from '../../shared/keyFormat.ts';
+import { checksumOf, hintOf, isKey } from '../../shared/keyFormat.ts';
 import { encodeCursor, PageRequest } from '../../shared/paging.ts';
 import { comparable, Id } from '../../shared/text.ts';
 import { transformer } from '../../shared/transformer.ts';

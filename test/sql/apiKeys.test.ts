@@ -3,9 +3,9 @@ import { crc32 } from 'node:zlib';
 import { expect, inject, test, vi } from 'vitest';
 import { asOperator } from '../../db/admission.ts';
 import { insertApiKey } from '../../db/apiKeys.ts';
-import { checksumOf, digestsOf } from '../../server/auth/keySecret.ts';
+import { digestsOf } from '../../server/auth/keySecret.ts';
 import type { Scope } from '../../shared/apiKeys.ts';
-import { hintOf } from '../../shared/keyFormat.ts';
+import { checksumOf, hintOf } from '../../shared/keyFormat.ts';
 import { SCOPES } from '../../shared/scopes.ts';
 import { type TestApp, testApp } from '../helpers/testApp.ts';
 

@@ -35,7 +35,7 @@ const explainOne = ({ of, error }: { of: string; error: unknown }) => `${of}: ${
 export function explainDescribed(code: ErrorCode, { error, details = {} }: ErrorEnvelope): string {
   const issues = details.issues?.map(({ path, message }) => [path.join('.'), message].filter(Boolean).join(': '));
   const what = [error, details.reason, issues?.join('; ')].filter(Boolean).join(': ');
-  return [`${what}.`, ADVICE[code]?.(details)].filter(Boolean).join(' ');
+  return [`${what}.`, details.hint && `${details.hint}.`, ADVICE[code]?.(details)].filter(Boolean).join(' ');
 }
 
 /** The status and the envelope that REST would answer with, for programs. Of several errors: the first error's. */

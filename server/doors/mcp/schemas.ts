@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { ApiKey } from '../../../shared/apiKeys.ts';
 import { Contact, ContactInput, ContactUpsertRequest, UpsertResult } from '../../../shared/contacts.ts';
 import { Organization } from '../../../shared/organizations.ts';
-import { line, text } from '../../../shared/text.ts';
+import { soughtLine, soughtText } from '../../../shared/text.ts';
 
 /** The most ids and emails that a call of a tool takes. */
 const MOST = 100;
@@ -36,9 +36,9 @@ export const toRow = ({ id, name, email, company, title, tags, version }: Contac
 });
 
 export const SearchInput = z.strictObject({
-  query: text(200).optional().describe('words in name, email or company'),
-  tag: line(100).optional(),
-  email: text(320).optional().describe('exact'),
+  query: soughtText(200).optional().describe('words in name, email or company'),
+  tag: soughtLine(100).optional(),
+  email: soughtText(320).optional().describe('exact'),
   cursor: z.string().optional().describe("a page's nextCursor"),
   limit: z.int().min(1).max(50).default(10),
 });
@@ -46,7 +46,10 @@ export const SearchOutput = z.object({ contacts: z.array(ContactRow), nextCursor
 
 const ids = z.array(z.string()).min(1).max(MOST);
 export const GetInput = z
-  .strictObject({ ids: z.array(z.string()).max(MOST).optional(), emails: z.array(text(320)).max(MOST).optional() })
+  .strictObject({
+    ids: z.array(z.string()).max(MOST).optional(),
+    emails: z.array(soughtText(320)).max(MOST).optional(),
+  })
   .refine(({ ids = [], emails = [] }) => {
     const count = ids.length + emails.length;
     return count > 0 && count <= MOST;

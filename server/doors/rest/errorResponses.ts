@@ -6,6 +6,7 @@ import {
   ErrorEnvelope,
   REFUSAL_REASONS,
 } from '../../../shared/errors.ts';
+import { KEY_PREFIX } from '../../../shared/keyFormat.ts';
 import { CONTACT } from './examples.ts';
 
 type Headers = NonNullable<ZodOpenApiResponseObject['headers']>;
@@ -57,10 +58,15 @@ export const errorResponses = {
   }),
   401: response({
     id: 'Unauthorized',
-    description: 'No API key, or none that is valid: `details.reason` says why',
+    description:
+      'No API key, or none that is valid: `details.reason` says why. `details.hint` says where a key belongs that was sent elsewhere',
     message: ERRORS.UNAUTHORIZED.message,
     details: {
       missing: { reason: REFUSAL_REASONS.missing },
+      elsewhere: {
+        reason: REFUSAL_REASONS.missing,
+        hint: `The API key was sent in the header x-api-key, and is not read there. Send the header Authorization: Bearer ${KEY_PREFIX}…`,
+      },
       invalid: { reason: REFUSAL_REASONS.unknown },
       revoked: { reason: REFUSAL_REASONS.revoked },
       expired: { reason: REFUSAL_REASONS.expired },
