@@ -10,6 +10,8 @@ export interface Refusal {
   status: 401 | 403;
   reason?: string;
   challenge?: string;
+  /** A text, or a matcher of Vitest. */
+  hint?: unknown;
 }
 
 export const unauthorized = (reason: string, challenge = INVALID_TOKEN): Refusal => ({
@@ -34,19 +36,20 @@ export function expectRefusal(
   what: string,
   { door }: DoorRequest,
   answer: Answer,
-  { status, reason, challenge }: Refusal,
+  { status, reason, challenge, hint }: Refusal,
 ) {
   const { headers, text } = answer;
   const requestId = headers.get('x-request-id');
   const { code, number, message } = CODES[status];
+  const details = { reason, ...(hint !== undefined && { hint }) };
   expect(answer.status, what).toBe(status);
   if (door === 'REST') {
-    const envelope = { success: false, error: message, ...(reason !== undefined && { details: { reason } }) };
-    expect(text, what).toBe(JSON.stringify(envelope));
+    const envelope = { success: false, error: message, ...(reason !== undefined && { details }) };
+    expect(JSON.parse(text), what).toEqual(envelope);
     expect(headers.get('content-type'), what).toBe('application/json; charset=UTF-8');
   } else {
     const data = { code, httpStatus: status, path: expect.any(String), requestId };
-    const more = reason === undefined ? {} : { reason, details: { reason } };
+    const more = reason === undefined ? {} : { reason, details };
     expect(JSON.parse(text), what).toEqual({ error: { json: { message, code: number, data: { ...data, ...more } } } });
   }
   expect(headers.get('www-authenticate'), what).toBe(challenge ?? null);

@@ -188,6 +188,7 @@ test('an error has the code, the reason and the details', () => {
     readonly issues: Issue[];
     readonly details: {
       reason?: string | undefined;
+      hint?: string | undefined;
       issues?: Issue[] | undefined;
       existingId?: string | undefined;
       currentVersion?: number | undefined;
