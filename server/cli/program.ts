@@ -8,6 +8,7 @@ import { contactsCommand } from './contacts.ts';
 import { keysCommand } from './keys.ts';
 import { mcpCommand } from './mcp.ts';
 import { migrateCommand } from './migrate.ts';
+import { scanCommand } from './scan.ts';
 import { setupCommand } from './setup.ts';
 
 const HELP = `
@@ -15,7 +16,7 @@ Run it as:  ${INTROZY} <command>
 
 It works on the database that the service uses: DATABASE_URL and INTROZY_KEY_SECRETS, or the embedded one in DATA_DIR
 (.data), which serves one process: stop the service first. Every command has --help, and those that do something and end
-have --json. What goes wrong is said on stderr, and the exit status is 1.`;
+have --json. What goes wrong is said on stderr, and the exit status is 1 (of scan: 2).`;
 
 /** Makes the whole command line. */
 export function createProgram(): Command {
@@ -26,6 +27,7 @@ export function createProgram(): Command {
     .addCommand(keysCommand())
     .addCommand(contactsCommand())
     .addCommand(migrateCommand())
+    .addCommand(scanCommand())
     .addCommand(mcpCommand());
   return eachCommand(program, (command) =>
     command
