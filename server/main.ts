@@ -35,7 +35,7 @@ async function start() {
   const { close: closeLimiters, ...limiters } = await openLimiters(config, log);
   opened.defer(closeLimiters);
   const mail = createMailer({ smtpUrl: config.smtpUrl, from: config.mailFrom, log });
-  const deps = createDeps({ ...config, db: store.db, log, keySecrets: store.keySecrets, mail, ...limiters });
+  const deps = createDeps({ ...config, db: store.db, log, keySecrets: store.keySecrets, mail, limiters });
   const hourly = startHourly(deps, store);
   opened.defer(() => hourly.end());
   // Runs before `hourly.end`, which may wait for a mail server: the uses of the last requests are recorded first.

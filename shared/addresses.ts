@@ -55,12 +55,18 @@ function writeAddress({ groups, bits }: Numbers): string {
 const toBlock = ({ groups, bits }: Numbers, prefix = groups.length * bits) => unmap({ groups, bits, prefix });
 
 /**
- * The one form of an address that is written in any form: `2001:DB8:0::1` → `2001:db8::1`. An IPv4-mapped IPv6 address
- * is an IPv4 address: `::ffff:1.2.3.4` → `1.2.3.4`. `undefined` for a text that is no address, or names a zone.
+ * Reads an address that is written in any form. An IPv4-mapped IPv6 address is an IPv4 address: `::ffff:1.2.3.4` →
+ * `1.2.3.4`. `undefined` for a text that is no address, or names a zone.
  */
-export function canonicalAddress(text: string): string | undefined {
+export function readAddress(text: string): Numbers | undefined {
   const address = parseAddress(text);
-  return address && writeAddress(toBlock(address));
+  return address && toBlock(address);
+}
+
+/** The one form of an address, which `readAddress` reads: `2001:DB8:0::1` → `2001:db8::1`. Else `undefined`. */
+export function canonicalAddress(text: string): string | undefined {
+  const address = readAddress(text);
+  return address && writeAddress(address);
 }
 
 const NO_BLOCK = 'Must be an IPv4 or IPv6 address, or a block such as 203.0.113.0/24 or 2001:db8::/32';

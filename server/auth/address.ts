@@ -36,4 +36,4 @@ function readEntry(entry: string): string | undefined {
 }
 
 /** IPv6 without the zone, the name of an interface of the machine that wrote the address: `fe80::1%eth0` → `fe80::1`. */
-const withoutZone = (text: string) => (text.includes(':') ? text.replace(/%[^%\s]+$/, '') : text);
+export const withoutZone = (text: string) => (text.includes(':') ? text.replace(/%[^%\s]+$/, '') : text);

@@ -1,4 +1,5 @@
-import { isIP } from 'node:net';
+import { readAddress } from '../../shared/addresses.ts';
+import { withoutZone } from './address.ts';
 
 /**
  * Where a request comes from: the client's address in canonical form, `undefined` where the address is not known, and the
@@ -23,13 +24,10 @@ export const coarsePlace = ({ address, userAgent }: Source): Place => ({
 
 /** The network of an address: 24 bits of IPv4 (`203.0.113.0/24`), 48 bits of IPv6 (`2001:db8:0::/48`). */
 function coarseAddress(address: string | undefined): string {
-  const plain = (address ?? '').replace(/^::ffff:(?=\d+\.)/i, '').replace(/%.*$/, '');
-  if (isIP(plain) === 4) return plain.replace(/\.\d+$/, '.0/24');
-  if (isIP(plain) !== 6) return 'unknown';
-  // The URL parser writes an address in canonical form. A leading group that is missing before `::` is zero.
-  const [head = ''] = new URL(`http://[${plain}]`).hostname.slice(1, -1).split('::');
-  const groups = head.split(':');
-  return `${[0, 1, 2].map((index) => groups[index] || '0').join(':')}::/48`;
+  const read = readAddress(withoutZone(address ?? ''));
+  if (!read) return 'unknown';
+  const first = read.groups.slice(0, 3);
+  return read.bits === 8 ? `${first.join('.')}.0/24` : `${first.map((group) => group.toString(16)).join(':')}::/48`;
 }
 
 const BROWSERS = [

@@ -26,7 +26,4 @@ export interface Principal {
   refuse(): void;
 }
 
-/** The caller, or the reason why there is no caller. `hint` says what the caller can do. */
-export type Identification =
-  | { ok: true; principal: Principal }
-  | { ok: false; refusal: KeyRefusal; hint?: string | undefined };
+export type Identification = { ok: true; principal: Principal } | { ok: false; refusal: KeyRefusal };

@@ -50,7 +50,7 @@ async function openService(config: Config): Promise<Service> {
   // Standard output carries MCP alone: the log goes to standard error.
   const log = pino({ level: 'warn' }, destination({ dest: 2, sync: true }));
   const { close: closeLimiters, ...limiters } = await openLimiters(config, log);
-  const deps = createDeps({ ...config, db: store.db, log, keySecrets: store.keySecrets, ...limiters });
+  const deps = createDeps({ ...config, db: store.db, log, keySecrets: store.keySecrets, limiters });
   const app = createApp(deps);
   return {
     url: config.publicUrl,

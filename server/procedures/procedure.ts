@@ -1,6 +1,7 @@
 import { initTRPC } from '@trpc/server';
 import type { Admission } from '../../db/admission.ts';
 import { ScopeRefused } from '../../db/errors.ts';
+import type { KeyRefusal } from '../../shared/errors.ts';
 import { redactKeys } from '../../shared/keyFormat.ts';
 import { mayGive } from '../../shared/roles.ts';
 import type { Scope } from '../../shared/scopes.ts';
@@ -67,7 +68,7 @@ export const router = t.router;
 /** Finds the caller of a request. Whether the database still admits the caller is another question. Throws 401. */
 async function getPrincipal(ctx: Context): Promise<Principal> {
   const identified = await identify(ctx);
-  if (!identified.ok) throw unauthorized(identified.refusal, identified.hint);
+  if (!identified.ok) throw refused(ctx, identified.refusal);
   ctx.seen.identity = identified.principal.identity;
   return identified.principal;
 }
@@ -77,8 +78,7 @@ async function getPrincipal(ctx: Context): Promise<Principal> {
  * reach no procedure. Throws 401, for a session's cookie too: the cookie is for the dashboard, not for agents.
  */
 export async function admitKeyHolder(ctx: Context): Promise<Principal> {
-  const { credential } = ctx;
-  if (credential.type === 'session') throw unauthorized('missing', findStrayKey(credential.request));
+  if (ctx.credential.type === 'session') throw refused(ctx, 'missing');
   const principal = await getPrincipal(ctx);
   try {
     await principal.admission.admit();
@@ -91,16 +91,16 @@ export async function admitKeyHolder(ctx: Context): Promise<Principal> {
 }
 
 async function identify({ deps, credential, source }: Context): Promise<Identification> {
-  if (credential.type === 'none') {
-    const { refusal, request } = credential;
-    return { ok: false, refusal, hint: findStrayKey(request) };
-  }
+  if (credential.type === 'none') return { ok: false, refusal: credential.refusal };
   if (credential.type === 'key') return await identifyKeyHolder(deps, { key: credential.key, source });
   const forgery = findForgery(credential.request, deps.publicUrl);
   if (forgery) throw forgery;
-  const identified = await identifyPerson(deps, credential.request.headers);
-  return identified.ok ? identified : { ...identified, hint: findStrayKey(credential.request) };
+  return await identifyPerson(deps, credential.request.headers);
 }
+
+/** 401. Where the request brought no key in its place, a hint tells of a key in another place. */
+const refused = ({ credential }: Context, refusal: KeyRefusal) =>
+  unauthorized(refusal, credential.type === 'key' ? undefined : findStrayKey(credential.request));
 
 /**
  * A procedure for the callers that `check` lets pass; the answer of `check` is the context's `granted`. The order is

@@ -1,4 +1,4 @@
-import type { RateLimiterAbstract, RateLimiterRes } from 'rate-limiter-flexible';
+import type { RateLimiterAbstract } from 'rate-limiter-flexible';
 import { fault, outOfReach } from '../http/errors.ts';
 import type { Context, Principal, RateState } from './context.ts';
 
@@ -28,16 +28,14 @@ export async function countCall({ deps, seen }: Context, { principal, counts, ca
   const { identity, countedAs } = principal;
   const { organizationId, rateLimit = Number.POSITIVE_INFINITY, who } = identity;
   const own: Taken = { limiter: deps.rateLimiter, name: countedAs, calls };
-  const ownLimit = Math.min(rateLimit, own.limiter.points);
-  let rate: Measured = toState(await take(own), { limiter: own.limiter, limit: ownLimit, of: who.type });
+  let rate = await take(own, who.type, Math.min(rateLimit, own.limiter.points));
   // The count of a refused secret stays, and the organization has no part in it.
   if (countedAs === who.id) {
     counts.push(own);
     if (who.type === 'key') {
       // Over the rate of the key, the rate of the organization is only looked at.
       const shared = { limiter: deps.organizationRateLimiter, name: organizationId, calls: rate.isOver ? 0 : calls };
-      const { limiter } = shared;
-      const common = toState(await take(shared), { limiter, limit: limiter.points, of: 'organization' });
+      const common = await take(shared, 'organization');
       if (!rate.isOver) counts.push(shared);
       if (common.isOver && !rate.isOver) {
         counts.splice(counts.indexOf(own), 1);
@@ -81,8 +79,25 @@ export async function dropCount(
   await Promise.all(given).catch((error: unknown) => log.warn({ err: error, id }, 'a refused call stays counted'));
 }
 
-/** Counts calls, without a refusal: `penalty` only counts, and the limit of a key may be lower than the limiter's. */
-const take = ({ limiter, name, calls }: Taken) => limiter.penalty(name, calls).catch(cannotReach);
+interface Measured extends RateState {
+  isOver: boolean;
+}
+
+/**
+ * Counts calls, and gives the state of the rate. `penalty` only counts and refuses nothing, because `limit`, the limit of
+ * a key, may be lower than the limiter's own.
+ */
+async function take({ limiter, name, calls }: Taken, of: RateState['of'], limit = limiter.points): Promise<Measured> {
+  const { consumedPoints, msBeforeNext } = await limiter.penalty(name, calls).catch(cannotReach);
+  return {
+    of,
+    limit,
+    window: limiter.duration,
+    remaining: Math.min(Math.max(limit - consumedPoints, 0), limit),
+    reset: Math.max(Math.ceil(msBeforeNext / 1000), 1),
+    isOver: consumedPoints > limit,
+  };
+}
 
 /** Gives calls back. Where their minute is over, the count of the next minute must not go below zero. */
 async function giveBack({ limiter, name, calls }: Taken): Promise<void> {
@@ -93,23 +108,6 @@ async function giveBack({ limiter, name, calls }: Taken): Promise<void> {
 function cannotReach(cause: unknown): never {
   throw outOfReach(cause);
 }
-
-interface Measured extends RateState {
-  isOver: boolean;
-}
-
-interface Limit extends Pick<RateState, 'limit' | 'of'> {
-  limiter: RateLimiterAbstract;
-}
-
-const toState = ({ consumedPoints, msBeforeNext }: RateLimiterRes, { limiter, limit, of }: Limit): Measured => ({
-  of,
-  limit,
-  window: limiter.duration,
-  remaining: Math.min(Math.max(limit - consumedPoints, 0), limit),
-  reset: Math.max(Math.ceil(msBeforeNext / 1000), 1),
-  isOver: consumedPoints > limit,
-});
 
 /** The rate that ends first. Where both are used up, the rate that the caller has to wait for longer. */
 function tighter(a: Measured, b: Measured): Measured {

@@ -11,12 +11,14 @@ import { resetMail } from '../mail/messages.ts';
 import type { Deps } from '../procedures/context.ts';
 import { countInMemory, type Limiters } from './rates.ts';
 
-interface Choices extends Partial<Limiters> {
+interface Choices {
   db: Database;
   log: Logger;
   keySecrets: KeySecrets;
   rateLimit: number;
   organizationRateLimit?: number | undefined;
+  /** Unless given, calls are counted in memory. */
+  limiters?: Limiters;
   mail?: Mailer;
   publicUrl?: string;
   trustProxy?: boolean;
@@ -25,17 +27,15 @@ interface Choices extends Partial<Limiters> {
   signInRate?: number;
 }
 
-/** Puts the parts of the service together. Calls are counted in memory unless limiters are given. */
+/** Puts the parts of the service together. */
 export function createDeps(choices: Choices): Deps {
   const { db, log, keySecrets, publicUrl = 'http://127.0.0.1:3000', trustProxy = false } = choices;
   const { mail = createMailer({ smtpUrl: undefined, from: '', log }), openSignUp = false, signInRate = 10 } = choices;
-  const { rateLimiter, organizationRateLimiter } = { ...countInMemory(choices), ...choices };
   return {
     db,
     log,
     keySecrets,
-    rateLimiter,
-    organizationRateLimiter,
+    ...(choices.limiters ?? countInMemory(choices)),
     lastUse: createLastUse({ db, log }),
     keys: new LRUCache({ max: 100_000 }),
     redigesting: new Set(),

@@ -11,8 +11,8 @@ const CONNECT_WITHIN = 1_000;
 const RETRY_WITHIN = 1_000;
 
 /**
- * The command of RateLimiterRedis that counts. RateLimiterRedis defines the command on its client, under this name, and
- * turns to memory where the command fails, without a word. test/process/redis.test.ts holds the library to the name.
+ * The command that counts. A new RateLimiterRedis defines the command on the client, under this name. Where the command
+ * fails, RateLimiterRedis counts in memory, and reports nothing. test/process/redis.test.ts holds the library to the name.
  */
 interface Counting {
   rlflxIncr(args: string[]): Promise<unknown>;
