@@ -8,7 +8,7 @@ import { contactsCommand } from './contacts.ts';
 import { keysCommand } from './keys.ts';
 import { mcpCommand } from './mcp.ts';
 import { migrateCommand } from './migrate.ts';
-import { scanCommand } from './scan.ts';
+import { scanCommand } from './scan/scanCommand.ts';
 import { setupCommand } from './setup.ts';
 
 const HELP = `

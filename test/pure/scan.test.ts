@@ -3,7 +3,8 @@ import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { keysIn, scanCommand } from '../../server/cli/scan.ts';
+import { keysIn } from '../../server/cli/scan/keysIn.ts';
+import { scanCommand } from '../../server/cli/scan/scanCommand.ts';
 import { newKey, wrongKey } from '../helpers/strayKeys.ts';
 
 let folder: string;
