@@ -1,8 +1,9 @@
 import { sql } from 'kysely';
 import { v7 as uuidv7 } from 'uuid';
-import type { ApiKey, Issuer, Scope } from '../shared/apiKeys.ts';
+import type { ApiKey, ApiKeySecret, CurrentKey, Issuer, RevokedKey, Scope } from '../shared/apiKeys.ts';
 import { inTransaction, type Tenant } from './admission.ts';
 import { KeyRefused } from './errors.ts';
+import { keepKeys, listDescendants, lockFamilies, revokeKeys } from './keyFamily.ts';
 import type { Failure, Outcome } from './outcome.ts';
 import { type Page, toPage } from './page.ts';
 import { prepared } from './prepared.ts';
@@ -41,6 +42,60 @@ export async function getApiKey(
 ): Promise<Outcome<ApiKey>> {
   const [apiKey] = await selectApiKey(db, { organizationId, id });
   return apiKey ?? (await explainAbsence(db, id));
+}
+
+const selectCurrentKey = prepared<{ organizationId: string; id: string }, CurrentKey>(
+  (db, parameter) =>
+    db
+      .selectFrom('api_keys')
+      .select(columns)
+      .select(personOf(sql`introzy_actor_holder()`).as('holder'))
+      .where('organization_id', '=', parameter('organizationId'))
+      .where('id', '=', parameter('id'))
+      .compile(),
+  { mayShare: true },
+);
+
+/** Reads the key that calls, and the holder of the secret that calls. Failures: those of `getApiKey`. */
+export async function getCurrentKey(
+  db: Tenant,
+  { organizationId, id }: { organizationId: string; id: string },
+): Promise<Outcome<CurrentKey>> {
+  const [apiKey] = await selectCurrentKey(db, { organizationId, id });
+  return apiKey ?? (await explainAbsence(db, id));
+}
+
+/** A member, by the person's id, with the email address as the name; `null` where the id is nobody's. */
+function personOf(id: ReturnType<typeof sql>) {
+  return sql<ApiKeySecret['holder']>`(
+    select json_build_object('id', holder.id, 'name', holder.email) from users holder where holder.id = ${id})`;
+}
+
+/** Lists the secrets of a key that work, newest first. */
+export async function listLiveSecrets(
+  db: Tenant,
+  { organizationId, id }: { organizationId: string; id: string },
+): Promise<ApiKeySecret[]> {
+  return await db
+    .selectFrom('api_key_secrets as s')
+    .innerJoin('api_keys as k', (on) =>
+      on.onRef('k.organization_id', '=', 's.organization_id').onRef('k.id', '=', 's.api_key_id'),
+    )
+    .leftJoin('members as m', (on) =>
+      on.onRef('m.organization_id', '=', 's.organization_id').onRef('m.user_id', '=', 's.holder_id'),
+    )
+    .select([
+      's.hint',
+      personOf(sql`s.holder_id`).as('holder'),
+      's.created_at as createdAt',
+      's.expires_at as expiresAt',
+    ])
+    .where('s.organization_id', '=', organizationId)
+    .where('s.api_key_id', '=', id)
+    .where('k.revoked_at', 'is', null)
+    .where(sql<boolean>`s.expires_at > now() and (s.holder_id is null or m.id is not null)`)
+    .orderBy('s.created_at', 'desc')
+    .execute();
 }
 
 export interface ApiKeyQuery {
@@ -97,6 +152,7 @@ export async function insertApiKey(
   { organizationId, name, scopes, issuedBy, secret }: NewApiKey,
 ): Promise<ApiKey> {
   return await inTransaction(db, async (trx) => {
+    await lockFamilies(trx, organizationId);
     const apiKey = await trx
       .insertInto('api_keys')
       .values({
@@ -118,9 +174,9 @@ export async function insertApiKey(
 }
 
 /**
- * The issuer's present name: a key's name, or a person's email address. A person's membership is locked until the
- * transaction ends. A removal of the member, which also revokes the member's keys, waits for the lock and then sees the
- * new key.
+ * The issuer's present name: a key's name, or a person's email address. Throws `KeyRefused` where the issuer was revoked
+ * or removed before the families were locked. A person's membership is locked too: the version before, which removes
+ * members without locking the families, waits for that lock.
  */
 async function nameOf(
   trx: Tenant,
@@ -128,7 +184,12 @@ async function nameOf(
 ): Promise<string> {
   const issuer =
     type === 'key'
-      ? trx.selectFrom('api_keys').select('name').where('organization_id', '=', organizationId).where('id', '=', id)
+      ? trx
+          .selectFrom('api_keys')
+          .select('name')
+          .where('organization_id', '=', organizationId)
+          .where('id', '=', id)
+          .where('revoked_at', 'is', null)
       : trx
           .selectFrom('members')
           .innerJoin('users', 'users.id', 'members.user_id')
@@ -137,7 +198,7 @@ async function nameOf(
           .where('members.user_id', '=', id)
           .forKeyShare('members');
   const found = await issuer.executeTakeFirst();
-  if (!found) throw new KeyRefused('missing');
+  if (!found) throw new KeyRefused(type === 'key' ? 'revoked' : 'missing');
   return found.name;
 }
 
@@ -156,19 +217,41 @@ export async function renameApiKey(
   return apiKey ?? (await explainAbsence(db, id));
 }
 
-/** Revokes a key for ever. A second call changes nothing. */
+export interface Revocation {
+  organizationId: string;
+  id: string;
+  /** `keep`: the descendants go on, and the caller becomes the holder of their secrets. */
+  descendants: 'revoke' | 'keep';
+}
+
+/**
+ * Revokes a key for ever, with its descendants: the keys that the key issued, and theirs. A second call changes
+ * nothing, and gives the same answer.
+ */
 export async function revokeApiKey(
   db: Tenant,
-  { organizationId, id }: { organizationId: string; id: string },
-): Promise<Outcome<ApiKey>> {
-  const apiKey = await db
-    .updateTable('api_keys')
-    .set({ revoked_at: sql<Date>`coalesce(revoked_at, now())` })
-    .where('organization_id', '=', organizationId)
-    .where('id', '=', id)
-    .returning(columns)
-    .executeTakeFirst();
-  return apiKey ?? (await explainAbsence(db, id));
+  { organizationId, id, descendants }: Revocation,
+): Promise<Outcome<RevokedKey>> {
+  return await inTransaction(db, async (trx) => {
+    await lockFamilies(trx, organizationId);
+    const [revoked] = await revokeKeys(trx, { organizationId, ids: [id] });
+    if (revoked !== undefined) {
+      const ids = await listDescendants(trx, { organizationId, ids: [id] });
+      if (descendants === 'keep') await keepKeys(trx, { organizationId, ids });
+      else await revokeKeys(trx, { organizationId, ids });
+    }
+    const [apiKey] = await selectApiKey(trx, { organizationId, id });
+    if (!apiKey) return await explainAbsence(trx, id);
+    const family = await listDescendants(trx, { organizationId, ids: [id], withKept: true });
+    const concerned = await trx
+      .selectFrom('api_keys')
+      .select(columns)
+      .where('organization_id', '=', organizationId)
+      .where(sql<boolean>`id = any (${family}) and ${apiKey.revokedAt} in (revoked_at, kept_at)`)
+      .orderBy('id', 'desc')
+      .execute();
+    return { ...apiKey, descendants: concerned };
+  });
 }
 
 export interface Rotation {
@@ -231,6 +314,7 @@ async function insertSecret(
       api_key_id: id,
       digest: secret.digest,
       secret_id: secret.secretId,
+      hint: secret.hint,
       expires_at: daysFromNow(secret.expiresInDays),
     })
     .execute();

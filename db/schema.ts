@@ -58,6 +58,15 @@ interface ApiKeySecretsTable {
   secret_id: string;
   created_at: Stamp;
   expires_at: Date;
+  /** `null` until migration 0008 has given the secret its holder. */
+  id: Generated<string | null>;
+  /** The secret's first 8 hexadecimal characters; `null` where nothing tells the hint of an old secret. */
+  hint: string | null;
+  /**
+   * The person to whom the secret was shown; `null` for the operator. A trigger writes the holder at insertion. The
+   * secret works only while the holder is a member.
+   */
+  holder_id: string | null;
 }
 
 interface ContactsTable {

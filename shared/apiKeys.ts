@@ -41,6 +41,29 @@ export const ApiKey = z.object({
   revokedAt: z.date().nullable(),
 });
 export type ApiKey = z.infer<typeof ApiKey>;
+/** The person who holds a secret; `name` is the email address. `null`: the operator issued or rotated the key. */
+const Holder = z.object({ id: z.uuid(), name: z.string() }).nullable();
+/** A secret of a key that works: the newest secret, or an older secret in its grace. */
+export const ApiKeySecret = z.object({
+  hint: z.string().nullable().describe('The first 8 hexadecimal characters; `null` where they are not known any more'),
+  holder: Holder.describe('The person to whom the secret was shown; `null`: the operator of the service'),
+  createdAt: z.date(),
+  expiresAt: z.date(),
+});
+export type ApiKeySecret = z.infer<typeof ApiKeySecret>;
+/** A key with its secrets that work, newest first. */
+export const ApiKeyDetails = ApiKey.extend({ secrets: z.array(ApiKeySecret) });
+export type ApiKeyDetails = z.infer<typeof ApiKeyDetails>;
+/** The key that calls, and the holder of the secret that calls. */
+export const CurrentKey = ApiKey.extend({
+  holder: Holder.describe('The person whose key this is; `null`: the operator'),
+});
+export type CurrentKey = z.infer<typeof CurrentKey>;
+/** A revoked key. `descendants`: the keys that were revoked with the key, or that were kept. */
+export const RevokedKey = ApiKey.extend({
+  descendants: z.array(ApiKey).describe('The keys that it issued, and theirs: revoked with it, or kept'),
+});
+export type RevokedKey = z.infer<typeof RevokedKey>;
 export const ApiKeyPage = pageOf(ApiKey);
 export type ApiKeyPage = z.infer<typeof ApiKeyPage>;
 
@@ -53,6 +76,12 @@ export const ApiKeyListRequest = PageRequest.extend({
   createdBy: Id.optional().describe('Those that the person or the key of this id issued'),
 }).prefault({});
 export const ApiKeyRequest = z.strictObject({ organizationId, id: Id });
+export const ApiKeyRevokeRequest = ApiKeyRequest.extend({
+  descendants: z
+    .enum(['revoke', 'keep'])
+    .default('revoke')
+    .describe('The keys that it issued, and theirs: `keep` makes you their holder, and takes `keys:manage`'),
+});
 export const ApiKeyIssueRequest = z.strictObject({
   organizationId,
   name: ApiKeyName,

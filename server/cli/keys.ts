@@ -7,7 +7,7 @@ import {
   type ApiKey,
   ApiKeyIssueRequest,
   ApiKeyListRequest,
-  ApiKeyRequest,
+  ApiKeyRevokeRequest,
   ApiKeyRotateRequest,
 } from '../../shared/apiKeys.ts';
 import { EXPIRY_DAYS, GRACE_HOURS, KEY_PREFIX } from '../../shared/keyFormat.ts';
@@ -131,23 +131,30 @@ function revokeCommand() {
     .description('revoke a key, at once and for good')
     .argument('<id>', 'the id of the key, as "keys list" shows it')
     .option(...ORGANIZATION)
-    .addHelpText('after', '\nJSON: {"apiKey":{…}}');
+    .option('--keep-descendants', 'let the keys that it issued, and theirs, go on; else they are revoked with it')
+    .addHelpText('after', '\nJSON: {"apiKey":{…,"descendants":[{…}]}}');
   return addAction(command, ({ args: [id], options }) => {
-    const request = parseOptions(ApiKeyRequest, { id });
+    const request = parseOptions(ApiKeyRevokeRequest, {
+      id,
+      descendants: options.keepDescendants ? 'keep' : 'revoke',
+    });
     return async ({ store }) => {
       const { id: organizationId } = await chooseOrganization(store, options.organization);
-      const apiKey = orCommandError(
-        await revokeApiKey(asOperator(store.db, organizationId), { organizationId, id: request.id }),
+      const { id: keyId, descendants } = request;
+      const revocation = { organizationId, id: keyId, descendants };
+      const apiKey = orCommandError(await revokeApiKey(asOperator(store.db, organizationId), revocation));
+      const text = [apiKey, ...apiKey.descendants].map(
+        ({ id, name, state }) => `${state === 'revoked' ? 'Revoked' : 'Kept'}: ${printable(name)} (id ${id})`,
       );
-      return { json: { apiKey }, text: `Revoked: ${printable(apiKey.name)} (id ${apiKey.id})` };
+      return { json: { apiKey }, text: text.join('\n') };
     };
   });
 }
 
 /** Gives the key, or throws a `CommandError` with the reason of the failure. */
-function orCommandError(outcome: Outcome<ApiKey>): ApiKey {
+function orCommandError<T extends ApiKey>(outcome: Outcome<T>): T {
   if (!('failure' in outcome)) return outcome;
-  throw new CommandError(explainFailure(outcome));
+  throw new CommandError(explainFailure(outcome as Failure));
 }
 
 function explainFailure({ failure }: Failure): string {

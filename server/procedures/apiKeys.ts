@@ -1,8 +1,10 @@
 import type { Tenant } from '../../db/admission.ts';
 import {
   getApiKey,
+  getCurrentKey,
   insertApiKey,
   listApiKeys,
+  listLiveSecrets,
   type NewSecret,
   renameApiKey,
   revokeApiKey,
@@ -11,15 +13,19 @@ import {
 import { listKeyPlaces } from '../../db/keyUse.ts';
 import {
   ApiKey,
+  ApiKeyDetails,
   ApiKeyIssueRequest,
   ApiKeyListRequest,
   ApiKeyPage,
   ApiKeyPlaces,
   ApiKeyRenameRequest,
   ApiKeyRequest,
+  ApiKeyRevokeRequest,
   ApiKeyRotateRequest,
+  CurrentKey,
   CurrentKeyRequest,
   IssuedKey,
+  RevokedKey,
 } from '../../shared/apiKeys.ts';
 import { type KeySecrets, mintKey } from '../auth/keySecret.ts';
 import type { Identity } from '../auth/principal.ts';
@@ -38,9 +44,9 @@ import {
 export const apiKeysRouter = router({
   current: keyProcedure
     .input(CurrentKeyRequest)
-    .output(ApiKey)
+    .output(CurrentKey)
     .query(async ({ ctx: { tenant, organizationId, identity } }) =>
-      settle(await getApiKey(tenant, { organizationId, id: requireKey(identity) }), 'API key'),
+      settle(await getCurrentKey(tenant, { organizationId, id: requireKey(identity) }), 'API key'),
     ),
 
   list: ownKeysProcedure
@@ -54,8 +60,12 @@ export const apiKeysRouter = router({
 
   get: ownKeysProcedure
     .input(ApiKeyRequest)
-    .output(ApiKey)
-    .query(({ ctx, input: { id } }) => getInSight(ctx, id)),
+    .output(ApiKeyDetails)
+    .query(async ({ ctx, input: { id } }) => {
+      const apiKey = await getInSight(ctx, id);
+      const { tenant, organizationId } = ctx;
+      return { ...apiKey, secrets: await listLiveSecrets(tenant, { organizationId, id }) };
+    }),
 
   places: ownKeysProcedure
     .input(ApiKeyRequest)
@@ -98,13 +108,14 @@ export const apiKeysRouter = router({
 
   revoke: keyProcedure
     .meta({ scope: MANAGE_KEYS, hasExceptions: true })
-    .input(ApiKeyRequest)
-    .output(ApiKey)
-    .mutation(async ({ ctx, input: { id } }) => {
+    .input(ApiKeyRevokeRequest)
+    .output(RevokedKey)
+    .mutation(async ({ ctx, input: { id, descendants } }) => {
       const { tenant, organizationId, identity } = ctx;
+      if (descendants === 'keep') await requireScopes(ctx, [MANAGE_KEYS]);
       const issuer = id === identity.who.id ? undefined : await issuerInSight(ctx);
       if (issuer !== undefined) await getInSight({ tenant, organizationId, granted: issuer }, id);
-      return settle(await revokeApiKey(tenant, { organizationId, id }), 'API key');
+      return settle(await revokeApiKey(tenant, { organizationId, id, descendants }), 'API key');
     }),
 });
 

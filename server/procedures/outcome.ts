@@ -33,6 +33,10 @@ function toError(failure: Failure, thing: Thing): TRPCError {
       return fault('CONFLICT', { message: 'The organization needs an owner: make somebody else one first' });
     case 'outranked':
       return fault('FORBIDDEN', { details: { reason: 'Only an owner may do this to an owner, or make one' } });
+    case 'keepsForNobody':
+      return fault('CONFLICT', {
+        message: 'You cannot keep keys and leave: ask another owner or admin to remove you, who then holds these keys',
+      });
     case 'alreadyMember':
       return fault('CONFLICT', { message: 'A member of the organization has this address' });
   }

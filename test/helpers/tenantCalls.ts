@@ -7,7 +7,9 @@ import { type ContactListQuery, listContacts } from '../../db/contactList.ts';
 import * as contacts from '../../db/contacts.ts';
 import { upsertContacts } from '../../db/contactUpsert.ts';
 import { claimExpiryNotice, markExpiryNotice, returnExpiryNotice } from '../../db/expiryNotices.ts';
+import { listHeldKeys, settleHeldKeys } from '../../db/heldKeys.ts';
 import * as invitations from '../../db/invitations.ts';
+import { keepKeys, listDescendants, lockFamilies, revokeKeys } from '../../db/keyFamily.ts';
 import * as keyUse from '../../db/keyUse.ts';
 import * as members from '../../db/members.ts';
 import { getOrganization } from '../../db/organizations.ts';
@@ -71,7 +73,34 @@ export const TENANT_CALLS: Record<string, TenantCall[]> = {
   renameApiKey: [
     (db, { organizationId, victim }) => apiKeys.renameApiKey(db, { organizationId, id: victim.keyId, name: 'taken' }),
   ],
-  revokeApiKey: [(db, { organizationId, victim }) => apiKeys.revokeApiKey(db, { organizationId, id: victim.keyId })],
+  revokeApiKey: (['revoke', 'keep'] as const).map(
+    (descendants): TenantCall =>
+      (db, { organizationId, victim }) =>
+        apiKeys.revokeApiKey(db, { organizationId, id: victim.keyId, descendants }),
+  ),
+  getCurrentKey: [(db, { organizationId, victim }) => apiKeys.getCurrentKey(db, { organizationId, id: victim.keyId })],
+  listLiveSecrets: [
+    (db, { organizationId, victim }) => apiKeys.listLiveSecrets(db, { organizationId, id: victim.keyId }),
+  ],
+  lockFamilies: [(db, { organizationId }) => lockFamilies(db, organizationId)],
+  listDescendants: [
+    (db, { organizationId, victim }) => listDescendants(db, { organizationId, ids: [victim.keyId], withKept: true }),
+  ],
+  revokeKeys: [(db, { organizationId, victim }) => revokeKeys(db, { organizationId, ids: [victim.keyId] })],
+  keepKeys: [
+    (db, { organizationId, victim }) => keepKeys(db, { organizationId, ids: [victim.keyId] }),
+    (db, { organizationId, victim }) => keepKeys(db, { organizationId, ids: [victim.keyId], heldBy: victim.userId }),
+  ],
+  listHeldKeys: [
+    (db, { organizationId, victim }) => listHeldKeys(db, { organizationId, userId: victim.ownerId }),
+    (db, { organizationId, victim }) => listHeldKeys(db, { organizationId, userId: victim.userId }),
+  ],
+  settleHeldKeys: [
+    (db, { organizationId, victim }) =>
+      settleHeldKeys(db, { organizationId, userId: victim.userId, keep: [victim.keyId] }),
+    (db, { organizationId, victim }) => settleHeldKeys(db, { organizationId, userId: victim.userId, keep: [] }),
+  ],
+  getMember: [(db, { organizationId, victim }) => members.getMember(db, { organizationId, id: victim.memberId })],
   rotateApiKey: [
     (db, { app, organizationId, victim }) =>
       apiKeys.rotateApiKey(db, {
@@ -114,7 +143,13 @@ export const TENANT_CALLS: Record<string, TenantCall[]> = {
   ],
   deleteMember: [
     (db, { organizationId, victim }) =>
-      members.deleteMember(db, { organizationId, id: victim.memberId, by: 'owner', keepKeys: [victim.keyId] }),
+      members.deleteMember(db, {
+        organizationId,
+        id: victim.memberId,
+        by: 'owner',
+        callerId: victim.ownerId,
+        keepKeys: [victim.keyId],
+      }),
   ],
   listInvitations: [(db, { organizationId }) => invitations.listInvitations(db, organizationId)],
   insertInvitation: [

@@ -70,7 +70,9 @@ test('the inputs of keys', () => {
   expectTypeOf<Keys['rotate']>().toEqualTypeOf<
     Flat<Named & { id: string; expiresInDays?: number | undefined; graceHours?: number | undefined }>
   >();
-  expectTypeOf<Keys['revoke']>().toEqualTypeOf<Flat<Named & { id: string }>>();
+  expectTypeOf<Keys['revoke']>().toEqualTypeOf<
+    Flat<Named & { id: string; descendants?: 'revoke' | 'keep' | undefined }>
+  >();
 });
 
 test('the inputs of contacts', () => {
@@ -102,9 +104,12 @@ test('the outputs', () => {
   type Outputs = { [K in keyof RouterOutputs]: Flat<RouterOutputs[K]> };
   expectTypeOf<Outputs['keys']>().toEqualTypeOf<
     Flat<
-      Record<'current' | 'get' | 'rename' | 'revoke', ApiKey> &
+      Record<'rename', ApiKey> &
         Record<'issue' | 'rotate', { key: string; apiKey: ApiKey }> & {
           list: Page<ApiKey>;
+          current: Flat<ApiKey & { holder: Holder }>;
+          get: Flat<ApiKey & { secrets: Secret[] }>;
+          revoke: Flat<ApiKey & { descendants: ApiKey[] }>;
           places: { places: Place[] };
         }
     >
@@ -117,6 +122,8 @@ test('the outputs', () => {
       }
     >
   >();
+  type Holder = { id: string; name: string } | null;
+  type Secret = { hint: string | null; holder: Holder; createdAt: Date; expiresAt: Date };
   type Place = { address: string; userAgent: string; firstUsedAt: Date; lastUsedAt: Date };
   type UpsertResult =
     | { index: number; outcome: 'created' | 'updated' | 'unchanged'; id: string; version: number }

@@ -4,7 +4,9 @@ import {
   API_KEY,
   AUDIT_ENTRY,
   CONTACT,
+  CURRENT_KEY,
   ISSUED_KEY,
+  KEY_WITH_SECRETS,
   NEXT_CURSOR,
   ORGANIZATION,
   PLACE,
@@ -48,7 +50,8 @@ export const routes: readonly Route[] = [
     procedure: 'keys.current',
     tag: 'API keys',
     summary: 'The key that calls',
-    result: API_KEY,
+    description: 'With the holder of the secret that calls: the person to whom the secret was shown.',
+    result: CURRENT_KEY,
   },
   {
     method: 'GET',
@@ -77,8 +80,10 @@ export const routes: readonly Route[] = [
     procedure: 'keys.get',
     tag: 'API keys',
     summary: 'Read a key',
+    description:
+      'With the secrets that work, newest first. A secret works while its holder is a member, for what the holder’s role allows.',
     errors: [404],
-    result: API_KEY,
+    result: KEY_WITH_SECRETS,
   },
   {
     method: 'PATCH',
@@ -96,7 +101,8 @@ export const routes: readonly Route[] = [
     procedure: 'keys.revoke',
     tag: 'API keys',
     summary: 'Revoke a key',
-    description: 'At once and for good. Revoking again changes nothing. A key may revoke itself, whatever its scopes.',
+    description:
+      'At once and for good, with the keys that it issued, and theirs, unless `descendants=keep`. Revoking again changes nothing. A key may revoke itself, whatever its scopes.',
     errors: [404],
     result: REVOKED_KEY,
   },
