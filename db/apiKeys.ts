@@ -1,6 +1,7 @@
 import { sql } from 'kysely';
 import { v7 as uuidv7 } from 'uuid';
 import type { ApiKey, ApiKeySecret, CurrentKey, Issuer, RevokedKey, Scope } from '../shared/apiKeys.ts';
+import { EXPIRY_DAYS, MOST_KEYS } from '../shared/keyFormat.ts';
 import { inTransaction, type Tenant } from './admission.ts';
 import { KeyRefused } from './errors.ts';
 import { keepKeys, listDescendants, lockFamilies, revokeKeys } from './keyFamily.ts';
@@ -9,14 +10,19 @@ import { type Page, toPage } from './page.ts';
 import { prepared } from './prepared.ts';
 
 /** A key's columns as the API shows a key. The database's clock decides the state. */
+const state = sql<
+  ApiKey['state']
+>`case when revoked_at is not null then 'revoked' when expires_at <= now() then 'expired'
+  else 'active' end`;
 const columns = [
   'id',
   'organization_id as organizationId',
   'name',
+  'description',
+  'environment',
   'hint',
   sql<Scope[]>`scopes`.as('scopes'),
-  sql<ApiKey['state']>`case when revoked_at is not null then 'revoked' when expires_at <= now() then 'expired'
-    else 'active' end`.as('state'),
+  state.as('state'),
   sql<Issuer>`json_build_object('type', created_by_type, 'id', created_by_id, 'name', created_by_name)`.as('createdBy'),
   'created_at as createdAt',
   'expires_at as expiresAt',
@@ -105,12 +111,14 @@ export interface ApiKeyQuery {
   cursor?: string | undefined;
   /** Only keys that the person or the key of this id issued. */
   createdBy?: string | undefined;
+  /** Only keys in this state. */
+  state?: ApiKey['state'] | undefined;
 }
 
 /** Lists a page of keys, newest first. */
 export async function listApiKeys(
   db: Tenant,
-  { organizationId, limit, cursor, createdBy }: ApiKeyQuery,
+  { organizationId, limit, cursor, createdBy, state: only }: ApiKeyQuery,
 ): Promise<Page<ApiKey>> {
   const rows = await db
     .selectFrom('api_keys')
@@ -118,6 +126,7 @@ export async function listApiKeys(
     .where('organization_id', '=', organizationId)
     .$if(cursor !== undefined, (query) => query.where('id', '<=', cursor as string))
     .$if(createdBy !== undefined, (query) => query.where('created_by_id', '=', createdBy as string))
+    .$if(only !== undefined, (query) => query.where(state, '=', only as ApiKey['state']))
     .orderBy('id', 'desc')
     .limit(limit + 1)
     .execute();
@@ -125,11 +134,10 @@ export async function listApiKeys(
 }
 
 /** A key's secret as the database stores the secret: a digest (HMAC-SHA-256, 32 bytes), and the server secret's id. */
-export interface NewSecret {
+interface NewSecret {
   digest: Buffer;
   secretId: string;
   hint: string;
-  expiresInDays: number;
 }
 
 /** The issuer of a key: a member of the organization, or another key of the organization. */
@@ -143,34 +151,58 @@ export interface NewApiKey {
   name: string;
   scopes: Scope[];
   issuedBy: IssuedBy;
+  expiresInDays: number;
   secret: NewSecret;
+  description?: ApiKey['description'];
+  environment?: ApiKey['environment'];
 }
 
-/** Makes a key and the key's first secret. Throws `KeyRefused` where the issuer is no longer in the organization. */
+/**
+ * Makes a key and the key's first secret. Throws `KeyRefused` where the issuer is no longer in the organization.
+ * Failure: `tooManyKeys`.
+ */
 export async function insertApiKey(
   db: Tenant,
-  { organizationId, name, scopes, issuedBy, secret }: NewApiKey,
-): Promise<ApiKey> {
+  { organizationId, name, scopes, issuedBy, expiresInDays, secret, description = null, environment = null }: NewApiKey,
+): Promise<Outcome<ApiKey>> {
   return await inTransaction(db, async (trx) => {
     await lockFamilies(trx, organizationId);
+    if ((await countActiveKeys(trx, organizationId)) >= MOST_KEYS) return { failure: 'tooManyKeys' };
     const apiKey = await trx
       .insertInto('api_keys')
       .values({
         organization_id: organizationId,
         id: uuidv7(),
         name,
+        description,
+        environment,
         scopes,
         hint: secret.hint,
         created_by_type: issuedBy.type,
         created_by_id: issuedBy.id,
         created_by_name: await nameOf(trx, { organizationId, issuedBy }),
-        expires_at: daysFromNow(secret.expiresInDays),
+        expires_at: daysFromNow(expiresInDays),
       })
       .returning(columns)
       .executeTakeFirstOrThrow();
-    await insertSecret(trx, { organizationId, id: apiKey.id, secret });
+    await insertSecret(trx, { organizationId, id: apiKey.id, secret, expiresInDays });
     return apiKey;
   });
+}
+
+/** Counts the active keys of the organization, up to the most that an organization may have. */
+async function countActiveKeys(db: Tenant, organizationId: string): Promise<number> {
+  const active = db
+    .selectFrom('api_keys')
+    .select('id')
+    .where('organization_id', '=', organizationId)
+    .where(state, '=', 'active')
+    .limit(MOST_KEYS);
+  const { count } = await db
+    .selectFrom(active.as('active'))
+    .select((eb) => eb.fn.countAll<number>().as('count'))
+    .executeTakeFirstOrThrow();
+  return Number(count);
 }
 
 /**
@@ -202,14 +234,28 @@ async function nameOf(
   return found.name;
 }
 
-/** Renames a key. */
-export async function renameApiKey(
-  db: Tenant,
-  { organizationId, id, name }: { organizationId: string; id: string; name: string },
-): Promise<Outcome<ApiKey>> {
+export interface KeyChange {
+  organizationId: string;
+  id: string;
+  /** The fields that change. */
+  changes: {
+    name?: string | undefined;
+    description?: ApiKey['description'] | undefined;
+    environment?: ApiKey['environment'] | undefined;
+  };
+}
+
+/** Changes a key's name and settings. Fields that are left out stay as they are. */
+export async function updateApiKey(db: Tenant, { organizationId, id, changes }: KeyChange): Promise<Outcome<ApiKey>> {
+  const { name, description, environment } = changes;
   const apiKey = await db
     .updateTable('api_keys')
-    .set({ name })
+    .set({
+      // A statement must set a column, also where nothing changes.
+      name: name ?? sql<string>`name`,
+      ...(description !== undefined && { description }),
+      ...(environment !== undefined && { environment }),
+    })
     .where('organization_id', '=', organizationId)
     .where('id', '=', id)
     .returning(columns)
@@ -260,6 +306,8 @@ export interface Rotation {
   /** The caller's scopes. The caller reads the new secret, so a key with more scopes is refused. */
   scopes: readonly Scope[];
   graceHours: number;
+  /** By default as many days as the key's newest secret was made for. */
+  expiresInDays?: number | undefined;
   secret: NewSecret;
 }
 
@@ -271,7 +319,7 @@ export interface Rotation {
  */
 export async function rotateApiKey(
   db: Tenant,
-  { organizationId, id, scopes, graceHours, secret }: Rotation,
+  { organizationId, id, scopes, graceHours, expiresInDays: days, secret }: Rotation,
 ): Promise<Outcome<ApiKey>> {
   return await inTransaction(db, async (trx) => {
     const key = await trx
@@ -286,16 +334,17 @@ export async function rotateApiKey(
     const missing = key.scopes.filter((scope) => !scopes.includes(scope as Scope));
     if (missing.length > 0) return { failure: 'scopes', scopes: missing };
 
+    const expiresInDays = days ?? (await readDays(trx, { organizationId, id }));
     await trx
       .updateTable('api_key_secrets')
       .set({ expires_at: sql<Date>`least(expires_at, now() + make_interval(hours => ${graceHours}))` })
       .where('organization_id', '=', organizationId)
       .where('api_key_id', '=', id)
       .execute();
-    await insertSecret(trx, { organizationId, id, secret });
+    await insertSecret(trx, { organizationId, id, secret, expiresInDays });
     return await trx
       .updateTable('api_keys')
-      .set({ hint: secret.hint, expires_at: daysFromNow(secret.expiresInDays) })
+      .set({ hint: secret.hint, expires_at: daysFromNow(expiresInDays) })
       .where('organization_id', '=', organizationId)
       .where('id', '=', id)
       .returning(columns)
@@ -303,10 +352,59 @@ export async function rotateApiKey(
   });
 }
 
-async function insertSecret(
+/** The days for which the key's newest secret was made. The key's expiry is that of its newest secret. */
+async function readDays(db: Tenant, { organizationId, id }: { organizationId: string; id: string }): Promise<number> {
+  const { rows } = await sql<{ days: number }>`
+    select round(extract(epoch from k.expires_at - max(s.created_at)) / 86400)::int as days from api_keys k
+      join api_key_secrets s on s.organization_id = k.organization_id and s.api_key_id = k.id
+      where k.organization_id = ${organizationId} and k.id = ${id} group by k.expires_at`.execute(db);
+  const { least, most } = EXPIRY_DAYS;
+  return Math.min(Math.max(rows[0]?.days ?? EXPIRY_DAYS.default, least), most);
+}
+
+/**
+ * Cuts off every secret of a key but the newest secret. Failures: `absent`, `elsewhere`, and `revoked`.
+ */
+export async function endGrace(
   db: Tenant,
-  { organizationId, id, secret }: { organizationId: string; id: string; secret: NewSecret },
-) {
+  { organizationId, id }: { organizationId: string; id: string },
+): Promise<Outcome<ApiKey>> {
+  return await inTransaction(db, async (trx) => {
+    const key = await trx
+      .selectFrom('api_keys')
+      .select('revoked_at')
+      .where('organization_id', '=', organizationId)
+      .where('id', '=', id)
+      .forUpdate()
+      .executeTakeFirst();
+    if (!key) return await explainAbsence(trx, id);
+    if (key.revoked_at) return { failure: 'revoked' };
+    const ended = await trx
+      .updateTable('api_key_secrets')
+      .set({ expires_at: sql<Date>`now()` })
+      .where('organization_id', '=', organizationId)
+      .where('api_key_id', '=', id)
+      .where(sql<boolean>`expires_at > now() and exists (
+        select from api_key_secrets newer where newer.organization_id = api_key_secrets.organization_id
+          and newer.api_key_id = api_key_secrets.api_key_id and newer.created_at > api_key_secrets.created_at)`)
+      .returning('secret_id')
+      .execute();
+    if (ended.length > 0) {
+      const update = trx.updateTable('api_keys').set({ grace_ended_at: sql<Date>`now()` });
+      await update.where('organization_id', '=', organizationId).where('id', '=', id).execute();
+    }
+    return (await selectApiKey(trx, { organizationId, id }))[0] as ApiKey;
+  });
+}
+
+interface SecretOfKey {
+  organizationId: string;
+  id: string;
+  secret: NewSecret;
+  expiresInDays: number;
+}
+
+async function insertSecret(db: Tenant, { organizationId, id, secret, expiresInDays }: SecretOfKey) {
   await db
     .insertInto('api_key_secrets')
     .values({
@@ -315,7 +413,7 @@ async function insertSecret(
       digest: secret.digest,
       secret_id: secret.secretId,
       hint: secret.hint,
-      expires_at: daysFromNow(secret.expiresInDays),
+      expires_at: daysFromNow(expiresInDays),
     })
     .execute();
 }

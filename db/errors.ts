@@ -9,10 +9,13 @@ export class DatabaseUnavailable extends Error {
 export class KeyRefused extends Error {
   override readonly name = 'KeyRefused';
   readonly refusal: KeyRefusal;
+  /** A rotation replaced the secret. */
+  readonly isRotated: boolean;
 
-  constructor(refusal: KeyRefusal) {
+  constructor(refusal: KeyRefusal, isRotated = false) {
     super(`The API key is ${refusal}`);
     this.refusal = refusal;
+    this.isRotated = isRotated;
   }
 }
 
@@ -67,7 +70,10 @@ const WITH_VALUES = ['detail', 'params'];
 export function translateError(error: unknown): unknown {
   const code = sqlState(error);
   for (const name of WITH_VALUES) if (error instanceof Error && name in error) Reflect.deleteProperty(error, name);
-  if (code === KEY_REFUSED) return new KeyRefused((error as Error).message as KeyRefusal);
+  if (code === KEY_REFUSED) {
+    const { message, hint } = error as Error & { hint?: string };
+    return new KeyRefused(message as KeyRefusal, hint === 'rotated');
+  }
   if (code === SCOPE_REFUSED) {
     const [whose, ...scopes] = (error as Error).message.split(' ');
     return new ScopeRefused(whose as ScopeRefused['whose'], scopes);

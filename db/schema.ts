@@ -29,6 +29,10 @@ interface ApiKeysTable {
   expires_at: Date;
   revoked_at: Date | null;
   last_used_at: Date | null;
+  description: string | null;
+  environment: 'development' | 'staging' | 'production' | null;
+  /** When somebody last ended the grace of the key's older secrets. */
+  grace_ended_at: Date | null;
   /** When the key was kept while its issuer's membership ended; `null` for every other key. */
   kept_at: Date | null;
   /**

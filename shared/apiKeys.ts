@@ -2,24 +2,27 @@ import { z } from 'zod';
 import { EXPIRY_DAYS, GRACE_HOURS } from './keyFormat.ts';
 import { PageRequest, pageOf } from './paging.ts';
 import { SCOPES } from './scopes.ts';
-import { Id, line, organizationId } from './text.ts';
+import { Id, line, organizationId, text } from './text.ts';
 
 export const Scope = z.enum(SCOPES);
 export type Scope = z.infer<typeof Scope>;
 const DEFAULT_SCOPES: Scope[] = ['contacts:read', 'contacts:write'];
 
-const days = z
-  .int()
-  .min(EXPIRY_DAYS.least)
-  .max(EXPIRY_DAYS.most)
-  .default(EXPIRY_DAYS.default)
-  .describe('Days until it expires');
+const days = z.int().min(EXPIRY_DAYS.least).max(EXPIRY_DAYS.most);
 const scopes = z
   .array(Scope)
   .min(1)
   .overwrite((given) => SCOPES.filter((scope) => given.includes(scope)));
 
 const ApiKeyName = line(100);
+const Environment = z.enum(['development', 'staging', 'production']);
+const settings = {
+  description: text(500)
+    .transform((written) => (written.trim() === '' ? null : written))
+    .nullable()
+    .describe('What the key is for, up to 500 characters'),
+  environment: Environment.nullable(),
+};
 const ApiKeyState = z.enum(['active', 'expired', 'revoked']);
 
 /** The issuer of a key: a person, whose `name` is the email address, or another key. */
@@ -31,6 +34,8 @@ export const ApiKey = z.object({
   id: z.uuid(),
   organizationId: z.uuid(),
   name: z.string(),
+  description: z.string().nullable(),
+  environment: Environment.nullable(),
   hint: z.string().describe('The first 8 hexadecimal characters of the newest secret'),
   scopes: z.array(Scope),
   state: ApiKeyState,
@@ -74,6 +79,7 @@ export type IssuedKey = z.infer<typeof IssuedKey>;
 export const CurrentKeyRequest = z.strictObject({ organizationId }).optional();
 export const ApiKeyListRequest = PageRequest.extend({
   createdBy: Id.optional().describe('Those that the person or the key of this id issued'),
+  state: ApiKeyState.optional().describe('Those in this state'),
 }).prefault({});
 export const ApiKeyRequest = z.strictObject({ organizationId, id: Id });
 export const ApiKeyRevokeRequest = ApiKeyRequest.extend({
@@ -85,14 +91,24 @@ export const ApiKeyRevokeRequest = ApiKeyRequest.extend({
 export const ApiKeyIssueRequest = z.strictObject({
   organizationId,
   name: ApiKeyName,
-  expiresInDays: days,
+  description: settings.description.default(null),
+  environment: settings.environment.default(null),
+  expiresInDays: days.default(EXPIRY_DAYS.default).describe('Days until it expires'),
   scopes: scopes.default(DEFAULT_SCOPES),
+});
+/** Fields that are left out stay as they are; `null` empties a field. Scopes and expiry never change. */
+export const ApiKeyUpdateRequest = z.strictObject({
+  organizationId,
+  id: Id,
+  name: ApiKeyName.optional(),
+  description: settings.description.optional(),
+  environment: settings.environment.optional(),
 });
 export const ApiKeyRenameRequest = z.strictObject({ organizationId, id: Id, name: ApiKeyName });
 export const ApiKeyRotateRequest = z.strictObject({
   organizationId,
   id: Id,
-  expiresInDays: days,
+  expiresInDays: days.optional().describe('Days until the new secret expires; left out, as many days as the key had'),
   graceHours: z
     .int()
     .min(0)

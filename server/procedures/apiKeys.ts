@@ -1,14 +1,14 @@
 import type { Tenant } from '../../db/admission.ts';
 import {
+  endGrace,
   getApiKey,
   getCurrentKey,
   insertApiKey,
   listApiKeys,
   listLiveSecrets,
-  type NewSecret,
-  renameApiKey,
   revokeApiKey,
   rotateApiKey,
+  updateApiKey,
 } from '../../db/apiKeys.ts';
 import { listKeyPlaces } from '../../db/keyUse.ts';
 import {
@@ -22,12 +22,13 @@ import {
   ApiKeyRequest,
   ApiKeyRevokeRequest,
   ApiKeyRotateRequest,
+  ApiKeyUpdateRequest,
   CurrentKey,
   CurrentKeyRequest,
   IssuedKey,
   RevokedKey,
 } from '../../shared/apiKeys.ts';
-import { type KeySecrets, mintKey } from '../auth/keySecret.ts';
+import { mintKey } from '../auth/keySecret.ts';
 import type { Identity } from '../auth/principal.ts';
 import { fault, insufficientScope } from '../http/errors.ts';
 import { settle } from './outcome.ts';
@@ -52,20 +53,15 @@ export const apiKeysRouter = router({
   list: ownKeysProcedure
     .input(ApiKeyListRequest)
     .output(ApiKeyPage)
-    .query(async ({ ctx: { tenant, organizationId, granted: own }, input: { limit, cursor, createdBy } }) => {
+    .query(async ({ ctx: { tenant, organizationId, granted: own }, input: { createdBy, ...query } }) => {
       if (own !== undefined && createdBy !== undefined && createdBy !== own) return { items: [], nextCursor: null };
-      const query = { organizationId, limit, cursor, createdBy: own ?? createdBy };
-      return await listApiKeys(tenant, query);
+      return await listApiKeys(tenant, { ...query, organizationId, createdBy: own ?? createdBy });
     }),
 
   get: ownKeysProcedure
     .input(ApiKeyRequest)
     .output(ApiKeyDetails)
-    .query(async ({ ctx, input: { id } }) => {
-      const apiKey = await getInSight(ctx, id);
-      const { tenant, organizationId } = ctx;
-      return { ...apiKey, secrets: await listLiveSecrets(tenant, { organizationId, id }) };
-    }),
+    .query(async ({ ctx, input: { id } }) => withSecrets(ctx, await getInSight(ctx, id))),
 
   places: ownKeysProcedure
     .input(ApiKeyRequest)
@@ -79,19 +75,26 @@ export const apiKeysRouter = router({
   issue: scopedProcedure(MANAGE_KEYS)
     .input(ApiKeyIssueRequest)
     .output(IssuedKey)
-    .mutation(async ({ ctx, input: { name, scopes, expiresInDays } }) => {
+    .mutation(async ({ ctx, input }) => {
       const { deps, tenant, organizationId } = ctx;
-      await requireScopes(ctx, scopes);
-      const { key, secret } = newSecret(deps.keySecrets, expiresInDays);
-      const issuedBy = ctx.identity.who;
-      return { key, apiKey: await insertApiKey(tenant, { organizationId, name, scopes, issuedBy, secret }) };
+      await requireScopes(ctx, input.scopes);
+      const { key, ...secret } = mintKey(deps.keySecrets);
+      const newKey = { ...input, organizationId, issuedBy: ctx.identity.who, secret };
+      return { key, apiKey: settle(await insertApiKey(tenant, newKey), 'API key') };
     }),
+
+  update: scopedProcedure(MANAGE_KEYS)
+    .input(ApiKeyUpdateRequest)
+    .output(ApiKey)
+    .mutation(async ({ ctx: { tenant, organizationId }, input: { id, organizationId: _, ...changes } }) =>
+      settle(await updateApiKey(tenant, { organizationId, id, changes }), 'API key'),
+    ),
 
   rename: scopedProcedure(MANAGE_KEYS)
     .input(ApiKeyRenameRequest)
     .output(ApiKey)
     .mutation(async ({ ctx: { tenant, organizationId }, input: { id, name } }) =>
-      settle(await renameApiKey(tenant, { organizationId, id, name }), 'API key'),
+      settle(await updateApiKey(tenant, { organizationId, id, changes: { name } }), 'API key'),
     ),
 
   rotate: scopedProcedure(MANAGE_KEYS)
@@ -101,9 +104,17 @@ export const apiKeysRouter = router({
       const { deps, tenant, organizationId, identity } = ctx;
       // The rotated key must not have more scopes than the caller has, so the caller must have these scopes still.
       await requireScopes(ctx, identity.scopes);
-      const { key, secret } = newSecret(deps.keySecrets, expiresInDays);
-      const rotation = { organizationId, id, scopes: identity.scopes, graceHours, secret };
+      const { key, ...secret } = mintKey(deps.keySecrets);
+      const rotation = { organizationId, id, scopes: identity.scopes, graceHours, expiresInDays, secret };
       return { key, apiKey: settle(await rotateApiKey(tenant, rotation), 'API key') };
+    }),
+
+  endGrace: scopedProcedure(MANAGE_KEYS)
+    .input(ApiKeyRequest)
+    .output(ApiKeyDetails)
+    .mutation(async ({ ctx, input: { id } }) => {
+      const { tenant, organizationId } = ctx;
+      return withSecrets(ctx, settle(await endGrace(tenant, { organizationId, id }), 'API key'));
     }),
 
   revoke: keyProcedure
@@ -138,8 +149,7 @@ function requireKey({ who }: Identity): string {
   throw fault('NOT_FOUND', { message: 'You are signed in, and call with no API key' });
 }
 
-/** Mints a secret: `key` is handed out once, and the database keeps `secret`. */
-function newSecret(secrets: KeySecrets, expiresInDays: number): { key: string; secret: NewSecret } {
-  const { key, ...kept } = mintKey(secrets);
-  return { key, secret: { ...kept, expiresInDays } };
+/** Adds to a key the secrets that work. */
+async function withSecrets({ tenant, organizationId }: Pick<InSight, 'tenant' | 'organizationId'>, apiKey: ApiKey) {
+  return { ...apiKey, secrets: await listLiveSecrets(tenant, { organizationId, id: apiKey.id }) };
 }

@@ -32,8 +32,8 @@ interface Attempt {
 type TenantCall = (db: Tenant, attempt: Attempt) => Promise<unknown>;
 
 const newSecret = ({ keySecrets }: TestApp) => {
-  const { key: _, ...kept } = mintKey(keySecrets);
-  return { ...kept, expiresInDays: 30 };
+  const { key: _, ...secret } = mintKey(keySecrets);
+  return secret;
 };
 
 const insertKey =
@@ -44,6 +44,7 @@ const insertKey =
       name: 'slipped in',
       scopes: [...SCOPES],
       issuedBy: issuedBy(victim),
+      expiresInDays: 30,
       secret: newSecret(app),
     });
 
@@ -70,9 +71,11 @@ export const TENANT_CALLS: Record<string, TenantCall[]> = {
     insertKey(({ ownerId }) => ({ type: 'person', id: ownerId })),
     insertKey(({ keyId }) => ({ type: 'key', id: keyId })),
   ],
-  renameApiKey: [
-    (db, { organizationId, victim }) => apiKeys.renameApiKey(db, { organizationId, id: victim.keyId, name: 'taken' }),
+  updateApiKey: [
+    (db, { organizationId, victim }) =>
+      apiKeys.updateApiKey(db, { organizationId, id: victim.keyId, changes: { name: 'taken', description: null } }),
   ],
+  endGrace: [(db, { organizationId, victim }) => apiKeys.endGrace(db, { organizationId, id: victim.keyId })],
   revokeApiKey: (['revoke', 'keep'] as const).map(
     (descendants): TenantCall =>
       (db, { organizationId, victim }) =>

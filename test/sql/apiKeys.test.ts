@@ -39,7 +39,8 @@ test('A stored key works whatever its checksum, and an unknown one with a right 
     name: 'made elsewhere',
     scopes: ['contacts:read'],
     issuedBy: { type: 'person', id: app.one.ownerId },
-    secret: { digest, secretId: app.keySecrets[0].id, hint: hintOf(wrong), expiresInDays: 30 },
+    expiresInDays: 30,
+    secret: { digest, secretId: app.keySecrets[0].id, hint: hintOf(wrong) },
   });
   expect((await app.api(wrong, 'GET', '/api/keys/current')).body.data.name).toBe('made elsewhere');
   const answer = await app.api(right, 'GET', '/api/keys/current');
@@ -90,6 +91,8 @@ test('By default a key lives 90 days, reads and writes contacts, and has not bee
     id: expect.stringMatching(/^[0-9a-f-]{36}$/),
     organizationId: app.one.id,
     name: 'defaults',
+    description: null,
+    environment: null,
     hint: expect.any(String),
     scopes: ['contacts:read', 'contacts:write'],
     state: 'active',
@@ -265,7 +268,7 @@ test('Renaming changes the name alone', async () => {
   const renamed = await app.trpc(app.one.key).keys.rename.mutate({ id: apiKey.id, name: ' CRM sync ' });
   expect(renamed).toEqual({ ...apiKey, name: 'CRM sync' });
   expect((await app.trpc(key).keys.current.query()).name).toBe('CRM sync');
-  for (const name of ['', '  ', 'a'.repeat(101), undefined, null]) {
+  for (const name of ['', '  ', 'a'.repeat(101), null]) {
     expect((await app.api(app.one.key, 'PATCH', `/api/keys/${apiKey.id}`, { name })).status).toBe(400);
   }
   const { keys } = app.trpc(app.one.key);
@@ -282,6 +285,8 @@ test('Rotating keeps id, name and scopes, and gives a new secret and a fresh exp
   expect(rotated.apiKey).toEqual({
     ...apiKey,
     hint: rotated.key.slice(8, 16),
+    description: null,
+    environment: null,
     expiresAt: expect.any(Date),
   });
   expect(rotated.apiKey.expiresAt.getTime()).toBeGreaterThan(apiKey.expiresAt.getTime() + 109 * DAY);

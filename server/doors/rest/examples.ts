@@ -41,6 +41,8 @@ export const API_KEY: Wire<ApiKey> = {
   id: '019ab8f1-02b4-7e9a-8c6f-71d3a5b8e404',
   organizationId: ORGANIZATION.id,
   name: 'Nightly import',
+  description: 'Reads the address books of the sales team',
+  environment: 'production',
   hint: '1a2b3c4d',
   scopes: ['contacts:read', 'contacts:write'],
   state: 'active',

@@ -70,7 +70,9 @@ export const routes: readonly Route[] = [
     location: (id) => `/api/keys/${id}`,
     tag: 'API keys',
     summary: 'Issue a key',
-    description: 'The one answer that holds the key itself. A key gives no scopes that it does not have.',
+    description:
+      'The one answer that holds the key itself. A key gives no scopes that it does not have. An organization has at most 1,000 active keys (409).',
+    errors: [409],
     body: { name: API_KEY.name, expiresInDays: 90 },
     result: ISSUED_KEY,
   },
@@ -88,11 +90,13 @@ export const routes: readonly Route[] = [
   {
     method: 'PATCH',
     path: '/api/keys/{id}',
-    procedure: 'keys.rename',
+    procedure: 'keys.update',
     tag: 'API keys',
-    summary: 'Rename a key',
+    summary: 'Change a key',
+    description:
+      'Its name, description and environment. Fields that are left out stay as they are; `null` empties one.',
     errors: [404],
-    body: { name: API_KEY.name },
+    body: { name: API_KEY.name, environment: API_KEY.environment },
     result: API_KEY,
   },
   {
@@ -113,10 +117,20 @@ export const routes: readonly Route[] = [
     tag: 'API keys',
     summary: 'Give a key a new secret',
     description:
-      'The key keeps its id, name and scopes, and gets a fresh expiry. A revoked key cannot be rotated (409).',
+      'The key keeps its id, name and scopes, and gets a fresh expiry, of as many days as the key had. A revoked key cannot be rotated (409).',
     errors: [404, 409],
     body: { graceHours: 24 },
     result: ISSUED_KEY,
+  },
+  {
+    method: 'POST',
+    path: '/api/keys/{id}/end-grace',
+    procedure: 'keys.endGrace',
+    tag: 'API keys',
+    summary: 'Cut off the older secrets of a key',
+    description: 'At once: of a key that was rotated, the newest secret alone goes on. A revoked key has none (409).',
+    errors: [404, 409],
+    result: KEY_WITH_SECRETS,
   },
   {
     method: 'GET',
