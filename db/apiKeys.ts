@@ -20,6 +20,7 @@ const columns = [
   'name',
   'description',
   'environment',
+  'self_rotate as selfRotate',
   'hint',
   sql<Scope[]>`scopes`.as('scopes'),
   state.as('state'),
@@ -95,6 +96,7 @@ export async function listLiveSecrets(
       personOf(sql`s.holder_id`).as('holder'),
       's.created_at as createdAt',
       's.expires_at as expiresAt',
+      's.last_used_at as lastUsedAt',
     ])
     .where('s.organization_id', '=', organizationId)
     .where('s.api_key_id', '=', id)
@@ -155,6 +157,7 @@ export interface NewApiKey {
   secret: NewSecret;
   description?: ApiKey['description'];
   environment?: ApiKey['environment'];
+  selfRotate?: boolean;
 }
 
 /**
@@ -163,8 +166,9 @@ export interface NewApiKey {
  */
 export async function insertApiKey(
   db: Tenant,
-  { organizationId, name, scopes, issuedBy, expiresInDays, secret, description = null, environment = null }: NewApiKey,
+  { organizationId, issuedBy, expiresInDays, secret, ...settings }: NewApiKey,
 ): Promise<Outcome<ApiKey>> {
+  const { name, scopes, description = null, environment = null, selfRotate = false } = settings;
   return await inTransaction(db, async (trx) => {
     await lockFamilies(trx, organizationId);
     if ((await countActiveKeys(trx, organizationId)) >= MOST_KEYS) return { failure: 'tooManyKeys' };
@@ -176,6 +180,7 @@ export async function insertApiKey(
         name,
         description,
         environment,
+        self_rotate: selfRotate,
         scopes,
         hint: secret.hint,
         created_by_type: issuedBy.type,
@@ -242,12 +247,13 @@ export interface KeyChange {
     name?: string | undefined;
     description?: ApiKey['description'] | undefined;
     environment?: ApiKey['environment'] | undefined;
+    selfRotate?: boolean | undefined;
   };
 }
 
 /** Changes a key's name and settings. Fields that are left out stay as they are. */
 export async function updateApiKey(db: Tenant, { organizationId, id, changes }: KeyChange): Promise<Outcome<ApiKey>> {
-  const { name, description, environment } = changes;
+  const { name, description, environment, selfRotate } = changes;
   const apiKey = await db
     .updateTable('api_keys')
     .set({
@@ -255,6 +261,7 @@ export async function updateApiKey(db: Tenant, { organizationId, id, changes }: 
       name: name ?? sql<string>`name`,
       ...(description !== undefined && { description }),
       ...(environment !== undefined && { environment }),
+      ...(selfRotate !== undefined && { self_rotate: selfRotate }),
     })
     .where('organization_id', '=', organizationId)
     .where('id', '=', id)
@@ -306,6 +313,7 @@ export interface Rotation {
   /** The caller's scopes. The caller reads the new secret, so a key with more scopes is refused. */
   scopes: readonly Scope[];
   graceHours: number;
+  graceFrom: 'now' | 'firstUse';
   /** By default as many days as the key's newest secret was made for. */
   expiresInDays?: number | undefined;
   secret: NewSecret;
@@ -313,13 +321,13 @@ export interface Rotation {
 
 /**
  * Gives a key a new secret and a fresh expiry. Every older secret ends when the grace ends or at the secret's own
- * expiry, whichever is earlier. A grace of 0 hours ends every older secret at once. The key's row is locked first:
+ * expiry, whichever is earlier. A rotation whose answer was lost can be repeated: see `replaceUnused`. A grace of 0 hours ends every older secret at once. The key's row is locked first:
  * where two rotations run at once, the second rotation sees the secret of the first rotation as an older secret.
  * Failures: `absent`, `elsewhere`, `revoked`, and `scopes` where the key has a scope that the caller lacks.
  */
 export async function rotateApiKey(
   db: Tenant,
-  { organizationId, id, scopes, graceHours, expiresInDays: days, secret }: Rotation,
+  { organizationId, id, scopes, graceHours, graceFrom, expiresInDays: days, secret }: Rotation,
 ): Promise<Outcome<ApiKey>> {
   return await inTransaction(db, async (trx) => {
     const key = await trx
@@ -335,13 +343,17 @@ export async function rotateApiKey(
     if (missing.length > 0) return { failure: 'scopes', scopes: missing };
 
     const expiresInDays = days ?? (await readDays(trx, { organizationId, id }));
-    await trx
-      .updateTable('api_key_secrets')
-      .set({ expires_at: sql<Date>`least(expires_at, now() + make_interval(hours => ${graceHours}))` })
-      .where('organization_id', '=', organizationId)
-      .where('api_key_id', '=', id)
-      .execute();
-    await insertSecret(trx, { organizationId, id, secret, expiresInDays });
+    const isReplaced = await replaceUnused(trx, { organizationId, id });
+    if (graceFrom === 'now' && !isReplaced) {
+      await trx
+        .updateTable('api_key_secrets')
+        .set({ expires_at: sql<Date>`least(expires_at, now() + make_interval(hours => ${graceHours}))` })
+        .where('organization_id', '=', organizationId)
+        .where('api_key_id', '=', id)
+        .execute();
+    }
+    const graceAfterUse = graceFrom === 'firstUse' ? graceHours : null;
+    await insertSecret(trx, { organizationId, id, secret, expiresInDays, graceAfterUse });
     return await trx
       .updateTable('api_keys')
       .set({ hint: secret.hint, expires_at: daysFromNow(expiresInDays) })
@@ -350,6 +362,27 @@ export async function rotateApiKey(
       .returning(columns)
       .executeTakeFirstOrThrow();
   });
+}
+
+/**
+ * Ends the newest secret of a key where the caller seems not to have received it: the same caller made the secret by a
+ * rotation within the last 10 minutes, and nobody has used the secret. Gives true where a secret was ended.
+ */
+async function replaceUnused(
+  db: Tenant,
+  { organizationId, id }: { organizationId: string; id: string },
+): Promise<boolean> {
+  const { rows } = await sql`
+    update api_key_secrets s set expires_at = now()
+      where s.organization_id = ${organizationId} and s.api_key_id = ${id} and s.first_used_at is null
+        and s.expires_at > now() and s.created_at > now() - interval '10 minutes'
+        and s.made_by = coalesce(substring(current_setting('introzy.actor', true) from '^(?:key|person):[^:]+'), 'operator')
+        and (select count(*) filter (where other.created_at > s.created_at) = 0
+            and count(*) filter (where other.created_at < s.created_at) > 0
+          from api_key_secrets other
+          where other.organization_id = s.organization_id and other.api_key_id = s.api_key_id)
+      returning s.secret_id`.execute(db);
+  return rows.length > 0;
 }
 
 /** The days for which the key's newest secret was made. The key's expiry is that of its newest secret. */
@@ -402,9 +435,14 @@ interface SecretOfKey {
   id: string;
   secret: NewSecret;
   expiresInDays: number;
+  /** Hours that the older secrets work after the first use of this secret. */
+  graceAfterUse?: number | null;
 }
 
-async function insertSecret(db: Tenant, { organizationId, id, secret, expiresInDays }: SecretOfKey) {
+async function insertSecret(
+  db: Tenant,
+  { organizationId, id, secret, expiresInDays, graceAfterUse = null }: SecretOfKey,
+) {
   await db
     .insertInto('api_key_secrets')
     .values({
@@ -413,6 +451,7 @@ async function insertSecret(db: Tenant, { organizationId, id, secret, expiresInD
       digest: secret.digest,
       secret_id: secret.secretId,
       hint: secret.hint,
+      grace_hours: graceAfterUse,
       expires_at: daysFromNow(expiresInDays),
     })
     .execute();

@@ -22,6 +22,7 @@ const settings = {
     .nullable()
     .describe('What the key is for, up to 500 characters'),
   environment: Environment.nullable(),
+  selfRotate: z.boolean().describe('The key may rotate itself, and only itself, whatever its scopes'),
 };
 const ApiKeyState = z.enum(['active', 'expired', 'revoked']);
 
@@ -36,6 +37,7 @@ export const ApiKey = z.object({
   name: z.string(),
   description: z.string().nullable(),
   environment: Environment.nullable(),
+  selfRotate: z.boolean(),
   hint: z.string().describe('The first 8 hexadecimal characters of the newest secret'),
   scopes: z.array(Scope),
   state: ApiKeyState,
@@ -54,6 +56,7 @@ export const ApiKeySecret = z.object({
   holder: Holder.describe('The person to whom the secret was shown; `null`: the operator of the service'),
   createdAt: z.date(),
   expiresAt: z.date(),
+  lastUsedAt: z.date().nullable().describe('At most a minute behind; `null` until used'),
 });
 export type ApiKeySecret = z.infer<typeof ApiKeySecret>;
 /** A key with its secrets that work, newest first. */
@@ -93,6 +96,7 @@ export const ApiKeyIssueRequest = z.strictObject({
   name: ApiKeyName,
   description: settings.description.default(null),
   environment: settings.environment.default(null),
+  selfRotate: settings.selfRotate.default(false),
   expiresInDays: days.default(EXPIRY_DAYS.default).describe('Days until it expires'),
   scopes: scopes.default(DEFAULT_SCOPES),
 });
@@ -103,11 +107,12 @@ export const ApiKeyUpdateRequest = z.strictObject({
   name: ApiKeyName.optional(),
   description: settings.description.optional(),
   environment: settings.environment.optional(),
+  selfRotate: settings.selfRotate.optional(),
 });
 export const ApiKeyRenameRequest = z.strictObject({ organizationId, id: Id, name: ApiKeyName });
 export const ApiKeyRotateRequest = z.strictObject({
   organizationId,
-  id: Id,
+  id: z.union([z.literal('current'), Id]).describe('The id of the key, or `current` for the key that calls'),
   expiresInDays: days.optional().describe('Days until the new secret expires; left out, as many days as the key had'),
   graceHours: z
     .int()
@@ -115,6 +120,10 @@ export const ApiKeyRotateRequest = z.strictObject({
     .max(GRACE_HOURS.most)
     .default(GRACE_HOURS.default)
     .describe('Hours that the old secret goes on working; 0 cuts it off at once'),
+  graceFrom: z
+    .enum(['now', 'firstUse'])
+    .default('now')
+    .describe('The hours count from now, or from the first use of the new secret'),
 });
 
 /** A place that a key was used from: a network (the first 24 bits of IPv4, 48 bits of IPv6) and a kind of program. */
@@ -123,6 +132,9 @@ export const ApiKeyPlace = z.object({
   userAgent: z.string(),
   firstUsedAt: z.date(),
   lastUsedAt: z.date(),
+  secrets: z
+    .array(z.object({ hint: z.string(), lastUsedAt: z.date() }))
+    .describe('The latest use of each secret of the key from there, newest first'),
 });
 export type ApiKeyPlace = z.infer<typeof ApiKeyPlace>;
 /** The latest places, newest first. A place's `lastUsedAt` is at most a minute behind, as a key's is. */

@@ -25,7 +25,8 @@ export const accepts = [
  * Each secret of a key has a holder: the person to whom the secret was shown. `introzy_admit_key` asks at each call
  * whether the holder is a member, and what the holder's role allows.
  *
- * A key also gets a description and an environment.
+ * A secret also tells its uses, who made the secret, and the grace that its first use gives the older secrets; a place
+ * tells the latest use of each secret. A key gets a description, an environment, and the right to rotate itself.
  *
  * A trigger finds the holder from the transaction's actor, so that the version before, which does not know the columns,
  * makes secrets with holders as well. A secret without an `id` is from before this migration, and has no holder yet:
@@ -36,8 +37,11 @@ export async function up(db: Kysely<unknown>): Promise<void> {
 }
 
 const columns = [
-  'alter table api_key_secrets add id uuid, add hint text, add holder_id uuid',
-  `alter table api_keys add description text, add environment text, add grace_ended_at timestamptz(3)`,
+  `alter table api_key_secrets add id uuid, add hint text, add holder_id uuid, add made_by text,
+    add first_used_at timestamptz(3), add last_used_at timestamptz(3), add grace_hours smallint`,
+  `alter table api_key_places add secrets jsonb not null default '{}'`,
+  `alter table api_keys add description text, add environment text, add grace_ended_at timestamptz(3),
+    add self_rotate boolean not null default false`,
   `alter table api_keys add constraint api_keys_settings check (char_length(description) <= 500
     and environment in ('development', 'staging', 'production')) not valid`,
   // The default is for new rows alone: to fill the rows so far would rewrite the table.
@@ -115,6 +119,7 @@ const functions = [
     v_calling api_key_secrets := introzy_calling_secret();
   begin
     new.holder_id := introzy_actor_holder();
+    new.made_by := coalesce(substring(current_setting('introzy.actor', true) from '^(?:key|person):[^:]+'), 'operator');
     -- The calling secret waits for its holder: migration 0008 gives both secrets the same holder.
     if v_calling.digest is not null and v_calling.id is null then
       new.id := null;
@@ -163,8 +168,10 @@ const settings = [
   `create function introzy_audit_key_settings() returns trigger language plpgsql as $$
   declare
     v_subject jsonb := jsonb_build_object('type', 'apiKey', 'id', new.id, 'name', new.name);
-    v_old jsonb := jsonb_build_object('description', old.description, 'environment', old.environment);
-    v_new jsonb := jsonb_build_object('description', new.description, 'environment', new.environment);
+    v_old jsonb := jsonb_build_object('description', old.description, 'environment', old.environment,
+      'selfRotate', old.self_rotate);
+    v_new jsonb := jsonb_build_object('description', new.description, 'environment', new.environment,
+      'selfRotate', new.self_rotate);
   begin
     if v_new <> v_old then
       insert into audit_log (organization_id, actor, action, subject, details) values (new.organization_id,
@@ -179,7 +186,7 @@ const settings = [
 ];
 
 const triggers = [
-  `create trigger audit_settings after update of description, environment, grace_ended_at on api_keys
+  `create trigger audit_settings after update of description, environment, self_rotate, grace_ended_at on api_keys
     for each row execute function introzy_audit_key_settings()`,
   'create trigger hold before insert on api_key_secrets for each row execute function introzy_hold_secret()',
 ];

@@ -46,6 +46,7 @@ function issueCommand() {
     .option(...DAYS)
     .option('--description <text>', 'more about the key, up to 500 characters')
     .option('--environment <name>', 'development, staging or production')
+    .option('--self-rotate', 'the key may rotate itself, whatever its scopes')
     .option('--scopes <list>', `of ${SCOPES.join(', ')}, separated by commas (default contacts:read,contacts:write)`)
     .addHelpText('after', '\nJSON: {"key","apiKey":{…}}');
   return addAction(command, ({ options }) => {
@@ -53,6 +54,7 @@ function issueCommand() {
       name: options.name,
       description: options.description,
       environment: options.environment,
+      selfRotate: options.selfRotate,
       expiresInDays: toNumber(options.days),
       scopes: options.scopes
         ?.toString()
@@ -124,16 +126,24 @@ function rotateCommand() {
     )
     .addHelpText('after', '\nJSON: {"key","apiKey":{…}}');
   return addAction(command, ({ args: [id], options }) => {
-    const request = { id, expiresInDays: toNumber(options.days), graceHours: toNumber(options.graceHours) };
-    const { expiresInDays, graceHours, ...key } = parseOptions(ApiKeyRotateRequest, request);
+    const request = {
+      id,
+      expiresInDays: toNumber(options.days),
+      graceHours: toNumber(options.graceHours),
+      graceFrom: options.graceFrom,
+    };
+    const { organizationId: _, ...rotating } = parseOptions(ApiKeyRotateRequest, request);
+    const { graceHours, graceFrom } = rotating;
     return async ({ store, config }) => {
       const { id: organizationId } = await chooseOrganization(store, options.organization);
       const { key: shown, ...secret } = mintKey(store.keySecrets);
-      const rotation = { id: key.id, organizationId, scopes: SCOPES, graceHours, expiresInDays, secret };
+      const rotation = { ...rotating, organizationId, scopes: SCOPES, secret };
       const apiKey = orCommandError(await rotateApiKey(asOperator(store.db, organizationId), rotation));
       const issued = { key: shown, apiKey };
       const old =
-        graceHours === 0 ? 'The old secret no longer works.' : `The old secret works for ${graceHours} more hours.`;
+        graceHours === 0 && graceFrom === 'now'
+          ? 'The old secret no longer works.'
+          : `The old secret works for ${graceHours} more hours${graceFrom === 'firstUse' ? ' after the first use of the new secret' : ''}.`;
       return { json: issued, text: `${describeIssued(issued, config)}\n\n${old}` };
     };
   });

@@ -97,15 +97,19 @@ export const apiKeysRouter = router({
       settle(await updateApiKey(tenant, { organizationId, id, changes: { name } }), 'API key'),
     ),
 
-  rotate: scopedProcedure(MANAGE_KEYS)
+  rotate: keyProcedure
+    .meta({ scope: MANAGE_KEYS, hasExceptions: true })
     .input(ApiKeyRotateRequest)
     .output(IssuedKey)
-    .mutation(async ({ ctx, input: { id, graceHours, expiresInDays } }) => {
+    .mutation(async ({ ctx, input: { id: named, organizationId: _, ...choices } }) => {
       const { deps, tenant, organizationId, identity } = ctx;
+      const id = named === 'current' ? requireKey(identity) : named;
       // The rotated key must not have more scopes than the caller has, so the caller must have these scopes still.
-      await requireScopes(ctx, identity.scopes);
+      if (!(await mayRotateItself(ctx, id))) await requireScopes(ctx, [MANAGE_KEYS, ...identity.scopes]);
       const { key, ...secret } = mintKey(deps.keySecrets);
-      const rotation = { organizationId, id, scopes: identity.scopes, graceHours, expiresInDays, secret };
+      // Whether a secret was used decides what a rotation does to the secret.
+      await deps.lastUse.flush();
+      const rotation = { ...choices, organizationId, id, scopes: identity.scopes, secret };
       return { key, apiKey: settle(await rotateApiKey(tenant, rotation), 'API key') };
     }),
 
@@ -130,6 +134,12 @@ export const apiKeysRouter = router({
     }),
 });
 
+interface Caller {
+  tenant: Tenant;
+  organizationId: string;
+  identity: Identity;
+}
+
 interface InSight {
   tenant: Tenant;
   organizationId: string;
@@ -141,6 +151,12 @@ async function getInSight({ tenant, organizationId, granted: issuer }: InSight, 
   const apiKey = settle(await getApiKey(tenant, { organizationId, id }), 'API key');
   if (issuer !== undefined && apiKey.createdBy.id !== issuer) throw insufficientScope([MANAGE_KEYS], 'role');
   return apiKey;
+}
+
+/** True where `id` is the key that calls, and the key was issued with `selfRotate`. */
+async function mayRotateItself({ tenant, organizationId, identity }: Caller, id: string): Promise<boolean> {
+  if (id !== identity.who.id) return false;
+  return settle(await getApiKey(tenant, { organizationId, id }), 'API key').selfRotate;
 }
 
 /** The id of the key that calls. Throws 404 for a person, who calls without a key. */

@@ -22,6 +22,7 @@ interface NewKey {
   issuedBy: IssuedBy;
   description?: ApiKey['description'];
   environment?: ApiKey['environment'];
+  selfRotate?: boolean;
 }
 
 /**

@@ -111,6 +111,7 @@ export const TENANT_CALLS: Record<string, TenantCall[]> = {
         id: victim.keyId,
         scopes: SCOPES,
         graceHours: 0,
+        graceFrom: 'now',
         secret: newSecret(app),
       }),
   ],

@@ -11,7 +11,11 @@ type Named = { organizationId?: string | undefined };
 type Scopes = ('contacts:read' | 'contacts:write' | 'keys:manage')[];
 type State = 'active' | 'expired' | 'revoked';
 type Environment = 'development' | 'staging' | 'production';
-type Settings = { description?: string | null | undefined; environment?: Environment | null | undefined };
+type Settings = {
+  description?: string | null | undefined;
+  environment?: Environment | null | undefined;
+  selfRotate?: boolean | undefined;
+};
 type Fields = {
   email?: string | null | undefined;
   phone?: string | null | undefined;
@@ -82,7 +86,14 @@ test('the inputs of keys', () => {
   expectTypeOf<Keys['endGrace']>().toEqualTypeOf<Flat<Named & { id: string }>>();
   expectTypeOf<Keys['rename']>().toEqualTypeOf<Flat<Named & { id: string; name: string }>>();
   expectTypeOf<Keys['rotate']>().toEqualTypeOf<
-    Flat<Named & { id: string; expiresInDays?: number | undefined; graceHours?: number | undefined }>
+    Flat<
+      Named & {
+        id: string;
+        expiresInDays?: number | undefined;
+        graceHours?: number | undefined;
+        graceFrom?: 'now' | 'firstUse' | undefined;
+      }
+    >
   >();
   expectTypeOf<Keys['revoke']>().toEqualTypeOf<
     Flat<Named & { id: string; descendants?: 'revoke' | 'keep' | undefined }>
@@ -137,8 +148,14 @@ test('the outputs', () => {
     >
   >();
   type Holder = { id: string; name: string } | null;
-  type Secret = { hint: string | null; holder: Holder; createdAt: Date; expiresAt: Date };
-  type Place = { address: string; userAgent: string; firstUsedAt: Date; lastUsedAt: Date };
+  type Secret = { hint: string | null; holder: Holder; createdAt: Date; expiresAt: Date; lastUsedAt: Date | null };
+  type Place = {
+    address: string;
+    userAgent: string;
+    firstUsedAt: Date;
+    lastUsedAt: Date;
+    secrets: { hint: string; lastUsedAt: Date }[];
+  };
   type UpsertResult =
     | { index: number; outcome: 'created' | 'updated' | 'unchanged'; id: string; version: number }
     | { index: number; outcome: 'failed'; error: string; issues: Issue[] };
@@ -170,6 +187,7 @@ test('dates are dates, and what may be missing is null', () => {
     name: string;
     description: string | null;
     environment: Environment | null;
+    selfRotate: boolean;
     hint: string;
     scopes: Scopes;
     state: State;

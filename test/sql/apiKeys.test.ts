@@ -93,6 +93,7 @@ test('By default a key lives 90 days, reads and writes contacts, and has not bee
     name: 'defaults',
     description: null,
     environment: null,
+    selfRotate: false,
     hint: expect.any(String),
     scopes: ['contacts:read', 'contacts:write'],
     state: 'active',
@@ -333,6 +334,8 @@ test('Rotating again with a grace of 0 cuts off every older secret', async () =>
   const { key, apiKey } = await app.issue(app.one.id);
   const { keys } = app.trpc(app.one.key);
   const second = await keys.rotate.mutate({ id: apiKey.id });
+  // A secret that was not used would be replaced.
+  expect(await reasonOf(app, second.key)).toBeUndefined();
   const third = await keys.rotate.mutate({ id: apiKey.id });
   for (const older of [key, second.key, third.key]) expect(await reasonOf(app, older)).toBeUndefined();
   const last = await keys.rotate.mutate({ id: apiKey.id, graceHours: 0 });
@@ -344,12 +347,16 @@ test('A grace does not lengthen the life of an old secret', async () => {
   await using app = await testApp();
   const { key, apiKey } = await app.issue(app.one.id);
   const { keys } = app.trpc(app.one.key);
-  await keys.rotate.mutate({ id: apiKey.id, graceHours: 1 });
+  const rotate = async (graceHours: number) => {
+    const rotated = await keys.rotate.mutate({ id: apiKey.id, graceHours });
+    expect(await reasonOf(app, rotated.key)).toBeUndefined();
+  };
+  await rotate(1);
   const [before] = await secretEnds(app, apiKey.id);
-  await keys.rotate.mutate({ id: apiKey.id, graceHours: 168 });
+  await rotate(168);
   expect((await secretEnds(app, apiKey.id))[0]).toBe(before);
-  await keys.rotate.mutate({ id: apiKey.id, graceHours: 0 });
-  await keys.rotate.mutate({ id: apiKey.id, graceHours: 168 });
+  await rotate(0);
+  await rotate(168);
   expect(await reasonOf(app, key)).toBe('API key has expired');
 });
 

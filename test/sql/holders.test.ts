@@ -56,6 +56,7 @@ test('Whatever a removed admin holds is refused: a key, a key that the key issue
       holder: { id: owner.userId, name: owner.email },
       createdAt: others.apiKey.createdAt,
       expiresAt: expect.any(Date),
+      lastUsedAt: expect.any(Date),
     },
   ]);
 });

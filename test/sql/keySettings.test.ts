@@ -7,7 +7,7 @@ const DAY = 86_400_000;
 test('A key has a description and an environment, which change alone, and each change is in the audit log', async () => {
   await using app = await testApp();
   const { keys, audit } = app.trpc(app.one.key);
-  const given = { description: ' Reads the CRM. ', environment: 'staging' } as const;
+  const given = { description: ' Reads the CRM. ', environment: 'staging', selfRotate: false } as const;
   const { apiKey } = await keys.issue.mutate({ name: 'CRM', ...given });
   expect(apiKey).toMatchObject(given);
   const { id } = apiKey;
@@ -18,10 +18,10 @@ test('A key has a description and an environment, which change alone, and each c
   const { items } = await audit.list.query({ subjectId: id, action: 'apiKey.changed' });
   expect(items.map(({ details }) => details)).toEqual([
     {
-      from: { description: given.description, environment: 'production' },
-      to: { description: null, environment: null },
+      from: { ...given, environment: 'production' },
+      to: { description: null, environment: null, selfRotate: false },
     },
-    { from: given, to: { description: given.description, environment: 'production' } },
+    { from: given, to: { ...given, environment: 'production' } },
   ]);
   for (const [field, value] of [
     ['description', 'a'.repeat(501)],
@@ -79,6 +79,7 @@ test('The grace of the older secrets can be ended; an older secret says that it 
   const first = await keys.issue.mutate({ name: 'rotated' });
   const { id } = first.apiKey;
   const second = await keys.rotate.mutate({ id, graceHours: 168 });
+  expect((await app.api(second.key, 'GET', '/api/contacts')).status).toBe(200);
   const third = await keys.rotate.mutate({ id, graceHours: 1 });
   expect((await keys.get.query({ id })).secrets.map(({ hint }) => hint)).toEqual(
     [third, second, first].map(({ apiKey }) => apiKey.hint),

@@ -43,6 +43,7 @@ export const API_KEY: Wire<ApiKey> = {
   name: 'Nightly import',
   description: 'Reads the address books of the sales team',
   environment: 'production',
+  selfRotate: false,
   hint: '1a2b3c4d',
   scopes: ['contacts:read', 'contacts:write'],
   state: 'active',
@@ -56,7 +57,15 @@ const HOLDER = { id: PERSON.id, name: PERSON.name };
 export const CURRENT_KEY: Wire<CurrentKey> = { ...API_KEY, holder: HOLDER };
 export const KEY_WITH_SECRETS: Wire<ApiKeyDetails> = {
   ...API_KEY,
-  secrets: [{ hint: API_KEY.hint, holder: HOLDER, createdAt: API_KEY.createdAt, expiresAt: API_KEY.expiresAt }],
+  secrets: [
+    {
+      hint: API_KEY.hint,
+      holder: HOLDER,
+      createdAt: API_KEY.createdAt,
+      expiresAt: API_KEY.expiresAt,
+      lastUsedAt: API_KEY.lastUsedAt,
+    },
+  ],
 };
 export const REVOKED_KEY = { ...API_KEY, state: 'revoked', revokedAt: '2026-11-25T08:00:00.000Z', descendants: [] };
 export const ISSUED_KEY = {
@@ -69,6 +78,7 @@ export const PLACE = {
   userAgent: 'curl',
   firstUsedAt: '2026-11-24T09:31:00.000Z',
   lastUsedAt: '2026-11-25T06:00:12.345Z',
+  secrets: [{ hint: API_KEY.hint, lastUsedAt: '2026-11-25T06:00:12.345Z' }],
 };
 
 export const AUDIT_ENTRY: Wire<AuditEntry> = {

@@ -117,7 +117,7 @@ export const routes: readonly Route[] = [
     tag: 'API keys',
     summary: 'Give a key a new secret',
     description:
-      'The key keeps its id, name and scopes, and gets a fresh expiry, of as many days as the key had. A revoked key cannot be rotated (409).',
+      'The key keeps its id, name and scopes, and gets a fresh expiry, of as many days as the key had. `/api/keys/current/rotate` is for the key that calls, which may be a key without `keys:manage` that was issued with `selfRotate`. A revoked key cannot be rotated (409).',
     errors: [404, 409],
     body: { graceHours: 24 },
     result: ISSUED_KEY,
