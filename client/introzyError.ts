@@ -10,11 +10,11 @@ export class IntrozyError extends Error {
   readonly code: ErrorData['code'] | undefined;
   /** The HTTP status. */
   readonly status: number | undefined;
-  /** Why the key was refused (`API key has expired`), or which right the key lacks. */
+  /** Why the key was refused (`API key has expired`), which right the key lacks, or which rate is used up. */
   readonly reason: string | undefined;
   /** The invalid parts of the input, each with a path and a message. */
   readonly issues: NonNullable<NonNullable<ErrorData['details']>['issues']>;
-  /** More facts that a program can act on: `existingId`, `currentVersion`; and `hint`, what to do. */
+  /** More facts that a program can act on: `existingId`, `currentVersion`, `retryAfterSeconds`; and `hint`, what to do. */
   readonly details: NonNullable<ErrorData['details']>;
   /** The request's id. The service's log has the rest under the same id. */
   readonly requestId: string | undefined;

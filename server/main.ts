@@ -7,6 +7,7 @@ import { ConfigError, readConfig } from './start/config.ts';
 import { createDeps } from './start/deps.ts';
 import { startHourly } from './start/hourly.ts';
 import { listen } from './start/listen.ts';
+import { openLimiters } from './start/rates.ts';
 import { curlLine, generatePassword, sampleContacts, setUpOrganization } from './start/setup.ts';
 import { openStore, type Store } from './start/store.ts';
 
@@ -31,8 +32,10 @@ async function start() {
 
   const store = await openStore(config, 'requests');
   opened.defer(() => store.close());
+  const { close: closeLimiters, ...limiters } = await openLimiters(config, log);
+  opened.defer(closeLimiters);
   const mail = createMailer({ smtpUrl: config.smtpUrl, from: config.mailFrom, log });
-  const deps = createDeps({ ...config, db: store.db, log, keySecrets: store.keySecrets, mail });
+  const deps = createDeps({ ...config, db: store.db, log, keySecrets: store.keySecrets, mail, ...limiters });
   const hourly = startHourly(deps, store);
   opened.defer(() => hourly.end());
   // Runs before `hourly.end`, which may wait for a mail server: the uses of the last requests are recorded first.

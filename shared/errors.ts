@@ -57,6 +57,7 @@ export const ErrorDetails = z.object({
   issues: z.array(Issue).optional(),
   existingId: z.uuid().optional(),
   currentVersion: z.int().optional(),
+  retryAfterSeconds: z.int().optional(),
 });
 export type ErrorDetails = z.infer<typeof ErrorDetails>;
 

@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 import { defineConfig, type TestProjectInlineConfiguration } from 'vitest/config';
 import { CHROMIUM, hasChromium } from './helpers/chromiumPath.ts';
 import { hasJava } from './helpers/javaPath.ts';
+import { hasRedis, REDIS_SERVER } from './helpers/redisPath.ts';
 import { SlowestFirst } from './helpers/slowestFirst.ts';
 
 const root = resolve(import.meta.dirname, '..');
@@ -41,6 +42,13 @@ if (!hasChromium) {
 if (!hasJava) {
   process.stdout.write(
     `There is no Java: ${WITH_JAVA} (Specmatic) is left out. Install Debian's default-jre-headless.\n`,
+  );
+}
+
+const WITH_REDIS = 'test/process/redis.test.ts';
+if (!hasRedis) {
+  process.stdout.write(
+    `There is no ${REDIS_SERVER}: ${WITH_REDIS} is left out. Install Debian's redis-server, or set REDIS_SERVER.\n`,
   );
 }
 
@@ -88,7 +96,12 @@ export default defineConfig({
     projects: [
       ...(hasChromium ? [project('browser', { folder: 'browser', setups: ['embedded'], isolate: false })] : []),
       // The last setup names the database of `testApp`; processes run on either database.
-      project('process', { folder: 'process', setups: ['embedded', 'postgres'], isolate: false }),
+      project('process', {
+        folder: 'process',
+        setups: ['embedded', 'postgres'],
+        exclude: hasRedis ? [] : [WITH_REDIS],
+        isolate: false,
+      }),
       project('judges', { folder: 'judges', setups: ['embedded', 'judges'], exclude: hasJava ? [] : [WITH_JAVA] }),
       project('postgres', { folder: 'sql', setups: ['postgres'] }),
       project('separated', { folder: 'sql', files: SEPARATED, setups: ['separated'] }),

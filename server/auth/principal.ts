@@ -7,6 +7,8 @@ import type { Scope } from '../../shared/scopes.ts';
 export interface Identity {
   organizationId: string;
   scopes: readonly Scope[];
+  /** The key's own limit of calls a minute. The service's limit holds too. */
+  rateLimit?: number;
   who: { type: 'key'; id: string } | { type: 'person'; id: string; role: Role };
 }
 

@@ -6,6 +6,7 @@ import { createApp } from '../doors/app.ts';
 import { type Config, readAgentConfig, readConfig } from '../start/config.ts';
 import { DirectoryInUse } from '../start/dataDirectory.ts';
 import { createDeps } from '../start/deps.ts';
+import { openLimiters } from '../start/rates.ts';
 import { openStore } from '../start/store.ts';
 import { checkRemote, createRemoteServer, type Remote } from './remoteMcp.ts';
 
@@ -48,13 +49,15 @@ async function openService(config: Config): Promise<Service> {
   const store = await openStore(config, 'requests');
   // Standard output carries MCP alone: the log goes to standard error.
   const log = pino({ level: 'warn' }, destination({ dest: 2, sync: true }));
-  const deps = createDeps({ ...config, db: store.db, log, keySecrets: store.keySecrets });
+  const { close: closeLimiters, ...limiters } = await openLimiters(config, log);
+  const deps = createDeps({ ...config, db: store.db, log, keySecrets: store.keySecrets, ...limiters });
   const app = createApp(deps);
   return {
     url: config.publicUrl,
     send: async (request) => await app.fetch(request),
     async [Symbol.asyncDispose]() {
       await deps.lastUse.flush();
+      closeLimiters();
       await store.close();
     },
   };

@@ -13,8 +13,9 @@ export function commonHeaders({ requestId, seen: { rate } }: Context): Record<st
   };
   if (rate) {
     // draft-ietf-httpapi-ratelimit-headers: q calls in w seconds; r are left, for t seconds.
-    headers['RateLimit-Policy'] = `"default";q=${rate.limit};w=${rate.window}`;
-    headers.RateLimit = `"default";r=${rate.remaining};t=${rate.reset}`;
+    const policy = rate.of === 'organization' ? '"organization"' : '"default"';
+    headers['RateLimit-Policy'] = `${policy};q=${rate.limit};w=${rate.window}`;
+    headers.RateLimit = `${policy};r=${rate.remaining};t=${rate.reset}`;
   }
   return headers;
 }

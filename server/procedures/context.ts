@@ -9,8 +9,10 @@ import type { Mailer } from '../mail/mailer.ts';
 
 /** The parts of the service. `createDeps` puts the parts together; each function takes the parts that it needs. */
 export interface Deps extends KeyParts {
-  /** Calls per minute of a key or a person. Any store of rate-limiter-flexible fits; memory counts for one instance. */
+  /** Counts the calls of each key and each person, for a minute, in memory or in Redis. */
   rateLimiter: RateLimiterAbstract;
+  /** Counts the calls of all keys of each organization. */
+  organizationRateLimiter: RateLimiterAbstract;
   accounts: Accounts;
   mail: Mailer;
   /** The address under which others reach the service, without a slash at its end. */
@@ -29,7 +31,7 @@ export interface Context {
   /** A header that may be sent once came twice: the door refuses the request. */
   isAmbiguous: boolean;
   source: Source;
-  /** The caller, once found, and the state of the caller's rate: for headers and the log. */
+  /** The caller, once found, and the state of the tighter rate: for headers and the log. */
   seen: { identity?: Identity; rate?: RateState };
   /** The door has counted the call already: the procedures do not count again. */
   isCounted?: boolean | undefined;
@@ -37,7 +39,9 @@ export interface Context {
 
 export type { Identity, Principal };
 
-interface RateState {
+/** The state of a rate, for headers: of the caller's rate, or of the organization's where that rate ends first. */
+export interface RateState {
+  of: Identity['who']['type'] | 'organization';
   /** Calls in a window. */
   limit: number;
   /** Seconds of a window. */

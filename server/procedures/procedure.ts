@@ -14,7 +14,7 @@ import { badRequest, describeError, fault, unauthorized } from '../http/errors.t
 import { findForgery } from '../http/sameOrigin.ts';
 import type { Context } from './context.ts';
 import { toTrpcError } from './outcome.ts';
-import { countCall, dropCount } from './rate.ts';
+import { type Counts, countCall, dropCount } from './rate.ts';
 
 /** The part of a procedure's definition about its callers. REST, MCP and OpenAPI read the scope here. */
 export interface ProcedureMeta {
@@ -112,12 +112,13 @@ async function identify({ deps, credential, source }: Context): Promise<Identifi
 const procedureFor = <Granted>(check: (principal: Principal) => Granted) =>
   t.procedure.use(async ({ ctx, meta, next, getRawInput }) => {
     let principal: Principal | undefined;
+    const counts: Counts = [];
     try {
       const caller = await getPrincipal(ctx);
       principal = caller;
       const { identity, admission } = caller;
       return await onlyIfAdmitted(admission, async () => {
-        if (!ctx.isCounted) await countCall(ctx, caller);
+        if (!ctx.isCounted) await countCall(ctx, { principal: caller, counts });
         if (meta?.scope && !meta.hasExceptions) await requireScopes(caller, [meta.scope]);
         const granted = await check(caller);
         refuseOtherOrganization(identity.organizationId, await getRawInput());
@@ -130,7 +131,7 @@ const procedureFor = <Granted>(check: (principal: Principal) => Granted) =>
       });
     } catch (thrown) {
       const error = toTrpcError(thrown);
-      if (principal && error.code === 'UNAUTHORIZED') await dropCount(ctx, principal);
+      if (principal && error.code === 'UNAUTHORIZED') await dropCount(ctx, { principal, counts });
       throw error;
     }
   });

@@ -1,37 +1,119 @@
-import { RateLimiterRes } from 'rate-limiter-flexible';
-import type { Principal } from '../auth/principal.ts';
+import type { RateLimiterAbstract, RateLimiterRes } from 'rate-limiter-flexible';
 import { fault, outOfReach } from '../http/errors.ts';
-import type { Context } from './context.ts';
+import type { Context, Principal, RateState } from './context.ts';
 
-/** Counts `calls` against the caller's rate, and throws 429 where the rate is used up. */
-export async function countCall(
-  { deps: { rateLimiter }, seen }: Context,
-  { countedAs }: Principal,
-  calls = 1,
-): Promise<void> {
-  let used: RateLimiterRes;
-  try {
-    used = await rateLimiter.consume(countedAs, calls);
-  } catch (rejection) {
-    if (!(rejection instanceof RateLimiterRes)) throw outOfReach(rejection);
-    used = rejection;
-  }
-  const { points: limit, duration: window } = rateLimiter;
-  const reset = Math.max(Math.ceil(used.msBeforeNext / 1000), 1);
-  seen.rate = { limit, window, remaining: used.remainingPoints, reset };
-  if (used.consumedPoints > limit) throw fault('TOO_MANY_REQUESTS', { headers: { 'Retry-After': String(reset) } });
+/** A number of calls that was counted under a name: the id of a key, a person or an organization. */
+interface Taken {
+  limiter: RateLimiterAbstract;
+  name: string;
+  calls: number;
+}
+
+/** What a call has taken from rates so far, to be given back where the database refuses the caller. */
+export type Counts = Taken[];
+
+interface Counted {
+  principal: Principal;
+  counts: Counts;
+  /** 1 unless given. */
+  calls?: number;
 }
 
 /**
- * Takes back the count of a call that the database refused: the count was the key's, and a cut-off secret must not use
- * up the key's rate. A call that was counted as the secret's own (`countedAs`) stays counted. The refused caller must
- * not see the state of the rate.
+ * Counts `calls` against the caller's rate, and a key's calls against the rate of the organization too. Throws 429 where
+ * one of the two is used up; the other rate then keeps nothing of the call. People count for no organization: whoever
+ * has used up the rate of the keys can still see the keys in the dashboard.
  */
-export async function dropCount({ deps: { rateLimiter, log }, seen }: Context, principal: Principal): Promise<void> {
-  const { identity, countedAs, refuse } = principal;
-  refuse();
+export async function countCall({ deps, seen }: Context, { principal, counts, calls = 1 }: Counted): Promise<void> {
+  const { identity, countedAs } = principal;
+  const { organizationId, rateLimit = Number.POSITIVE_INFINITY, who } = identity;
+  const own: Taken = { limiter: deps.rateLimiter, name: countedAs, calls };
+  const ownLimit = Math.min(rateLimit, own.limiter.points);
+  let rate: Measured = toState(await take(own), { limiter: own.limiter, limit: ownLimit, of: who.type });
+  // The count of a refused secret stays, and the organization has no part in it.
+  if (countedAs === who.id) {
+    counts.push(own);
+    if (who.type === 'key') {
+      // Over the rate of the key, the rate of the organization is only looked at.
+      const shared = { limiter: deps.organizationRateLimiter, name: organizationId, calls: rate.isOver ? 0 : calls };
+      const { limiter } = shared;
+      const common = toState(await take(shared), { limiter, limit: limiter.points, of: 'organization' });
+      if (!rate.isOver) counts.push(shared);
+      if (common.isOver && !rate.isOver) {
+        counts.splice(counts.indexOf(own), 1);
+        await giveBack(own).catch(cannotReach);
+        rate.remaining += calls;
+      }
+      rate = tighter(rate, common);
+    }
+  }
+  seen.rate = rate;
+  if (!rate.isOver) return;
+  const { of, limit, reset } = rate;
+  throw fault('TOO_MANY_REQUESTS', {
+    details: {
+      reason: `${USED_UP[of]} rate of ${limit} ${limit === 1 ? 'call' : 'calls'} a minute`,
+      retryAfterSeconds: reset,
+    },
+    headers: { 'Retry-After': String(reset) },
+  });
+}
+
+const USED_UP: Record<RateState['of'], string> = {
+  key: 'The API key has used up its',
+  person: 'You have used up your',
+  organization: 'The API keys of the organization have used up its',
+};
+
+/**
+ * Takes back the counts of a call that the database refused: a cut-off secret must not use up the rate of its key, nor of
+ * the organization. A call that was counted as the secret's own (`countedAs`) stays counted. The refused caller must not
+ * see the state of the rate.
+ */
+export async function dropCount(
+  { deps: { log }, seen }: Context,
+  { principal, counts }: Omit<Counted, 'calls'>,
+): Promise<void> {
+  principal.refuse();
   delete seen.rate;
-  const { id } = identity.who;
-  if (countedAs !== id) return;
-  await rateLimiter.reward(id).catch((error: unknown) => log.warn({ err: error, id }, 'a refused call stays counted'));
+  const { id } = principal.identity.who;
+  const given = counts.splice(0).map(giveBack);
+  await Promise.all(given).catch((error: unknown) => log.warn({ err: error, id }, 'a refused call stays counted'));
+}
+
+/** Counts calls, without a refusal: `penalty` only counts, and the limit of a key may be lower than the limiter's. */
+const take = ({ limiter, name, calls }: Taken) => limiter.penalty(name, calls).catch(cannotReach);
+
+/** Gives calls back. Where their minute is over, the count of the next minute must not go below zero. */
+async function giveBack({ limiter, name, calls }: Taken): Promise<void> {
+  const { consumedPoints } = await limiter.reward(name, calls);
+  if (consumedPoints < 0) await limiter.penalty(name, Math.min(calls, -consumedPoints));
+}
+
+function cannotReach(cause: unknown): never {
+  throw outOfReach(cause);
+}
+
+interface Measured extends RateState {
+  isOver: boolean;
+}
+
+interface Limit extends Pick<RateState, 'limit' | 'of'> {
+  limiter: RateLimiterAbstract;
+}
+
+const toState = ({ consumedPoints, msBeforeNext }: RateLimiterRes, { limiter, limit, of }: Limit): Measured => ({
+  of,
+  limit,
+  window: limiter.duration,
+  remaining: Math.min(Math.max(limit - consumedPoints, 0), limit),
+  reset: Math.max(Math.ceil(msBeforeNext / 1000), 1),
+  isOver: consumedPoints > limit,
+});
+
+/** The rate that ends first. Where both are used up, the rate that the caller has to wait for longer. */
+function tighter(a: Measured, b: Measured): Measured {
+  const isOver = a.isOver || b.isOver;
+  const isSecond = a.remaining === b.remaining ? b.reset > a.reset : b.remaining < a.remaining;
+  return { ...(isSecond ? b : a), isOver };
 }

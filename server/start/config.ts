@@ -23,6 +23,10 @@ export interface Config {
   keySecrets: KeySecrets | undefined;
   /** Calls per minute of a key or a person. */
   rateLimit: number;
+  /** Calls per minute of all keys of an organization. `undefined`: 3,000, or `rateLimit` where that is higher. */
+  organizationRateLimit: number | undefined;
+  /** `redis://` or `rediss://`: the instances count calls together there. `undefined`: each instance counts alone. */
+  redisUrl: string | undefined;
   /** Anybody may make an account and an organization. Otherwise an account takes an invitation. */
   openSignUp: boolean;
   /** The last address in `X-Forwarded-For` is the caller's: a proxy of ours put that address there. */
@@ -41,6 +45,8 @@ interface SeparateLogins {
   accountsUrl: string;
 }
 
+const UNDECODABLE = 'a % in it begins no character. Write the % of a name or a password as %25';
+
 /**
  * PostgreSQL's address. The driver takes a `%` without two hexadecimal digits literally, as in the password `50%!`. Here
  * such a `%` becomes `%25`, so that the driver and the service read the same password. Bytes that are no text, as `%ff`,
@@ -48,8 +54,24 @@ interface SeparateLogins {
  */
 const PostgresUrl = z
   .url({ protocol: /^postgres(ql)?$/, abort: true })
-  .transform((url) => url.replace(/%(?![\da-f]{2})/gi, '%25'))
-  .refine(isDecodable, { error: 'a % in it begins no character. Write the % of a name or a password as %25' });
+  .transform(escapePercents)
+  .refine(isDecodable, { error: UNDECODABLE });
+
+const REDIS_FORM = 'it must be of the form redis://user:password@host:6379/0, or rediss:// for TLS';
+
+/**
+ * Redis's address, with a number of a database as its path, if any. Parameters are refused: the client would take them
+ * for options, and leave the options out that it does not know.
+ */
+const RedisUrl = z
+  .url({ protocol: /^rediss?$/, hostname: /./, error: REDIS_FORM, abort: true })
+  .transform(escapePercents)
+  .refine(isDecodable, { error: UNDECODABLE, abort: true })
+  .refine((url) => /^[^?#]*$/.test(url) && /^(\/\d{0,5})?$/.test(new URL(url).pathname), { error: REDIS_FORM });
+
+function escapePercents(url: string): string {
+  return url.replace(/%(?![\da-f]{2})/gi, '%25');
+}
 
 function isDecodable(url: string): boolean {
   try {
@@ -71,6 +93,8 @@ const Environment = z.object({
   DATA_DIR: z.string().min(1).default('.data'),
   INTROZY_KEY_SECRETS: z.string().min(1).optional(),
   INTROZY_RATE_LIMIT: z.coerce.number().int().min(1).default(300),
+  INTROZY_ORGANIZATION_RATE_LIMIT: z.coerce.number().int().min(1).optional(),
+  REDIS_URL: RedisUrl.optional(),
   OPEN_SIGNUP: z.enum(['true', 'false']).default('false'),
   TRUST_PROXY: z.enum(['true', 'false']).default('false'),
   SMTP_URL: z.url({ protocol: /^smtps?$/ }).optional(),
@@ -112,6 +136,8 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env): Config
     prepareStatements: data.DATABASE_PREPARE === 'true',
     keySecrets: data.INTROZY_KEY_SECRETS === undefined ? undefined : readKeySecrets(data.INTROZY_KEY_SECRETS),
     rateLimit: data.INTROZY_RATE_LIMIT,
+    organizationRateLimit: data.INTROZY_ORGANIZATION_RATE_LIMIT,
+    redisUrl: data.REDIS_URL,
     openSignUp: data.OPEN_SIGNUP === 'true',
     trustProxy: data.TRUST_PROXY === 'true',
     smtpUrl: data.SMTP_URL,

@@ -1,6 +1,5 @@
 import { LRUCache } from 'lru-cache';
 import type { Logger } from 'pino';
-import { type RateLimiterAbstract, RateLimiterMemory } from 'rate-limiter-flexible';
 import type { Database } from '../../db/open.ts';
 import type { Accounts, AccountsOptions } from '../auth/accounts.ts';
 import type { KeySecrets } from '../auth/keySecret.ts';
@@ -10,13 +9,14 @@ import { ownOrigins } from '../http/sameOrigin.ts';
 import { createMailer, type Mailer } from '../mail/mailer.ts';
 import { resetMail } from '../mail/messages.ts';
 import type { Deps } from '../procedures/context.ts';
+import { countInMemory, type Limiters } from './rates.ts';
 
-interface Choices {
+interface Choices extends Partial<Limiters> {
   db: Database;
   log: Logger;
   keySecrets: KeySecrets;
   rateLimit: number;
-  rateLimiter?: RateLimiterAbstract;
+  organizationRateLimit?: number | undefined;
   mail?: Mailer;
   publicUrl?: string;
   trustProxy?: boolean;
@@ -25,23 +25,17 @@ interface Choices {
   signInRate?: number;
 }
 
-/** Puts the parts of the service together. The rate is counted in memory unless `rateLimiter` is given. */
+/** Puts the parts of the service together. Calls are counted in memory unless limiters are given. */
 export function createDeps(choices: Choices): Deps {
-  const {
-    db,
-    log,
-    keySecrets,
-    rateLimit,
-    rateLimiter,
-    publicUrl = 'http://127.0.0.1:3000',
-    trustProxy = false,
-  } = choices;
+  const { db, log, keySecrets, publicUrl = 'http://127.0.0.1:3000', trustProxy = false } = choices;
   const { mail = createMailer({ smtpUrl: undefined, from: '', log }), openSignUp = false, signInRate = 10 } = choices;
+  const { rateLimiter, organizationRateLimiter } = { ...countInMemory(choices), ...choices };
   return {
     db,
     log,
     keySecrets,
-    rateLimiter: rateLimiter ?? new RateLimiterMemory({ points: rateLimit, duration: 60 }),
+    rateLimiter,
+    organizationRateLimiter,
     lastUse: createLastUse({ db, log }),
     keys: new LRUCache({ max: 100_000 }),
     redigesting: new Set(),

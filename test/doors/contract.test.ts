@@ -205,7 +205,9 @@ for (const [name, door] of Object.entries(DOORS)) {
       await using limited = await testApp({ rateLimit: 1 });
       const request = { app: limited, key: limited.one.key, procedure: 'contacts.create', input: { name: 'Ada' } };
       expect((await door.call(request)).status).toBe(200);
-      expect(await door.call(request)).toEqual({ ...failure('TOO_MANY_REQUESTS') });
+      const reason = 'The API key has used up its rate of 1 call a minute';
+      const retryAfterSeconds = expect.toSatisfy((wait: number) => wait >= 1 && wait <= 60);
+      expect(await door.call(request)).toEqual(failure('TOO_MANY_REQUESTS', { reason, retryAfterSeconds }));
     });
   });
 }

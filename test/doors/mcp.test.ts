@@ -207,8 +207,11 @@ describe('The rate of a key', () => {
     const create = (id: number) => rpc(id, 'tools/call', { name: 'create_contact', arguments: { name: `No ${id}` } });
     await post(app, key, whoami(1));
     const answer = await post(app, key, [1, 2, 3, 4, 5].map(create));
-    expect([answer.status, answer.body]).toEqual([429, { success: false, error: 'Rate limit exceeded' }]);
-    expect(answer.headers.get('retry-after')).toMatch(/^\d+$/);
+    const wait = answer.headers.get('retry-after');
+    expect(wait).toMatch(/^[1-9]\d*$/);
+    const reason = 'The API key has used up its rate of 5 calls a minute';
+    const details = { reason, retryAfterSeconds: Number(wait) };
+    expect([answer.status, answer.body]).toEqual([429, { success: false, error: 'Rate limit exceeded', details }]);
     expect(answer.headers.get('ratelimit')).toContain('r=0;');
     const { items } = await app.trpc((await app.issue(app.one.id)).key).contacts.list.query({ search: 'No' });
     expect(items).toEqual([]);

@@ -1,5 +1,8 @@
 import { RateLimiterMemory } from 'rate-limiter-flexible';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
+import { countInMemory } from '../../server/start/rates.ts';
+import { addMember, signedIn } from '../helpers/browser.ts';
+import { MCP_HEADERS, rpc } from '../helpers/mcp.ts';
 import { type TestApp, testApp } from '../helpers/testApp.ts';
 
 const LIMIT = 6;
@@ -82,4 +85,141 @@ test('A store of the rate that fails is a 503, and nothing is done', async () =>
   expect(away.logs.join('')).toContain('canary: no connection to the store');
   away.deps.rateLimiter = app.deps.rateLimiter;
   expect((await away.api(away.one.key, 'GET', '/api/contacts')).body.data).toEqual([]);
+});
+
+/** A call of each door. */
+const DOORS = {
+  REST: ({ api }: TestApp, key: string) => api(key, 'GET', '/api/contacts'),
+  tRPC: ({ api }: TestApp, key: string) => api(key, 'GET', '/trpc/contacts.list'),
+  MCP: ({ api }: TestApp, key: string) =>
+    api(key, 'POST', '/mcp', rpc(1, 'tools/call', { name: 'whoami', arguments: {} }), MCP_HEADERS),
+};
+/** Over tRPC the details are in `error.json.data`. */
+const detailsOf = (body: { details?: object; error?: { json?: { data: { details: object } } } }) =>
+  body.details ?? body.error?.json?.data.details;
+
+describe.each(Object.entries(DOORS))('Over %s', (_, call) => {
+  test('the keys of an organization share a ceiling, which says so; other organizations and people go on', async () => {
+    await using app = await testApp({ rateLimit: 4, choices: { organizationRateLimit: 6 } });
+    const { key } = await app.issue(app.one.id);
+    for (const remaining of [3, 2, 1]) {
+      const answer = await call(app, app.one.key);
+      expect([answer.status, answer.headers.get('ratelimit-policy')]).toEqual([200, '"default";q=4;w=60']);
+      expect(leftOf(answer)).toBe(String(remaining));
+    }
+    // Of the organization's six calls fewer are left now than of the fresh key's four.
+    for (const remaining of [2, 1, 0]) {
+      const answer = await call(app, key);
+      expect([answer.status, answer.headers.get('ratelimit-policy')]).toEqual([200, '"organization";q=6;w=60']);
+      expect(leftOf(answer)).toBe(String(remaining));
+    }
+    for (const each of [key, app.one.key, key]) {
+      const over = await call(app, each);
+      const wait = Number(over.headers.get('retry-after'));
+      expect([over.status, wait >= 1, wait <= 60]).toEqual([429, true, true]);
+      expect(over.headers.get('ratelimit')).toBe(`"organization";r=0;t=${wait}`);
+      expect(over.headers.get('ratelimit-policy')).toBe('"organization";q=6;w=60');
+      const reason = 'The API keys of the organization have used up its rate of 6 calls a minute';
+      expect(detailsOf(over.body)).toEqual({ reason, retryAfterSeconds: wait });
+    }
+    expect((await call(app, app.other.key)).status).toBe(200);
+    const owner = await signedIn(app, await addMember(app, app.one.id));
+    expect((await owner.trpc.contacts.list.query({})).items).toEqual([]);
+  });
+
+  test('a key that is over its own rate takes nothing from its organization', async () => {
+    await using app = await testApp({ rateLimit: 2, choices: { organizationRateLimit: 4 } });
+    const { key } = await app.issue(app.one.id);
+    const statuses = [];
+    for (let turn = 0; turn < 8; turn++) statuses.push((await call(app, app.one.key)).status);
+    expect(statuses).toEqual([200, 200, 429, 429, 429, 429, 429, 429]);
+    expect([(await call(app, key)).status, leftOf(await call(app, key))]).toEqual([200, '0']);
+  });
+
+  test('a call that the ceiling refuses takes nothing from its key', async () => {
+    await using app = await testApp({ rateLimit: 5, choices: { organizationRateLimit: 2 } });
+    for (let turn = 0; turn < 6; turn++) await call(app, app.one.key);
+    // The ceiling is lifted: of the key's five calls the two that were answered are gone.
+    app.deps.organizationRateLimiter.points = 1_000;
+    expect(leftOf(await call(app, app.one.key))).toBe('2');
+  });
+
+  test('calls that end in 401 take nothing from the organization', async () => {
+    await using app = await testApp({ rateLimit: LIMIT, choices: { organizationRateLimit: 20 } });
+    const { dead } = await rotateOut(app, 0);
+    for (let turn = 0; turn < 4; turn++) {
+      const answers = await Promise.all(Array.from({ length: 10 }, () => call(app, dead)));
+      for (const { status, headers } of answers) expect([status, headers.get('ratelimit')]).toEqual([401, null]);
+    }
+    // The rotation is the only call that counts.
+    const { consumedPoints } = await app.deps.organizationRateLimiter.penalty(app.one.id, 0);
+    expect(consumedPoints).toBe(1);
+  });
+
+  test('a key has the rate of its own that is given, up to the service’s', async () => {
+    await using app = await testApp({ rateLimit: 5 });
+    for (const [own, limit] of [
+      [2, 2],
+      [9, 5],
+    ] as const) {
+      const { key, apiKey } = await app.issue(app.one.id);
+      await call(app, key);
+      for (const { identity } of app.deps.keys.values()) if (identity.who.id === apiKey.id) identity.rateLimit = own;
+      const left = [];
+      for (let turn = 1; turn < limit; turn++) left.push(leftOf(await call(app, key)));
+      expect(left.at(-1)).toBe('0');
+      const over = await call(app, key);
+      expect([over.status, over.headers.get('ratelimit-policy')]).toEqual([429, `"default";q=${limit};w=60`]);
+      expect(detailsOf(over.body)).toMatchObject({
+        reason: `The API key has used up its rate of ${limit} calls a minute`,
+      });
+    }
+  });
+});
+
+test('Where both rates are used up, the answer speaks of the rate that ends later', async () => {
+  await using app = await testApp({ rateLimit: 2, choices: { organizationRateLimit: 2 } });
+  app.deps.rateLimiter.duration = 20;
+  for (let turn = 0; turn < 2; turn++) await app.api(app.one.key, 'GET', '/api/contacts');
+  const over = await app.api(app.one.key, 'GET', '/api/contacts');
+  expect([over.status, over.headers.get('ratelimit-policy')]).toEqual([429, '"organization";q=2;w=60']);
+  expect(Number(over.headers.get('retry-after'))).toBeGreaterThan(20);
+});
+
+test('A batch counts its calls for the organization too', async () => {
+  await using app = await testApp({ rateLimit: 20, choices: { organizationRateLimit: 5 } });
+  const batch = (count: number) =>
+    app.api(app.one.key, 'GET', `/trpc/${Array(count).fill('keys.current').join()}?batch=1`);
+  expect(leftOf(await batch(3))).toBe('2');
+  const over = await batch(4);
+  expect([over.status, leftOf(over)]).toEqual([207, '0']);
+  const messages = Array.from({ length: 3 }, (_, id) => rpc(id, 'ping'));
+  await using another = await testApp({ rateLimit: 20, choices: { organizationRateLimit: 5 } });
+  expect(leftOf(await another.api(another.one.key, 'POST', '/mcp', messages, MCP_HEADERS))).toBe('2');
+  const whole = await another.api(another.one.key, 'POST', '/mcp', messages, MCP_HEADERS);
+  expect(whole.status).toBe(429);
+  another.deps.organizationRateLimiter.points = 1_000;
+  expect(leftOf(await another.api(another.one.key, 'GET', '/api/keys/current'))).toBe('16');
+});
+
+test('A call that is given back after its minute does not lift the rate of the next minute', async () => {
+  await using app = await testApp({ rateLimit: 5, choices: { organizationRateLimit: 1 } });
+  await app.api(app.one.key, 'GET', '/api/contacts');
+  const { rateLimiter } = app.deps;
+  const reward = rateLimiter.reward.bind(rateLimiter);
+  rateLimiter.reward = async (name, calls) => {
+    await rateLimiter.delete(name);
+    return reward(name, calls);
+  };
+  expect((await app.api(app.one.key, 'GET', '/api/contacts')).status).toBe(429);
+  app.deps.organizationRateLimiter.points = 1_000;
+  expect(leftOf(await app.api(app.one.key, 'GET', '/api/contacts'))).toBe('4');
+});
+
+test('The rate of an organization is 3,000 calls, or as many as a key has where that is more, unless it is set', () => {
+  const points = (choices: { rateLimit: number; organizationRateLimit?: number }) =>
+    countInMemory(choices).organizationRateLimiter.points;
+  expect(points({ rateLimit: 300 })).toBe(3_000);
+  expect(points({ rateLimit: 5_000 })).toBe(5_000);
+  expect(points({ rateLimit: 5_000, organizationRateLimit: 100 })).toBe(100);
 });

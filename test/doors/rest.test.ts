@@ -482,8 +482,10 @@ test('429 over the key’s rate, with how long to wait; other keys go on', async
   }
   for (const path of ['/api/contacts', '/api/keys/current']) {
     const answer = await app.api(app.one.key, 'GET', path);
-    expect([answer.status, answer.body]).toEqual([429, { success: false, error: 'Rate limit exceeded' }]);
     const wait = Number(answer.headers.get('retry-after'));
+    const reason = 'The API key has used up its rate of 5 calls a minute';
+    const details = { reason, retryAfterSeconds: wait };
+    expect([answer.status, answer.body]).toEqual([429, { success: false, error: 'Rate limit exceeded', details }]);
     expect([wait >= 1, wait <= 60]).toEqual([true, true]);
     expect(answer.headers.get('ratelimit-policy')).toBe('"default";q=5;w=60');
     expect(answer.headers.get('ratelimit')).toBe(`"default";r=0;t=${wait}`);

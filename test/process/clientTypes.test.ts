@@ -233,6 +233,7 @@ test('an error has the code, the reason and the details', () => {
       issues?: Issue[] | undefined;
       existingId?: string | undefined;
       currentVersion?: number | undefined;
+      retryAfterSeconds?: number | undefined;
     };
     readonly requestId: string | undefined;
     readonly retryAfter: number | undefined;

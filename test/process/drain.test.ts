@@ -1,11 +1,10 @@
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { expect, test } from 'vitest';
 import { asOperator } from '../../db/admission.ts';
-import { openDatabase } from '../../db/open.ts';
-import { parseKeySecrets } from '../../server/auth/keySecret.ts';
 import { readConfig } from '../../server/start/config.ts';
 import { issueKey, setUpOrganization } from '../../server/start/setup.ts';
 import { openStore } from '../../server/start/store.ts';
+import { firstKey } from '../helpers/firstKey.ts';
 import { until } from '../helpers/instance.ts';
 import { makePlace, openSocket, parseAnswer, startService } from '../helpers/service.ts';
 
@@ -17,16 +16,6 @@ const PATIENCE = { timeout: 180_000 };
 const DATABASES = ['postgres', 'embedded'] as const;
 
 type Service = Awaited<ReturnType<typeof startService>>;
-
-/** A key of the service: the first key that the embedded service printed, or a key that is made as the command line does. */
-async function firstKey(service: Service, { DATABASE_URL: url, INTROZY_KEY_SECRETS: secrets }: Record<string, string>) {
-  if (url === undefined) return service.output().match(/introzy_[0-9a-f]{64}/)?.[0] as string;
-  const options = { url, poolSize: 1, deadline: 10_000, prepare: true };
-  const db = await openDatabase({ kind: 'postgres', timeouts: { statement: 5_000, lock: 5_000 }, options });
-  const owner = { name: 'One', email: 'one@example.com' };
-  const made = await setUpOrganization(db, parseKeySecrets(secrets as string), owner).finally(() => db.close());
-  return made?.issued.key as string;
-}
 
 /** The status of /readyz, on a connection of its own. */
 async function readiness({ address }: Service) {

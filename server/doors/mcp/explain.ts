@@ -17,7 +17,8 @@ const ADVICE: Partial<Record<ErrorCode, (details: ErrorDetails) => string>> = {
   PRECONDITION_FAILED: ({ currentVersion }) =>
     `It has changed: currentVersion: ${currentVersion}. Read it with get_contacts, then call again with that expectedVersion.`,
   UNAUTHORIZED: () => 'Ask the person who runs you for a valid API key.',
-  TOO_MANY_REQUESTS: () => 'Wait for Retry-After seconds (a minute at most), then call again.',
+  TOO_MANY_REQUESTS: ({ retryAfterSeconds = 60 }) =>
+    `Wait ${retryAfterSeconds} ${retryAfterSeconds === 1 ? 'second' : 'seconds'}, then call again.`,
   SERVICE_UNAVAILABLE: () => 'Try again in some seconds.',
   INTERNAL_SERVER_ERROR: () => 'Do not repeat the call; tell the person who runs you.',
 };

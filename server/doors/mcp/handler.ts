@@ -12,7 +12,7 @@ import { ownOrigins } from '../../http/sameOrigin.ts';
 import type { Context, Principal } from '../../procedures/context.ts';
 import { toTrpcError } from '../../procedures/outcome.ts';
 import { admitKeyHolder } from '../../procedures/procedure.ts';
-import { countCall } from '../../procedures/rate.ts';
+import { type Counts, countCall, dropCount } from '../../procedures/rate.ts';
 import { commonHeaders, toErrorAnswer } from '../answer.ts';
 import { isWhole } from './explain.ts';
 import { createMcpServer } from './server.ts';
@@ -33,8 +33,9 @@ export async function answerMcp(request: Request, { context, onError }: Door): P
     requireJson(request.headers);
     const text = await readText(request);
     const message = parse(text);
-    await countCall(context, principal, countRequests(message));
-    return await serve({ request, text, message, context, principal, onError });
+    const counts: Counts = [];
+    await countCall(context, { principal, counts, calls: countRequests(message) });
+    return await serve({ request, text, message, context, principal, counts, onError });
   } catch (thrown) {
     const error = toTrpcError(thrown);
     onError(error);
@@ -76,9 +77,10 @@ interface Served extends Door {
   text: string;
   message: unknown;
   principal: Principal;
+  counts: Counts;
 }
 
-async function serve({ request, text, message, context, principal, onError }: Served): Promise<Response> {
+async function serve({ request, text, message, context, principal, counts, onError }: Served): Promise<Response> {
   const failures: TRPCError[] = [];
   const server = createMcpServer({
     context: { ...context, isCounted: true },
@@ -96,7 +98,10 @@ async function serve({ request, text, message, context, principal, onError }: Se
   // Where a part of a batch failed, the answers of its calls tell. A refused key is refused for the whole batch.
   const failure = failures.find(({ code }) => code === 'UNAUTHORIZED') ?? failures[0];
   const isRefused = failure && (failure.code === 'UNAUTHORIZED' || failures.length === countRequests(message));
-  if (isRefused) return toErrorAnswer(failure, context);
+  if (isRefused) {
+    if (failure.code === 'UNAUTHORIZED') await dropCount(context, { principal, counts });
+    return toErrorAnswer(failure, context);
+  }
   for (const [name, value] of Object.entries(commonHeaders(context))) answer.headers.set(name, value);
   return answer;
 }

@@ -23,7 +23,10 @@ export const COMMON_HEADERS: Headers = {
 };
 /** The headers of every answer to a key that was not refused. */
 export const RATE_HEADERS: Headers = {
-  RateLimit: textHeader('Calls that are left, and the seconds until the count begins anew', '"default";r=299;t=60'),
+  RateLimit: textHeader(
+    'Calls that are left, and the seconds until the count begins anew: of the key (`"default"`), or of the organization (`"organization"`) where fewer calls are left there',
+    '"default";r=299;t=60',
+  ),
   'RateLimit-Policy': textHeader('Calls in a window of seconds', '"default";q=300;w=60'),
 };
 const CHALLENGE = { 'WWW-Authenticate': textHeader('RFC 6750', 'Bearer realm="introzy", error="invalid_token"') };
@@ -111,8 +114,16 @@ export const errorResponses = {
   }),
   429: response({
     id: 'TooManyRequests',
-    description: 'Over the rate of the key',
+    description:
+      'Over the rate of the key, or of all keys of the organization: `details.reason` says which, `details.retryAfterSeconds` how long to wait',
     message: ERRORS.TOO_MANY_REQUESTS.message,
+    details: {
+      key: { reason: 'The API key has used up its rate of 300 calls a minute', retryAfterSeconds: 12 },
+      organization: {
+        reason: 'The API keys of the organization have used up its rate of 3000 calls a minute',
+        retryAfterSeconds: 12,
+      },
+    },
     headers: { ...RETRY, ...RATE_HEADERS },
   }),
   431: response({
