@@ -38,6 +38,7 @@ import {
   MANAGE_KEYS,
   ownKeysProcedure,
   requireScopes,
+  rotationProcedure,
   router,
   scopedProcedure,
 } from './procedure.ts';
@@ -97,15 +98,14 @@ export const apiKeysRouter = router({
       settle(await updateApiKey(tenant, { organizationId, id, changes: { name } }), 'API key'),
     ),
 
-  rotate: keyProcedure
-    .meta({ scope: MANAGE_KEYS, hasExceptions: true })
+  rotate: rotationProcedure
     .input(ApiKeyRotateRequest)
     .output(IssuedKey)
     .mutation(async ({ ctx, input: { id: named, organizationId: _, ...choices } }) => {
       const { deps, tenant, organizationId, identity } = ctx;
       const id = named === 'current' ? requireKey(identity) : named;
       // The rotated key must not have more scopes than the caller has, so the caller must have these scopes still.
-      if (!(await mayRotateItself(ctx, id))) await requireScopes(ctx, [MANAGE_KEYS, ...identity.scopes]);
+      if (id !== ctx.granted) await requireScopes(ctx, [MANAGE_KEYS, ...identity.scopes]);
       const { key, ...secret } = mintKey(deps.keySecrets);
       // Whether a secret was used decides what a rotation does to the secret.
       await deps.lastUse.flush();
@@ -134,12 +134,6 @@ export const apiKeysRouter = router({
     }),
 });
 
-interface Caller {
-  tenant: Tenant;
-  organizationId: string;
-  identity: Identity;
-}
-
 interface InSight {
   tenant: Tenant;
   organizationId: string;
@@ -151,12 +145,6 @@ async function getInSight({ tenant, organizationId, granted: issuer }: InSight, 
   const apiKey = settle(await getApiKey(tenant, { organizationId, id }), 'API key');
   if (issuer !== undefined && apiKey.createdBy.id !== issuer) throw insufficientScope([MANAGE_KEYS], 'role');
   return apiKey;
-}
-
-/** True where `id` is the key that calls, and the key was issued with `selfRotate`. */
-async function mayRotateItself({ tenant, organizationId, identity }: Caller, id: string): Promise<boolean> {
-  if (id !== identity.who.id) return false;
-  return settle(await getApiKey(tenant, { organizationId, id }), 'API key').selfRotate;
 }
 
 /** The id of the key that calls. Throws 404 for a person, who calls without a key. */
