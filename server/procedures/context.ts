@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { RateLimiterAbstract } from 'rate-limiter-flexible';
 import type { Accounts } from '../auth/accounts.ts';
+import { callerAddress } from '../auth/address.ts';
 import { type Credential, isSentTwice, readCredential } from '../auth/credential.ts';
 import type { KeyParts } from '../auth/keys.ts';
 import type { Source } from '../auth/place.ts';
@@ -63,13 +64,16 @@ export function createContext(
   { remoteAddress, rawHeaders = [] }: Incoming = {},
 ): Context {
   const { headers } = request;
-  const forwarded = deps.trustProxy ? headers.get('x-forwarded-for')?.split(',').at(-1)?.trim() : undefined;
+  const forwardedFor = deps.trustProxy ? headers.get('x-forwarded-for') : null;
   return {
     deps,
     requestId: randomUUID(),
     credential: readCredential(request),
     isAmbiguous: isSentTwice(rawHeaders),
-    source: { address: forwarded || remoteAddress, userAgent: headers.get('user-agent') ?? undefined },
+    source: {
+      address: callerAddress({ peer: remoteAddress, forwardedFor }),
+      userAgent: headers.get('user-agent') ?? undefined,
+    },
     seen: {},
   };
 }

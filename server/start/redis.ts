@@ -92,10 +92,11 @@ function watchOutage(log: Logger) {
   let isAway = false;
   let hasEnded = false;
   return {
-    noteFailure({ message }: Error) {
+    noteFailure({ message, code }: Error & { code?: string }) {
       if (isAway || hasEnded) return;
       isAway = true;
-      log.warn({ reason: message }, 'Redis is away: this instance counts calls alone, in memory');
+      // Where a name has several addresses, the error of all of them has a code alone.
+      log.warn({ reason: message || code }, 'Redis is away: this instance counts calls alone, in memory');
     },
     noteAnswer() {
       if (!isAway || hasEnded) return;

@@ -1,5 +1,6 @@
 import { RateLimiterMemory } from 'rate-limiter-flexible';
 import { describe, expect, test } from 'vitest';
+import { readConfig } from '../../server/start/config.ts';
 import { countInMemory } from '../../server/start/rates.ts';
 import { addMember, signedIn } from '../helpers/browser.ts';
 import { MCP_HEADERS, rpc } from '../helpers/mcp.ts';
@@ -222,4 +223,28 @@ test('The rate of an organization is 3,000 calls, or as many as a key has where 
   expect(points({ rateLimit: 300 })).toBe(3_000);
   expect(points({ rateLimit: 5_000 })).toBe(5_000);
   expect(points({ rateLimit: 5_000, organizationRateLimit: 100 })).toBe(100);
+});
+
+test('A setting of the rate is a whole number of calls, and the organization’s may be lower than a key’s', () => {
+  expect(readConfig({}).rateLimit).toBe(300);
+  const { rateLimit, organizationRateLimit } = readConfig({
+    INTROZY_RATE_LIMIT: '500',
+    INTROZY_ORGANIZATION_RATE_LIMIT: '100',
+  });
+  expect([rateLimit, organizationRateLimit]).toEqual([500, 100]);
+  for (const value of ['0', '-1', '1.5', 'many']) {
+    expect(() => readConfig({ INTROZY_ORGANIZATION_RATE_LIMIT: value })).toThrow(
+      /^INTROZY_ORGANIZATION_RATE_LIMIT is not valid/,
+    );
+  }
+});
+
+test('A person has a rate of their own, and is told so', async () => {
+  await using app = await testApp({ rateLimit: 2, choices: { organizationRateLimit: 1 } });
+  const { trpc } = await signedIn(app, await addMember(app, app.one.id));
+  for (let turn = 0; turn < 2; turn++) await trpc.contacts.list.query({});
+  await expect(trpc.contacts.list.query({})).rejects.toMatchObject({
+    data: { code: 'TOO_MANY_REQUESTS', reason: 'You have used up your rate of 2 calls a minute' },
+  });
+  expect((await app.api(app.one.key, 'GET', '/api/contacts')).status).toBe(200);
 });
