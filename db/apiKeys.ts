@@ -223,19 +223,18 @@ async function nameOf(
     type === 'key'
       ? trx
           .selectFrom('api_keys')
-          .select('name')
+          .select(['name', 'revoked_at'])
           .where('organization_id', '=', organizationId)
           .where('id', '=', id)
-          .where('revoked_at', 'is', null)
       : trx
           .selectFrom('members')
           .innerJoin('users', 'users.id', 'members.user_id')
-          .select('users.email as name')
+          .select(['users.email as name', sql<Date | null>`null`.as('revoked_at')])
           .where('members.organization_id', '=', organizationId)
           .where('members.user_id', '=', id)
           .forKeyShare('members');
   const found = await issuer.executeTakeFirst();
-  if (!found) throw new KeyRefused(type === 'key' ? 'revoked' : 'missing');
+  if (!found || found.revoked_at) throw new KeyRefused(found ? 'revoked' : 'missing');
   return found.name;
 }
 
@@ -352,8 +351,10 @@ export async function rotateApiKey(
         .where('api_key_id', '=', id)
         .execute();
     }
+    // The row of the key is locked: the clock puts the secrets of rotations that ran at once in their order.
+    const createdAt = sql<Date>`clock_timestamp()`;
     const graceAfterUse = graceFrom === 'firstUse' ? graceHours : null;
-    await insertSecret(trx, { organizationId, id, secret, expiresInDays, graceAfterUse });
+    await insertSecret(trx, { organizationId, id, secret, expiresInDays, graceAfterUse, createdAt });
     return await trx
       .updateTable('api_keys')
       .set({ hint: secret.hint, expires_at: daysFromNow(expiresInDays) })
@@ -437,11 +438,12 @@ interface SecretOfKey {
   expiresInDays: number;
   /** Hours that the older secrets work after the first use of this secret. */
   graceAfterUse?: number | null;
+  createdAt?: ReturnType<typeof sql<Date>>;
 }
 
 async function insertSecret(
   db: Tenant,
-  { organizationId, id, secret, expiresInDays, graceAfterUse = null }: SecretOfKey,
+  { organizationId, id, secret, expiresInDays, graceAfterUse = null, createdAt = sql<Date>`now()` }: SecretOfKey,
 ) {
   await db
     .insertInto('api_key_secrets')
@@ -452,6 +454,7 @@ async function insertSecret(
       secret_id: secret.secretId,
       hint: secret.hint,
       grace_hours: graceAfterUse,
+      created_at: createdAt,
       expires_at: daysFromNow(expiresInDays),
     })
     .execute();

@@ -9,7 +9,7 @@ import { upsertContacts } from '../../db/contactUpsert.ts';
 import { claimExpiryNotice, markExpiryNotice, returnExpiryNotice } from '../../db/expiryNotices.ts';
 import { listHeldKeys, settleHeldKeys } from '../../db/heldKeys.ts';
 import * as invitations from '../../db/invitations.ts';
-import { keepKeys, listDescendants, lockFamilies, revokeKeys } from '../../db/keyFamily.ts';
+import { keepKeys, listDescendants, revokeKeys } from '../../db/keyFamily.ts';
 import * as keyUse from '../../db/keyUse.ts';
 import * as members from '../../db/members.ts';
 import { getOrganization } from '../../db/organizations.ts';
@@ -85,7 +85,6 @@ export const TENANT_CALLS: Record<string, TenantCall[]> = {
   listLiveSecrets: [
     (db, { organizationId, victim }) => apiKeys.listLiveSecrets(db, { organizationId, id: victim.keyId }),
   ],
-  lockFamilies: [(db, { organizationId }) => lockFamilies(db, organizationId)],
   listDescendants: [
     (db, { organizationId, victim }) => listDescendants(db, { organizationId, ids: [victim.keyId], withKept: true }),
   ],
@@ -245,6 +244,7 @@ const OTHERS = [
     'withLimits',
     'searchable',
     'inTransaction',
+    'lockFamilies',
     'migrate',
     'expand',
     'runBackground',

@@ -112,6 +112,7 @@ async function wearOut(app: TestApp, { id, word }: { id: string; word: string })
   await recordKeyUses(asOperator(app.db, organizationId), { organizationId, uses: [use] });
   const soon = `expires_at = now() + interval '3 days', expiry_notice_for = created_at`;
   await runAsAdmin(app, `update api_keys set ${soon} where id = '${id}'`);
+  await runAsAdmin(app, `update api_key_secrets set holder_id = '${app.other.ownerId}' where api_key_id = '${id}'`);
 }
 
 /** Copies the victim's rows to `one` with the same ids. Only chance keeps the ids of two organizations apart. */
