@@ -99,9 +99,9 @@ export const CidrBlock = z
   });
 export type CidrBlock = z.infer<typeof CidrBlock>;
 
-/** Blocks without repetitions. */
-export const CidrBlocks = z
+/** The blocks from which a key may be used, without repetitions. */
+export const AllowedAddresses = z
   .array(CidrBlock)
   .max(50, 'Must be at most 50 blocks')
   .overwrite((blocks) => [...new Set(blocks)]);
-export type CidrBlocks = z.infer<typeof CidrBlocks>;
+export type AllowedAddresses = z.infer<typeof AllowedAddresses>;

@@ -1,6 +1,9 @@
 import { isIP } from 'node:net';
 
-/** Where a request comes from: the client's address in canonical form, `undefined` where it is not known, and the `User-Agent` header, which a client may invent. */
+/**
+ * Where a request comes from: the client's address in canonical form, `undefined` where the address is not known, and the
+ * `User-Agent` header, which a client may invent.
+ */
 export interface Source {
   address: string | undefined;
   userAgent: string | undefined;

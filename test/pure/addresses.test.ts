@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { CidrBlock, CidrBlocks, canonicalAddress } from '../../shared/addresses.ts';
+import { AllowedAddresses, CidrBlock, canonicalAddress } from '../../shared/addresses.ts';
 import { issuesOf } from '../../shared/errors.ts';
 
 /** The block in canonical form, or the message of the refusal. */
@@ -58,17 +58,16 @@ test.each([
 });
 
 test('A list has 50 blocks at most, and no block twice', () => {
-  expect(CidrBlocks.parse([])).toEqual([]);
-  expect(CidrBlocks.parse(['10.0.0.0/8', '::ffff:10.0.0.0/104', '10.0.0.1', '10.0.0.0/8', '10.0.0.1/32'])).toEqual([
-    '10.0.0.0/8',
-    '10.0.0.1/32',
-  ]);
+  expect(AllowedAddresses.parse([])).toEqual([]);
+  expect(
+    AllowedAddresses.parse(['10.0.0.0/8', '::ffff:10.0.0.0/104', '10.0.0.1', '10.0.0.0/8', '10.0.0.1/32']),
+  ).toEqual(['10.0.0.0/8', '10.0.0.1/32']);
   const some = (count: number) => Array.from({ length: count }, (_, index) => `10.0.0.${index}`);
-  expect(CidrBlocks.parse(some(50))).toHaveLength(50);
-  expect(issuesOf(CidrBlocks.safeParse(some(51)).error as never)).toEqual([
+  expect(AllowedAddresses.parse(some(50))).toHaveLength(50);
+  expect(issuesOf(AllowedAddresses.safeParse(some(51)).error as never)).toEqual([
     { path: [], message: 'Must be at most 50 blocks' },
   ]);
-  expect(issuesOf(CidrBlocks.safeParse(['10.0.0.0/8', 'x']).error as never)[0]?.path).toEqual([1]);
+  expect(issuesOf(AllowedAddresses.safeParse(['10.0.0.0/8', 'x']).error as never)[0]?.path).toEqual([1]);
 });
 
 /** Addresses as BigInt, to judge by other means than the code's. */
