@@ -99,8 +99,8 @@ export const TENANT_CALLS: Record<string, TenantCall[]> = {
   ],
   settleHeldKeys: [
     (db, { organizationId, victim }) =>
-      settleHeldKeys(db, { organizationId, userId: victim.userId, keep: [victim.keyId] }),
-    (db, { organizationId, victim }) => settleHeldKeys(db, { organizationId, userId: victim.userId, keep: [] }),
+      settleHeldKeys(db, { organizationId, userId: victim.ownerId, keep: [victim.keyId] }),
+    (db, { organizationId, victim }) => settleHeldKeys(db, { organizationId, userId: victim.ownerId, keep: [] }),
   ],
   getMember: [(db, { organizationId, victim }) => members.getMember(db, { organizationId, id: victim.memberId })],
   rotateApiKey: [
