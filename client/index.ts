@@ -11,7 +11,7 @@ import { fetchAnswer } from './transport.ts';
 export type { Contact, ContactFilter, ContactInput, UpsertOptions, UpsertResult } from './contacts.ts';
 export type { CallOptions, RouterInputs, RouterOutputs } from './procedures.ts';
 export { IntrozyError };
-export type ApiKey = RouterOutputs['keys']['get'];
+export type ApiKey = RouterOutputs['keys']['list']['items'][number];
 
 /** The procedures that a key may call. `contacts` has `all` and `upsertAll` besides, for any number of contacts. */
 export type IntrozyClient = Omit<ProcedureCalls, 'contacts'> & {

@@ -15,8 +15,10 @@ export const PROCEDURES = {
     get: 'query',
     places: 'query',
     issue: 'mutate',
+    update: 'mutate',
     rename: 'mutate',
     rotate: 'mutate',
+    endGrace: 'mutate',
     revoke: 'mutate',
   },
   contacts: {

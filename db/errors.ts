@@ -9,20 +9,24 @@ export class DatabaseUnavailable extends Error {
 export class KeyRefused extends Error {
   override readonly name = 'KeyRefused';
   readonly refusal: KeyRefusal;
+  /** A rotation replaced the secret. */
+  readonly isRotated: boolean;
 
-  constructor(refusal: KeyRefusal) {
+  constructor(refusal: KeyRefusal, isRotated = false) {
     super(`The API key is ${refusal}`);
     this.refusal = refusal;
+    this.isRotated = isRotated;
   }
 }
 
 /** A transaction was refused, because its caller lacks scopes. Nothing of the transaction was done. */
 export class ScopeRefused extends Error {
   override readonly name = 'ScopeRefused';
-  readonly whose: 'key' | 'role';
+  /** A key, a person's role, or the role of the person who holds the key's secret. */
+  readonly whose: 'key' | 'role' | 'holder';
   readonly scopes: readonly string[];
 
-  constructor(whose: 'key' | 'role', scopes: readonly string[]) {
+  constructor(whose: ScopeRefused['whose'], scopes: readonly string[]) {
     super(`The ${whose} lacks ${scopes.join(', ')}`);
     this.whose = whose;
     this.scopes = scopes;
@@ -49,7 +53,10 @@ const TRANSIENT = new Set([
   '58000', // system_error
 ]);
 
-/** The SQLSTATEs that an admission raises. The message is a `KeyRefusal`, or `key` or `role` and the lacking scopes. */
+/**
+ * The SQLSTATEs that an admission raises. The message is a `KeyRefusal`, or `key`, `role` or `holder` and
+ * the lacking scopes.
+ */
 const KEY_REFUSED = 'IZ401';
 const SCOPE_REFUSED = 'IZ403';
 
@@ -63,10 +70,13 @@ const WITH_VALUES = ['detail', 'params'];
 export function translateError(error: unknown): unknown {
   const code = sqlState(error);
   for (const name of WITH_VALUES) if (error instanceof Error && name in error) Reflect.deleteProperty(error, name);
-  if (code === KEY_REFUSED) return new KeyRefused((error as Error).message as KeyRefusal);
+  if (code === KEY_REFUSED) {
+    const { message, hint } = error as Error & { hint?: string };
+    return new KeyRefused(message as KeyRefusal, hint === 'rotated');
+  }
   if (code === SCOPE_REFUSED) {
     const [whose, ...scopes] = (error as Error).message.split(' ');
-    return new ScopeRefused(whose as 'key' | 'role', scopes);
+    return new ScopeRefused(whose as ScopeRefused['whose'], scopes);
   }
   if (code !== undefined && (TRANSIENT.has(code) || code.startsWith('08'))) {
     return new DatabaseUnavailable((error as Error).message, { cause: error });

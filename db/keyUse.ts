@@ -46,29 +46,55 @@ export async function redigestSecret(
  */
 export interface KeyUse {
   keyId: string;
+  /** The digests of the secret that was used, of which the database knows the secret by a single digest. */
+  digests?: readonly Buffer[] | undefined;
   millisecondsAgo: number;
   /** The coarse place that the key was used from; `undefined` where the place is not known. */
   place?: { address: string; userAgent: string } | undefined;
 }
 
-/** Records uses of an organization's keys. A use that is older than the recorded last use changes nothing. */
+/**
+ * Records uses of an organization's keys. A use that is older than the recorded last use changes nothing. The first use
+ * of a secret begins the grace of the key's older secrets, where the rotation counts the grace from the first use.
+ */
 export async function recordKeyUses(
   db: Tenant,
   { organizationId, uses }: { organizationId: string; uses: KeyUse[] },
 ): Promise<void> {
+  const json = uses.map(({ digests = [], ...use }) => ({ ...use, digests: digests.map((one) => one.toString('hex')) }));
   await sql`
     with used as (
-      select (use->>'keyId')::uuid as id, use->'place'->>'address' as address, use->'place'->>'userAgent' as user_agent,
+      select k.id, use->'place'->>'address' as address, use->'place'->>'userAgent' as user_agent, s.digest, s.hint,
         (clock_timestamp() - make_interval(secs => (use->>'millisecondsAgo')::float / 1000))::timestamptz(3) as at
-        from jsonb_array_elements(${JSON.stringify(uses)}::jsonb) use
+        from jsonb_array_elements(${JSON.stringify(json)}::jsonb) use
+        join api_keys k on k.organization_id = ${organizationId} and k.id = (use->>'keyId')::uuid
+        left join api_key_secrets s on s.organization_id = k.organization_id and s.api_key_id = k.id
+          and use->'digests' ? encode(s.digest, 'hex')
     ), places as (
-      insert into api_key_places as place (organization_id, api_key_id, address, user_agent, first_used_at, last_used_at)
-        select k.organization_id, k.id, used.address, used.user_agent, min(used.at), max(used.at)
-          from used join api_keys k on k.organization_id = ${organizationId} and k.id = used.id
-          where used.address is not null
+      insert into api_key_places as place
+        (organization_id, api_key_id, address, user_agent, first_used_at, last_used_at, secrets)
+        select ${organizationId}::uuid, id, address, user_agent, min(at), max(at),
+            coalesce(jsonb_object_agg(hint, at order by at) filter (where hint is not null), '{}')
+          from used where address is not null
           group by 1, 2, 3, 4 order by 1, 2, 3, 4
         on conflict (organization_id, api_key_id, address, user_agent)
-          do update set last_used_at = greatest(place.last_used_at, excluded.last_used_at)
+          do update set last_used_at = greatest(place.last_used_at, excluded.last_used_at),
+            secrets = place.secrets || excluded.secrets
+    ), latest as (
+      select id, digest, min(at) as first_at, max(at) as at from used where digest is not null group by 1, 2
+    ), secrets as (
+      update api_key_secrets s
+        set first_used_at = coalesce(s.first_used_at, latest.first_at), last_used_at = greatest(s.last_used_at, latest.at)
+        from latest where s.organization_id = ${organizationId} and s.api_key_id = latest.id and s.digest = latest.digest
+    ), graces as (
+      update api_key_secrets older
+        set expires_at = least(older.expires_at,
+          coalesce(newer.first_used_at, latest.first_at) + make_interval(hours => newer.grace_hours))
+        from latest join api_key_secrets newer on newer.organization_id = ${organizationId}
+          and newer.api_key_id = latest.id and newer.digest = latest.digest and newer.grace_hours is not null
+        where older.organization_id = newer.organization_id and older.api_key_id = newer.api_key_id
+          and older.created_at < newer.created_at and older.expires_at > now()
+          and older.digest not in (select digest from latest)
     )
     update api_keys set last_used_at = latest.at from (select id, max(at) as at from used group by id) latest
       where api_keys.organization_id = ${organizationId} and api_keys.id = latest.id
@@ -83,7 +109,7 @@ export async function listKeyPlaces(
   db: Tenant,
   { organizationId, id }: { organizationId: string; id: string },
 ): Promise<ApiKeyPlace[]> {
-  return await db
+  const places = await db
     .selectFrom('api_key_places')
     .select(['address', 'user_agent as userAgent', 'first_used_at as firstUsedAt', 'last_used_at as lastUsedAt'])
     .where('organization_id', '=', organizationId)
@@ -91,4 +117,17 @@ export async function listKeyPlaces(
     .orderBy('last_used_at', 'desc')
     .limit(PLACES)
     .execute();
+  const { rows } = await sql<{ address: string; userAgent: string; hint: string; lastUsedAt: Date }>`
+    select address, user_agent as "userAgent", secret.key as hint, secret.value::timestamptz(3) as "lastUsedAt"
+      from api_key_places, jsonb_each_text(secrets) secret
+      where organization_id = ${organizationId} and api_key_id = ${id}
+      order by "lastUsedAt" desc`.execute(db);
+  const secrets = Map.groupBy(rows, ({ address, userAgent }) => `${address} ${userAgent}`);
+  return places.map((place) => ({
+    ...place,
+    secrets: (secrets.get(`${place.address} ${place.userAgent}`) ?? []).map(({ hint, lastUsedAt }) => ({
+      hint,
+      lastUsedAt,
+    })),
+  }));
 }

@@ -1,8 +1,10 @@
-import { type SqlBool, sql } from 'kysely';
+import { sql } from 'kysely';
 import { v7 as uuidv7 } from 'uuid';
 import type { Member, MemberRemoved, Role } from '../shared/people.ts';
 import { mayGive } from '../shared/roles.ts';
 import { inTransaction, type Tenant } from './admission.ts';
+import { settleHeldKeys } from './heldKeys.ts';
+import { lockFamilies } from './keyFamily.ts';
 import type { Outcome } from './outcome.ts';
 
 const columns = [
@@ -59,42 +61,46 @@ export async function updateMemberRole(
   });
 }
 
+export interface MemberRemoval extends MemberChange {
+  /** The person who removes the member. */
+  callerId: string;
+  keepKeys: string[];
+}
+
 /**
- * Removes a member: deletes the membership and the person's sessions in the organization, and revokes the keys that the
- * person issued, except the keys named in `keepKeys`. Either all of the changes happen or no change happens. The
- * removal acts from the next request on. Failures: `absent`, `outranked`, `lastOwner`.
+ * Removes a member: deletes the membership and the person's sessions in the organization, and ends the keys that the
+ * person holds, except the keys named in `keepKeys`. Either all of the changes happen or no change happens. The removal
+ * acts from the next request on. Failures: `absent`, `outranked`, `lastOwner`, and `keepsForNobody` where a person who
+ * leaves wants to keep keys: the person would be their holder.
  */
 export async function deleteMember(
   db: Tenant,
-  { organizationId, id, by, keepKeys }: MemberChange & { keepKeys: string[] },
+  { organizationId, id, by, callerId, keepKeys }: MemberRemoval,
 ): Promise<Outcome<MemberRemoved>> {
   return await inTransaction(db, async (trx) => {
+    await lockFamilies(trx, organizationId);
     const member = await lockMember(trx, { organizationId, id, by, isOwnerAfter: false });
     if ('failure' in member) return member;
     const { id: userId } = member.person;
-    const update = (condition: ReturnType<typeof sql<SqlBool>>, set: { kept_at: Date } | { revoked_at: Date }) =>
-      trx
-        .updateTable('api_keys')
-        .set(set)
-        .where('organization_id', '=', organizationId)
-        .where('created_by_type', '=', 'person')
-        .where('created_by_id', '=', userId)
-        .where('revoked_at', 'is', null)
-        .where('kept_at', 'is', null)
-        .where(condition)
-        .returning('id')
-        .execute();
-    const now = sql<Date>`now()` as unknown as Date;
-    const kept = await update(sql<SqlBool>`id = any (${keepKeys})`, { kept_at: now });
-    const revoked = await update(sql<SqlBool>`true`, { revoked_at: now });
+    if (userId === callerId && keepKeys.length > 0) return { failure: 'keepsForNobody' };
+    const settled = await settleHeldKeys(trx, { organizationId, userId, keep: keepKeys });
     await trx
       .deleteFrom('sessions')
       .where('active_organization_id', '=', organizationId)
       .where('user_id', '=', userId)
       .execute();
     await trx.deleteFrom('members').where('organization_id', '=', organizationId).where('id', '=', id).execute();
-    return { member, keptKeys: kept.map((key) => key.id), revokedKeys: revoked.map((key) => key.id) };
+    return { member, ...settled };
   });
+}
+
+/** Finds a member. Failure: `absent`. */
+export async function getMember(
+  db: Tenant,
+  { organizationId, id }: { organizationId: string; id: string },
+): Promise<Outcome<Member>> {
+  const member = await selectMembers(db, organizationId).where('members.id', '=', id).executeTakeFirst();
+  return member ?? { failure: 'absent' };
 }
 
 /** Locks a member and all owners. Where two changes run at once, the second change sees the result of the first. */

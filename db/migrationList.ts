@@ -6,6 +6,8 @@ import * as auditLog from './migrations/0003_audit_log.ts';
 import * as admission from './migrations/0004_admission.ts';
 import * as keptColumns from './migrations/0005_kept_columns.ts';
 import * as indexes from './migrations/0006_indexes.ts';
+import * as keyHolders from './migrations/0007_key_holders.ts';
+import * as secretHolders from './migrations/0008_secret_holders.ts';
 
 /** A transaction without a rewrite of a table and without a long lock. Instances of the version before go on working. */
 export interface Expand {
@@ -60,6 +62,8 @@ export const migrations: Migrations = {
   '0004_admission': admission,
   '0005_kept_columns': keptColumns,
   '0006_indexes': indexes,
+  '0007_key_holders': keyHolders,
+  '0008_secret_holders': secretHolders,
 };
 
 /** What to run: by default all migrations. */

@@ -6,11 +6,15 @@ export type Failure =
   | { failure: 'version'; currentVersion: number }
   | { failure: 'emailTaken'; existingId: string | undefined }
   | { failure: 'revoked' }
+  /** The organization has as many active keys as an organization may have. */
+  | { failure: 'tooManyKeys' }
   /** The change would leave the organization without an owner. */
   | { failure: 'lastOwner' }
   /** The member to change, or the role to give, ranks above the caller's role. */
   | { failure: 'outranked' }
   | { failure: 'alreadyMember' }
+  /** A person who leaves wants to keep keys, whose holder would be no member. */
+  | { failure: 'keepsForNobody' }
   /** The caller would gain these scopes, which the caller does not have. */
   | { failure: 'scopes'; scopes: string[] };
 

@@ -29,6 +29,12 @@ interface ApiKeysTable {
   expires_at: Date;
   revoked_at: Date | null;
   last_used_at: Date | null;
+  description: string | null;
+  environment: 'development' | 'staging' | 'production' | null;
+  /** The key may rotate itself, whatever its scopes. */
+  self_rotate: Generated<boolean>;
+  /** When somebody last ended the grace of the key's older secrets. */
+  grace_ended_at: Date | null;
   /** When the key was kept while its issuer's membership ended; `null` for every other key. */
   kept_at: Date | null;
   /**
@@ -46,6 +52,8 @@ interface ApiKeyPlacesTable {
   user_agent: string;
   first_used_at: Date;
   last_used_at: Date;
+  /** The latest use of each secret, an ISO date by the secret's hint. */
+  secrets: JsonObject;
 }
 
 /** The secrets of a key: the newest secret, and older secrets, which work until their grace ends. */
@@ -58,6 +66,22 @@ interface ApiKeySecretsTable {
   secret_id: string;
   created_at: Stamp;
   expires_at: Date;
+  /** `null` until migration 0008 has given the secret its holder. */
+  id: Generated<string | null>;
+  /** The secret's first 8 hexadecimal characters; `null` where nothing tells the hint of an old secret. */
+  hint: string | null;
+  /**
+   * The person to whom the secret was shown; `null` for the operator. A trigger writes the holder at insertion. The
+   * secret works only while the holder is a member.
+   */
+  holder_id: string | null;
+  /** The caller who was shown the secret: `person:` or `key:` and an id, or `operator`. A trigger writes the column. */
+  made_by: string | null;
+  first_used_at: Date | null;
+  /** At most a minute behind. */
+  last_used_at: Date | null;
+  /** Hours that older secrets work after the first use of this secret; `null` where a rotation ended them by itself. */
+  grace_hours: number | null;
 }
 
 interface ContactsTable {

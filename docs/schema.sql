@@ -26,6 +26,13 @@ CREATE FUNCTION public.introzy_actor() RETURNS jsonb
     return jsonb_build_object('type', 'operator', 'id', null, 'name', 'The operator');
   end $_$;
 
+CREATE FUNCTION public.introzy_actor_holder() RETURNS uuid
+    LANGUAGE sql STABLE
+    AS $$
+    select coalesce(substring(current_setting('introzy.actor', true) from '^person:([^:]+)')::uuid,
+      (introzy_calling_secret()).holder_id)
+  $$;
+
 CREATE FUNCTION public.introzy_admit(p_organization_id uuid, p_digests bytea[], p_statement_timeout integer, p_lock_timeout integer) RETURNS text
     LANGUAGE plpgsql
     AS $$
@@ -64,26 +71,35 @@ CREATE FUNCTION public.introzy_admit_key(p_organization_id uuid, p_digests bytea
     v_key record;
     v_set text := set_config('introzy.organization_id', p_organization_id::text, true);
   begin
-    select s.secret_id, k.id, k.scopes, k.revoked_at, s.expires_at into v_key
+    select s.secret_id, s.id as secret, s.created_at, s.expires_at, s.holder_id, k.id, k.scopes,
+        k.revoked_at, m.role into v_key
       from api_key_secrets s
       join api_keys k on k.organization_id = s.organization_id and k.id = s.api_key_id
+      left join members m on m.organization_id = s.organization_id and m.user_id = s.holder_id
       where s.organization_id = p_organization_id and s.digest = p_digests[1];
     if not found and cardinality(p_digests) > 1 then
-      select s.secret_id, k.id, k.scopes, k.revoked_at, s.expires_at into v_key
+      select s.secret_id, s.id as secret, s.created_at, s.expires_at, s.holder_id, k.id, k.scopes,
+        k.revoked_at, m.role into v_key
       from api_key_secrets s
       join api_keys k on k.organization_id = s.organization_id and k.id = s.api_key_id
+      left join members m on m.organization_id = s.organization_id and m.user_id = s.holder_id
       where s.organization_id = p_organization_id and s.digest = any (p_digests);
     end if;
     if not found then
       raise exception using errcode = 'IZ401', message = 'unknown';
-    elsif v_key.revoked_at is not null then
+    elsif v_key.revoked_at is not null or v_key.holder_id is not null and v_key.role is null then
       raise exception using errcode = 'IZ401', message = 'revoked';
     elsif v_key.expires_at <= now() then
-      raise exception using errcode = 'IZ401', message = 'expired';
+      raise exception using errcode = 'IZ401', message = 'expired', hint = case when exists (
+        select from api_key_secrets newer where newer.organization_id = p_organization_id
+          and newer.api_key_id = v_key.id and newer.created_at > v_key.created_at) then 'rotated' else '' end;
     elsif not p_scopes <@ v_key.scopes then
       perform introzy_require_scopes('key', v_key.scopes, p_scopes);
+    elsif v_key.holder_id is not null and p_scopes <@ introzy_role_scopes(v_key.role) is not true then
+      perform introzy_require_scopes('holder', introzy_role_scopes(v_key.role), p_scopes);
     end if;
     v_set := set_config('introzy.actor', 'key:' || v_key.id, true);
+    v_set := set_config('introzy.secret', v_key.secret::text, true);
     return v_key.secret_id;
   end $$;
 
@@ -132,6 +148,10 @@ CREATE TABLE public.api_keys (
     last_used_at timestamp(3) with time zone,
     expiry_notice_for timestamp(3) with time zone,
     kept_at timestamp(3) with time zone,
+    description text,
+    environment text,
+    grace_ended_at timestamp(3) with time zone,
+    self_rotate boolean DEFAULT false NOT NULL,
     CONSTRAINT api_keys_created_by_type_check CHECK ((created_by_type = ANY (ARRAY['person'::text, 'key'::text]))),
     CONSTRAINT api_keys_name_check CHECK (((char_length(name) >= 1) AND (char_length(name) <= 100)))
 );
@@ -170,7 +190,7 @@ CREATE FUNCTION public.introzy_audit_api_key() RETURNS trigger
               where organization_id = new.organization_id and api_key_id = new.id
           ) secrets where place > 1 and expires_at > now()::timestamptz(3))));
     end if;
-    if new.kept_at is not null and old.kept_at is null then
+    if new.kept_at is not null and new.kept_at is distinct from old.kept_at then
       insert into audit_log (organization_id, actor, action, subject) values (new.organization_id,
         v_actor, 'apiKey.kept', v_subject);
     end if;
@@ -192,6 +212,27 @@ CREATE FUNCTION public.introzy_audit_invitation() RETURNS trigger
       insert into audit_log (organization_id, actor, action, subject, details) values (new.organization_id,
         introzy_actor(), case when tg_op = 'INSERT' then 'member.invited' else 'member.invitationCancelled' end, v_subject,
         jsonb_build_object('role', new.role));
+    end if;
+    return null;
+  end $$;
+
+CREATE FUNCTION public.introzy_audit_key_settings() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+  declare
+    v_subject jsonb := jsonb_build_object('type', 'apiKey', 'id', new.id, 'name', new.name);
+    v_old jsonb := jsonb_build_object('description', old.description, 'environment', old.environment,
+      'selfRotate', old.self_rotate);
+    v_new jsonb := jsonb_build_object('description', new.description, 'environment', new.environment,
+      'selfRotate', new.self_rotate);
+  begin
+    if v_new <> v_old then
+      insert into audit_log (organization_id, actor, action, subject, details) values (new.organization_id,
+        introzy_actor(), 'apiKey.changed', v_subject, jsonb_build_object('from', v_old, 'to', v_new));
+    end if;
+    if new.grace_ended_at is distinct from old.grace_ended_at then
+      insert into audit_log (organization_id, actor, action, subject) values (new.organization_id,
+        introzy_actor(), 'apiKey.graceEnded', v_subject);
     end if;
     return null;
   end $$;
@@ -248,6 +289,34 @@ CREATE FUNCTION public.introzy_audit_session() RETURNS trigger
         from members where user_id = new.user_id;
     return null;
   end $$;
+
+CREATE TABLE public.api_key_secrets (
+    organization_id uuid NOT NULL,
+    api_key_id uuid NOT NULL,
+    digest bytea NOT NULL,
+    secret_id text NOT NULL,
+    created_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+    expires_at timestamp(3) with time zone NOT NULL,
+    id uuid DEFAULT gen_random_uuid(),
+    hint text,
+    holder_id uuid,
+    made_by text,
+    first_used_at timestamp(3) with time zone,
+    last_used_at timestamp(3) with time zone,
+    grace_hours smallint,
+    CONSTRAINT api_key_secrets_digest_check CHECK ((octet_length(digest) = 32))
+);
+
+ALTER TABLE ONLY public.api_key_secrets FORCE ROW LEVEL SECURITY;
+
+CREATE FUNCTION public.introzy_calling_secret() RETURNS public.api_key_secrets
+    LANGUAGE sql STABLE
+    AS $_$
+    select s from api_key_secrets s
+      where s.organization_id = introzy_organization_id()
+        and s.api_key_id = substring(current_setting('introzy.actor', true) from '^key:(.*)$')::uuid
+      order by s.id::text = current_setting('introzy.secret', true) desc nulls last, s.created_at desc limit 1
+  $_$;
 
 CREATE FUNCTION public.introzy_contact_document(p_id uuid, p_organization_id uuid, p_name text, p_email text, p_phone text, p_company text, p_title text, p_location text, p_linkedin_url text, p_notes text, p_tags text[], p_custom_fields jsonb, p_created_at timestamp with time zone, p_updated_at timestamp with time zone, p_deleted_at timestamp with time zone, p_version integer) RETURNS text
     LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
@@ -323,17 +392,34 @@ CREATE FUNCTION public.introzy_for_accounts() RETURNS boolean
     LANGUAGE sql STABLE
     RETURN (pg_has_role('introzy_auth'::name, 'usage'::text) AND (NOT pg_has_role('introzy_app'::name, 'usage'::text)));
 
-CREATE TABLE public.api_key_secrets (
-    organization_id uuid NOT NULL,
-    api_key_id uuid NOT NULL,
-    digest bytea NOT NULL,
-    secret_id text NOT NULL,
-    created_at timestamp(3) with time zone DEFAULT now() NOT NULL,
-    expires_at timestamp(3) with time zone NOT NULL,
-    CONSTRAINT api_key_secrets_digest_check CHECK ((octet_length(digest) = 32))
-);
+CREATE FUNCTION public.introzy_hold_secret() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+  declare
+    v_calling api_key_secrets;
+  begin
+    -- A row from a dump has its maker.
+    if new.made_by is not null then
+      return new;
+    end if;
+    v_calling := introzy_calling_secret();
+    new.holder_id := introzy_actor_holder();
+    new.made_by := coalesce(substring(current_setting('introzy.actor', true) from '^(?:key|person):[^:]+'), 'operator');
+    -- The calling secret waits for its holder: migration 0008 gives both secrets the same holder.
+    if v_calling.digest is not null and v_calling.id is null then
+      new.id := null;
+    end if;
+    return new;
+  end $$;
 
-ALTER TABLE ONLY public.api_key_secrets FORCE ROW LEVEL SECURITY;
+CREATE FUNCTION public.introzy_holder(p_secret public.api_key_secrets) RETURNS uuid
+    LANGUAGE sql STABLE
+    AS $$
+    select case when p_secret.id is not null then p_secret.holder_id else (
+      select k.created_by_id::uuid from api_keys k
+        where k.organization_id = p_secret.organization_id and k.id = p_secret.api_key_id
+          and k.created_by_type = 'person') end
+  $$;
 
 CREATE FUNCTION public.introzy_identify(p_digests bytea[]) RETURNS TABLE(organization_id uuid, api_key_id uuid, scopes text[])
     LANGUAGE sql STABLE SECURITY DEFINER
@@ -520,7 +606,8 @@ CREATE TABLE public.api_key_places (
     address text NOT NULL,
     user_agent text NOT NULL,
     first_used_at timestamp(3) with time zone NOT NULL,
-    last_used_at timestamp(3) with time zone NOT NULL
+    last_used_at timestamp(3) with time zone NOT NULL,
+    secrets jsonb DEFAULT '{}'::jsonb NOT NULL
 );
 
 ALTER TABLE ONLY public.api_key_places FORCE ROW LEVEL SECURITY;
@@ -598,6 +685,9 @@ ALTER TABLE ONLY public.api_key_secrets
 ALTER TABLE ONLY public.api_keys
     ADD CONSTRAINT api_keys_pkey PRIMARY KEY (organization_id, id);
 
+ALTER TABLE public.api_keys
+    ADD CONSTRAINT api_keys_settings CHECK (((char_length(description) <= 500) AND (environment = ANY (ARRAY['development'::text, 'staging'::text, 'production'::text])))) NOT VALID;
+
 ALTER TABLE ONLY public.audit_log
     ADD CONSTRAINT audit_log_pkey PRIMARY KEY (organization_id, id);
 
@@ -651,6 +741,10 @@ ALTER TABLE ONLY public.verifications
 
 CREATE INDEX accounts_user ON public.accounts USING btree (user_id);
 
+CREATE INDEX api_key_secrets_holder ON public.api_key_secrets USING btree (organization_id, holder_id);
+
+CREATE INDEX api_keys_created_by ON public.api_keys USING btree (organization_id, created_by_id, id);
+
 CREATE INDEX api_keys_expiring ON public.api_keys USING btree (expires_at) WHERE (revoked_at IS NULL);
 
 CREATE INDEX api_keys_id ON public.api_keys USING hash (id);
@@ -700,6 +794,10 @@ CREATE TRIGGER audit_change AFTER INSERT OR UPDATE OF role ON public.members FOR
 CREATE TRIGGER audit_issue AFTER INSERT ON public.api_keys FOR EACH ROW EXECUTE FUNCTION public.introzy_audit_api_key();
 
 CREATE TRIGGER audit_removal BEFORE DELETE ON public.members FOR EACH ROW EXECUTE FUNCTION public.introzy_audit_member();
+
+CREATE TRIGGER audit_settings AFTER UPDATE OF description, environment, self_rotate, grace_ended_at ON public.api_keys FOR EACH ROW EXECUTE FUNCTION public.introzy_audit_key_settings();
+
+CREATE TRIGGER hold BEFORE INSERT ON public.api_key_secrets FOR EACH ROW EXECUTE FUNCTION public.introzy_hold_secret();
 
 CREATE TRIGGER keep BEFORE INSERT OR UPDATE ON public.contacts FOR EACH ROW EXECUTE FUNCTION public.introzy_keep_contact();
 
@@ -834,6 +932,14 @@ GRANT SELECT(expiry_notice_for) ON TABLE public.api_keys TO introzy_lookup;
 REVOKE ALL ON FUNCTION public.introzy_api_key_exists(p_id uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.introzy_api_key_exists(p_id uuid) TO introzy_app;
 
+GRANT SELECT,INSERT,UPDATE ON TABLE public.api_key_secrets TO introzy_app;
+
+GRANT SELECT(organization_id) ON TABLE public.api_key_secrets TO introzy_lookup;
+
+GRANT SELECT(api_key_id) ON TABLE public.api_key_secrets TO introzy_lookup;
+
+GRANT SELECT(digest) ON TABLE public.api_key_secrets TO introzy_lookup;
+
 GRANT SELECT,INSERT,UPDATE ON TABLE public.contacts TO introzy_app;
 
 GRANT SELECT(organization_id) ON TABLE public.contacts TO introzy_lookup;
@@ -855,14 +961,6 @@ GRANT ALL ON FUNCTION public.introzy_contact_exists(p_id uuid) TO introzy_app;
 
 REVOKE ALL ON FUNCTION public.introzy_contacts_before_form(p_form integer, p_limit integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.introzy_contacts_before_form(p_form integer, p_limit integer) TO postgres;
-
-GRANT SELECT,INSERT,UPDATE ON TABLE public.api_key_secrets TO introzy_app;
-
-GRANT SELECT(organization_id) ON TABLE public.api_key_secrets TO introzy_lookup;
-
-GRANT SELECT(api_key_id) ON TABLE public.api_key_secrets TO introzy_lookup;
-
-GRANT SELECT(digest) ON TABLE public.api_key_secrets TO introzy_lookup;
 
 REVOKE ALL ON FUNCTION public.introzy_identify(p_digests bytea[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.introzy_identify(p_digests bytea[]) TO introzy_app;

@@ -2,24 +2,28 @@ import { z } from 'zod';
 import { EXPIRY_DAYS, GRACE_HOURS } from './keyFormat.ts';
 import { PageRequest, pageOf } from './paging.ts';
 import { SCOPES } from './scopes.ts';
-import { Id, line, organizationId } from './text.ts';
+import { Id, line, organizationId, text } from './text.ts';
 
 export const Scope = z.enum(SCOPES);
 export type Scope = z.infer<typeof Scope>;
 const DEFAULT_SCOPES: Scope[] = ['contacts:read', 'contacts:write'];
 
-const days = z
-  .int()
-  .min(EXPIRY_DAYS.least)
-  .max(EXPIRY_DAYS.most)
-  .default(EXPIRY_DAYS.default)
-  .describe('Days until it expires');
+const days = z.int().min(EXPIRY_DAYS.least).max(EXPIRY_DAYS.most);
 const scopes = z
   .array(Scope)
   .min(1)
   .overwrite((given) => SCOPES.filter((scope) => given.includes(scope)));
 
 const ApiKeyName = line(100);
+const Environment = z.enum(['development', 'staging', 'production']);
+const settings = {
+  description: text(500)
+    .transform((written) => (written.trim() === '' ? null : written))
+    .nullable()
+    .describe('What the key is for, up to 500 characters'),
+  environment: Environment.nullable(),
+  selfRotate: z.boolean().describe('The key may rotate itself, and only itself, whatever its scopes'),
+};
 const ApiKeyState = z.enum(['active', 'expired', 'revoked']);
 
 /** The issuer of a key: a person, whose `name` is the email address, or another key. */
@@ -31,6 +35,9 @@ export const ApiKey = z.object({
   id: z.uuid(),
   organizationId: z.uuid(),
   name: z.string(),
+  description: z.string().nullable(),
+  environment: Environment.nullable(),
+  selfRotate: z.boolean(),
   hint: z.string().describe('The first 8 hexadecimal characters of the newest secret'),
   scopes: z.array(Scope),
   state: ApiKeyState,
@@ -41,6 +48,30 @@ export const ApiKey = z.object({
   revokedAt: z.date().nullable(),
 });
 export type ApiKey = z.infer<typeof ApiKey>;
+/** The person who holds a secret; `name` is the email address. `null`: the operator issued or rotated the key. */
+const Holder = z.object({ id: z.uuid(), name: z.string() }).nullable();
+/** A secret of a key that works: the newest secret, or an older secret in its grace. */
+export const ApiKeySecret = z.object({
+  hint: z.string().nullable().describe('The first 8 hexadecimal characters; `null` where they are not known any more'),
+  holder: Holder.describe('The person to whom the secret was shown; `null`: the operator of the service'),
+  createdAt: z.date(),
+  expiresAt: z.date(),
+  lastUsedAt: z.date().nullable().describe('At most a minute behind; `null` until used'),
+});
+export type ApiKeySecret = z.infer<typeof ApiKeySecret>;
+/** A key with its secrets that work, newest first. */
+export const ApiKeyDetails = ApiKey.extend({ secrets: z.array(ApiKeySecret) });
+export type ApiKeyDetails = z.infer<typeof ApiKeyDetails>;
+/** The key that calls, and the holder of the secret that calls. */
+export const CurrentKey = ApiKey.extend({
+  holder: Holder.describe('The person whose key this is; `null`: the operator'),
+});
+export type CurrentKey = z.infer<typeof CurrentKey>;
+/** A revoked key. `descendants`: the keys that were revoked with the key, or that were kept. */
+export const RevokedKey = ApiKey.extend({
+  descendants: z.array(ApiKey).describe('The keys that it issued, and theirs: revoked with it, or kept'),
+});
+export type RevokedKey = z.infer<typeof RevokedKey>;
 export const ApiKeyPage = pageOf(ApiKey);
 export type ApiKeyPage = z.infer<typeof ApiKeyPage>;
 
@@ -51,25 +82,48 @@ export type IssuedKey = z.infer<typeof IssuedKey>;
 export const CurrentKeyRequest = z.strictObject({ organizationId }).optional();
 export const ApiKeyListRequest = PageRequest.extend({
   createdBy: Id.optional().describe('Those that the person or the key of this id issued'),
+  state: ApiKeyState.optional().describe('Those in this state'),
 }).prefault({});
 export const ApiKeyRequest = z.strictObject({ organizationId, id: Id });
+export const ApiKeyRevokeRequest = ApiKeyRequest.extend({
+  descendants: z
+    .enum(['revoke', 'keep'])
+    .default('revoke')
+    .describe('The keys that it issued, and theirs: `keep` makes you their holder, and takes `keys:manage`'),
+});
 export const ApiKeyIssueRequest = z.strictObject({
   organizationId,
   name: ApiKeyName,
-  expiresInDays: days,
+  description: settings.description.default(null),
+  environment: settings.environment.default(null),
+  selfRotate: settings.selfRotate.default(false),
+  expiresInDays: days.default(EXPIRY_DAYS.default).describe('Days until it expires'),
   scopes: scopes.default(DEFAULT_SCOPES),
+});
+/** Fields that are left out stay as they are; `null` empties a field. Scopes and expiry never change. */
+export const ApiKeyUpdateRequest = z.strictObject({
+  organizationId,
+  id: Id,
+  name: ApiKeyName.optional(),
+  description: settings.description.optional(),
+  environment: settings.environment.optional(),
+  selfRotate: settings.selfRotate.optional(),
 });
 export const ApiKeyRenameRequest = z.strictObject({ organizationId, id: Id, name: ApiKeyName });
 export const ApiKeyRotateRequest = z.strictObject({
   organizationId,
-  id: Id,
-  expiresInDays: days,
+  id: z.union([z.literal('current'), Id]).describe('The id of the key, or `current` for the key that calls'),
+  expiresInDays: days.optional().describe('Days until the new secret expires; left out, as many days as the key had'),
   graceHours: z
     .int()
     .min(0)
     .max(GRACE_HOURS.most)
     .default(GRACE_HOURS.default)
     .describe('Hours that the old secret goes on working; 0 cuts it off at once'),
+  graceFrom: z
+    .enum(['now', 'firstUse'])
+    .default('now')
+    .describe('The hours count from now, or from the first use of the new secret'),
 });
 
 /** A place that a key was used from: a network (the first 24 bits of IPv4, 48 bits of IPv6) and a kind of program. */
@@ -78,6 +132,9 @@ export const ApiKeyPlace = z.object({
   userAgent: z.string(),
   firstUsedAt: z.date(),
   lastUsedAt: z.date(),
+  secrets: z
+    .array(z.object({ hint: z.string(), lastUsedAt: z.date() }))
+    .describe('The latest use of each secret of the key from there, newest first'),
 });
 export type ApiKeyPlace = z.infer<typeof ApiKeyPlace>;
 /** The latest places, newest first. A place's `lastUsedAt` is at most a minute behind, as a key's is. */

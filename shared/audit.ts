@@ -26,7 +26,7 @@ export const AuditEntry = z.object({
   subject: Subject,
   /**
    * More about the event, by action: `apiKey.issued` {scopes, expiresAt, hint} · `apiKey.renamed` {from, to} ·
-   * `apiKey.rotated` {hint, expiresAt, oldSecretsEndAt} · `apiKey.usedFrom`, `person.signedIn`, `person.signInFailed`
+   * `apiKey.changed` {from, to}, each with {description, environment, selfRotate} · `apiKey.rotated` {hint, expiresAt, oldSecretsEndAt} · `apiKey.usedFrom`, `person.signedIn`, `person.signInFailed`
    * {address, userAgent} · `member.invited`, `member.joined`, `member.removed` {role} · `member.roleChanged`
    * {from, to}.
    */

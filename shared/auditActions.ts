@@ -5,6 +5,8 @@ export const AUDIT_ACTIONS = [
   'apiKey.rotated',
   'apiKey.revoked',
   'apiKey.kept',
+  'apiKey.changed',
+  'apiKey.graceEnded',
   'apiKey.usedFrom',
   'member.invited',
   'member.invitationCancelled',

@@ -58,3 +58,5 @@ export const hintOf = (key: string) => key.slice(KEY_PREFIX.length, KEY_PREFIX.l
 export const EXPIRY_DAYS = { least: 30, default: 90, most: 365 } as const;
 /** Hours that an older secret keeps working after a rotation. */
 export const GRACE_HOURS = { default: 24, most: 168 } as const;
+/** The most active keys of an organization. */
+export const MOST_KEYS = 1_000;

@@ -47,11 +47,41 @@ export const InviteRequest = z.strictObject({
 });
 export const InvitationRequest = z.strictObject({ organizationId, id: Id });
 export const RoleChangeRequest = z.strictObject({ organizationId, id: Id, role: Role });
-/** The input of a member's removal. The keys that the person issued are revoked, except the keys in `keepKeys`. */
+/**
+ * The input of a member's removal. The keys that the person holds end, except the keys in `keepKeys`, whose holder the
+ * caller becomes.
+ */
 export const MemberRemoveRequest = z.strictObject({
   organizationId,
   id: Id,
   keepKeys: z.array(Id).max(1_000).default([]),
 });
-export const MemberRemoved = z.object({ member: Member, keptKeys: z.array(z.uuid()), revokedKeys: z.array(z.uuid()) });
+/** `sharedKeys` go on with the secrets that other people hold. */
+export const MemberRemoved = z.object({
+  member: Member,
+  keptKeys: z.array(z.uuid()),
+  revokedKeys: z.array(z.uuid()),
+  sharedKeys: z.array(z.uuid()),
+});
 export type MemberRemoved = z.infer<typeof MemberRemoved>;
+
+/** `role`: the role that the member is to have, to learn what the member's keys would lose. */
+export const MemberKeysRequest = z.strictObject({ organizationId, id: Id, role: Role.optional() });
+/**
+ * A key whose fate a member's removal decides. `isHeld`: the member holds a secret of the key; else the key descends from
+ * a key that the member holds. `isShared`: other people hold secrets of the key as well, which go on. `loses`: the
+ * scopes of the key that `role` does not allow, so that the member's secrets could no longer use them.
+ */
+const MemberKey = z.object({
+  id: z.uuid(),
+  name: z.string(),
+  hint: z.string(),
+  scopes: z.array(Scope),
+  expiresAt: z.date(),
+  lastUsedAt: z.date().nullable(),
+  isHeld: z.boolean(),
+  isShared: z.boolean(),
+  loses: z.array(Scope),
+});
+export const MemberKeys = z.object({ keys: z.array(MemberKey) });
+export type MemberKeys = z.infer<typeof MemberKeys>;

@@ -47,7 +47,7 @@ export async function identifyKeyHolder(
   const { organizationId, who } = identity;
   const admission = enter(db, { type: 'key', organizationId, digests }, (secretId) => {
     remembered.wasRefused = false;
-    parts.lastUse.note({ organizationId, keyId: who.id }, source);
+    parts.lastUse.note({ organizationId, keyId: who.id, name: memo, digests }, source);
     if (secretId !== undefined && secretId !== parts.keySecrets[0].id) redigest(parts, organizationId, digests);
   });
   const countedAs = remembered.wasRefused ? memo : who.id;

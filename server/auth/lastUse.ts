@@ -6,10 +6,20 @@ import { coarsePlace, type Place, type Source } from './place.ts';
 
 /** Notes when and from where keys are used. Requests do not wait until the uses are recorded. */
 export interface LastUse {
-  /** Notes that the key was used just now. */
-  note(key: { organizationId: string; keyId: string }, source: Source): void;
+  /** Notes that a secret of a key was used just now. */
+  note(secret: UsedSecret, source: Source): void;
   /** Records all uses that were noted and are not recorded yet. */
   flush(): Promise<void>;
+}
+
+/** A secret of a key that was used. */
+interface UsedSecret {
+  organizationId: string;
+  keyId: string;
+  /** Names the secret in the memory of this process. */
+  name: string;
+  /** The secret's digests under each server secret. */
+  digests: readonly Buffer[];
 }
 
 interface LastUseOptions {
@@ -19,18 +29,15 @@ interface LastUseOptions {
   interval?: number;
 }
 
-/** The last use of a key from one place. */
+/** The last use of a secret from one place. */
 interface Use {
-  keyId: string;
   place: Place;
   /** Milliseconds on the monotonic clock. */
   usedAt: number;
 }
 
-/** A key that was used within the last interval. */
-interface KeyInUse {
-  organizationId: string;
-  keyId: string;
+/** A secret of a key that was used within the last interval. */
+interface KeyInUse extends UsedSecret {
   /** Uses that wait to be recorded, by place, in the order in which the places were first seen. */
   waiting: Map<string, Use>;
   /** The source of the key's last request. */
@@ -56,8 +63,8 @@ const BATCH = 500;
 const WAITING_LIMIT = 10_000;
 
 /**
- * Records a key's first use at once, and later uses once in each interval: for each place that the key was used from,
- * the last use. So a busy key costs one statement a minute, and no two statements wait for each other on the key's row.
+ * Records a secret's first use at once, and later uses once in each interval: for each place that the secret was used
+ * from, the last use. So a busy secret costs one statement a minute, and no two statements wait for each other on the key's row.
  */
 export function createLastUse({ db, log, interval = 60_000 }: LastUseOptions): LastUse {
   const keysInUse = new Map<string, KeyInUse>();
@@ -66,13 +73,13 @@ export function createLastUse({ db, log, interval = 60_000 }: LastUseOptions): L
   /** Records the waiting uses of an organization's keys. Where the database refuses, the uses wait again. */
   const record = async (organizationId: string, noted: KeyInUse[]) => {
     const taken = noted.map((key) => ({ key, uses: take(key) }));
-    const all = taken.flatMap(({ uses }) => [...uses.values()]);
+    const all = taken.flatMap(({ key, uses }) => [...uses.values()].map((use) => ({ ...use, ...key })));
     try {
       for (let at = 0; at < all.length; at += BATCH) {
         const now = performance.now();
         const uses = all
           .slice(at, at + BATCH)
-          .map(({ keyId, place, usedAt }) => ({ keyId, place, millisecondsAgo: now - usedAt }));
+          .map(({ keyId, digests, place, usedAt }) => ({ keyId, digests, place, millisecondsAgo: now - usedAt }));
         await recordKeyUses(asOperator(db, organizationId), { organizationId, uses });
       }
     } catch (error) {
@@ -97,23 +104,27 @@ export function createLastUse({ db, log, interval = 60_000 }: LastUseOptions): L
       await pause;
       clearTimeout(timer);
     } while (key.waiting.size > 0 || key.underway > 0);
-    keysInUse.delete(key.keyId);
+    keysInUse.delete(key.name);
   };
-  const begin = (organizationId: string, keyId: string): KeyInUse => {
+  const begin = (secret: UsedSecret): KeyInUse => {
     const state = { waiting: new Map(), source: undefined, latest: undefined, underway: 0, hurry: () => {} };
-    const key: KeyInUse = { organizationId, keyId, ...state };
-    keysInUse.set(keyId, key);
+    const key: KeyInUse = { ...secret, ...state };
+    keysInUse.set(secret.name, key);
     setImmediate(follow, key);
     return key;
   };
 
   return {
-    note({ organizationId, keyId }, source) {
-      const key = keysInUse.get(keyId) ?? begin(organizationId, keyId);
+    note(secret, source) {
+      const key = keysInUse.get(secret.name) ?? begin(secret);
       if (!key.latest || !isSame(source, key.source)) {
         key.source = source;
         key.latest = waitingUse(key, coarsePlace(source));
-        if (dropBeyondLimit(key)) log.warn({ organizationId, keyId }, 'a place that the key was used from is lost');
+        if (dropBeyondLimit(key))
+          log.warn(
+            { organizationId: key.organizationId, keyId: key.keyId },
+            'a place that the key was used from is lost',
+          );
       }
       key.latest.usedAt = performance.now();
     },
@@ -130,11 +141,11 @@ const isSame = (source: Source, other: Source | undefined) =>
   source.address === other?.address && source.userAgent === other?.userAgent;
 
 /** Gives the waiting use of a place: the use from before, or else a new use. */
-function waitingUse({ keyId, waiting, hurry }: KeyInUse, place: Place): Use {
+function waitingUse({ waiting, hurry }: KeyInUse, place: Place): Use {
   const name = `${place.address} ${place.userAgent}`;
   const known = waiting.get(name);
   if (known) return known;
-  const use: Use = { keyId, place, usedAt: 0 };
+  const use: Use = { place, usedAt: 0 };
   waiting.set(name, use);
   // Not `>=`: after a failed record more than `BATCH` uses may wait, and a further use must not hurry the next record.
   if (waiting.size === BATCH) hurry();

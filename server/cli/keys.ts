@@ -1,6 +1,6 @@
 import { Command } from 'commander';
 import { asOperator } from '../../db/admission.ts';
-import { listApiKeys, revokeApiKey, rotateApiKey } from '../../db/apiKeys.ts';
+import { endGrace, listApiKeys, revokeApiKey, rotateApiKey } from '../../db/apiKeys.ts';
 import type { Failure, Outcome } from '../../db/outcome.ts';
 import { getOwner } from '../../db/people.ts';
 import {
@@ -8,9 +8,10 @@ import {
   ApiKeyIssueRequest,
   ApiKeyListRequest,
   ApiKeyRequest,
+  ApiKeyRevokeRequest,
   ApiKeyRotateRequest,
 } from '../../shared/apiKeys.ts';
-import { EXPIRY_DAYS, GRACE_HOURS, KEY_PREFIX } from '../../shared/keyFormat.ts';
+import { EXPIRY_DAYS, GRACE_HOURS, KEY_PREFIX, MOST_KEYS } from '../../shared/keyFormat.ts';
 import { SCOPES } from '../../shared/scopes.ts';
 import { mintKey } from '../auth/keySecret.ts';
 import { issueKey } from '../start/setup.ts';
@@ -33,6 +34,7 @@ export function keysCommand(): Command {
     .addCommand(issueCommand())
     .addCommand(listCommand())
     .addCommand(rotateCommand())
+    .addCommand(endGraceCommand())
     .addCommand(revokeCommand());
 }
 
@@ -42,11 +44,17 @@ function issueCommand() {
     .option(...ORGANIZATION)
     .requiredOption('--name <name>', 'what the key is for, 1 to 100 characters')
     .option(...DAYS)
+    .option('--description <text>', 'more about the key, up to 500 characters')
+    .option('--environment <name>', 'development, staging or production')
+    .option('--self-rotate', 'the key may rotate itself, whatever its scopes')
     .option('--scopes <list>', `of ${SCOPES.join(', ')}, separated by commas (default contacts:read,contacts:write)`)
     .addHelpText('after', '\nJSON: {"key","apiKey":{…}}');
   return addAction(command, ({ options }) => {
-    const { name, expiresInDays, scopes } = parseOptions(ApiKeyIssueRequest, {
+    const request = parseOptions(ApiKeyIssueRequest, {
       name: options.name,
+      description: options.description,
+      environment: options.environment,
+      selfRotate: options.selfRotate,
       expiresInDays: toNumber(options.days),
       scopes: options.scopes
         ?.toString()
@@ -57,8 +65,8 @@ function issueCommand() {
       const { id: organizationId } = await chooseOrganization(store, options.organization);
       const tenant = asOperator(store.db, organizationId);
       const issuedBy = { type: 'person', id: (await getOwner(tenant, organizationId)).id } as const;
-      const newKey = { organizationId, name, expiresInDays, scopes, issuedBy };
-      const issued = await issueKey(tenant, store.keySecrets, newKey);
+      const newKey = { ...request, organizationId, issuedBy };
+      const issued = orCommandError(await issueKey(tenant, store.keySecrets, newKey));
       return { json: issued, text: describeIssued(issued, config) };
     };
   });
@@ -68,22 +76,27 @@ function listCommand() {
   const command = new Command('list')
     .description('list the keys, newest first')
     .option(...ORGANIZATION)
+    .option('--state <state>', 'only keys that are active, expired or revoked')
     .addHelpText('after', '\nJSON: {"items":[{…}]}');
-  return addAction(command, ({ options }) => async ({ store }) => {
-    const { id: organizationId, name } = await chooseOrganization(store, options.organization);
-    const items: ApiKey[] = [];
-    const tenant = asOperator(store.db, organizationId);
-    let next: string | undefined;
-    do {
-      const { limit, cursor } = ApiKeyListRequest.parse({ limit: 200, cursor: next });
-      const page = await listApiKeys(tenant, { organizationId, limit, cursor });
-      items.push(...page.items);
-      next = page.nextCursor ?? undefined;
-    } while (next !== undefined);
-    if (items.length === 0) return { json: { items }, text: `${printable(name)} has no API keys.` };
-    return {
-      json: { items },
-      text: table(['ID', 'NAME', 'KEY', 'STATE', 'SCOPES', 'EXPIRES (UTC)', 'LAST USED (UTC)'], items.map(cellsOf)),
+  return addAction(command, ({ options }) => {
+    const filter = { state: options.state, limit: 200 };
+    parseOptions(ApiKeyListRequest, filter);
+    return async ({ store }) => {
+      const { id: organizationId, name } = await chooseOrganization(store, options.organization);
+      const items: ApiKey[] = [];
+      const tenant = asOperator(store.db, organizationId);
+      let next: string | undefined;
+      do {
+        const query = ApiKeyListRequest.parse({ ...filter, cursor: next });
+        const page = await listApiKeys(tenant, { ...query, organizationId });
+        items.push(...page.items);
+        next = page.nextCursor ?? undefined;
+      } while (next !== undefined);
+      if (items.length === 0) return { json: { items }, text: `${printable(name)} has no API keys.` };
+      return {
+        json: { items },
+        text: table(['ID', 'NAME', 'KEY', 'STATE', 'SCOPES', 'EXPIRES (UTC)', 'LAST USED (UTC)'], items.map(cellsOf)),
+      };
     };
   });
 }
@@ -107,21 +120,49 @@ function rotateCommand() {
       '--grace-hours <n>',
       `hours that the old secret goes on working, 0 to ${GRACE_HOURS.most}; 0 cuts it off now (default ${GRACE_HOURS.default})`,
     )
-    .option(...DAYS)
+    .option(
+      '--days <n>',
+      `days until the new secret expires, ${EXPIRY_DAYS.least} to ${EXPIRY_DAYS.most} (default: as the key had)`,
+    )
     .addHelpText('after', '\nJSON: {"key","apiKey":{…}}');
   return addAction(command, ({ args: [id], options }) => {
-    const request = { id, expiresInDays: toNumber(options.days), graceHours: toNumber(options.graceHours) };
-    const { expiresInDays, graceHours, ...key } = parseOptions(ApiKeyRotateRequest, request);
+    const request = {
+      id,
+      expiresInDays: toNumber(options.days),
+      graceHours: toNumber(options.graceHours),
+      graceFrom: options.graceFrom,
+    };
+    const { organizationId: _, ...rotating } = parseOptions(ApiKeyRotateRequest, request);
+    const { graceHours, graceFrom } = rotating;
     return async ({ store, config }) => {
       const { id: organizationId } = await chooseOrganization(store, options.organization);
-      const minted = mintKey(store.keySecrets);
-      const secret = { ...minted, expiresInDays };
-      const rotation = { id: key.id, organizationId, scopes: SCOPES, graceHours, secret };
+      const { key: shown, ...secret } = mintKey(store.keySecrets);
+      const rotation = { ...rotating, organizationId, scopes: SCOPES, secret };
       const apiKey = orCommandError(await rotateApiKey(asOperator(store.db, organizationId), rotation));
-      const issued = { key: minted.key, apiKey };
+      const issued = { key: shown, apiKey };
       const old =
-        graceHours === 0 ? 'The old secret no longer works.' : `The old secret works for ${graceHours} more hours.`;
+        graceHours === 0 && graceFrom === 'now'
+          ? 'The old secret no longer works.'
+          : `The old secret works for ${graceHours} more hours${graceFrom === 'firstUse' ? ' after the first use of the new secret' : ''}.`;
       return { json: issued, text: `${describeIssued(issued, config)}\n\n${old}` };
+    };
+  });
+}
+
+function endGraceCommand() {
+  const command = new Command('end-grace')
+    .description('cut off the older secrets of a key that was rotated, at once; the newest goes on')
+    .argument('<id>', 'the id of the key, as "keys list" shows it')
+    .option(...ORGANIZATION)
+    .addHelpText('after', '\nJSON: {"apiKey":{…}}');
+  return addAction(command, ({ args: [id], options }) => {
+    const request = parseOptions(ApiKeyRequest, { id });
+    return async ({ store }) => {
+      const { id: organizationId } = await chooseOrganization(store, options.organization);
+      const apiKey = orCommandError(
+        await endGrace(asOperator(store.db, organizationId), { organizationId, id: request.id }),
+      );
+      return { json: { apiKey }, text: `Only the newest secret works: ${printable(apiKey.name)} (id ${apiKey.id})` };
     };
   });
 }
@@ -131,31 +172,40 @@ function revokeCommand() {
     .description('revoke a key, at once and for good')
     .argument('<id>', 'the id of the key, as "keys list" shows it')
     .option(...ORGANIZATION)
-    .addHelpText('after', '\nJSON: {"apiKey":{…}}');
+    .option('--keep-descendants', 'let the keys that it issued, and theirs, go on; else they are revoked with it')
+    .addHelpText('after', '\nJSON: {"apiKey":{…,"descendants":[{…}]}}');
   return addAction(command, ({ args: [id], options }) => {
-    const request = parseOptions(ApiKeyRequest, { id });
+    const request = parseOptions(ApiKeyRevokeRequest, {
+      id,
+      descendants: options.keepDescendants ? 'keep' : 'revoke',
+    });
     return async ({ store }) => {
       const { id: organizationId } = await chooseOrganization(store, options.organization);
-      const apiKey = orCommandError(
-        await revokeApiKey(asOperator(store.db, organizationId), { organizationId, id: request.id }),
+      const { id: keyId, descendants } = request;
+      const revocation = { organizationId, id: keyId, descendants };
+      const apiKey = orCommandError(await revokeApiKey(asOperator(store.db, organizationId), revocation));
+      const text = [apiKey, ...apiKey.descendants].map(
+        ({ id, name, state }) => `${state === 'revoked' ? 'Revoked' : 'Kept'}: ${printable(name)} (id ${id})`,
       );
-      return { json: { apiKey }, text: `Revoked: ${printable(apiKey.name)} (id ${apiKey.id})` };
+      return { json: { apiKey }, text: text.join('\n') };
     };
   });
 }
 
-/** Gives the key, or throws a `CommandError` with the reason of the failure. */
-function orCommandError(outcome: Outcome<ApiKey>): ApiKey {
+/** Gives the result, or throws a `CommandError` with the reason of the failure. */
+function orCommandError<T extends object>(outcome: Outcome<T>): T {
   if (!('failure' in outcome)) return outcome;
-  throw new CommandError(explainFailure(outcome));
+  throw new CommandError(explainFailure(outcome as Failure));
 }
 
 function explainFailure({ failure }: Failure): string {
   switch (failure) {
     case 'elsewhere':
       return 'The key of this id is another organization’s. Name that one with --organization.';
+    case 'tooManyKeys':
+      return `The organization has ${MOST_KEYS} active keys, which is the most. Revoke a key first: ${INTROZY} keys revoke ID`;
     case 'revoked':
-      return `A revoked key cannot be rotated. Issue a new one: ${INTROZY} keys issue --name NAME`;
+      return `A revoked key has no secret that works. Issue a new one: ${INTROZY} keys issue --name NAME`;
     default:
       return `The organization has no key of this id. See its keys: ${INTROZY} keys list`;
   }

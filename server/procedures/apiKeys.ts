@@ -1,27 +1,34 @@
 import type { Tenant } from '../../db/admission.ts';
 import {
+  endGrace,
   getApiKey,
+  getCurrentKey,
   insertApiKey,
   listApiKeys,
-  type NewSecret,
-  renameApiKey,
+  listLiveSecrets,
   revokeApiKey,
   rotateApiKey,
+  updateApiKey,
 } from '../../db/apiKeys.ts';
 import { listKeyPlaces } from '../../db/keyUse.ts';
 import {
   ApiKey,
+  ApiKeyDetails,
   ApiKeyIssueRequest,
   ApiKeyListRequest,
   ApiKeyPage,
   ApiKeyPlaces,
   ApiKeyRenameRequest,
   ApiKeyRequest,
+  ApiKeyRevokeRequest,
   ApiKeyRotateRequest,
+  ApiKeyUpdateRequest,
+  CurrentKey,
   CurrentKeyRequest,
   IssuedKey,
+  RevokedKey,
 } from '../../shared/apiKeys.ts';
-import { type KeySecrets, mintKey } from '../auth/keySecret.ts';
+import { mintKey } from '../auth/keySecret.ts';
 import type { Identity } from '../auth/principal.ts';
 import { fault, insufficientScope } from '../http/errors.ts';
 import { settle } from './outcome.ts';
@@ -31,6 +38,7 @@ import {
   MANAGE_KEYS,
   ownKeysProcedure,
   requireScopes,
+  rotationProcedure,
   router,
   scopedProcedure,
 } from './procedure.ts';
@@ -38,24 +46,23 @@ import {
 export const apiKeysRouter = router({
   current: keyProcedure
     .input(CurrentKeyRequest)
-    .output(ApiKey)
+    .output(CurrentKey)
     .query(async ({ ctx: { tenant, organizationId, identity } }) =>
-      settle(await getApiKey(tenant, { organizationId, id: requireKey(identity) }), 'API key'),
+      settle(await getCurrentKey(tenant, { organizationId, id: requireKey(identity) }), 'API key'),
     ),
 
   list: ownKeysProcedure
     .input(ApiKeyListRequest)
     .output(ApiKeyPage)
-    .query(async ({ ctx: { tenant, organizationId, granted: own }, input: { limit, cursor, createdBy } }) => {
+    .query(async ({ ctx: { tenant, organizationId, granted: own }, input: { createdBy, ...query } }) => {
       if (own !== undefined && createdBy !== undefined && createdBy !== own) return { items: [], nextCursor: null };
-      const query = { organizationId, limit, cursor, createdBy: own ?? createdBy };
-      return await listApiKeys(tenant, query);
+      return await listApiKeys(tenant, { ...query, organizationId, createdBy: own ?? createdBy });
     }),
 
   get: ownKeysProcedure
     .input(ApiKeyRequest)
-    .output(ApiKey)
-    .query(({ ctx, input: { id } }) => getInSight(ctx, id)),
+    .output(ApiKeyDetails)
+    .query(async ({ ctx, input: { id } }) => withSecrets(ctx, await getInSight(ctx, id))),
 
   places: ownKeysProcedure
     .input(ApiKeyRequest)
@@ -69,42 +76,61 @@ export const apiKeysRouter = router({
   issue: scopedProcedure(MANAGE_KEYS)
     .input(ApiKeyIssueRequest)
     .output(IssuedKey)
-    .mutation(async ({ ctx, input: { name, scopes, expiresInDays } }) => {
+    .mutation(async ({ ctx, input }) => {
       const { deps, tenant, organizationId } = ctx;
-      await requireScopes(ctx, scopes);
-      const { key, secret } = newSecret(deps.keySecrets, expiresInDays);
-      const issuedBy = ctx.identity.who;
-      return { key, apiKey: await insertApiKey(tenant, { organizationId, name, scopes, issuedBy, secret }) };
+      await requireScopes(ctx, input.scopes);
+      const { key, ...secret } = mintKey(deps.keySecrets);
+      const newKey = { ...input, organizationId, issuedBy: ctx.identity.who, secret };
+      return { key, apiKey: settle(await insertApiKey(tenant, newKey), 'API key') };
     }),
+
+  update: scopedProcedure(MANAGE_KEYS)
+    .input(ApiKeyUpdateRequest)
+    .output(ApiKey)
+    .mutation(async ({ ctx: { tenant, organizationId }, input: { id, organizationId: _, ...changes } }) =>
+      settle(await updateApiKey(tenant, { organizationId, id, changes }), 'API key'),
+    ),
 
   rename: scopedProcedure(MANAGE_KEYS)
     .input(ApiKeyRenameRequest)
     .output(ApiKey)
     .mutation(async ({ ctx: { tenant, organizationId }, input: { id, name } }) =>
-      settle(await renameApiKey(tenant, { organizationId, id, name }), 'API key'),
+      settle(await updateApiKey(tenant, { organizationId, id, changes: { name } }), 'API key'),
     ),
 
-  rotate: scopedProcedure(MANAGE_KEYS)
+  rotate: rotationProcedure
     .input(ApiKeyRotateRequest)
     .output(IssuedKey)
-    .mutation(async ({ ctx, input: { id, graceHours, expiresInDays } }) => {
+    .mutation(async ({ ctx, input: { id: named, organizationId: _, ...choices } }) => {
       const { deps, tenant, organizationId, identity } = ctx;
+      const id = named === 'current' ? requireKey(identity) : named;
       // The rotated key must not have more scopes than the caller has, so the caller must have these scopes still.
-      await requireScopes(ctx, identity.scopes);
-      const { key, secret } = newSecret(deps.keySecrets, expiresInDays);
-      const rotation = { organizationId, id, scopes: identity.scopes, graceHours, secret };
+      if (id !== ctx.granted) await requireScopes(ctx, [MANAGE_KEYS, ...identity.scopes]);
+      const { key, ...secret } = mintKey(deps.keySecrets);
+      // Whether a secret was used decides what a rotation does to the secret.
+      await deps.lastUse.flush();
+      const rotation = { ...choices, organizationId, id, scopes: identity.scopes, secret };
       return { key, apiKey: settle(await rotateApiKey(tenant, rotation), 'API key') };
+    }),
+
+  endGrace: scopedProcedure(MANAGE_KEYS)
+    .input(ApiKeyRequest)
+    .output(ApiKeyDetails)
+    .mutation(async ({ ctx, input: { id } }) => {
+      const { tenant, organizationId } = ctx;
+      return withSecrets(ctx, settle(await endGrace(tenant, { organizationId, id }), 'API key'));
     }),
 
   revoke: keyProcedure
     .meta({ scope: MANAGE_KEYS, hasExceptions: true })
-    .input(ApiKeyRequest)
-    .output(ApiKey)
-    .mutation(async ({ ctx, input: { id } }) => {
+    .input(ApiKeyRevokeRequest)
+    .output(RevokedKey)
+    .mutation(async ({ ctx, input: { id, descendants } }) => {
       const { tenant, organizationId, identity } = ctx;
+      if (descendants === 'keep') await requireScopes(ctx, [MANAGE_KEYS]);
       const issuer = id === identity.who.id ? undefined : await issuerInSight(ctx);
       if (issuer !== undefined) await getInSight({ tenant, organizationId, granted: issuer }, id);
-      return settle(await revokeApiKey(tenant, { organizationId, id }), 'API key');
+      return settle(await revokeApiKey(tenant, { organizationId, id, descendants }), 'API key');
     }),
 });
 
@@ -127,8 +153,7 @@ function requireKey({ who }: Identity): string {
   throw fault('NOT_FOUND', { message: 'You are signed in, and call with no API key' });
 }
 
-/** Mints a secret: `key` is handed out once, and the database keeps `secret`. */
-function newSecret(secrets: KeySecrets, expiresInDays: number): { key: string; secret: NewSecret } {
-  const { key, ...kept } = mintKey(secrets);
-  return { key, secret: { ...kept, expiresInDays } };
+/** Adds to a key the secrets that work. */
+async function withSecrets({ tenant, organizationId }: Pick<InSight, 'tenant' | 'organizationId'>, apiKey: ApiKey) {
+  return { ...apiKey, secrets: await listLiveSecrets(tenant, { organizationId, id: apiKey.id }) };
 }

@@ -1,17 +1,22 @@
+import { listHeldKeys } from '../../db/heldKeys.ts';
 import { cancelInvitation, insertInvitation, listInvitations } from '../../db/invitations.ts';
-import { deleteMember, listMembers, updateMemberRole } from '../../db/members.ts';
+import { deleteMember, getMember, listMembers, updateMemberRole } from '../../db/members.ts';
 import { getOrganization } from '../../db/organizations.ts';
 import {
   Invitation,
   InvitationRequest,
   InviteRequest,
   Member,
+  MemberKeys,
+  MemberKeysRequest,
   MemberList,
   MemberListRequest,
   MemberRemoved,
   MemberRemoveRequest,
   RoleChangeRequest,
 } from '../../shared/people.ts';
+import { scopesOf } from '../../shared/roles.ts';
+import type { Scope } from '../../shared/scopes.ts';
 import { fault } from '../http/errors.ts';
 import type { Mail } from '../mail/mailer.ts';
 import { invitationMail } from '../mail/messages.ts';
@@ -62,7 +67,18 @@ export const membersRouter = router({
     .input(MemberRemoveRequest)
     .output(MemberRemoved)
     .mutation(async ({ ctx: { tenant, organizationId, granted }, input: { id, keepKeys } }) => {
-      return settle(await deleteMember(tenant, { organizationId, id, by: granted.role, keepKeys }), 'member');
+      const { id: callerId, role: by } = granted;
+      return settle(await deleteMember(tenant, { organizationId, id, by, callerId, keepKeys }), 'member');
+    }),
+
+  keys: adminProcedure
+    .input(MemberKeysRequest)
+    .output(MemberKeys)
+    .query(async ({ ctx: { tenant, organizationId }, input: { id, role = 'owner' } }) => {
+      const { person } = settle(await getMember(tenant, { organizationId, id }), 'member');
+      const held = await listHeldKeys(tenant, { organizationId, userId: person.id });
+      const lose = (scopes: Scope[]) => scopes.filter((scope) => !scopesOf(role).includes(scope));
+      return { keys: held.map((key) => ({ ...key, loses: key.isHeld ? lose(key.scopes) : [] })) };
     }),
 });
 

@@ -1,5 +1,6 @@
 import { initTRPC } from '@trpc/server';
 import type { Admission } from '../../db/admission.ts';
+import { getApiKey } from '../../db/apiKeys.ts';
 import { ScopeRefused } from '../../db/errors.ts';
 import type { KeyRefusal } from '../../shared/errors.ts';
 import { redactKeys } from '../../shared/keyFormat.ts';
@@ -14,7 +15,7 @@ import { identifyPerson } from '../auth/sessions.ts';
 import { badRequest, describeError, fault, unauthorized } from '../http/errors.ts';
 import { findForgery } from '../http/sameOrigin.ts';
 import type { Context } from './context.ts';
-import { toTrpcError } from './outcome.ts';
+import { settle, toTrpcError } from './outcome.ts';
 import { type Counts, countCall, dropCount } from './rate.ts';
 
 /** The part of a procedure's definition about its callers. REST, MCP and OpenAPI read the scope here. */
@@ -142,6 +143,8 @@ export const keyProcedure = procedureFor(() => undefined);
 export const scopedProcedure = (scope: Scope) => keyProcedure.meta({ scope });
 /** About keys. `granted` is the issuer whose keys the caller may deal with: see `issuerInSight`. */
 export const ownKeysProcedure = procedureFor(issuerInSight).meta({ scope: MANAGE_KEYS, hasExceptions: true });
+/** Rotates keys. `granted` is the key that calls, where the key may rotate itself whatever its scopes. */
+export const rotationProcedure = procedureFor(selfRotating).meta({ scope: MANAGE_KEYS, hasExceptions: true });
 /** For people; `granted` is the person. */
 export const personProcedure = procedureFor(requirePerson);
 /** For the organization's owners and admins; `granted` is the person. */
@@ -184,6 +187,17 @@ export async function requireScopes({ identity, admission }: Caller, scopes: rea
 export async function issuerInSight(caller: Caller): Promise<string | undefined> {
   const { who, scopes } = caller.identity;
   if (who.type === 'person' && !scopes.includes(MANAGE_KEYS)) return who.id;
+  await requireScopes(caller, [MANAGE_KEYS]);
+  return undefined;
+}
+
+/** The id of the key that calls, where the key has `selfRotate`. Any other caller needs `keys:manage`. */
+async function selfRotating(caller: Principal): Promise<string | undefined> {
+  const { organizationId, who } = caller.identity;
+  if (who.type === 'key') {
+    const apiKey = settle(await getApiKey(caller.admission.tenant(), { organizationId, id: who.id }), 'API key');
+    if (apiKey.selfRotate) return who.id;
+  }
   await requireScopes(caller, [MANAGE_KEYS]);
   return undefined;
 }

@@ -6,7 +6,8 @@ import { upsertContacts } from '../../db/contactUpsert.ts';
 import { insertMember } from '../../db/members.ts';
 import type { Database } from '../../db/open.ts';
 import { insertOrganization } from '../../db/organizations.ts';
-import type { IssuedKey, Scope } from '../../shared/apiKeys.ts';
+import type { Outcome } from '../../db/outcome.ts';
+import type { ApiKey, IssuedKey, Scope } from '../../shared/apiKeys.ts';
 import type { ContactInput } from '../../shared/contacts.ts';
 import { EXPIRY_DAYS } from '../../shared/keyFormat.ts';
 import type { Organization } from '../../shared/organizations.ts';
@@ -19,14 +20,20 @@ interface NewKey {
   scopes?: Scope[];
   expiresInDays?: number;
   issuedBy: IssuedBy;
+  description?: ApiKey['description'];
+  environment?: ApiKey['environment'];
+  selfRotate?: boolean;
 }
 
-/** Issues a key for the operator: with all scopes and 90 days unless given. No scopes of a caller limit the key. */
-export async function issueKey(db: Tenant, keySecrets: KeySecrets, newKey: NewKey): Promise<IssuedKey> {
-  const { key, ...kept } = mintKey(keySecrets);
+/**
+ * Issues a key for the operator: with all scopes and 90 days unless given. No scopes of a caller limit the key. Failure:
+ * `tooManyKeys`.
+ */
+export async function issueKey(db: Tenant, keySecrets: KeySecrets, newKey: NewKey): Promise<Outcome<IssuedKey>> {
+  const { key, ...secret } = mintKey(keySecrets);
   const { scopes = [...SCOPES], expiresInDays = EXPIRY_DAYS.default } = newKey;
-  const apiKey = await insertApiKey(db, { ...newKey, scopes, secret: { ...kept, expiresInDays } });
-  return { key, apiKey };
+  const apiKey = await insertApiKey(db, { ...newKey, scopes, expiresInDays, secret });
+  return 'failure' in apiKey ? apiKey : { key, apiKey };
 }
 
 export interface NewOrganization {
@@ -57,6 +64,7 @@ export async function setUpOrganization(
     await insertMember(trx, { organizationId, userId: owner.id, role: 'owner' });
     const issuedBy = { type: 'person', id: owner.id } as const;
     const issued = await issueKey(trx, keySecrets, { organizationId, name: 'First key', issuedBy });
+    if ('failure' in issued) throw new Error('A new organization takes no key');
     const rows = contacts.map((input, index) => ({ index, input }));
     if (rows.length > 0) await upsertContacts(trx, { organizationId, rows });
     return { organization, issued, isNewOwner: owner.isNew };

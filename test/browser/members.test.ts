@@ -48,6 +48,14 @@ test(
       await theirs.getByTestId('key').waitFor({ state: 'detached' });
     }
 
+    const managing = await app.trpc(app.one.key).keys.issue.mutate({ name: 'Manager', scopes: ['keys:manage'] });
+    await theirs.goto(`/settings/api-keys/${managing.apiKey.id}`);
+    await theirs.getByRole('table', { name: 'Secrets' }).getByText('The operator').waitFor();
+    await row.getByRole('combobox', { name: `Role of ${email}` }).selectOption('member');
+    const demotion = page.getByRole('dialog', { name: `Make ${email} member` });
+    await demotion.getByText('No key that this person holds loses a scope.').waitFor();
+    await demotion.getByRole('button', { name: 'Cancel' }).click();
+
     await row.getByRole('button', { name: `Remove ${email}` }).click();
     const dialog = page.getByRole('dialog', { name: `Remove ${email}` });
     await dialog.getByRole('checkbox', { name: /Keep “Kept”/ }).check();

@@ -105,7 +105,11 @@ test('Members have contacts, and of the keys those that they issued', async () =
   const { keys, contacts, audit, members: people } = asAdmin.trpc;
   expect((await keys.list.query()).items).toEqual([apiKey]);
   expect((await keys.list.query({ createdBy: app.one.ownerId })).items).toEqual([]);
-  expect(await keys.get.query({ id: apiKey.id })).toEqual(apiKey);
+  const holder = { id: admin.userId, name: admin.email };
+  expect(await keys.get.query({ id: apiKey.id })).toMatchObject({
+    ...apiKey,
+    secrets: [{ hint: apiKey.hint, holder }],
+  });
   expect(await keys.places.query({ id: apiKey.id })).toEqual({ places: [] });
   await contacts.create.mutate({ name: 'A contact' });
   for (const refused of [
@@ -114,11 +118,15 @@ test('Members have contacts, and of the keys those that they issued', async () =
     () => keys.revoke.mutate({ id: app.one.keyId }),
     () => keys.issue.mutate({ name: 'another' }),
     () => keys.rename.mutate({ id: apiKey.id, name: 'renamed' }),
+    () => keys.update.mutate({ id: apiKey.id, name: 'renamed' }),
+    () => keys.endGrace.mutate({ id: apiKey.id }),
+    () => keys.revoke.mutate({ id: apiKey.id, descendants: 'keep' }),
     () => keys.rotate.mutate({ id: apiKey.id }),
     () => audit.list.query(),
     () => people.list.query(),
     () => people.invite.mutate({ email: 'a@example.com' }),
     () => people.changeRole.mutate({ id, role: 'owner' }),
+    () => people.keys.query({ id }),
     () => people.remove.mutate({ id }),
   ]) {
     expect(await failure(refused())).toBe(403);

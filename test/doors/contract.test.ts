@@ -247,6 +247,12 @@ const INPUTS: Record<string, [input: (targets: PeopleTargets) => Input, status: 
     [ofMember({ role: 'king' }), 400],
     [isGiven({ id: NONE, role: 'admin' }), 404],
   ],
+  'members.keys': [
+    [ofMember({}), 200],
+    [ofMember({ role: 'member' }), 200],
+    [ofMember({ role: 'king' }), 400],
+    [isGiven({ id: NONE }), 404],
+  ],
   'members.remove': [
     [ofMember({}), 200],
     [ofMember({ keepKeys: 'all' }), 400],

@@ -4,6 +4,7 @@ import { routes } from '../../server/doors/rest/routes.ts';
 import { type ProcedurePath, procedures } from '../../server/procedures/call.ts';
 import { checksumOf } from '../../shared/keyFormat.ts';
 import { SCOPES } from '../../shared/scopes.ts';
+import { addMember, signedIn } from '../helpers/browser.ts';
 import { allBut, CASES, type Case, FOR_PEOPLE, inputOf, invalidInputOf, makeTargets } from '../helpers/cases.ts';
 import { call, type DoorRequest, type Input, readAnswer, requestsOf } from '../helpers/doors.ts';
 import { CHALLENGE, expectRefusal, FOREIGN, lacks, type Refusal, UUID, unauthorized } from '../helpers/refusals.ts';
@@ -18,10 +19,11 @@ const rows: [string, Case][] = Object.keys(procedures)
 /** The whole database, without the times and places of keys' uses. */
 async function readState(app: TestApp) {
   await app.deps.lastUse.flush();
-  const { api_keys, api_key_places: _, audit_log, ...others } = await readTables(app);
+  const { api_keys, api_key_secrets, api_key_places: _, audit_log, ...others } = await readTables(app);
   return {
     ...others,
     api_keys: api_keys.map((row) => ({ ...row, last_used_at: null })),
+    api_key_secrets: api_key_secrets.map((row) => ({ ...row, first_used_at: null, last_used_at: null })),
     audit_log: audit_log.filter(({ action }) => action !== 'apiKey.usedFrom'),
   };
 }
@@ -55,7 +57,7 @@ test('Every procedure has a row in the contract’s table, and its REST route wi
   const actual = routes.map(({ method, path, procedure, status = 200 }) => [procedure, `${method} ${path}`, status]);
   expect(actual.sort()).toEqual(
     Object.entries(CASES)
-      .map(([procedure, { rest }]) => [procedure, ...rest])
+      .flatMap(([procedure, { rest }]) => (rest ? [[procedure, ...rest]] : []))
       .sort(),
   );
 });
@@ -73,7 +75,7 @@ test('A valid key with the scope, and no other, gets through every door of every
         const input = { ...inputOf(row, targets), organizationId: app.one.id };
         const request = requestsOf(procedure, input)[index] as DoorRequest;
         const answer = await call(app, key, request);
-        expect(answer.status, `${procedure} ${answer.text}`).toBe(door === 'REST' ? row.rest[1] : 200);
+        expect(answer.status, `${procedure} ${answer.text}`).toBe(door === 'REST' ? row.rest?.[1] : 200);
         expect(readAnswer(request, answer).data, procedure).toBeTypeOf('object');
         expect(answer.headers.get('cache-control')).toBe('no-store');
         expect(answer.headers.get('x-request-id')).toMatch(UUID);
@@ -81,6 +83,22 @@ test('A valid key with the scope, and no other, gets through every door of every
     }
   }
 });
+
+const ROTATED = 'A rotation replaced this secret of the key: send the key’s new secret';
+
+/** Adds an admin, who can issue keys, and then leave or become a member with a lower role. */
+async function addHolder(app: TestApp) {
+  const admin = await addMember(app, app.one.id, 'admin');
+  const as = await signedIn(app, admin);
+  const { members } = await as.trpc.members.list.query();
+  const id = members.find(({ person }) => person.id === admin.userId)?.id as string;
+  const { trpc } = await signedIn(app, await addMember(app, app.one.id, 'owner'));
+  return {
+    as,
+    leave: (keepKeys: string[] = []) => trpc.members.remove.mutate({ id, keepKeys }),
+    demote: () => trpc.members.changeRole.mutate({ id, role: 'member' }),
+  };
+}
 
 /** Keys that every door must refuse, each with the expected refusal. */
 async function refusedKeys(app: TestApp): Promise<[string | undefined, Refusal][]> {
@@ -98,6 +116,11 @@ async function refusedKeys(app: TestApp): Promise<[string | undefined, Refusal][
   await keys.revoke.mutate({ id: revoked.apiKey.id });
   await keys.rotate.mutate({ id: rotated.apiKey.id, graceHours: 0 });
 
+  const { as, leave } = await addHolder(app);
+  const left = await as.trpc.keys.issue.mutate({ name: 'left behind', scopes: [...SCOPES] });
+  expect((await app.api(left.key, 'GET', '/api/contacts')).status).toBe(200);
+  await leave();
+
   const random = '0123abcd'.repeat(7);
   return [
     [undefined, unauthorized('Missing API key', CHALLENGE)],
@@ -107,7 +130,8 @@ async function refusedKeys(app: TestApp): Promise<[string | undefined, Refusal][
     [`${app.one.key.slice(0, -1)}${app.one.key.endsWith('0') ? '1' : '0'}`, unauthorized('Invalid API key')],
     [expired.key, unauthorized('API key has expired')],
     [revoked.key, unauthorized('API key has been revoked')],
-    [rotated.key, unauthorized('API key has expired')],
+    [rotated.key, { ...unauthorized('API key has expired'), hint: ROTATED }],
+    [left.key, unauthorized('API key has been revoked')],
   ];
 }
 
@@ -229,4 +253,33 @@ test('What is for people alone no key may do, whatever its scopes, and a key tha
   }
   const { api_keys, api_key_secrets, audit_log, ...others } = await readState(app);
   expect(others).toEqual({ ...before, api_keys: undefined, api_key_secrets: undefined, audit_log: undefined });
+});
+
+test('A key does at every door what the role of its holder allows: demoted, kept, or without a holder', async () => {
+  await using app = await testApp();
+  const demoted = await addHolder(app);
+  const lesser = await demoted.as.trpc.keys.issue.mutate({ name: 'lesser', scopes: [...SCOPES] });
+  await demoted.demote();
+  const gone = await addHolder(app);
+  const kept = await gone.as.trpc.keys.issue.mutate({ name: 'kept', scopes: [...SCOPES] });
+  await gone.leave([kept.apiKey.id]);
+  const nobodys = await app.issue(app.one.id);
+  const refusal = {
+    ...lacks('keys:manage'),
+    reason: 'The role of the API key’s holder lacks the scope keys:manage',
+  };
+  const refused: Attempt[] = [];
+  for (const [procedure, row] of rows) {
+    const targets = await makeTargets(app, app.one);
+    if (row.scope === 'keys:manage')
+      refused.push({ key: lesser.key, procedure, input: inputOf(row, targets), refusal });
+    for (const [index, { door }] of requestsOf(procedure, {}).entries()) {
+      for (const { key } of row.scope === 'keys:manage' ? [kept, nobodys] : [lesser, kept, nobodys]) {
+        const input = inputOf(row, await makeTargets(app, app.one));
+        const answer = await call(app, key, requestsOf(procedure, input)[index] as DoorRequest);
+        expect(answer.status, `${procedure} ${answer.text}`).toBe(door === 'REST' ? row.rest?.[1] : 200);
+      }
+    }
+  }
+  await expectRefused(app, refused);
 });

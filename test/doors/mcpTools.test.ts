@@ -41,7 +41,7 @@ test('No tool issues or shows a key', async () => {
   await using app = await testApp();
   await using mcp = await connectMcp({ app: app.app, key: app.one.key });
   const { key } = await mcp.result('whoami');
-  expect(Object.keys(key).sort()).toEqual(['expiresAt', 'id', 'name', 'scopes']);
+  expect(Object.keys(key).sort()).toEqual(['expiresAt', 'holder', 'id', 'name', 'scopes']);
   expect(tools.map(({ name }) => name).filter((name) => /key|issue|rotate/.test(name))).toEqual([]);
 });
 

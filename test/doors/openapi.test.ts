@@ -60,6 +60,7 @@ describe('Each status', () => {
     await using app = await testApp();
     const none = '01890000-0000-7000-8000-000000000000';
     for (const [procedure, { rest, input, invalid, scope }] of Object.entries(CASES)) {
+      if (!rest) continue;
       const [method = '', path = ''] = rest[0].split(' ');
       const { responses } = operationOf({ method, path });
       const seen: number[] = [rest[1]];

@@ -8,7 +8,7 @@ export interface Case {
   scope?: Scope;
   /** A key without the scope may still call the procedure with the key's own id. */
   isOwnAllowed?: true;
-  rest: [route: string, status: number];
+  rest?: [route: string, status: number];
   /** The kind of row that the input's `id` names. */
   target?: 'contact' | 'deletedContact' | 'apiKey';
   /** A valid input, without the `id`. */
@@ -50,10 +50,23 @@ export const CASES: Record<string, Case> = {
   },
   'keys.rename': {
     scope: 'keys:manage',
-    rest: ['PATCH /api/keys/{id}', 200],
     target: 'apiKey',
     input: { name: 'renamed' },
     invalid: { name: 7 },
+  },
+  'keys.update': {
+    scope: 'keys:manage',
+    rest: ['PATCH /api/keys/{id}', 200],
+    target: 'apiKey',
+    input: { name: 'changed', description: 'What it is for', environment: 'staging', selfRotate: true },
+    invalid: { environment: 'test' },
+  },
+  'keys.endGrace': {
+    scope: 'keys:manage',
+    rest: ['POST /api/keys/{id}/end-grace', 200],
+    target: 'apiKey',
+    input: {},
+    invalid: { more: 1 },
   },
   'keys.rotate': {
     scope: 'keys:manage',
@@ -125,6 +138,7 @@ export const FOR_PEOPLE: Record<string, Input> = {
   'members.invite': { email: 'invited@example.com' },
   'members.cancelInvitation': { id: '01890000-0000-7000-8000-000000000000' },
   'members.changeRole': { id: '01890000-0000-7000-8000-000000000000', role: 'admin' },
+  'members.keys': { id: '01890000-0000-7000-8000-000000000000' },
   'members.remove': { id: '01890000-0000-7000-8000-000000000000' },
 };
 

@@ -57,7 +57,11 @@ const toDone = ({ id }: Data) => ({ results: [{ id, outcome: 'done' }] });
  * gives.
  */
 const TOOLS: Record<string, [tool: string, toArguments: (input: Input) => object, shape: (data: Data) => unknown]> = {
-  'keys.current': ['whoami', (input) => input, ({ id, name, scopes, expiresAt }) => ({ id, name, scopes, expiresAt })],
+  'keys.current': [
+    'whoami',
+    (input) => input,
+    ({ id, name, scopes, expiresAt, holder }) => ({ id, name, scopes, expiresAt, holder }),
+  ],
   'organization.current': ['whoami', (input) => input, (data) => data],
   'contacts.list': [
     'search_contacts',
@@ -140,12 +144,26 @@ export async function walk(
 /** Every door, and our own walk, by which all doors except tRPC's call procedures. */
 export const DOORS: Record<string, Door> = {
   tRPC: { leftOut: {}, call: byRequest(0), shape: whole },
-  REST: { leftOut: { [FOR_PEOPLE]: PEOPLE }, call: byRequest(1), shape: whole },
+  REST: {
+    leftOut: { [FOR_PEOPLE]: PEOPLE, 'PATCH changes the name with all else': ['keys.rename'] },
+    call: byRequest(1),
+    shape: whole,
+  },
   MCP: {
     leftOut: {
       [FOR_PEOPLE]: PEOPLE,
       'no tool issues or shows a key, nor deals with keys otherwise': [
-        ...['keys.list', 'keys.get', 'keys.places', 'keys.issue', 'keys.rename', 'keys.rotate', 'keys.revoke'],
+        ...[
+          'keys.list',
+          'keys.get',
+          'keys.places',
+          'keys.issue',
+          'keys.update',
+          'keys.rename',
+          'keys.rotate',
+          'keys.endGrace',
+          'keys.revoke',
+        ],
       ],
       'it is for those who look after the keys': ['audit.list'],
     },

@@ -1,6 +1,6 @@
 import { expect } from 'vitest';
 import { hintOf } from '../../shared/keyFormat.ts';
-import { listKeys, type ModelKey } from './model.ts';
+import { listFamily, listKeys, type ModelKey, newestFirst } from './model.ts';
 import type { Act } from './operations.ts';
 import { type Actor, addKey, type Failure, findKey, type Step, shownKey } from './world.ts';
 
@@ -30,6 +30,9 @@ const issue = ({ organization, key: issuer }: Actor, { name, scopes }: ActOf<'is
           organizationId: organization.id,
           name,
           hint: hintOf(issued.key),
+          description: null,
+          environment: null,
+          selfRotate: false,
           scopes,
           state: 'active',
           createdBy: { type: 'key', id: issuer.shown.id, name: issuer.shown.name },
@@ -61,8 +64,12 @@ const rotate = (actor: Actor, { target, graceHours }: ActOf<'rotateKey'>): Step 
           expect(shownKey({ ...apiKey })).toEqual({ ...row.shown, state: 'active', hint: hintOf(key), expiresAt });
           expect(Math.abs(Date.parse(expiresAt) - Date.now() - 365 * DAY)).toBeLessThan(60_000);
           row.shown = shownKey({ ...apiKey });
-          if (graceHours === 0) for (const secret of row.secrets) secret.isOver = true;
-          row.secrets.push({ key, isOver: false });
+          const rotatedBy = actor.key.shown.id;
+          const newest = row.secrets.at(-1);
+          const isReplaced = newest?.rotatedBy === rotatedBy && !newest.isUsed && !newest.isOver;
+          if (isReplaced) newest.isOver = true;
+          else if (graceHours === 0) for (const secret of row.secrets) secret.isOver = true;
+          row.secrets.push({ key, isOver: false, rotatedBy });
         },
       };
     },
@@ -79,11 +86,18 @@ const revoke = (actor: Actor, { target }: ActOf<'revokeKey'>): Step => {
       if (!isItself && !actor.key.shown.scopes.includes('keys:manage')) return lacks(['keys:manage']);
       if (!row) return absence(failure);
       return {
-        accept(apiKey: ModelKey) {
+        accept({ descendants, ...apiKey }: ModelKey & { descendants: ModelKey[] }) {
           const { revokedAt } = apiKey;
+          const isNew = row.shown.revokedAt === null;
           expect(revokedAt).toBe(row.shown.revokedAt ?? revokedAt);
           expect(revokedAt).toBeTypeOf('string');
           row.shown = { ...row.shown, state: 'revoked', revokedAt };
+          const family = listFamily(actor.organization, row.shown.id);
+          for (const { shown } of isNew ? family : []) {
+            if (shown.state === 'active') Object.assign(shown, { state: 'revoked', revokedAt });
+          }
+          const taken = family.map(({ shown }) => shown).filter((shown) => shown.revokedAt === revokedAt);
+          expect(descendants.map((each) => shownKey({ ...each }))).toEqual(taken.sort(newestFirst));
           expect(shownKey({ ...apiKey })).toEqual(row.shown);
         },
       };
@@ -94,7 +108,7 @@ const revoke = (actor: Actor, { target }: ActOf<'revokeKey'>): Step => {
 const rename = (actor: Actor, { target, name }: ActOf<'renameKey'>): Step => {
   const { row, id, failure } = findKey(actor, target);
   return {
-    procedure: 'keys.rename',
+    procedure: 'keys.update',
     scope: 'keys:manage',
     input: { id, name },
     expected() {

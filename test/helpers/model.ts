@@ -8,10 +8,15 @@ type Shown<T> = { [K in keyof T]: T[K] extends Date ? string : T[K] extends Date
 export type ModelContact = Shown<Contact>;
 export type ModelKey = Omit<Shown<ApiKey>, 'lastUsedAt'>;
 
-/** A secret that the service issued. `isOver`: the secret's time has run out. */
+/**
+ * A secret that the service issued. `isOver`: the secret's time has run out. `rotatedBy`: the id of the key whose rotation
+ * made the secret.
+ */
 export interface ModelSecret {
   key: string;
   isOver: boolean;
+  isUsed?: boolean;
+  rotatedBy?: string;
 }
 
 /** The rows of an organization, as plain arrays. */
@@ -29,7 +34,7 @@ export interface ModelList {
   includeDeleted?: boolean;
 }
 
-const newestFirst = (a: { id: string }, b: { id: string }) => (a.id < b.id ? 1 : -1);
+export const newestFirst = (a: { id: string }, b: { id: string }) => (a.id < b.id ? 1 : -1);
 
 /** The contacts that meet every condition, newest first. */
 export function listModel({ contacts }: ModelOrganization, list: ModelList): ModelContact[] {
@@ -43,6 +48,12 @@ export function listModel({ contacts }: ModelOrganization, list: ModelList): Mod
     .filter(({ updatedAt }) => list.updatedSince === undefined || Date.parse(updatedAt) >= list.updatedSince.getTime())
     .filter((contact) => words.every((word) => hasWord(contact, word)))
     .sort(newestFirst);
+}
+
+/** The keys that a key issued, and theirs. */
+export function listFamily(organization: ModelOrganization, id: string): ModelOrganization['keys'] {
+  const children = organization.keys.filter(({ shown }) => shown.createdBy.id === id);
+  return children.flatMap((child) => [child, ...listFamily(organization, child.shown.id)]);
 }
 
 export const listKeys = ({ keys }: ModelOrganization): ModelKey[] => keys.map(({ shown }) => shown).sort(newestFirst);

@@ -7,7 +7,9 @@ import { type ContactListQuery, listContacts } from '../../db/contactList.ts';
 import * as contacts from '../../db/contacts.ts';
 import { upsertContacts } from '../../db/contactUpsert.ts';
 import { claimExpiryNotice, markExpiryNotice, returnExpiryNotice } from '../../db/expiryNotices.ts';
+import { listHeldKeys, settleHeldKeys } from '../../db/heldKeys.ts';
 import * as invitations from '../../db/invitations.ts';
+import { keepKeys, listDescendants, revokeKeys } from '../../db/keyFamily.ts';
 import * as keyUse from '../../db/keyUse.ts';
 import * as members from '../../db/members.ts';
 import { getOrganization } from '../../db/organizations.ts';
@@ -30,8 +32,8 @@ interface Attempt {
 type TenantCall = (db: Tenant, attempt: Attempt) => Promise<unknown>;
 
 const newSecret = ({ keySecrets }: TestApp) => {
-  const { key: _, ...kept } = mintKey(keySecrets);
-  return { ...kept, expiresInDays: 30 };
+  const { key: _, ...secret } = mintKey(keySecrets);
+  return secret;
 };
 
 const insertKey =
@@ -42,6 +44,7 @@ const insertKey =
       name: 'slipped in',
       scopes: [...SCOPES],
       issuedBy: issuedBy(victim),
+      expiresInDays: 30,
       secret: newSecret(app),
     });
 
@@ -68,10 +71,38 @@ export const TENANT_CALLS: Record<string, TenantCall[]> = {
     insertKey(({ ownerId }) => ({ type: 'person', id: ownerId })),
     insertKey(({ keyId }) => ({ type: 'key', id: keyId })),
   ],
-  renameApiKey: [
-    (db, { organizationId, victim }) => apiKeys.renameApiKey(db, { organizationId, id: victim.keyId, name: 'taken' }),
+  updateApiKey: [
+    (db, { organizationId, victim }) =>
+      apiKeys.updateApiKey(db, { organizationId, id: victim.keyId, changes: { name: 'taken', description: null } }),
   ],
-  revokeApiKey: [(db, { organizationId, victim }) => apiKeys.revokeApiKey(db, { organizationId, id: victim.keyId })],
+  endGrace: [(db, { organizationId, victim }) => apiKeys.endGrace(db, { organizationId, id: victim.keyId })],
+  revokeApiKey: (['revoke', 'keep'] as const).map(
+    (descendants): TenantCall =>
+      (db, { organizationId, victim }) =>
+        apiKeys.revokeApiKey(db, { organizationId, id: victim.keyId, descendants }),
+  ),
+  getCurrentKey: [(db, { organizationId, victim }) => apiKeys.getCurrentKey(db, { organizationId, id: victim.keyId })],
+  listLiveSecrets: [
+    (db, { organizationId, victim }) => apiKeys.listLiveSecrets(db, { organizationId, id: victim.keyId }),
+  ],
+  listDescendants: [
+    (db, { organizationId, victim }) => listDescendants(db, { organizationId, ids: [victim.keyId], withKept: true }),
+  ],
+  revokeKeys: [(db, { organizationId, victim }) => revokeKeys(db, { organizationId, ids: [victim.keyId] })],
+  keepKeys: [
+    (db, { organizationId, victim }) => keepKeys(db, { organizationId, ids: [victim.keyId] }),
+    (db, { organizationId, victim }) => keepKeys(db, { organizationId, ids: [victim.keyId], heldBy: victim.userId }),
+  ],
+  listHeldKeys: [
+    (db, { organizationId, victim }) => listHeldKeys(db, { organizationId, userId: victim.ownerId }),
+    (db, { organizationId, victim }) => listHeldKeys(db, { organizationId, userId: victim.userId }),
+  ],
+  settleHeldKeys: [
+    (db, { organizationId, victim }) =>
+      settleHeldKeys(db, { organizationId, userId: victim.ownerId, keep: [victim.keyId] }),
+    (db, { organizationId, victim }) => settleHeldKeys(db, { organizationId, userId: victim.ownerId, keep: [] }),
+  ],
+  getMember: [(db, { organizationId, victim }) => members.getMember(db, { organizationId, id: victim.memberId })],
   rotateApiKey: [
     (db, { app, organizationId, victim }) =>
       apiKeys.rotateApiKey(db, {
@@ -79,6 +110,7 @@ export const TENANT_CALLS: Record<string, TenantCall[]> = {
         id: victim.keyId,
         scopes: SCOPES,
         graceHours: 0,
+        graceFrom: 'now',
         secret: newSecret(app),
       }),
   ],
@@ -114,7 +146,13 @@ export const TENANT_CALLS: Record<string, TenantCall[]> = {
   ],
   deleteMember: [
     (db, { organizationId, victim }) =>
-      members.deleteMember(db, { organizationId, id: victim.memberId, by: 'owner', keepKeys: [victim.keyId] }),
+      members.deleteMember(db, {
+        organizationId,
+        id: victim.memberId,
+        by: 'owner',
+        callerId: victim.ownerId,
+        keepKeys: [victim.keyId],
+      }),
   ],
   listInvitations: [(db, { organizationId }) => invitations.listInvitations(db, organizationId)],
   insertInvitation: [
@@ -206,6 +244,7 @@ const OTHERS = [
     'withLimits',
     'searchable',
     'inTransaction',
+    'lockFamilies',
     'migrate',
     'expand',
     'runBackground',

@@ -10,7 +10,7 @@ import type { Deps } from '../../server/procedures/context.ts';
 import type { AppRouter } from '../../server/procedures/router.ts';
 import { createDeps } from '../../server/start/deps.ts';
 import { issueKey, setUpOrganization } from '../../server/start/setup.ts';
-import type { IssuedKey, Scope } from '../../shared/apiKeys.ts';
+import type { Scope } from '../../shared/apiKeys.ts';
 import { transformer } from '../../shared/transformer.ts';
 import { type Canaries, expectNoneKept, watchKeys } from './canaries.ts';
 import { atFileEnd } from './fileEnd.ts';
@@ -118,7 +118,8 @@ export async function testApp(options: TestAppOptions = {}) {
       const tenant = asOperator(db, organizationId);
       const issuedBy = { type: 'person', id: (await getOwner(tenant, organizationId)).id } as const;
       const newKey = { organizationId, name, issuedBy, ...(scopes && { scopes }) };
-      const issued: IssuedKey = await issueKey(tenant, keySecrets, newKey);
+      const issued = await issueKey(tenant, keySecrets, newKey);
+      if ('failure' in issued) throw new Error(issued.failure);
       canaries.add(issued.key);
       return issued;
     },

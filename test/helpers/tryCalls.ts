@@ -29,10 +29,21 @@ export async function tryCalls(
         // Only the error's message counts as told: the error's detail may repeat values that the attempt itself sent.
         (error: Error & { code?: string }) => ({ told: error.message, code: error.code ?? error.message }),
       );
-      const { word, keyId, ownerId, memberId, userId, contactId, deletedContactId, sharedContactId, deletedSharedId } =
-        victim;
+      const {
+        word,
+        keyId,
+        childId,
+        ownerId,
+        memberId,
+        userId,
+        contactId,
+        deletedContactId,
+        sharedContactId,
+        deletedSharedId,
+      } = victim;
       const unknown = [
         keyId,
+        childId,
         ownerId,
         memberId,
         userId,

@@ -14,6 +14,8 @@ import { type TestApp, testApp } from './testApp.ts';
 export interface Victim {
   organizationId: string;
   keyId: string;
+  /** A key that the key `keyId` issued. */
+  childId: string;
   ownerId: string;
   /** A membership. `userId` is the membership's person. */
   memberId: string;
@@ -66,10 +68,12 @@ export async function makeVictim(app: TestApp, hasTwins: boolean): Promise<{ vic
   const contact = await contacts.create.mutate({ ...fields, email });
   const { key, apiKey } = await app.issue(other.id, { name: word });
   const { memberId, userId, invitationId } = await addPeople(app, word);
-  await wearOut(app, { id: apiKey.id, word });
+  const child = await app.issue(other.id, { name: word });
+  await wearOut(app, { id: apiKey.id, childId: child.apiKey.id, word });
   const victim = {
     organizationId: other.id,
     keyId: apiKey.id,
+    childId: child.apiKey.id,
     ownerId: other.ownerId,
     memberId,
     userId,
@@ -106,21 +110,24 @@ async function addPeople(app: TestApp, word: string) {
 }
 
 /** Records a use of a key, makes the key expire in three days, and marks a notice of an earlier expiry. */
-async function wearOut(app: TestApp, { id, word }: { id: string; word: string }) {
+async function wearOut(app: TestApp, { id, childId, word }: { id: string; childId: string; word: string }) {
   const use = { keyId: id, millisecondsAgo: 0, place: { address: '203.0.113.0/24', userAgent: word } };
   const organizationId = app.other.id;
   await recordKeyUses(asOperator(app.db, organizationId), { organizationId, uses: [use] });
   const soon = `expires_at = now() + interval '3 days', expiry_notice_for = created_at`;
   await runAsAdmin(app, `update api_keys set ${soon} where id = '${id}'`);
+  const issuedByKey = `created_by_type = 'key', created_by_id = '${id}'`;
+  await runAsAdmin(app, `update api_keys set ${issuedByKey} where id = '${childId}'`);
+  await runAsAdmin(app, `update api_key_secrets set holder_id = '${app.other.ownerId}' where api_key_id = '${id}'`);
 }
 
 /** Copies the victim's rows to `one` with the same ids. Only chance keeps the ids of two organizations apart. */
 async function addTwins(app: TestApp, victim: Victim) {
-  const { keyId, ownerId, userId, invitationId, contactId, deletedContactId, deletedSharedId, word } = victim;
+  const { keyId, childId, ownerId, userId, invitationId, contactId, deletedContactId, deletedSharedId, word } = victim;
   for (const [table, idColumn, ids] of [
     ['members', 'user_id', [ownerId, userId]],
     ['invitations', 'reference', [invitationId]],
-    ['api_keys', 'id', [keyId]],
+    ['api_keys', 'id', [keyId, childId]],
     ['api_key_secrets', 'api_key_id', [keyId]],
     ['api_key_places', 'api_key_id', [keyId]],
     ['contacts', 'id', [contactId, deletedContactId, deletedSharedId]],

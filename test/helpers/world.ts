@@ -45,15 +45,19 @@ const NOBODY = '01890000-0000-7000-8000-000000000000';
 const FORBIDDEN = { status: 403, error: 'You do not have permission to access this resource' };
 const SAYS: Record<number, string> = { 401: 'API key authentication failed', 403: FORBIDDEN.error };
 
-/** A key without the time of its last use. The service records that time after the answer. */
-export function shownKey({ lastUsedAt, ...shown }: Record<string, unknown>) {
+/**
+ * A key without the time of its last use, which the service records after the answer, and without what only some answers
+ * show.
+ */
+export function shownKey({ lastUsedAt, secrets: _, holder: __, descendants: ___, ...shown }: Record<string, unknown>) {
   expect([null, 'string']).toContain(lastUsedAt === null ? null : typeof lastUsedAt);
   return shown as unknown as ModelOrganization['keys'][number]['shown'];
 }
 
 /** Adds an issued key to the model. */
 export function addKey(organization: ModelOrganization, { key, apiKey }: { key: string; apiKey: object }) {
-  const entry = { shown: shownKey(apiKey as Record<string, unknown>), secrets: [{ key, isOver: false }] };
+  const secrets: ModelSecret[] = [{ key, isOver: false }];
+  const entry = { shown: shownKey(apiKey as Record<string, unknown>), secrets };
   organization.keys.push(entry);
   return entry;
 }
@@ -111,6 +115,9 @@ export const findContact = (actor: Actor, target: Target) =>
 export const findKey = (actor: Actor, target: Target) =>
   find(actor, target, { list: ({ keys }) => keys, idOf: ({ shown }) => shown.id });
 
+const EXPIRED = 'API key has expired';
+const ROTATED = 'A rotation replaced this secret of the key: send the key’s new secret';
+
 const isSuccess = (status: number) => status === 200 || status === 201;
 
 /** Makes a call through a door, and compares the answer with the answer that the model expects. */
@@ -123,9 +130,14 @@ export async function take(actor: Actor, step: Step, { door, names }: Pick<Opera
   if (!request) throw new Error(`${step.procedure} has no such door`);
 
   const refusal = judgeKey({ shown: actor.key.shown, secret: actor.secret }, step.scope);
+  if (refusal?.status !== 401) actor.secret.isUsed = true;
+  const isReplaced = actor.secret !== actor.key.secrets.at(-1);
   const isForeign = named !== undefined && named !== organization.id;
   const expected: Expected = refusal
-    ? { status: refusal.status, details: { reason: refusal.reason } }
+    ? {
+        status: refusal.status,
+        details: { reason: refusal.reason, ...(refusal.reason === EXPIRED && isReplaced && { hint: ROTATED }) },
+      }
     : isForeign
       ? FORBIDDEN
       : step.expected();

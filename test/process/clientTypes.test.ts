@@ -9,6 +9,13 @@ type Keys = RouterInputs['keys'];
 type Contacts = RouterInputs['contacts'];
 type Named = { organizationId?: string | undefined };
 type Scopes = ('contacts:read' | 'contacts:write' | 'keys:manage')[];
+type State = 'active' | 'expired' | 'revoked';
+type Environment = 'development' | 'staging' | 'production';
+type Settings = {
+  description?: string | null | undefined;
+  environment?: Environment | null | undefined;
+  selfRotate?: boolean | undefined;
+};
 type Fields = {
   email?: string | null | undefined;
   phone?: string | null | undefined;
@@ -42,7 +49,7 @@ test('every procedure is there, as a query or a mutation, and no other', () => {
   expectTypeOf<Methods<IntrozyClient['keys']>>().toEqualTypeOf<
     Flat<
       Record<'current' | 'list' | 'get' | 'places', 'query'> &
-        Record<'issue' | 'rename' | 'rotate' | 'revoke', 'mutate'>
+        Record<'issue' | 'update' | 'rename' | 'rotate' | 'endGrace' | 'revoke', 'mutate'>
     >
   >();
   expectTypeOf<Methods<IntrozyClient['contacts']>>().toEqualTypeOf<
@@ -59,18 +66,38 @@ test('every procedure is there, as a query or a mutation, and no other', () => {
 test('the inputs of keys', () => {
   expectTypeOf<Keys['current']>().toEqualTypeOf<Optional<Named>>();
   expectTypeOf<Keys['list']>().toEqualTypeOf<
-    Optional<Flat<Named & { limit?: number | undefined; cursor?: string | undefined; createdBy?: string | undefined }>>
+    Optional<
+      Flat<
+        Named & {
+          limit?: number | undefined;
+          cursor?: string | undefined;
+          createdBy?: string | undefined;
+          state?: State | undefined;
+        }
+      >
+    >
   >();
   expectTypeOf<Keys['get']>().toEqualTypeOf<Flat<Named & { id: string }>>();
   expectTypeOf<Keys['places']>().toEqualTypeOf<Flat<Named & { id: string }>>();
   expectTypeOf<Keys['issue']>().toEqualTypeOf<
-    Flat<Named & { name: string; expiresInDays?: number | undefined; scopes?: Scopes | undefined }>
+    Flat<Named & { name: string; expiresInDays?: number | undefined; scopes?: Scopes | undefined } & Settings>
   >();
+  expectTypeOf<Keys['update']>().toEqualTypeOf<Flat<Named & { id: string; name?: string | undefined } & Settings>>();
+  expectTypeOf<Keys['endGrace']>().toEqualTypeOf<Flat<Named & { id: string }>>();
   expectTypeOf<Keys['rename']>().toEqualTypeOf<Flat<Named & { id: string; name: string }>>();
   expectTypeOf<Keys['rotate']>().toEqualTypeOf<
-    Flat<Named & { id: string; expiresInDays?: number | undefined; graceHours?: number | undefined }>
+    Flat<
+      Named & {
+        id: string;
+        expiresInDays?: number | undefined;
+        graceHours?: number | undefined;
+        graceFrom?: 'now' | 'firstUse' | undefined;
+      }
+    >
   >();
-  expectTypeOf<Keys['revoke']>().toEqualTypeOf<Flat<Named & { id: string }>>();
+  expectTypeOf<Keys['revoke']>().toEqualTypeOf<
+    Flat<Named & { id: string; descendants?: 'revoke' | 'keep' | undefined }>
+  >();
 });
 
 test('the inputs of contacts', () => {
@@ -102,9 +129,12 @@ test('the outputs', () => {
   type Outputs = { [K in keyof RouterOutputs]: Flat<RouterOutputs[K]> };
   expectTypeOf<Outputs['keys']>().toEqualTypeOf<
     Flat<
-      Record<'current' | 'get' | 'rename' | 'revoke', ApiKey> &
+      Record<'rename' | 'update', ApiKey> &
+        Record<'get' | 'endGrace', Flat<ApiKey & { secrets: Secret[] }>> &
         Record<'issue' | 'rotate', { key: string; apiKey: ApiKey }> & {
           list: Page<ApiKey>;
+          current: Flat<ApiKey & { holder: Holder }>;
+          revoke: Flat<ApiKey & { descendants: ApiKey[] }>;
           places: { places: Place[] };
         }
     >
@@ -117,7 +147,15 @@ test('the outputs', () => {
       }
     >
   >();
-  type Place = { address: string; userAgent: string; firstUsedAt: Date; lastUsedAt: Date };
+  type Holder = { id: string; name: string } | null;
+  type Secret = { hint: string | null; holder: Holder; createdAt: Date; expiresAt: Date; lastUsedAt: Date | null };
+  type Place = {
+    address: string;
+    userAgent: string;
+    firstUsedAt: Date;
+    lastUsedAt: Date;
+    secrets: { hint: string; lastUsedAt: Date }[];
+  };
   type UpsertResult =
     | { index: number; outcome: 'created' | 'updated' | 'unchanged'; id: string; version: number }
     | { index: number; outcome: 'failed'; error: string; issues: Issue[] };
@@ -147,9 +185,12 @@ test('dates are dates, and what may be missing is null', () => {
     id: string;
     organizationId: string;
     name: string;
+    description: string | null;
+    environment: Environment | null;
+    selfRotate: boolean;
     hint: string;
     scopes: Scopes;
-    state: 'active' | 'expired' | 'revoked';
+    state: State;
     createdBy: { type: 'person' | 'key'; id: string; name: string };
     createdAt: Date;
     expiresAt: Date;

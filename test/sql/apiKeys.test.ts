@@ -39,7 +39,8 @@ test('A stored key works whatever its checksum, and an unknown one with a right 
     name: 'made elsewhere',
     scopes: ['contacts:read'],
     issuedBy: { type: 'person', id: app.one.ownerId },
-    secret: { digest, secretId: app.keySecrets[0].id, hint: hintOf(wrong), expiresInDays: 30 },
+    expiresInDays: 30,
+    secret: { digest, secretId: app.keySecrets[0].id, hint: hintOf(wrong) },
   });
   expect((await app.api(wrong, 'GET', '/api/keys/current')).body.data.name).toBe('made elsewhere');
   const answer = await app.api(right, 'GET', '/api/keys/current');
@@ -90,6 +91,9 @@ test('By default a key lives 90 days, reads and writes contacts, and has not bee
     id: expect.stringMatching(/^[0-9a-f-]{36}$/),
     organizationId: app.one.id,
     name: 'defaults',
+    description: null,
+    environment: null,
+    selfRotate: false,
     hint: expect.any(String),
     scopes: ['contacts:read', 'contacts:write'],
     state: 'active',
@@ -265,7 +269,7 @@ test('Renaming changes the name alone', async () => {
   const renamed = await app.trpc(app.one.key).keys.rename.mutate({ id: apiKey.id, name: ' CRM sync ' });
   expect(renamed).toEqual({ ...apiKey, name: 'CRM sync' });
   expect((await app.trpc(key).keys.current.query()).name).toBe('CRM sync');
-  for (const name of ['', '  ', 'a'.repeat(101), undefined, null]) {
+  for (const name of ['', '  ', 'a'.repeat(101), null]) {
     expect((await app.api(app.one.key, 'PATCH', `/api/keys/${apiKey.id}`, { name })).status).toBe(400);
   }
   const { keys } = app.trpc(app.one.key);
@@ -282,6 +286,8 @@ test('Rotating keeps id, name and scopes, and gives a new secret and a fresh exp
   expect(rotated.apiKey).toEqual({
     ...apiKey,
     hint: rotated.key.slice(8, 16),
+    description: null,
+    environment: null,
     expiresAt: expect.any(Date),
   });
   expect(rotated.apiKey.expiresAt.getTime()).toBeGreaterThan(apiKey.expiresAt.getTime() + 109 * DAY);
@@ -328,6 +334,8 @@ test('Rotating again with a grace of 0 cuts off every older secret', async () =>
   const { key, apiKey } = await app.issue(app.one.id);
   const { keys } = app.trpc(app.one.key);
   const second = await keys.rotate.mutate({ id: apiKey.id });
+  // A secret that was not used would be replaced.
+  expect(await reasonOf(app, second.key)).toBeUndefined();
   const third = await keys.rotate.mutate({ id: apiKey.id });
   for (const older of [key, second.key, third.key]) expect(await reasonOf(app, older)).toBeUndefined();
   const last = await keys.rotate.mutate({ id: apiKey.id, graceHours: 0 });
@@ -339,12 +347,16 @@ test('A grace does not lengthen the life of an old secret', async () => {
   await using app = await testApp();
   const { key, apiKey } = await app.issue(app.one.id);
   const { keys } = app.trpc(app.one.key);
-  await keys.rotate.mutate({ id: apiKey.id, graceHours: 1 });
+  const rotate = async (graceHours: number) => {
+    const rotated = await keys.rotate.mutate({ id: apiKey.id, graceHours });
+    expect(await reasonOf(app, rotated.key)).toBeUndefined();
+  };
+  await rotate(1);
   const [before] = await secretEnds(app, apiKey.id);
-  await keys.rotate.mutate({ id: apiKey.id, graceHours: 168 });
+  await rotate(168);
   expect((await secretEnds(app, apiKey.id))[0]).toBe(before);
-  await keys.rotate.mutate({ id: apiKey.id, graceHours: 0 });
-  await keys.rotate.mutate({ id: apiKey.id, graceHours: 168 });
+  await rotate(0);
+  await rotate(168);
   expect(await reasonOf(app, key)).toBe('API key has expired');
 });
 
@@ -419,7 +431,7 @@ test('A key without keys:manage reads and revokes itself, and no other', async (
   await using app = await testApp();
   const { key, apiKey } = await app.issue(app.one.id, { scopes: ['contacts:read'] });
   const { keys } = app.trpc(key);
-  expect(await keys.current.query()).toEqual({ ...apiKey, lastUsedAt: null });
+  expect(await keys.current.query()).toEqual({ ...apiKey, holder: null, lastUsedAt: null });
   const denied = refused(403, { reason: 'The API key lacks the scope keys:manage' });
   await expect(keys.get.query({ id: apiKey.id })).rejects.toMatchObject(denied);
   await expect(keys.list.query()).rejects.toMatchObject(denied);

@@ -20,6 +20,8 @@ test('A key’s life is in the audit log, with who acted and what changed, newes
   await trpc.keys.rename.mutate({ id, name: 'second name' });
   const byKey = app.trpc(app.one.key).keys;
   const rotated = await byKey.rotate.mutate({ id, graceHours: 5 });
+  // The same caller's next rotation would replace a secret that nobody has used.
+  await runAsAdmin(app, `update api_key_secrets set first_used_at = now() where api_key_id = '${id}'`);
   const cutOff = await byKey.rotate.mutate({ id, graceHours: 0 });
   expect((await app.api(key, 'GET', '/api/contacts')).status).toBe(401);
   await trpc.keys.revoke.mutate({ id });

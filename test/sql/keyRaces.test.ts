@@ -140,9 +140,16 @@ test('Of two rotations at once the later one puts the secret of the earlier one 
   await using peer = await startPeer(app);
   for (let round = 0; round < 10; round++) {
     const { key, apiKey } = await app.issue(app.one.id);
+    // Of two rotations by the same caller, the later rotation would replace the unused secret of the earlier rotation.
+    const callers = [app.one.key, (await app.issue(app.one.id)).key];
     const answers = await atOnce(2, (index) => {
       const body = { graceHours: 1, expiresInDays: 30 };
-      return (index === round % 2 ? peer.call : app.api)(app.one.key, 'POST', `/api/keys/${apiKey.id}/rotate`, body);
+      return (index === round % 2 ? peer.call : app.api)(
+        callers[index] as string,
+        'POST',
+        `/api/keys/${apiKey.id}/rotate`,
+        body,
+      );
     });
     expect(tally(answers.map(({ status }) => status))).toEqual({ 200: 2 });
     const secrets = await readSecrets(app, apiKey.id);
@@ -165,8 +172,9 @@ test('Of two rotations at once without grace only the later one leaves a secret 
   await using peer = await startPeer(app);
   for (let round = 0; round < 10; round++) {
     const { key, apiKey } = await app.issue(app.one.id);
+    const callers = [app.one.key, (await app.issue(app.one.id)).key];
     const answers = await atOnce(2, (index) =>
-      (index === round % 2 ? peer.call : app.api)(app.one.key, 'POST', `/api/keys/${apiKey.id}/rotate`, {
+      (index === round % 2 ? peer.call : app.api)(callers[index] as string, 'POST', `/api/keys/${apiKey.id}/rotate`, {
         graceHours: 0,
       }),
     );

@@ -107,7 +107,10 @@ test('A key that is in use is recorded again within a minute', async () => {
     const { apiKey } = await app.issue(app.one.id);
     const lastUse = createLastUse({ db: app.db, log: app.deps.log, ...more });
     timers.mockClear();
-    lastUse.note({ organizationId: app.one.id, keyId: apiKey.id }, { address: undefined, userAgent: undefined });
+    lastUse.note(
+      { organizationId: app.one.id, keyId: apiKey.id, name: apiKey.id, digests: [] },
+      { address: undefined, userAgent: undefined },
+    );
     await new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
     const delays = timers.mock.calls.map(([, delay]) => Number(delay));
     await lastUse.flush();
@@ -173,7 +176,7 @@ const address = (n: number) => `${1 + (n >> 16)}.${(n >> 8) & 255}.${n & 255}.7`
 test('A key that is used from many places is recorded before its interval is over, and no place is lost', async () => {
   await using app = await testApp();
   const { apiKey } = await app.issue(app.one.id);
-  const key = { organizationId: app.one.id, keyId: apiKey.id };
+  const key = { organizationId: app.one.id, keyId: apiKey.id, name: apiKey.id, digests: [] };
   const lastUse = createLastUse({ db: app.db, log: app.deps.log });
   const note = (n: number) => lastUse.note(key, { address: address(n), userAgent: 'curl/8.5.0' });
   note(0);
@@ -188,7 +191,7 @@ test('A key that is used from many places is recorded before its interval is ove
 test('Places that could not be recorded are recorded later; past 10,000 the oldest are lost, and the log says so', async () => {
   await using app = await testApp();
   const { apiKey } = await app.issue(app.one.id);
-  const key = { organizationId: app.one.id, keyId: apiKey.id };
+  const key = { organizationId: app.one.id, keyId: apiKey.id, name: apiKey.id, digests: [] };
   const lastUse = createLastUse({ db: app.db, log: app.deps.log });
   const allow = await onWrite(app, apiKey.id, "raise 'not now'");
   const lost = () => app.logs.filter((line) => line.includes('is lost')).length;

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { ApiKey } from '../../../shared/apiKeys.ts';
+import { CurrentKey } from '../../../shared/apiKeys.ts';
 import { Contact, ContactInput, ContactUpsertRequest, UpsertResult } from '../../../shared/contacts.ts';
 import { Organization } from '../../../shared/organizations.ts';
 import { soughtLine, soughtText } from '../../../shared/text.ts';
@@ -10,7 +10,7 @@ const MOST = 100;
 export const WhoamiInput = z.strictObject({});
 export const WhoamiOutput = z.object({
   organization: Organization,
-  key: ApiKey.pick({ id: true, name: true, scopes: true, expiresAt: true }),
+  key: CurrentKey.pick({ id: true, name: true, scopes: true, expiresAt: true, holder: true }),
   callsLeft: z.int(),
 });
 

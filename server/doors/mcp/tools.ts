@@ -53,15 +53,16 @@ export const tools: readonly Tool[] = [
   tool({
     name: 'whoami',
     title: 'Who am I',
-    description: 'The organization and API key that you act with: scopes, expiry, calls left this minute.',
+    description:
+      'The organization and API key that you act with: scopes, expiry, whose key it is, calls left this minute.',
     procedure: 'keys.current',
     hints: { readOnly: true, idempotent: true },
     input: schemas.WhoamiInput,
     output: schemas.WhoamiOutput,
     async run(caller) {
-      const { id, name, scopes, expiresAt } = await caller.call('keys.current', {});
+      const { id, name, scopes, expiresAt, holder } = await caller.call('keys.current', {});
       const organization = await caller.call('organization.current', {});
-      return { organization, key: { id, name, scopes, expiresAt }, callsLeft: caller.callsLeft() };
+      return { organization, key: { id, name, scopes, expiresAt, holder }, callsLeft: caller.callsLeft() };
     },
   }),
   tool({

@@ -1,11 +1,19 @@
 import type { z } from 'zod';
-import type { ApiKey } from '../../../shared/apiKeys.ts';
+import type { ApiKey, ApiKeyDetails, CurrentKey } from '../../../shared/apiKeys.ts';
 import type { AuditEntry } from '../../../shared/audit.ts';
 import type { Contact } from '../../../shared/contacts.ts';
 import { KEY_PREFIX } from '../../../shared/keyFormat.ts';
 
 /** A type as JSON carries it: dates are text in ISO 8601, `2026-11-24T09:30:00.000Z`. */
-type Wire<T> = { [K in keyof T]: T[K] extends Date ? string : T[K] extends Date | null ? string | null : T[K] };
+type Wire<T> = {
+  [K in keyof T]: T[K] extends Date
+    ? string
+    : T[K] extends Date | null
+      ? string | null
+      : T[K] extends (infer Item extends { createdAt: Date })[]
+        ? Wire<Item>[]
+        : T[K];
+};
 
 export const ORGANIZATION = { id: '019ab8f0-5c3e-7d21-9a44-3f0e6b7a9c01', name: 'Example' };
 const PERSON = { id: '019ab8f0-5c3e-7f60-8b1d-52c7d40a1e02', name: 'owner@example.com' };
@@ -33,6 +41,9 @@ export const API_KEY: Wire<ApiKey> = {
   id: '019ab8f1-02b4-7e9a-8c6f-71d3a5b8e404',
   organizationId: ORGANIZATION.id,
   name: 'Nightly import',
+  description: 'Reads the address books of the sales team',
+  environment: 'production',
+  selfRotate: false,
   hint: '1a2b3c4d',
   scopes: ['contacts:read', 'contacts:write'],
   state: 'active',
@@ -42,7 +53,21 @@ export const API_KEY: Wire<ApiKey> = {
   lastUsedAt: '2026-11-25T06:00:12.345Z',
   revokedAt: null,
 };
-export const REVOKED_KEY = { ...API_KEY, state: 'revoked', revokedAt: '2026-11-25T08:00:00.000Z' };
+const HOLDER = { id: PERSON.id, name: PERSON.name };
+export const CURRENT_KEY: Wire<CurrentKey> = { ...API_KEY, holder: HOLDER };
+export const KEY_WITH_SECRETS: Wire<ApiKeyDetails> = {
+  ...API_KEY,
+  secrets: [
+    {
+      hint: API_KEY.hint,
+      holder: HOLDER,
+      createdAt: API_KEY.createdAt,
+      expiresAt: API_KEY.expiresAt,
+      lastUsedAt: API_KEY.lastUsedAt,
+    },
+  ],
+};
+export const REVOKED_KEY = { ...API_KEY, state: 'revoked', revokedAt: '2026-11-25T08:00:00.000Z', descendants: [] };
 export const ISSUED_KEY = {
   key: `${KEY_PREFIX}${API_KEY.hint}${'0'.repeat(56)}`,
   apiKey: { ...API_KEY, lastUsedAt: null },
@@ -53,6 +78,7 @@ export const PLACE = {
   userAgent: 'curl',
   firstUsedAt: '2026-11-24T09:31:00.000Z',
   lastUsedAt: '2026-11-25T06:00:12.345Z',
+  secrets: [{ hint: API_KEY.hint, lastUsedAt: '2026-11-25T06:00:12.345Z' }],
 };
 
 export const AUDIT_ENTRY: Wire<AuditEntry> = {

@@ -14,6 +14,7 @@ import { FreshKeyHost } from './FreshKeyHost.tsx';
 import { KeyActions } from './KeyActions.tsx';
 import { Expires, KeyScopes, KeyState, LastUsed } from './KeyState.tsx';
 import { hintOf } from './keys.ts';
+import { Secrets } from './Secrets.tsx';
 
 /** The page of a key: properties, places of use, history. */
 export default function ApiKeyPage() {
@@ -32,6 +33,7 @@ export default function ApiKeyPage() {
         <PageHeader title={apiKey?.name ?? 'API key'} actions={apiKey && <KeyActions apiKey={apiKey} />} />
         {error && <ErrorState error={error} onRetry={() => refetch()} />}
         {!error && <Facts apiKey={apiKey} />}
+        {!error && apiKey && <Secrets apiKey={apiKey} />}
         {!error && <Places id={id} />}
         {!error && (
           <Paper withBorder p="md" component="section">
@@ -54,6 +56,8 @@ function Facts({ apiKey }: { apiKey: ApiKey | undefined }) {
   const facts: [string, (key: ApiKey) => ReactNode][] = [
     ['State', (key) => <KeyState apiKey={key} />],
     ['Key', (key) => <Code>{hintOf(key)}</Code>],
+    ['Description', (key) => key.description ?? '—'],
+    ['Environment', (key) => key.environment ?? '—'],
     ['Scopes', (key) => <KeyScopes apiKey={key} />],
     ['Created by', (key) => key.createdBy.name],
     ['Created', (key) => <RelativeTime date={key.createdAt} />],

@@ -1,4 +1,4 @@
-import { Alert, Button, Group, Modal, Stack, Text, TextInput } from '@mantine/core';
+import { Alert, Button, Checkbox, Group, Modal, Stack, Text, TextInput } from '@mantine/core';
 import { notifications } from '@mantine/notifications';
 import { IconAlertTriangle } from '@tabler/icons-react';
 import { useMutation, useQuery } from '@tanstack/react-query';
@@ -7,6 +7,7 @@ import type { ApiKey } from '../../../../shared/apiKeys.ts';
 import { trpc } from '../../api.ts';
 import { RelativeTime } from '../../components/RelativeTime.tsx';
 import { FormError } from '../../components/states.tsx';
+import { useSession } from '../../session.ts';
 import { useKeysChanged } from './keys.ts';
 
 interface KeyDialogProps {
@@ -18,12 +19,15 @@ interface KeyDialogProps {
 /** The dialog that revokes a key, once the key's name is typed: revoking cannot be undone. */
 export function RevokeKey({ apiKey, opened, onClose }: KeyDialogProps) {
   const { id, name } = apiKey;
+  const { may } = useSession();
   const [typed, setTyped] = useState('');
+  const [isKeeping, setKeeping] = useState(false);
   const changed = useKeysChanged();
   const revoking = useMutation(
     trpc.keys.revoke.mutationOptions({
-      async onSuccess() {
-        notifications.show({ message: `“${name}” is revoked` });
+      async onSuccess({ descendants }) {
+        const more = descendants.length > 0 ? `, ${descendants.length} issued by it ${isKeeping ? 'kept' : 'too'}` : '';
+        notifications.show({ message: `“${name}” is revoked${more}` });
         onClose();
         await changed();
       },
@@ -31,7 +35,8 @@ export function RevokeKey({ apiKey, opened, onClose }: KeyDialogProps) {
   );
   const submit = (event: FormEvent) => {
     event.preventDefault();
-    if (typed.trim() === name && !revoking.isPending) revoking.mutate({ id });
+    if (typed.trim() === name && !revoking.isPending)
+      revoking.mutate({ id, descendants: isKeeping ? 'keep' : 'revoke' });
   };
   return (
     <Modal opened={opened} onClose={onClose} title={`Revoke “${name}”`}>
@@ -39,7 +44,16 @@ export function RevokeKey({ apiKey, opened, onClose }: KeyDialogProps) {
         <Stack>
           <Alert color="red" variant="light" icon={<IconAlertTriangle />} title="Whatever uses this key stops working">
             <WhatStops apiKey={apiKey} />
+            <Text size="sm">The keys that it issued, and theirs, are revoked with it.</Text>
           </Alert>
+          {may('keys:manage') && (
+            <Checkbox
+              label="Keep the keys that it issued"
+              description="You become their holder."
+              checked={isKeeping}
+              onChange={(event) => setKeeping(event.currentTarget.checked)}
+            />
+          )}
           <FormError error={revoking.error} />
           <TextInput
             label="Type the name of the key to revoke it, at once and for good"

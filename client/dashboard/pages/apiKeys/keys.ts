@@ -31,16 +31,14 @@ export const isIdle = ({ state, lastUsedAt, createdAt }: ApiKey, now: number) =>
 /** Keys in one request. */
 const LIMIT = 200;
 
-/**
- * Every key that the person may see, newest first. `createdBy`: the id of a person, for the keys of that issuer alone.
- */
-export const allKeys = (createdBy?: string) =>
+/** Every key that the person may see, newest first. */
+export const allKeys = () =>
   queryOptions({
-    queryKey: [...trpc.keys.list.pathKey(), 'all', createdBy],
+    queryKey: [...trpc.keys.list.pathKey(), 'all'],
     async queryFn({ signal }) {
       const keys: ApiKey[] = [];
       for (let cursor: string | undefined, isMore = true; isMore; ) {
-        const filter = { ...(createdBy !== undefined && { createdBy }), ...(cursor !== undefined && { cursor }) };
+        const filter = cursor === undefined ? {} : { cursor };
         const page = await client.keys.list.query({ limit: LIMIT, ...filter }, { signal });
         keys.push(...page.items);
         cursor = page.nextCursor ?? undefined;

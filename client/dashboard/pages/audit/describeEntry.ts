@@ -9,6 +9,8 @@ export const ACTION_WORDS: Record<AuditAction, string> = {
   'apiKey.rotated': 'Key rotated',
   'apiKey.revoked': 'Key revoked',
   'apiKey.kept': 'Key kept',
+  'apiKey.changed': 'Key changed',
+  'apiKey.graceEnded': 'Grace of older secrets ended',
   'apiKey.usedFrom': 'Key used from a new place',
   'member.invited': 'Member invited',
   'member.invitationCancelled': 'Invitation taken back',
@@ -34,7 +36,7 @@ const MORE: Partial<Record<AuditAction, (details: Details) => string>> = {
         ? `older secrets work until ${exactTime(new Date(details.oldSecretsEndAt))}`
         : 'older secrets were cut off'
     }`,
-  'apiKey.kept': () => 'past the membership of who issued it',
+  'apiKey.kept': () => 'past the end of its holder’s membership or of its issuer',
   'apiKey.usedFrom': place,
   'member.invited': ({ role }) => `as ${role}`,
   'member.joined': ({ role }) => `as ${role}`,

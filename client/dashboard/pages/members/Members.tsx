@@ -11,6 +11,7 @@ import { PageHeader } from '../../components/PageHeader.tsx';
 import { RelativeTime } from '../../components/RelativeTime.tsx';
 import { ErrorState, RowsLoading } from '../../components/states.tsx';
 import { useSession } from '../../session.ts';
+import { ChangeRole } from './ChangeRole.tsx';
 import { Invitations } from './Invitations.tsx';
 import { InviteMember } from './InviteMember.tsx';
 import { RemoveMember } from './RemoveMember.tsx';
@@ -46,6 +47,7 @@ export default function Members() {
 function MemberTable({ members }: { members: Member[] }) {
   const { person: self, role: own } = useSession();
   const [leaving, setLeaving] = useState<Member>();
+  const [demotion, setDemotion] = useState<{ member: Member; role: Role }>();
   const queries = useQueryClient();
   const change = useMutation(
     trpc.members.changeRole.mutationOptions({
@@ -90,7 +92,11 @@ function MemberTable({ members }: { members: Member[] }) {
                       data={[...roles]}
                       value={member.role}
                       disabled={change.isPending}
-                      onChange={(event) => change.mutate({ id: member.id, role: event.currentTarget.value as Role })}
+                      onChange={(event) => {
+                        const role = event.currentTarget.value as Role;
+                        if (mayGive(role, member.role)) change.mutate({ id: member.id, role });
+                        else setDemotion({ member, role });
+                      }}
                     />
                   ) : (
                     <Text size="sm">{member.role}</Text>
@@ -117,6 +123,16 @@ function MemberTable({ members }: { members: Member[] }) {
           </Table.Tbody>
         </Table>
       </Table.ScrollContainer>
+      {demotion && (
+        <ChangeRole
+          {...demotion}
+          onClose={() => setDemotion(undefined)}
+          onConfirm={() => {
+            change.mutate({ id: demotion.member.id, role: demotion.role });
+            setDemotion(undefined);
+          }}
+        />
+      )}
       {leaving && <RemoveMember member={leaving} onClose={() => setLeaving(undefined)} />}
     </section>
   );

@@ -8,15 +8,16 @@ import { trpc } from '../../api.ts';
 import { RelativeTime } from '../../components/RelativeTime.tsx';
 import { ErrorState, FormError, RowsLoading } from '../../components/states.tsx';
 import { useSession } from '../../session.ts';
-import { allKeys, hintOf } from '../apiKeys/keys.ts';
+import { hintOf } from '../apiKeys/keys.ts';
 
-/** The dialog that ends a membership, and asks which of the person's keys go on working. */
+/** The dialog that ends a membership, and asks which of the keys that the person holds go on working. */
 export function RemoveMember({ member, onClose }: { member: Member; onClose: () => void }) {
   const { id, person } = member;
   const { person: self } = useSession();
   const queries = useQueryClient();
   const [keepKeys, setKeepKeys] = useState<string[]>([]);
-  const keys = useQuery(allKeys(person.id));
+  const isOwn = person.id === self.id;
+  const keys = useQuery(trpc.members.keys.queryOptions({ id }));
   const removing = useMutation(
     trpc.members.remove.mutationOptions({
       async onSuccess({ keptKeys, revokedKeys }) {
@@ -28,36 +29,42 @@ export function RemoveMember({ member, onClose }: { member: Member; onClose: () 
       },
     }),
   );
-  const active = keys.data?.filter(({ state }) => state === 'active') ?? [];
+  const held = keys.data?.keys ?? [];
   return (
-    <Modal
-      opened
-      onClose={onClose}
-      title={person.id === self.id ? 'Leave the organization' : `Remove ${person.email}`}
-      size="lg"
-    >
+    <Modal opened onClose={onClose} title={isOwn ? 'Leave the organization' : `Remove ${person.email}`} size="lg">
       <Stack>
         <Alert color="red" variant="light" icon={<IconAlertTriangle />}>
-          {person.id === self.id ? 'You lose' : `${person.name} loses`} access at once, and is signed out of this
-          organization.
+          {isOwn ? 'You lose' : `${person.name} loses`} access at once, and is signed out of this organization.
         </Alert>
         {keys.isPending && <RowsLoading rows={2} />}
         {keys.error && <ErrorState error={keys.error} onRetry={() => keys.refetch()} />}
-        {keys.data && active.length === 0 && <Text>No active key was issued by this person.</Text>}
-        {active.length > 0 && (
+        {keys.data && held.length === 0 && <Text>No active key is held by this person.</Text>}
+        {held.length > 0 && isOwn && (
+          <Text>
+            The keys that you hold end: {held.map(({ name }) => `“${name}”`).join(', ')}. To keep some, ask another
+            owner or admin to remove you, who then holds them.
+          </Text>
+        )}
+        {held.length > 0 && !isOwn && (
           <Checkbox.Group
-            label="Keys that this person issued"
-            description="They are revoked, and what uses them stops working, unless you keep them."
+            label="Keys that this person holds, and the keys that these keys issued"
+            description="They end, and what uses them stops working, unless you keep them. You become the holder of the keys that you keep."
             value={keepKeys}
             onChange={setKeepKeys}
           >
             <Stack gap="xs" mt="sm">
-              {active.map((key) => (
+              {held.map((key) => (
                 <Checkbox
                   key={key.id}
                   value={key.id}
                   label={`Keep “${key.name}” (${hintOf(key)})`}
-                  description={key.lastUsedAt ? <LastUse date={key.lastUsedAt} /> : 'Never used'}
+                  description={
+                    <>
+                      {key.lastUsedAt ? <LastUse date={key.lastUsedAt} /> : 'Never used'}
+                      {!key.isHeld && '; issued by one of these keys'}
+                      {key.isShared && '; others hold secrets of the key, which go on'}
+                    </>
+                  }
                 />
               ))}
             </Stack>

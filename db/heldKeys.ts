@@ -1,0 +1,91 @@
+import { sql } from 'kysely';
+import type { Scope } from '../shared/scopes.ts';
+import type { Tenant } from './admission.ts';
+import { keepKeys, listDescendants, revokeKeys } from './keyFamily.ts';
+
+interface Holder {
+  organizationId: string;
+  /** The id of the person, not of the membership. */
+  userId: string;
+}
+
+/** A key whose fate a removal decides. */
+export interface HeldKey {
+  id: string;
+  name: string;
+  hint: string;
+  scopes: Scope[];
+  expiresAt: Date;
+  lastUsedAt: Date | null;
+  /** The person holds a live secret of the key. Else the key descends from a key that the person holds. */
+  isHeld: boolean;
+  /** Another person, or the operator, holds a live secret of the key as well. */
+  isShared: boolean;
+}
+
+/** Lists the active keys of which a person holds a live secret, and the active descendants of these keys. */
+export async function listHeldKeys(db: Tenant, { organizationId, userId }: Holder): Promise<HeldKey[]> {
+  const held = await listHeldIds(db, { organizationId, userId });
+  const ids = [...held, ...(await listDescendants(db, { organizationId, ids: held }))];
+  return await db
+    .selectFrom('api_keys')
+    .select(['id', 'name', 'hint', sql<Scope[]>`scopes`.as('scopes'), 'expires_at as expiresAt'])
+    .select(['last_used_at as lastUsedAt', sql<boolean>`id = any (${held})`.as('isHeld')])
+    .select(
+      sql<boolean>`exists (select from api_key_secrets s
+        where s.organization_id = api_keys.organization_id and s.api_key_id = api_keys.id and s.expires_at > now()
+          and introzy_holder(s) is distinct from ${userId})`.as('isShared'),
+    )
+    .where('organization_id', '=', organizationId)
+    .where(sql<boolean>`id = any (${ids})`)
+    .where('revoked_at', 'is', null)
+    .where(sql<boolean>`expires_at > now()`)
+    .orderBy('id', 'desc')
+    .execute();
+}
+
+/** Lists the ids of the keys that are not revoked, and of which a person holds a live secret. */
+async function listHeldIds(db: Tenant, { organizationId, userId }: Holder): Promise<string[]> {
+  const { rows } = await sql<{ id: string }>`
+    select distinct k.id from api_key_secrets s
+      join api_keys k on k.organization_id = s.organization_id and k.id = s.api_key_id
+      where s.organization_id = ${organizationId} and s.expires_at > now() and k.revoked_at is null
+        and introzy_holder(s) = ${userId}`.execute(db);
+  return rows.map(({ id }) => id);
+}
+
+/** The ids of the keys that went on with another holder, that ended, and that go on with the secrets of others. */
+export interface Settled {
+  keptKeys: string[];
+  revokedKeys: string[];
+  sharedKeys: string[];
+}
+
+/**
+ * Ends what a leaving person holds. Of the keys named in `keep`, the caller becomes the holder of the person's secrets.
+ * Of all other keys, the person's secrets end, and a key without a live secret is revoked, with the descendants that
+ * are not kept. The caller has locked the families.
+ */
+export async function settleHeldKeys(
+  trx: Tenant,
+  { organizationId, userId, keep }: Holder & { keep: readonly string[] },
+): Promise<Settled> {
+  const held = await listHeldKeys(trx, { organizationId, userId });
+  const keptKeys = await keepKeys(trx, {
+    organizationId,
+    ids: held.flatMap(({ id }) => (keep.includes(id) ? [id] : [])),
+    heldBy: userId,
+  });
+  const isKept = (id: string) => keptKeys.includes(id);
+  await sql`
+    update api_key_secrets set expires_at = now()
+      where organization_id = ${organizationId} and expires_at > now() and introzy_holder(api_key_secrets) = ${userId}`.execute(
+    trx,
+  );
+  const lost = held.filter(({ id, isHeld, isShared }) => isHeld && !isShared && !isKept(id)).map(({ id }) => id);
+  const revokedKeys = await revokeKeys(trx, { organizationId, ids: lost });
+  const descendants = await listDescendants(trx, { organizationId, ids: revokedKeys });
+  revokedKeys.push(...(await revokeKeys(trx, { organizationId, ids: descendants.filter((id) => !isKept(id)) })));
+  const sharedKeys = held.flatMap(({ id, isHeld }) => (isHeld && !isKept(id) && !revokedKeys.includes(id) ? [id] : []));
+  return { keptKeys, revokedKeys, sharedKeys };
+}

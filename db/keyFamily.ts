@@ -1,0 +1,82 @@
+import { sql } from 'kysely';
+import type { Tenant } from './admission.ts';
+
+/*
+ * A key's family: the keys that the key issued, the keys that those keys issued, and so on. A key that somebody kept
+ * while its issuer was revoked has left the family of the issuer.
+ */
+
+/**
+ * Has issues, revocations and removals in the organization take turns until the transaction ends: a family does not
+ * grow while it is being revoked. The next statement of the transaction sees what the others did.
+ */
+export async function lockFamilies(trx: Tenant, organizationId: string): Promise<void> {
+  await sql`select pg_advisory_xact_lock(hashtextextended('introzy key families ' || ${organizationId}, 0))`.execute(
+    trx,
+  );
+}
+
+interface Family {
+  organizationId: string;
+  /** The ids of the keys whose descendants are meant. */
+  ids: readonly string[];
+  /** Also the keys that have left the family. */
+  withKept?: boolean;
+}
+
+/** Lists the ids of all descendants of keys, revoked and expired keys included. */
+export async function listDescendants(
+  db: Tenant,
+  { organizationId, ids, withKept = false }: Family,
+): Promise<string[]> {
+  const { rows } = await sql<{ id: string }>`
+    with recursive family as (
+      select id, revoked_at from api_keys where organization_id = ${organizationId} and id = any (${ids})
+      union
+      select child.id, child.revoked_at from family
+        join api_keys child on child.organization_id = ${organizationId} and child.created_by_id = family.id::text
+        where child.created_by_type = 'key' and (${withKept} or (child.kept_at >= family.revoked_at) is not true)
+    )
+    select id from family where id <> all (${ids})`.execute(db);
+  return rows.map(({ id }) => id);
+}
+
+/** Revokes keys that are not revoked yet. Gives the ids of the keys that the call revoked. */
+export async function revokeKeys(
+  db: Tenant,
+  { organizationId, ids }: { organizationId: string; ids: readonly string[] },
+): Promise<string[]> {
+  const revoked = await db
+    .updateTable('api_keys')
+    .set({ revoked_at: sql<Date>`now()` })
+    .where('organization_id', '=', organizationId)
+    .where(sql<boolean>`id = any (${ids})`)
+    .where('revoked_at', 'is', null)
+    .returning('id')
+    .execute();
+  return revoked.map(({ id }) => id);
+}
+
+interface Keeping {
+  organizationId: string;
+  ids: readonly string[];
+  /** Only the secrets that this person holds; without a person every live secret. */
+  heldBy?: string;
+}
+
+/** Makes the caller the holder of live secrets of keys that are not revoked. Gives the ids of the keys that were kept. */
+export async function keepKeys(db: Tenant, { organizationId, ids, heldBy }: Keeping): Promise<string[]> {
+  await sql`
+    update api_key_secrets set holder_id = introzy_actor_holder(), id = coalesce(id, gen_random_uuid())
+      where organization_id = ${organizationId} and api_key_id = any (${ids}) and expires_at > now()
+        ${heldBy === undefined ? sql`` : sql`and introzy_holder(api_key_secrets) = ${heldBy}`}`.execute(db);
+  const kept = await db
+    .updateTable('api_keys')
+    .set({ kept_at: sql<Date>`now()` })
+    .where('organization_id', '=', organizationId)
+    .where(sql<boolean>`id = any (${ids})`)
+    .where('revoked_at', 'is', null)
+    .returning('id')
+    .execute();
+  return kept.map(({ id }) => id);
+}
