@@ -19,6 +19,7 @@ export const PROCEDURES = {
     rename: 'mutate',
     rotate: 'mutate',
     endGrace: 'mutate',
+    mintToken: 'mutate',
     revoke: 'mutate',
   },
   contacts: {

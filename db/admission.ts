@@ -20,6 +20,8 @@ interface KeyCaller {
   type: 'key';
   organizationId: string;
   digests: Buffer[];
+  /** The caller's address in canonical form; `undefined` where the address is not known. */
+  address?: string | undefined;
 }
 
 /** A session, and the role by which the request was judged. The database refuses a role that has changed since. */
@@ -45,21 +47,26 @@ export interface Admission {
   askFor(scopes: readonly string[]): void;
 }
 
-/**
- * Enters an organization as `caller`. `onAdmitted` is called at the first admission, with the id of the server secret
- * that made the stored digest of a key; also where the database has accepted a caller who lacks a scope, without an id.
- */
+/** What an admission tells of the caller. A caller who was accepted and lacks a scope has neither part. */
+export interface Admitted {
+  /** The id of the server secret that made the stored digest of a key. */
+  secretId?: string | undefined;
+  /** The caller's address is not among the key's allowed addresses, and is only to be reported. */
+  isOutside?: boolean;
+}
+
+/** Enters an organization as `caller`. `onAdmitted` is called at the first admission. */
 export function enter(
   { connections, entries }: CallDatabase,
   caller: Caller,
-  onAdmitted?: (secretId: string | undefined) => void,
+  onAdmitted?: (admitted: Admitted) => void,
 ): Admission {
   let tenant: Tenant | undefined;
   let scopes: readonly string[] = [];
   let isNoted = false;
   let isAdmitted = false;
-  const note = (secretId?: string) => {
-    if (!isNoted) onAdmitted?.(secretId);
+  const note = (admitted: Admitted) => {
+    if (!isNoted) onAdmitted?.(admitted);
     isNoted = true;
   };
   // No getters here or below: V8 makes a hidden class for each object with a getter of its own, which is slow, and fills
@@ -68,7 +75,8 @@ export function enter(
     statement: (mayShare) => statementOf(mayShare ? entries.short : entries, caller, scopes),
     onEnter({ rows }) {
       isAdmitted = true;
-      note((rows[0] as { secret_id?: string }).secret_id);
+      const { secret_id, outside } = rows[0] as { secret_id?: string | null; outside?: string | null };
+      note({ secretId: secret_id ?? undefined, isOutside: outside === 'true' });
     },
   };
   return {
@@ -83,7 +91,7 @@ export function enter(
         const [answer] = await connections.share([entry.statement(true)]);
         entry.onEnter?.(answer as QueryResult<unknown>);
       } catch (error) {
-        if (error instanceof ScopeRefused) note();
+        if (error instanceof ScopeRefused) note({});
         throw error;
       }
     },
@@ -92,7 +100,9 @@ export function enter(
 
 function statementOf(entries: Entries['short'], caller: Caller, scopes: readonly string[]) {
   const { type, organizationId } = caller;
-  if (type === 'key') return { sql: entries.key, parameters: [organizationId, caller.digests, scopes] };
+  if (type === 'key') {
+    return { sql: entries.key, parameters: [organizationId, caller.digests, scopes, caller.address ?? null] };
+  }
   if (type === 'operator') return { sql: entries.operator, parameters: [organizationId] };
   return { sql: entries.person, parameters: [organizationId, caller.sessionId, caller.role, scopes] };
 }

@@ -6,7 +6,7 @@ export interface Timeouts {
 
 /** The SQL in front of each transaction, by the transaction's caller. `undefined`: nothing goes in front. */
 export interface Entries {
-  /** Parameters: organization, digests, scopes. Answers with `secret_id`. */
+  /** Parameters: organization, digests, scopes, address. Answers with `secret_id` and `outside`. */
   readonly key: string;
   /** Parameters: organization, session, role, scopes. */
   readonly person: string;
@@ -47,7 +47,11 @@ export function createEntries({ role: takesRole = false, timeouts }: { role?: bo
   // PostgreSQL evaluates the columns of a select without FROM from left to right: the role comes first.
   const tenant = (...columns: string[]) => `select ${[...own('introzy_app'), ...columns].join(', ')}`;
   const tenants = (...columns: string[]) => ({
-    key: tenant('introzy_admit_key($1, $2, $3) as secret_id', ...columns),
+    key: tenant(
+      'introzy_admit_key_from($1, $2, $3, $4) as secret_id',
+      "current_setting('introzy.outside', true) as outside",
+      ...columns,
+    ),
     person: tenant('introzy_admit_session($1, $2, $3, $4)', ...columns),
     operator: tenant(
       "set_config('introzy.organization_id', $1::uuid::text, true)",

@@ -5,25 +5,27 @@ export class DatabaseUnavailable extends Error {
   override readonly name = 'DatabaseUnavailable';
 }
 
+/** Why a secret ended early: a rotation replaced the secret, or the secret that minted a token has ended. */
+type Ended = 'rotated' | 'minted';
+
 /** A transaction was refused, because its key or session is not valid. Nothing of the transaction was done. */
 export class KeyRefused extends Error {
   override readonly name = 'KeyRefused';
   readonly refusal: KeyRefusal;
-  /** A rotation replaced the secret. */
-  readonly isRotated: boolean;
+  readonly ended: Ended | undefined;
 
-  constructor(refusal: KeyRefusal, isRotated = false) {
+  constructor(refusal: KeyRefusal, ended?: Ended) {
     super(`The API key is ${refusal}`);
     this.refusal = refusal;
-    this.isRotated = isRotated;
+    this.ended = ended;
   }
 }
 
 /** A transaction was refused, because its caller lacks scopes. Nothing of the transaction was done. */
 export class ScopeRefused extends Error {
   override readonly name = 'ScopeRefused';
-  /** A key, a person's role, or the role of the person who holds the key's secret. */
-  readonly whose: 'key' | 'role' | 'holder';
+  /** A key, a key's token, a person's role, or the role of the person who holds the key's secret. */
+  readonly whose: 'key' | 'token' | 'role' | 'holder';
   readonly scopes: readonly string[];
 
   constructor(whose: ScopeRefused['whose'], scopes: readonly string[]) {
@@ -31,6 +33,11 @@ export class ScopeRefused extends Error {
     this.whose = whose;
     this.scopes = scopes;
   }
+}
+
+/** A transaction was refused, because the key may not be used from the caller's address. Nothing of the transaction was done. */
+export class AddressRefused extends Error {
+  override readonly name = 'AddressRefused';
 }
 
 /** SQLSTATEs (PostgreSQL's documentation, appendix A) after which the same request may succeed later. */
@@ -54,8 +61,8 @@ const TRANSIENT = new Set([
 ]);
 
 /**
- * The SQLSTATEs that an admission raises. The message is a `KeyRefusal`, or `key`, `role` or `holder` and
- * the lacking scopes.
+ * The SQLSTATEs that an admission raises. The message is a `KeyRefusal`, or `key`, `token`, `role` or `holder` and the
+ * lacking scopes. The hint is an `Ended`, or `address` where the address is not allowed.
  */
 const KEY_REFUSED = 'IZ401';
 const SCOPE_REFUSED = 'IZ403';
@@ -63,19 +70,23 @@ const SCOPE_REFUSED = 'IZ403';
 /** Properties of drivers' errors. The properties repeat values of rows or statements, which no log may show. */
 const WITH_VALUES = ['detail', 'params'];
 
+type Raised = Error & { hint?: string };
+
 /**
- * Translates a driver's error: `KeyRefused`, `ScopeRefused`, `DatabaseUnavailable` for a transient SQLSTATE or class 08
+ * Translates a driver's error: `KeyRefused`, `ScopeRefused`, `AddressRefused`, `DatabaseUnavailable` for a transient SQLSTATE or class 08
  * (connection exception), or else the same error without the properties in `WITH_VALUES`.
  */
 export function translateError(error: unknown): unknown {
   const code = sqlState(error);
   for (const name of WITH_VALUES) if (error instanceof Error && name in error) Reflect.deleteProperty(error, name);
   if (code === KEY_REFUSED) {
-    const { message, hint } = error as Error & { hint?: string };
-    return new KeyRefused(message as KeyRefusal, hint === 'rotated');
+    const { message, hint } = error as Raised;
+    return new KeyRefused(message as KeyRefusal, (hint || undefined) as Ended | undefined);
   }
   if (code === SCOPE_REFUSED) {
-    const [whose, ...scopes] = (error as Error).message.split(' ');
+    const { message, hint } = error as Raised;
+    if (hint === 'address') return new AddressRefused('The address is not allowed');
+    const [whose, ...scopes] = message.split(' ');
     return new ScopeRefused(whose as ScopeRefused['whose'], scopes);
   }
   if (code !== undefined && (TRANSIENT.has(code) || code.startsWith('08'))) {

@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 import type { Scope } from '../shared/scopes.ts';
 import type { Tenant } from './admission.ts';
-import { keepKeys, listDescendants, revokeKeys } from './keyFamily.ts';
+import { keepKeys, listAncestors, listDescendants, revokeKeys } from './keyFamily.ts';
 
 interface Holder {
   organizationId: string;
@@ -21,13 +21,16 @@ export interface HeldKey {
   isHeld: boolean;
   /** Another person, or the operator, holds a live secret of the key as well. */
   isShared: boolean;
+  /** The ids of the keys that the person holds, and from which the key descends. The key ends with any of them. */
+  descendsFrom: string[];
 }
 
 /** Lists the active keys of which a person holds a live secret, and the active descendants of these keys. */
 export async function listHeldKeys(db: Tenant, { organizationId, userId }: Holder): Promise<HeldKey[]> {
   const held = await listHeldIds(db, { organizationId, userId });
-  const ids = [...held, ...(await listDescendants(db, { organizationId, ids: held }))];
-  return await db
+  const ancestors = await listAncestors(db, { organizationId, ids: held });
+  const ids = [...new Set([...held, ...ancestors.keys()])];
+  const keys = await db
     .selectFrom('api_keys')
     .select(['id', 'name', 'hint', sql<Scope[]>`scopes`.as('scopes'), 'expires_at as expiresAt'])
     .select(['last_used_at as lastUsedAt', sql<boolean>`id = any (${held})`.as('isHeld')])
@@ -42,6 +45,7 @@ export async function listHeldKeys(db: Tenant, { organizationId, userId }: Holde
     .where(sql<boolean>`expires_at > now()`)
     .orderBy('id', 'desc')
     .execute();
+  return keys.map((key) => ({ ...key, descendsFrom: ancestors.get(key.id) ?? [] }));
 }
 
 /** Lists the ids of the keys that are not revoked, and of which a person holds a live secret. */

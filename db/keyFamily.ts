@@ -20,25 +20,28 @@ interface Family {
   organizationId: string;
   /** The ids of the keys whose descendants are meant. */
   ids: readonly string[];
-  /** Also the keys that have left the family. */
-  withKept?: boolean;
 }
 
 /** Lists the ids of all descendants of keys, revoked and expired keys included. */
-export async function listDescendants(
+export async function listDescendants(db: Tenant, family: Family): Promise<string[]> {
+  return [...(await listAncestors(db, family)).keys()];
+}
+
+/** Lists the ids of all descendants of keys, each with the ids of the keys, out of `ids`, from which it descends. */
+export async function listAncestors(
   db: Tenant,
-  { organizationId, ids, withKept = false }: Family,
-): Promise<string[]> {
-  const { rows } = await sql<{ id: string }>`
+  { organizationId, ids }: Family,
+): Promise<ReadonlyMap<string, string[]>> {
+  const { rows } = await sql<{ id: string; ancestors: string[] }>`
     with recursive family as (
-      select id, revoked_at from api_keys where organization_id = ${organizationId} and id = any (${ids})
+      select id as ancestor, id, revoked_at from api_keys where organization_id = ${organizationId} and id = any (${ids})
       union
-      select child.id, child.revoked_at from family
+      select family.ancestor, child.id, child.revoked_at from family
         join api_keys child on child.organization_id = ${organizationId} and child.created_by_id = family.id::text
-        where child.created_by_type = 'key' and (${withKept} or (child.kept_at >= family.revoked_at) is not true)
+        where child.created_by_type = 'key' and (child.kept_at >= family.revoked_at) is not true
     )
-    select id from family where id <> all (${ids})`.execute(db);
-  return rows.map(({ id }) => id);
+    select id, array_agg(ancestor) as ancestors from family where id <> ancestor group by id`.execute(db);
+  return new Map(rows.map(({ id, ancestors }) => [id, ancestors]));
 }
 
 /** Revokes keys that are not revoked yet. Gives the ids of the keys that the call revoked. */

@@ -1,23 +1,30 @@
 import { type Kysely, sql } from 'kysely';
-import type { ApiKeyPlace, Scope } from '../shared/apiKeys.ts';
+import type { Scope } from '../shared/apiKeys.ts';
 import type { Tenant } from './admission.ts';
 import type { Schema } from './schema.ts';
 
-/** The parts of a key that never change. Only the transaction that the key opens decides whether the key is valid. */
+/**
+ * A key or a token of a key. All parts but the rate never change. Only the transaction that the key opens decides whether
+ * the key is valid.
+ */
 export interface KeyIdentity {
   organizationId: string;
   keyId: string;
   scopes: Scope[];
+  /** Calls a minute; `null`: the service's rate alone. */
+  rateLimit: number | null;
+  isToken: boolean;
 }
 
 /**
- * Finds the key to which one of the digests belongs, whether the key is valid or not. Gives `undefined` where no key
- * has any of the digests.
+ * Finds the key or the token to which one of the digests belongs, whether the key is valid or not. Gives `undefined`
+ * where no key and no token has any of the digests.
  */
 export async function identifyKey(db: Kysely<Schema>, digests: Buffer[]): Promise<KeyIdentity | undefined> {
   const { rows } = await sql<KeyIdentity>`
-    select organization_id as "organizationId", api_key_id as "keyId", scopes
-      from introzy_identify(${digests})`.execute(db);
+    select organization_id as "organizationId", api_key_id as "keyId", scopes, rate_limit as "rateLimit",
+        is_token as "isToken"
+      from introzy_identify_key(${digests})`.execute(db);
   return rows[0];
 }
 
@@ -99,35 +106,4 @@ export async function recordKeyUses(
     update api_keys set last_used_at = latest.at from (select id, max(at) as at from used group by id) latest
       where api_keys.organization_id = ${organizationId} and api_keys.id = latest.id
         and (last_used_at is null or last_used_at < latest.at)`.execute(db);
-}
-
-/** The largest number of places that a key's page shows. */
-const PLACES = 50;
-
-/** Lists the places that a key was used from, the place of the latest use first. Gives at most 50 places. */
-export async function listKeyPlaces(
-  db: Tenant,
-  { organizationId, id }: { organizationId: string; id: string },
-): Promise<ApiKeyPlace[]> {
-  const places = await db
-    .selectFrom('api_key_places')
-    .select(['address', 'user_agent as userAgent', 'first_used_at as firstUsedAt', 'last_used_at as lastUsedAt'])
-    .where('organization_id', '=', organizationId)
-    .where('api_key_id', '=', id)
-    .orderBy('last_used_at', 'desc')
-    .limit(PLACES)
-    .execute();
-  const { rows } = await sql<{ address: string; userAgent: string; hint: string; lastUsedAt: Date }>`
-    select address, user_agent as "userAgent", secret.key as hint, secret.value::timestamptz(3) as "lastUsedAt"
-      from api_key_places, jsonb_each_text(secrets) secret
-      where organization_id = ${organizationId} and api_key_id = ${id}
-      order by "lastUsedAt" desc`.execute(db);
-  const secrets = Map.groupBy(rows, ({ address, userAgent }) => `${address} ${userAgent}`);
-  return places.map((place) => ({
-    ...place,
-    secrets: (secrets.get(`${place.address} ${place.userAgent}`) ?? []).map(({ hint, lastUsedAt }) => ({
-      hint,
-      lastUsedAt,
-    })),
-  }));
 }

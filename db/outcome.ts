@@ -8,6 +8,10 @@ export type Failure =
   | { failure: 'revoked' }
   /** The organization has as many active keys as an organization may have. */
   | { failure: 'tooManyKeys' }
+  /** The key has as many tokens that work as a key may have. */
+  | { failure: 'tooManyTokens' }
+  /** A migration has not reached the row yet. */
+  | { failure: 'unsettled' }
   /** The change would leave the organization without an owner. */
   | { failure: 'lastOwner' }
   /** The member to change, or the role to give, ranks above the caller's role. */

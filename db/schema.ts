@@ -35,8 +35,16 @@ interface ApiKeysTable {
   self_rotate: Generated<boolean>;
   /** When somebody last ended the grace of the key's older secrets. */
   grace_ended_at: Date | null;
-  /** When the key was kept while its issuer's membership ended; `null` for every other key. */
+  /** Calls a minute; `null`: the service's rate alone. */
+  rate_limit: number | null;
+  /** The blocks from which the key may be used, as `cidr[]`; `null`: from everywhere. */
+  allowed_addresses: string[] | null;
+  /** `report`: calls from other addresses are noted in the audit log, and not refused. */
+  address_mode: Generated<'enforce' | 'report'>;
+  /** When the key was last kept while its holder was removed or its issuer was revoked. */
   kept_at: Date | null;
+  /** The ids of the descendants that went on when the key was revoked. */
+  kept_keys: string[] | null;
   /**
    * The `expires_at` whose notice was sent, or a time in the near future: until then an instance has claimed the
    * notice. See db/expiryNotices.ts.
@@ -54,6 +62,8 @@ interface ApiKeyPlacesTable {
   last_used_at: Date;
   /** The latest use of each secret, an ISO date by the secret's hint. */
   secrets: JsonObject;
+  /** When the audit log last noted that the place is outside of the key's allowed addresses. */
+  reported_at: Date | null;
 }
 
 /** The secrets of a key: the newest secret, and older secrets, which work until their grace ends. */
@@ -82,6 +92,24 @@ interface ApiKeySecretsTable {
   last_used_at: Date | null;
   /** Hours that older secrets work after the first use of this secret; `null` where a rotation ended them by itself. */
   grace_hours: number | null;
+}
+
+/** Tokens: short-lived credentials of a key, which work only while the secret that minted them works. */
+interface ApiKeyTokensTable {
+  organization_id: string;
+  api_key_id: string;
+  /** The `id` of the key's secret that minted the token. */
+  minted_by: string;
+  /** HMAC-SHA-256 of the whole token, 32 bytes. */
+  digest: Buffer;
+  /** The id of the server secret that made the digest. */
+  secret_id: string;
+  hint: string;
+  scopes: string[];
+  created_at: Stamp;
+  expires_at: Date;
+  /** At most a minute behind. */
+  last_used_at: Date | null;
 }
 
 interface ContactsTable {
@@ -185,6 +213,7 @@ export interface Schema {
   organizations: OrganizationsTable;
   api_keys: ApiKeysTable;
   api_key_secrets: ApiKeySecretsTable;
+  api_key_tokens: ApiKeyTokensTable;
   api_key_places: ApiKeyPlacesTable;
   contacts: ContactsTable;
   audit_log: AuditLogTable;

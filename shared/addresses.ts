@@ -105,9 +105,18 @@ export const CidrBlock = z
   });
 export type CidrBlock = z.infer<typeof CidrBlock>;
 
+/** The most blocks from which a key may be used. */
+const MOST_BLOCKS = 50;
+
+/** The blocks among `texts` in the form of `CidrBlock`, each once, at most as many as a key may have. */
+export function proposeBlocks(texts: readonly string[]): CidrBlock[] {
+  const read = texts.map(readBlock).flatMap((found) => ('block' in found ? [found.block] : []));
+  return [...new Set(read)].slice(0, MOST_BLOCKS);
+}
+
 /** The blocks from which a key may be used, without repetitions. */
 export const AllowedAddresses = z
   .array(CidrBlock)
-  .max(50, 'Must be at most 50 blocks')
+  .max(MOST_BLOCKS, `Must be at most ${MOST_BLOCKS} blocks`)
   .overwrite((blocks) => [...new Set(blocks)]);
 export type AllowedAddresses = z.infer<typeof AllowedAddresses>;

@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { EXPIRY_DAYS, GRACE_HOURS } from './keyFormat.ts';
+import { AllowedAddresses } from './addresses.ts';
+import { EXPIRY_DAYS, GRACE_HOURS, TOKEN_MINUTES } from './keyFormat.ts';
 import { PageRequest, pageOf } from './paging.ts';
 import { SCOPES } from './scopes.ts';
 import { Id, line, organizationId, text } from './text.ts';
@@ -16,6 +17,7 @@ const scopes = z
 
 const ApiKeyName = line(100);
 const Environment = z.enum(['development', 'staging', 'production']);
+const AddressMode = z.enum(['enforce', 'report']);
 const settings = {
   description: text(500)
     .transform((written) => (written.trim() === '' ? null : written))
@@ -23,6 +25,17 @@ const settings = {
     .describe('What the key is for, up to 500 characters'),
   environment: Environment.nullable(),
   selfRotate: z.boolean().describe('The key may rotate itself, and only itself, whatever its scopes'),
+  rateLimit: z
+    .int()
+    .min(1)
+    .nullable()
+    .describe('Calls a minute, at most the service’s rate; `null`: the service’s rate'),
+  allowedAddresses: AllowedAddresses.nullable().describe(
+    'The IPv4 and IPv6 addresses and blocks (CIDR) from which the key may be used, up to 50; an empty list: from everywhere',
+  ),
+  addressMode: AddressMode.describe(
+    'Calls from other addresses are refused (`enforce`, 403), or only noted in the audit log (`report`)',
+  ),
 };
 const ApiKeyState = z.enum(['active', 'expired', 'revoked']);
 
@@ -38,6 +51,9 @@ export const ApiKey = z.object({
   description: z.string().nullable(),
   environment: Environment.nullable(),
   selfRotate: z.boolean(),
+  rateLimit: z.int().nullable().describe('Calls a minute; `null`: the service’s rate'),
+  allowedAddresses: z.array(z.string()).describe('Blocks in CIDR notation; an empty list: from everywhere'),
+  addressMode: AddressMode,
   hint: z.string().describe('The first 8 hexadecimal characters of the newest secret'),
   scopes: z.array(Scope),
   state: ApiKeyState,
@@ -50,16 +66,18 @@ export const ApiKey = z.object({
 export type ApiKey = z.infer<typeof ApiKey>;
 /** The person who holds a secret; `name` is the email address. `null`: the operator issued or rotated the key. */
 const Holder = z.object({ id: z.uuid(), name: z.string() }).nullable();
-/** A secret of a key that works: the newest secret, or an older secret in its grace. */
+/** A credential of a key that works: the newest secret, an older secret in its grace, or a token. */
 export const ApiKeySecret = z.object({
+  type: z.enum(['secret', 'token']).describe('`token`: a short-lived credential that a secret of the key minted'),
   hint: z.string().nullable().describe('The first 8 hexadecimal characters; `null` where they are not known any more'),
+  scopes: z.array(Scope),
   holder: Holder.describe('The person to whom the secret was shown; `null`: the operator of the service'),
   createdAt: z.date(),
   expiresAt: z.date(),
   lastUsedAt: z.date().nullable().describe('At most a minute behind; `null` until used'),
 });
 export type ApiKeySecret = z.infer<typeof ApiKeySecret>;
-/** A key with its secrets that work, newest first. */
+/** A key with its secrets and tokens that work, newest first. */
 export const ApiKeyDetails = ApiKey.extend({ secrets: z.array(ApiKeySecret) });
 export type ApiKeyDetails = z.infer<typeof ApiKeyDetails>;
 /** The key that calls, and the holder of the secret that calls. */
@@ -86,6 +104,9 @@ export const ApiKeyListRequest = PageRequest.extend({
 }).prefault({});
 export const ApiKeyRequest = z.strictObject({ organizationId, id: Id });
 export const ApiKeyRevokeRequest = ApiKeyRequest.extend({
+  id: z
+    .union([z.literal('current'), Id])
+    .describe('The id of the key, or `current` for the credential that calls: a token then ends itself alone'),
   descendants: z
     .enum(['revoke', 'keep'])
     .default('revoke')
@@ -97,6 +118,9 @@ export const ApiKeyIssueRequest = z.strictObject({
   description: settings.description.default(null),
   environment: settings.environment.default(null),
   selfRotate: settings.selfRotate.default(false),
+  rateLimit: settings.rateLimit.default(null),
+  allowedAddresses: settings.allowedAddresses.default([]),
+  addressMode: settings.addressMode.default('enforce'),
   expiresInDays: days.default(EXPIRY_DAYS.default).describe('Days until it expires'),
   scopes: scopes.default(DEFAULT_SCOPES),
 });
@@ -108,6 +132,9 @@ export const ApiKeyUpdateRequest = z.strictObject({
   description: settings.description.optional(),
   environment: settings.environment.optional(),
   selfRotate: settings.selfRotate.optional(),
+  rateLimit: settings.rateLimit.optional(),
+  allowedAddresses: settings.allowedAddresses.optional(),
+  addressMode: settings.addressMode.optional(),
 });
 export const ApiKeyRenameRequest = z.strictObject({ organizationId, id: Id, name: ApiKeyName });
 export const ApiKeyRotateRequest = z.strictObject({
@@ -126,6 +153,28 @@ export const ApiKeyRotateRequest = z.strictObject({
     .describe('The hours count from now, or from the first use of the new secret'),
 });
 
+/** The scopes that a token can have. */
+export const TOKEN_SCOPES = ['contacts:read', 'contacts:write'] as const satisfies Scope[];
+const TokenScope = z.enum(TOKEN_SCOPES, {
+  error: ({ input }) => (input === 'keys:manage' ? 'A token cannot have keys:manage' : undefined),
+});
+export const TokenRequest = z.strictObject({
+  organizationId,
+  expiresInMinutes: z.int().min(TOKEN_MINUTES.least).max(TOKEN_MINUTES.most).describe('Minutes until it expires'),
+  scopes: z
+    .array(TokenScope)
+    .min(1)
+    .overwrite((given) => TOKEN_SCOPES.filter((scope) => given.includes(scope)))
+    .optional()
+    .describe('Left out, the scopes of the key without `keys:manage`'),
+});
+/** The only answer that holds the token itself, which has the form of a key. */
+export const MintedToken = z.object({
+  token: z.string().describe('The token itself, shown this once'),
+  expiresAt: z.date().describe('At the latest when the secret that minted it ends'),
+});
+export type MintedToken = z.infer<typeof MintedToken>;
+
 /** A place that a key was used from: a network (the first 24 bits of IPv4, 48 bits of IPv6) and a kind of program. */
 export const ApiKeyPlace = z.object({
   address: z.string(),
@@ -138,5 +187,10 @@ export const ApiKeyPlace = z.object({
 });
 export type ApiKeyPlace = z.infer<typeof ApiKeyPlace>;
 /** The latest places, newest first. A place's `lastUsedAt` is at most a minute behind, as a key's is. */
-export const ApiKeyPlaces = z.object({ places: z.array(ApiKeyPlace) });
+export const ApiKeyPlaces = z.object({
+  places: z.array(ApiKeyPlace),
+  proposedAddresses: z
+    .array(z.string())
+    .describe('The networks of these places, as a proposal for `allowedAddresses`: look through them first'),
+});
 export type ApiKeyPlaces = z.infer<typeof ApiKeyPlaces>;

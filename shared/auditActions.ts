@@ -8,6 +8,8 @@ export const AUDIT_ACTIONS = [
   'apiKey.changed',
   'apiKey.graceEnded',
   'apiKey.usedFrom',
+  'apiKey.usedOutside',
+  'apiKey.tokenMinted',
   'member.invited',
   'member.invitationCancelled',
   'member.joined',

@@ -60,3 +60,7 @@ export const EXPIRY_DAYS = { least: 30, default: 90, most: 365 } as const;
 export const GRACE_HOURS = { default: 24, most: 168 } as const;
 /** The most active keys of an organization. */
 export const MOST_KEYS = 1_000;
+/** Minutes until a token expires. */
+export const TOKEN_MINUTES = { least: 5, most: 1_440 } as const;
+/** The most tokens of a key that work at the same time. */
+export const MOST_TOKENS = 100;

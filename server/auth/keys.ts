@@ -2,11 +2,12 @@ import { hash } from 'node:crypto';
 import type { LRUCache } from 'lru-cache';
 import type { Logger } from 'pino';
 import { asNobody, asOperator, enter } from '../../db/admission.ts';
+import { type OutsideUse, reportOutsideUse } from '../../db/keyPlaces.ts';
 import { identifyKey, redigestSecret } from '../../db/keyUse.ts';
 import { type CallDatabase, type Database, forOneCall } from '../../db/open.ts';
 import { digestsOf, type KeySecrets } from './keySecret.ts';
 import type { LastUse } from './lastUse.ts';
-import type { Source } from './place.ts';
+import { coarsePlace, type Source } from './place.ts';
 import type { Identification, Identity } from './principal.ts';
 
 /** The memory of a key that was presented before: its identity, and its digests under each server secret. */
@@ -23,15 +24,18 @@ export interface KeyParts {
   log: Logger;
   keySecrets: KeySecrets;
   lastUse: LastUse;
-  /** The identities of keys, which never change. Whether a key is valid is asked of the database at each call. */
+  /** The identities of keys, for a minute. Whether a key is valid is asked of the database at each call. */
   keys: LRUCache<string, RememberedKey>;
+  /** The places from which a key was used against its allowed addresses, and that were reported within the hour. */
+  reported: LRUCache<string, true>;
   /** The keys on their way to the newest server secret: of each key, the digest under that secret, in Latin-1. */
   redigesting: Set<string>;
 }
 
 /**
- * Finds the identity behind a key, valid or not. An identity never changes, and may be remembered. Whether the key is
- * valid, and has the scopes that a procedure asks for, the database judges in each transaction of the admission.
+ * Finds the identity behind a key or a token, valid or not. An identity never changes, except for its rate, and may be
+ * remembered. Whether the key is valid, and has the scopes that a procedure asks for, the database judges in each
+ * transaction of the admission.
  */
 export async function identifyKeyHolder(
   parts: KeyParts,
@@ -45,10 +49,12 @@ export async function identifyKeyHolder(
 
   const { identity, digests } = remembered;
   const { organizationId, who } = identity;
-  const admission = enter(db, { type: 'key', organizationId, digests }, (secretId) => {
+  const caller = { type: 'key', organizationId, digests, address: source.address } as const;
+  const admission = enter(db, caller, ({ secretId, isOutside }) => {
     remembered.wasRefused = false;
     parts.lastUse.note({ organizationId, keyId: who.id, name: memo, digests }, source);
     if (secretId !== undefined && secretId !== parts.keySecrets[0].id) redigest(parts, organizationId, digests);
+    if (isOutside) report(parts, { organizationId, keyId: who.id, place: coarsePlace(source) });
   });
   const countedAs = remembered.wasRefused ? memo : who.id;
   const refuse = () => void (remembered.wasRefused = true);
@@ -63,11 +69,30 @@ async function lookUp(
   const digests = digestsOf(key, keySecrets);
   const known = await identifyKey(asNobody(db), digests);
   if (!known) return undefined;
-  const { organizationId, keyId, scopes } = known;
-  const identity: Identity = { organizationId, scopes, who: { type: 'key', id: keyId } };
+  const { organizationId, keyId, scopes, rateLimit, isToken } = known;
+  const identity: Identity = {
+    organizationId,
+    scopes,
+    ...(rateLimit !== null && { rateLimit }),
+    who: { type: 'key', id: keyId, ...(isToken && { isToken }) },
+  };
   const found = { identity, digests, wasRefused: false };
   keys.set(memo, found);
   return found;
+}
+
+/**
+ * Notes in the audit log, beside the request, that a key was used from outside of its allowed addresses. Where the note
+ * fails, the next use tries again. The database lets one note an hour of each place through, whatever instance asks.
+ */
+function report({ db, log, reported }: KeyParts, use: OutsideUse) {
+  const memo = `${use.keyId} ${use.place.address} ${use.place.userAgent}`;
+  if (reported.has(memo)) return;
+  reported.set(memo, true);
+  reportOutsideUse(asOperator(db, use.organizationId), use).catch((error: unknown) => {
+    reported.delete(memo);
+    log.warn({ err: error, organizationId: use.organizationId }, 'a use from outside is not reported yet');
+  });
 }
 
 /**

@@ -7,9 +7,9 @@ import type { Scope } from '../../shared/scopes.ts';
 export interface Identity {
   organizationId: string;
   scopes: readonly Scope[];
-  /** The key's own limit of calls a minute. The service's limit holds too. */
+  /** The key's own limit of calls a minute, at most a minute behind. The service's limit holds too. */
   rateLimit?: number;
-  who: { type: 'key'; id: string } | { type: 'person'; id: string; role: Role };
+  who: { type: 'key'; id: string; isToken?: true } | { type: 'person'; id: string; role: Role };
 }
 
 /** The caller, and the way to the organization's data, which checks the caller in each transaction. */

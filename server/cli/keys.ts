@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import { asOperator } from '../../db/admission.ts';
-import { endGrace, listApiKeys, revokeApiKey, rotateApiKey } from '../../db/apiKeys.ts';
+import { type KeySettings, listApiKeys, revokeApiKey, updateApiKey } from '../../db/apiKeys.ts';
+import { endGrace, rotateApiKey } from '../../db/keyRotation.ts';
 import type { Failure, Outcome } from '../../db/outcome.ts';
 import { getOwner } from '../../db/people.ts';
 import {
@@ -8,14 +9,15 @@ import {
   ApiKeyIssueRequest,
   ApiKeyListRequest,
   ApiKeyRequest,
-  ApiKeyRevokeRequest,
   ApiKeyRotateRequest,
+  ApiKeyUpdateRequest,
 } from '../../shared/apiKeys.ts';
 import { EXPIRY_DAYS, GRACE_HOURS, KEY_PREFIX, MOST_KEYS } from '../../shared/keyFormat.ts';
 import { SCOPES } from '../../shared/scopes.ts';
 import { mintKey } from '../auth/keySecret.ts';
+import type { Config } from '../start/config.ts';
 import { issueKey } from '../start/setup.ts';
-import { addAction, ORGANIZATION } from './command.ts';
+import { addAction, type Given, ORGANIZATION } from './command.ts';
 import { CommandError, INTROZY } from './commandError.ts';
 import { parseOptions, toNumber } from './input.ts';
 import { describeIssued } from './issued.ts';
@@ -30,9 +32,10 @@ const DAYS = [
 /** `introzy keys …` */
 export function keysCommand(): Command {
   return new Command('keys')
-    .description("issue, list, rotate and revoke an organization's API keys")
+    .description("issue, list, change, rotate and revoke an organization's API keys")
     .addCommand(issueCommand())
     .addCommand(listCommand())
+    .addCommand(updateCommand())
     .addCommand(rotateCommand())
     .addCommand(endGraceCommand())
     .addCommand(revokeCommand());
@@ -44,30 +47,78 @@ function issueCommand() {
     .option(...ORGANIZATION)
     .requiredOption('--name <name>', 'what the key is for, 1 to 100 characters')
     .option(...DAYS)
-    .option('--description <text>', 'more about the key, up to 500 characters')
-    .option('--environment <name>', 'development, staging or production')
     .option('--self-rotate', 'the key may rotate itself, whatever its scopes')
     .option('--scopes <list>', `of ${SCOPES.join(', ')}, separated by commas (default contacts:read,contacts:write)`)
     .addHelpText('after', '\nJSON: {"key","apiKey":{…}}');
-  return addAction(command, ({ options }) => {
+  return addAction(addSettings(command), ({ options }) => {
     const request = parseOptions(ApiKeyIssueRequest, {
+      ...readSettings(options),
       name: options.name,
-      description: options.description,
-      environment: options.environment,
       selfRotate: options.selfRotate,
       expiresInDays: toNumber(options.days),
-      scopes: options.scopes
-        ?.toString()
-        .split(',')
-        .map((scope) => scope.trim()),
+      scopes: readList(options.scopes),
     });
     return async ({ store, config }) => {
+      const { name, scopes, expiresInDays, organizationId: _, ...settings } = request;
+      refuseHigherRate(config, settings);
       const { id: organizationId } = await chooseOrganization(store, options.organization);
       const tenant = asOperator(store.db, organizationId);
       const issuedBy = { type: 'person', id: (await getOwner(tenant, organizationId)).id } as const;
-      const newKey = { ...request, organizationId, issuedBy };
+      const newKey = { organizationId, name, scopes, expiresInDays, settings, issuedBy };
       const issued = orCommandError(await issueKey(tenant, store.keySecrets, newKey));
       return { json: issued, text: describeIssued(issued, config) };
+    };
+  });
+}
+
+/** Adds the options of the settings that a key can be issued with, and that can be changed. */
+const addSettings = (command: Command) =>
+  command
+    .option('--description <text>', 'more about the key, up to 500 characters')
+    .option('--environment <name>', 'development, staging or production')
+    .option('--rate-limit <n>', 'calls a minute, at most the rate of the service')
+    .option('--allowed-addresses <list>', 'addresses and CIDR blocks, separated by commas; "" stands for everywhere')
+    .option('--address-mode <mode>', 'enforce: refuse other addresses; report: only note them in the audit log');
+
+const readSettings = (options: Given['options']) => ({
+  description: options.description,
+  environment: options.environment,
+  rateLimit: toNumber(options.rateLimit),
+  allowedAddresses: readList(options.allowedAddresses),
+  addressMode: options.addressMode,
+});
+
+/** Reads `a, b` as `['a', 'b']`, and an empty text as an empty list. */
+const readList = (option: Given['options'][string]) =>
+  option
+    ?.toString()
+    .split(',')
+    .map((part) => part.trim())
+    .filter((part) => part !== '');
+
+function refuseHigherRate({ rateLimit: most }: Pick<Config, 'rateLimit'>, { rateLimit }: KeySettings) {
+  if ((rateLimit ?? 0) <= most) return;
+  throw new CommandError(`--rate-limit must be at most ${most}, the rate of the service.`);
+}
+
+function updateCommand() {
+  const command = new Command('update')
+    .description('change the name and the settings of a key; what is not named stays as it is')
+    .argument('<id>', 'the id of the key, as "keys list" shows it')
+    .option(...ORGANIZATION)
+    .option('--name <name>', 'what the key is for, 1 to 100 characters')
+    .option('--self-rotate', 'the key may rotate itself, whatever its scopes')
+    .option('--no-self-rotate', 'the key may no longer rotate itself')
+    .addHelpText('after', '\nJSON: {"apiKey":{…}}');
+  return addAction(addSettings(command), ({ args: [id], options }) => {
+    const request = { id, name: options.name, selfRotate: options.selfRotate, ...readSettings(options) };
+    const { id: keyId, organizationId: _, ...settings } = parseOptions(ApiKeyUpdateRequest, request);
+    return async ({ store, config }) => {
+      refuseHigherRate(config, settings);
+      const { id: organizationId } = await chooseOrganization(store, options.organization);
+      const change = { organizationId, id: keyId, settings };
+      const apiKey = orCommandError(await updateApiKey(asOperator(store.db, organizationId), change));
+      return { json: { apiKey }, text: `Changed: ${printable(apiKey.name)} (id ${apiKey.id})` };
     };
   });
 }
@@ -120,6 +171,7 @@ function rotateCommand() {
       '--grace-hours <n>',
       `hours that the old secret goes on working, 0 to ${GRACE_HOURS.most}; 0 cuts it off now (default ${GRACE_HOURS.default})`,
     )
+    .option('--grace-from <when>', 'the hours count from now, or from the firstUse of the new secret (default now)')
     .option(
       '--days <n>',
       `days until the new secret expires, ${EXPIRY_DAYS.least} to ${EXPIRY_DAYS.most} (default: as the key had)`,
@@ -175,13 +227,10 @@ function revokeCommand() {
     .option('--keep-descendants', 'let the keys that it issued, and theirs, go on; else they are revoked with it')
     .addHelpText('after', '\nJSON: {"apiKey":{…,"descendants":[{…}]}}');
   return addAction(command, ({ args: [id], options }) => {
-    const request = parseOptions(ApiKeyRevokeRequest, {
-      id,
-      descendants: options.keepDescendants ? 'keep' : 'revoke',
-    });
+    const descendants = options.keepDescendants ? ('keep' as const) : ('revoke' as const);
+    const { id: keyId } = parseOptions(ApiKeyRequest, { id });
     return async ({ store }) => {
       const { id: organizationId } = await chooseOrganization(store, options.organization);
-      const { id: keyId, descendants } = request;
       const revocation = { organizationId, id: keyId, descendants };
       const apiKey = orCommandError(await revokeApiKey(asOperator(store.db, organizationId), revocation));
       const text = [apiKey, ...apiKey.descendants].map(

@@ -43,10 +43,15 @@ export const unauthorized = (refusal: KeyRefusal, hint?: string) =>
     headers: { 'WWW-Authenticate': refusal === 'missing' ? CHALLENGE : `${CHALLENGE}, error="invalid_token"` },
   });
 
-const LACKING = { key: 'The API key', role: 'Your role', holder: 'The role of the API key’s holder' };
+const LACKING = {
+  key: 'The API key',
+  token: 'The token',
+  role: 'Your role',
+  holder: 'The role of the API key’s holder',
+};
 
 /**
- * 403 for scopes that a key, the role of a person, or the role of the holder of a key's secret lacks. `WWW-Authenticate`
+ * 403 for scopes that a key, a token, the role of a person, or the role of the holder of a key's secret lacks. `WWW-Authenticate`
  * as in RFC 6750, section 3.1.
  */
 export const insufficientScope = (scopes: readonly string[], whose: keyof typeof LACKING = 'key') =>

@@ -1,16 +1,18 @@
 import type { Tenant } from '../../db/admission.ts';
 import {
-  endGrace,
   getApiKey,
   getCurrentKey,
   insertApiKey,
+  type KeySettings,
   listApiKeys,
-  listLiveSecrets,
   revokeApiKey,
-  rotateApiKey,
   updateApiKey,
 } from '../../db/apiKeys.ts';
-import { listKeyPlaces } from '../../db/keyUse.ts';
+import { listKeyPlaces } from '../../db/keyPlaces.ts';
+import { endGrace, rotateApiKey } from '../../db/keyRotation.ts';
+import { listLiveSecrets } from '../../db/keySecrets.ts';
+import { endCallingToken, insertToken } from '../../db/keyTokens.ts';
+import { proposeBlocks } from '../../shared/addresses.ts';
 import {
   ApiKey,
   ApiKeyDetails,
@@ -26,11 +28,15 @@ import {
   CurrentKey,
   CurrentKeyRequest,
   IssuedKey,
+  MintedToken,
   RevokedKey,
+  TOKEN_SCOPES,
+  TokenRequest,
 } from '../../shared/apiKeys.ts';
 import { mintKey } from '../auth/keySecret.ts';
 import type { Identity } from '../auth/principal.ts';
-import { fault, insufficientScope } from '../http/errors.ts';
+import { badRequest, fault, insufficientScope } from '../http/errors.ts';
+import type { Deps } from './context.ts';
 import { settle } from './outcome.ts';
 import {
   issuerInSight,
@@ -70,32 +76,35 @@ export const apiKeysRouter = router({
     .query(async ({ ctx, input: { id } }) => {
       await getInSight(ctx, id);
       const { tenant, organizationId } = ctx;
-      return { places: await listKeyPlaces(tenant, { organizationId, id }) };
+      const places = await listKeyPlaces(tenant, { organizationId, id });
+      return { places, proposedAddresses: proposeBlocks(places.map(({ address }) => address)) };
     }),
 
   issue: scopedProcedure(MANAGE_KEYS)
     .input(ApiKeyIssueRequest)
     .output(IssuedKey)
-    .mutation(async ({ ctx, input }) => {
-      const { deps, tenant, organizationId } = ctx;
-      await requireScopes(ctx, input.scopes);
+    .mutation(async ({ ctx, input: { name, scopes, expiresInDays, organizationId: _, ...settings } }) => {
+      const { deps, tenant, organizationId, identity } = ctx;
+      await requireScopes(ctx, scopes);
+      refuseHigherRate(deps, settings);
       const { key, ...secret } = mintKey(deps.keySecrets);
-      const newKey = { ...input, organizationId, issuedBy: ctx.identity.who, secret };
+      const newKey = { organizationId, name, scopes, expiresInDays, settings, issuedBy: identity.who, secret };
       return { key, apiKey: settle(await insertApiKey(tenant, newKey), 'API key') };
     }),
 
   update: scopedProcedure(MANAGE_KEYS)
     .input(ApiKeyUpdateRequest)
     .output(ApiKey)
-    .mutation(async ({ ctx: { tenant, organizationId }, input: { id, organizationId: _, ...changes } }) =>
-      settle(await updateApiKey(tenant, { organizationId, id, changes }), 'API key'),
-    ),
+    .mutation(async ({ ctx: { deps, tenant, organizationId }, input: { id, organizationId: _, ...settings } }) => {
+      refuseHigherRate(deps, settings);
+      return settle(await updateApiKey(tenant, { organizationId, id, settings }), 'API key');
+    }),
 
   rename: scopedProcedure(MANAGE_KEYS)
     .input(ApiKeyRenameRequest)
     .output(ApiKey)
     .mutation(async ({ ctx: { tenant, organizationId }, input: { id, name } }) =>
-      settle(await updateApiKey(tenant, { organizationId, id, changes: { name } }), 'API key'),
+      settle(await updateApiKey(tenant, { organizationId, id, settings: { name } }), 'API key'),
     ),
 
   rotate: rotationProcedure
@@ -121,12 +130,33 @@ export const apiKeysRouter = router({
       return withSecrets(ctx, settle(await endGrace(tenant, { organizationId, id }), 'API key'));
     }),
 
+  mintToken: keyProcedure
+    .input(TokenRequest)
+    .output(MintedToken)
+    .mutation(async ({ ctx, input: { expiresInMinutes, scopes: asked } }) => {
+      const { deps, tenant, organizationId, identity } = ctx;
+      const id = requireKey(identity);
+      if (isToken(identity)) throw fault('FORBIDDEN', { details: { reason: 'A token cannot mint tokens' } });
+      const scopes = asked ?? TOKEN_SCOPES.filter((scope) => identity.scopes.includes(scope));
+      if (scopes.length === 0) throw badRequest('The API key has no scope that a token can have', ['scopes']);
+      await requireScopes(ctx, scopes);
+      const { key: token, ...secret } = mintKey(deps.keySecrets);
+      const minted = await insertToken(tenant, { organizationId, id, scopes, expiresInMinutes, secret });
+      return { token, ...settle(minted, 'API key') };
+    }),
+
   revoke: keyProcedure
     .meta({ scope: MANAGE_KEYS, hasExceptions: true })
     .input(ApiKeyRevokeRequest)
     .output(RevokedKey)
-    .mutation(async ({ ctx, input: { id, descendants } }) => {
+    .mutation(async ({ ctx, input: { id: named, descendants } }) => {
       const { tenant, organizationId, identity } = ctx;
+      const id = named === 'current' ? requireKey(identity) : named;
+      if (isToken(identity) && id === identity.who.id) {
+        if (named !== 'current') throw fault('FORBIDDEN', { details: { reason: ENDS_ITSELF_ALONE } });
+        await endCallingToken(tenant, organizationId);
+        return { ...settle(await getApiKey(tenant, { organizationId, id }), 'API key'), descendants: [] };
+      }
       if (descendants === 'keep') await requireScopes(ctx, [MANAGE_KEYS]);
       const issuer = id === identity.who.id ? undefined : await issuerInSight(ctx);
       if (issuer !== undefined) await getInSight({ tenant, organizationId, granted: issuer }, id);
@@ -153,7 +183,16 @@ function requireKey({ who }: Identity): string {
   throw fault('NOT_FOUND', { message: 'You are signed in, and call with no API key' });
 }
 
-/** Adds to a key the secrets that work. */
+const isToken = ({ who }: Identity) => who.type === 'key' && who.isToken === true;
+const ENDS_ITSELF_ALONE = 'A token cannot revoke its API key: to end the token itself, revoke `current`';
+
+/** Throws 400 where a key is to have a higher rate than the service gives to any key. */
+function refuseHigherRate({ rateLimiter }: Pick<Deps, 'rateLimiter'>, { rateLimit }: KeySettings) {
+  if ((rateLimit ?? 0) <= rateLimiter.points) return;
+  throw badRequest(`Must be at most ${rateLimiter.points}, the rate of the service`, ['rateLimit']);
+}
+
+/** Adds to a key the secrets and tokens that work. */
 async function withSecrets({ tenant, organizationId }: Pick<InSight, 'tenant' | 'organizationId'>, apiKey: ApiKey) {
   return { ...apiKey, secrets: await listLiveSecrets(tenant, { organizationId, id: apiKey.id }) };
 }

@@ -1,11 +1,13 @@
 import { getTRPCErrorFromUnknown, TRPCError } from '@trpc/server';
-import { DatabaseUnavailable, KeyRefused, ScopeRefused } from '../../db/errors.ts';
+import { AddressRefused, DatabaseUnavailable, KeyRefused, ScopeRefused } from '../../db/errors.ts';
 import type { Failure, Outcome } from '../../db/outcome.ts';
-import { MOST_KEYS } from '../../shared/keyFormat.ts';
+import { MOST_KEYS, MOST_TOKENS } from '../../shared/keyFormat.ts';
 import { fault, insufficientScope, unauthorized } from '../http/errors.ts';
 
 /** The word for a thing in an error's sentence: "There is no contact with this id". */
 type Thing = 'contact' | 'API key' | 'member' | 'invitation';
+
+const NOT_FROM_HERE = 'The API key may not be used from this address: see the allowed addresses of the key';
 
 /** Gives the result of a query, or throws the error that the query's failure stands for. */
 export function settle<T extends object>(outcome: Outcome<T>, thing: Thing): T {
@@ -38,6 +40,12 @@ function toError(failure: Failure, thing: Thing): TRPCError {
       return fault('CONFLICT', {
         message: `The organization has ${MOST_KEYS} active keys, which is the most: revoke a key first`,
       });
+    case 'tooManyTokens':
+      return fault('CONFLICT', {
+        message: `The API key has ${MOST_TOKENS} tokens that work, which is the most: use a token that works, or wait until one ends`,
+      });
+    case 'unsettled':
+      return fault('SERVICE_UNAVAILABLE', { headers: { 'Retry-After': '60' } });
     case 'keepsForNobody':
       return fault('CONFLICT', {
         message: 'You cannot keep keys and leave: ask another owner or admin to remove you, who then holds these keys',
@@ -47,16 +55,22 @@ function toError(failure: Failure, thing: Thing): TRPCError {
   }
 }
 
-const hintOf = ({ isRotated }: KeyRefused) =>
-  isRotated ? 'A rotation replaced this secret of the key: send the key’s new secret' : undefined;
+const HINTS = {
+  rotated: 'A rotation replaced this secret of the key: send the key’s new secret',
+  minted: 'The secret of the key that minted this token has ended: mint another token',
+};
 
 /**
- * Makes an error of tRPC from anything thrown: 401 for a refused key, 403 for a lacking scope, 503 for an absent
+ * Makes an error of tRPC from anything thrown: 401 for a refused key, 403 for a lacking scope or a foreign address, 503 for an absent
  * database, 500 for a defect.
  */
 export function toTrpcError(thrown: unknown): TRPCError {
   const error = getTRPCErrorFromUnknown(thrown);
-  if (error.cause instanceof KeyRefused) return unauthorized(error.cause.refusal, hintOf(error.cause));
+  if (error.cause instanceof KeyRefused) {
+    const { refusal, ended } = error.cause;
+    return unauthorized(refusal, ended && HINTS[ended]);
+  }
+  if (error.cause instanceof AddressRefused) return fault('FORBIDDEN', { details: { reason: NOT_FROM_HERE } });
   if (error.cause instanceof ScopeRefused) return insufficientScope(error.cause.scopes, error.cause.whose);
   if (!(error.cause instanceof DatabaseUnavailable)) return error;
   return new TRPCError({ code: 'SERVICE_UNAVAILABLE', message: error.cause.message, cause: error.cause });

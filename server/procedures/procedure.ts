@@ -1,7 +1,7 @@
 import { initTRPC } from '@trpc/server';
 import type { Admission } from '../../db/admission.ts';
 import { getApiKey } from '../../db/apiKeys.ts';
-import { ScopeRefused } from '../../db/errors.ts';
+import { AddressRefused, ScopeRefused } from '../../db/errors.ts';
 import type { KeyRefusal } from '../../shared/errors.ts';
 import { redactKeys } from '../../shared/keyFormat.ts';
 import { mayGive } from '../../shared/roles.ts';
@@ -162,7 +162,8 @@ async function onlyIfAdmitted<T>({ isAdmitted, admit }: Admission, call: () => P
     return result;
   } catch (error) {
     const { code } = toTrpcError(error);
-    const isSettled = code === 'UNAUTHORIZED' || code === 'SERVICE_UNAVAILABLE' || error instanceof ScopeRefused;
+    const isRefusal = error instanceof ScopeRefused || error instanceof AddressRefused;
+    const isSettled = code === 'UNAUTHORIZED' || code === 'SERVICE_UNAVAILABLE' || isRefusal;
     if (!isAdmitted() && !isSettled) await admit();
     throw error;
   }
@@ -194,7 +195,7 @@ export async function issuerInSight(caller: Caller): Promise<string | undefined>
 /** The id of the key that calls, where the key has `selfRotate`. Any other caller needs `keys:manage`. */
 async function selfRotating(caller: Principal): Promise<string | undefined> {
   const { organizationId, who } = caller.identity;
-  if (who.type === 'key') {
+  if (who.type === 'key' && !who.isToken) {
     const apiKey = settle(await getApiKey(caller.admission.tenant(), { organizationId, id: who.id }), 'API key');
     if (apiKey.selfRotate) return who.id;
   }

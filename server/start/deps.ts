@@ -37,7 +37,8 @@ export function createDeps(choices: Choices): Deps {
     keySecrets,
     ...(choices.limiters ?? countInMemory(choices)),
     lastUse: createLastUse({ db, log }),
-    keys: new LRUCache({ max: 100_000 }),
+    keys: new LRUCache({ max: 100_000, ttl: 60_000 }),
+    reported: new LRUCache({ max: 100_000, ttl: 3_600_000 }),
     redigesting: new Set(),
     accounts: loadAccounts({
       db,

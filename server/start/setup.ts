@@ -1,13 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import { insertUser } from '../../db/accounts.ts';
 import { enterAsOperator, type Tenant } from '../../db/admission.ts';
-import { type IssuedBy, insertApiKey } from '../../db/apiKeys.ts';
+import { type IssuedBy, insertApiKey, type KeySettings } from '../../db/apiKeys.ts';
 import { upsertContacts } from '../../db/contactUpsert.ts';
 import { insertMember } from '../../db/members.ts';
 import type { Database } from '../../db/open.ts';
 import { insertOrganization } from '../../db/organizations.ts';
 import type { Outcome } from '../../db/outcome.ts';
-import type { ApiKey, IssuedKey, Scope } from '../../shared/apiKeys.ts';
+import type { IssuedKey, Scope } from '../../shared/apiKeys.ts';
 import type { ContactInput } from '../../shared/contacts.ts';
 import { EXPIRY_DAYS } from '../../shared/keyFormat.ts';
 import type { Organization } from '../../shared/organizations.ts';
@@ -20,9 +20,7 @@ interface NewKey {
   scopes?: Scope[];
   expiresInDays?: number;
   issuedBy: IssuedBy;
-  description?: ApiKey['description'];
-  environment?: ApiKey['environment'];
-  selfRotate?: boolean;
+  settings?: KeySettings;
 }
 
 /**

@@ -9,7 +9,11 @@ import { upsertContacts } from '../../db/contactUpsert.ts';
 import { claimExpiryNotice, markExpiryNotice, returnExpiryNotice } from '../../db/expiryNotices.ts';
 import { listHeldKeys, settleHeldKeys } from '../../db/heldKeys.ts';
 import * as invitations from '../../db/invitations.ts';
-import { keepKeys, listDescendants, revokeKeys } from '../../db/keyFamily.ts';
+import { keepKeys, listAncestors, listDescendants, revokeKeys } from '../../db/keyFamily.ts';
+import { listKeyPlaces, reportOutsideUse } from '../../db/keyPlaces.ts';
+import * as keyRotation from '../../db/keyRotation.ts';
+import { insertSecret, listLiveSecrets } from '../../db/keySecrets.ts';
+import { endCallingToken, insertToken } from '../../db/keyTokens.ts';
 import * as keyUse from '../../db/keyUse.ts';
 import * as members from '../../db/members.ts';
 import { getOrganization } from '../../db/organizations.ts';
@@ -73,20 +77,44 @@ export const TENANT_CALLS: Record<string, TenantCall[]> = {
   ],
   updateApiKey: [
     (db, { organizationId, victim }) =>
-      apiKeys.updateApiKey(db, { organizationId, id: victim.keyId, changes: { name: 'taken', description: null } }),
+      apiKeys.updateApiKey(db, {
+        organizationId,
+        id: victim.keyId,
+        settings: { name: 'taken', description: null, allowedAddresses: ['10.0.0.0/8'], rateLimit: 1 },
+      }),
   ],
-  endGrace: [(db, { organizationId, victim }) => apiKeys.endGrace(db, { organizationId, id: victim.keyId })],
+  endGrace: [(db, { organizationId, victim }) => keyRotation.endGrace(db, { organizationId, id: victim.keyId })],
   revokeApiKey: (['revoke', 'keep'] as const).map(
     (descendants): TenantCall =>
       (db, { organizationId, victim }) =>
         apiKeys.revokeApiKey(db, { organizationId, id: victim.keyId, descendants }),
   ),
   getCurrentKey: [(db, { organizationId, victim }) => apiKeys.getCurrentKey(db, { organizationId, id: victim.keyId })],
-  listLiveSecrets: [
-    (db, { organizationId, victim }) => apiKeys.listLiveSecrets(db, { organizationId, id: victim.keyId }),
+  listLiveSecrets: [(db, { organizationId, victim }) => listLiveSecrets(db, { organizationId, id: victim.keyId })],
+  listDescendants: [(db, { organizationId, victim }) => listDescendants(db, { organizationId, ids: [victim.keyId] })],
+  listAncestors: [(db, { organizationId, victim }) => listAncestors(db, { organizationId, ids: [victim.keyId] })],
+  insertSecret: [
+    (db, { app, organizationId, victim }) =>
+      insertSecret(db, { organizationId, id: victim.keyId, secret: newSecret(app), expiresInDays: 30 }),
   ],
-  listDescendants: [
-    (db, { organizationId, victim }) => listDescendants(db, { organizationId, ids: [victim.keyId], withKept: true }),
+  insertToken: [
+    (db, { app, organizationId, victim }) =>
+      insertToken(db, {
+        organizationId,
+        id: victim.keyId,
+        scopes: SCOPES,
+        expiresInMinutes: 5,
+        secret: newSecret(app),
+      }),
+  ],
+  endCallingToken: [(db, { organizationId }) => endCallingToken(db, organizationId)],
+  reportOutsideUse: [
+    (db, { organizationId, victim }) =>
+      reportOutsideUse(db, {
+        organizationId,
+        keyId: victim.keyId,
+        place: { address: '203.0.113.0/24', userAgent: 'curl' },
+      }),
   ],
   revokeKeys: [(db, { organizationId, victim }) => revokeKeys(db, { organizationId, ids: [victim.keyId] })],
   keepKeys: [
@@ -105,7 +133,7 @@ export const TENANT_CALLS: Record<string, TenantCall[]> = {
   getMember: [(db, { organizationId, victim }) => members.getMember(db, { organizationId, id: victim.memberId })],
   rotateApiKey: [
     (db, { app, organizationId, victim }) =>
-      apiKeys.rotateApiKey(db, {
+      keyRotation.rotateApiKey(db, {
         organizationId,
         id: victim.keyId,
         scopes: SCOPES,
@@ -114,7 +142,7 @@ export const TENANT_CALLS: Record<string, TenantCall[]> = {
         secret: newSecret(app),
       }),
   ],
-  listKeyPlaces: [(db, { organizationId, victim }) => keyUse.listKeyPlaces(db, { organizationId, id: victim.keyId })],
+  listKeyPlaces: [(db, { organizationId, victim }) => listKeyPlaces(db, { organizationId, id: victim.keyId })],
   claimExpiryNotice: [(db, { organizationId }) => claimExpiryNotice(db, { organizationId, days: 7 })],
   markExpiryNotice: [
     (db, { organizationId, victim }) =>
@@ -257,7 +285,7 @@ const OTHERS = [
   ...['openDatabase', 'isUniqueViolation', 'isLockFailure', 'translateError'],
   ...['findLoginFaults', 'readPlace', 'restoreRights'],
   ...['createLog', 'readFinished', 'lockProgress', 'recordProgress', 'setLockTimeout', 'inShortLocks', 'inOneWait'],
-  ...['DatabaseUnavailable', 'KeyRefused', 'ScopeRefused', 'identifyKey', 'bumpIf', 'toColumns'],
+  ...['DatabaseUnavailable', 'KeyRefused', 'ScopeRefused', 'AddressRefused', 'identifyKey', 'bumpIf', 'toColumns'],
   ...[
     'deleteExpiredSessions',
     'findSessionPerson',

@@ -15,6 +15,9 @@ type Settings = {
   description?: string | null | undefined;
   environment?: Environment | null | undefined;
   selfRotate?: boolean | undefined;
+  rateLimit?: number | null | undefined;
+  allowedAddresses?: string[] | null | undefined;
+  addressMode?: 'enforce' | 'report' | undefined;
 };
 type Fields = {
   email?: string | null | undefined;
@@ -49,7 +52,7 @@ test('every procedure is there, as a query or a mutation, and no other', () => {
   expectTypeOf<Methods<IntrozyClient['keys']>>().toEqualTypeOf<
     Flat<
       Record<'current' | 'list' | 'get' | 'places', 'query'> &
-        Record<'issue' | 'update' | 'rename' | 'rotate' | 'endGrace' | 'revoke', 'mutate'>
+        Record<'issue' | 'update' | 'rename' | 'rotate' | 'endGrace' | 'mintToken' | 'revoke', 'mutate'>
     >
   >();
   expectTypeOf<Methods<IntrozyClient['contacts']>>().toEqualTypeOf<
@@ -95,6 +98,9 @@ test('the inputs of keys', () => {
       }
     >
   >();
+  expectTypeOf<Keys['mintToken']>().toEqualTypeOf<
+    Flat<Named & { expiresInMinutes: number; scopes?: ('contacts:read' | 'contacts:write')[] | undefined }>
+  >();
   expectTypeOf<Keys['revoke']>().toEqualTypeOf<
     Flat<Named & { id: string; descendants?: 'revoke' | 'keep' | undefined }>
   >();
@@ -135,7 +141,8 @@ test('the outputs', () => {
           list: Page<ApiKey>;
           current: Flat<ApiKey & { holder: Holder }>;
           revoke: Flat<ApiKey & { descendants: ApiKey[] }>;
-          places: { places: Place[] };
+          places: { places: Place[]; proposedAddresses: string[] };
+          mintToken: { token: string; expiresAt: Date };
         }
     >
   >();
@@ -148,7 +155,15 @@ test('the outputs', () => {
     >
   >();
   type Holder = { id: string; name: string } | null;
-  type Secret = { hint: string | null; holder: Holder; createdAt: Date; expiresAt: Date; lastUsedAt: Date | null };
+  type Secret = {
+    type: 'secret' | 'token';
+    hint: string | null;
+    scopes: Scopes;
+    holder: Holder;
+    createdAt: Date;
+    expiresAt: Date;
+    lastUsedAt: Date | null;
+  };
   type Place = {
     address: string;
     userAgent: string;
@@ -188,6 +203,9 @@ test('dates are dates, and what may be missing is null', () => {
     description: string | null;
     environment: Environment | null;
     selfRotate: boolean;
+    rateLimit: number | null;
+    allowedAddresses: string[];
+    addressMode: 'enforce' | 'report';
     hint: string;
     scopes: Scopes;
     state: State;

@@ -55,7 +55,7 @@ test('An admission holds for the scopes that were asked for, and no more', async
   const { key } = await app.issue(app.one.id, { scopes: ['contacts:read'] });
   const admitted: (string | undefined)[] = [];
   const caller = { type: 'key', organizationId: app.one.id, digests: digestsOf(key, app.keySecrets) } as const;
-  const admission = enter(app.db, caller, (secretId) => admitted.push(secretId));
+  const admission = enter(app.db, caller, ({ secretId }) => admitted.push(secretId));
   expect(admission.isAdmitted()).toBe(false);
   await admission.tenant().selectFrom('contacts').select('id').execute();
   expect(admission.isAdmitted()).toBe(true);

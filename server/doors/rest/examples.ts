@@ -44,6 +44,9 @@ export const API_KEY: Wire<ApiKey> = {
   description: 'Reads the address books of the sales team',
   environment: 'production',
   selfRotate: false,
+  rateLimit: null,
+  allowedAddresses: ['203.0.113.0/24'],
+  addressMode: 'enforce',
   hint: '1a2b3c4d',
   scopes: ['contacts:read', 'contacts:write'],
   state: 'active',
@@ -59,7 +62,9 @@ export const KEY_WITH_SECRETS: Wire<ApiKeyDetails> = {
   ...API_KEY,
   secrets: [
     {
+      type: 'secret',
       hint: API_KEY.hint,
+      scopes: API_KEY.scopes,
       holder: HOLDER,
       createdAt: API_KEY.createdAt,
       expiresAt: API_KEY.expiresAt,
@@ -71,6 +76,11 @@ export const REVOKED_KEY = { ...API_KEY, state: 'revoked', revokedAt: '2026-11-2
 export const ISSUED_KEY = {
   key: `${KEY_PREFIX}${API_KEY.hint}${'0'.repeat(56)}`,
   apiKey: { ...API_KEY, lastUsedAt: null },
+};
+
+export const MINTED_TOKEN = {
+  token: `${KEY_PREFIX}5e6f7a8b${'0'.repeat(56)}`,
+  expiresAt: '2026-11-25T09:30:00.000Z',
 };
 
 export const PLACE = {

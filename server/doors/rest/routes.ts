@@ -7,6 +7,7 @@ import {
   CURRENT_KEY,
   ISSUED_KEY,
   KEY_WITH_SECRETS,
+  MINTED_TOKEN,
   NEXT_CURSOR,
   ORGANIZATION,
   PLACE,
@@ -94,9 +95,9 @@ export const routes: readonly Route[] = [
     tag: 'API keys',
     summary: 'Change a key',
     description:
-      'Its name, description and environment. Fields that are left out stay as they are; `null` empties one.',
+      'Its name, description, environment and limits, never its scopes or its expiry. Fields that are left out stay as they are; `null` empties one. Addresses act from the next request on, a rate within a minute.',
     errors: [404],
-    body: { name: API_KEY.name, environment: API_KEY.environment },
+    body: { name: API_KEY.name, environment: API_KEY.environment, allowedAddresses: API_KEY.allowedAddresses },
     result: API_KEY,
   },
   {
@@ -106,7 +107,7 @@ export const routes: readonly Route[] = [
     tag: 'API keys',
     summary: 'Revoke a key',
     description:
-      'At once and for good, with the keys that it issued, and theirs, unless `descendants=keep`. Revoking again changes nothing. A key may revoke itself, whatever its scopes.',
+      'At once and for good, with the keys that it issued, and theirs, unless `descendants=keep`. Revoking again changes nothing. A key may revoke itself, whatever its scopes. `/api/keys/current` names the credential that calls: there a token ends itself, and nothing else.',
     errors: [404],
     result: REVOKED_KEY,
   },
@@ -138,9 +139,22 @@ export const routes: readonly Route[] = [
     procedure: 'keys.places',
     tag: 'API keys',
     summary: 'Where a key was used from',
-    description: 'Networks and kinds of program, the latest first.',
+    description: 'Networks and kinds of program, the latest first. `proposedAddresses` are these networks.',
     errors: [404],
-    result: { places: [PLACE] },
+    result: { places: [PLACE], proposedAddresses: [PLACE.address] },
+  },
+  {
+    method: 'POST',
+    path: '/api/keys/current/tokens',
+    procedure: 'keys.mintToken',
+    status: 201,
+    tag: 'API keys',
+    summary: 'Mint a token',
+    description:
+      'A short-lived credential for a browser, or for a single task of an agent. A token is sent as a key is, and counts as its key. It has no `keys:manage`, ends with the secret that minted it, and can neither mint nor rotate. A key has at most 100 tokens that work (409).',
+    errors: [409],
+    body: { expiresInMinutes: 60, scopes: ['contacts:read'] },
+    result: MINTED_TOKEN,
   },
   {
     method: 'GET',

@@ -12,6 +12,8 @@ export const ACTION_WORDS: Record<AuditAction, string> = {
   'apiKey.changed': 'Key changed',
   'apiKey.graceEnded': 'Grace of older secrets ended',
   'apiKey.usedFrom': 'Key used from a new place',
+  'apiKey.usedOutside': 'Key used from outside of its allowed addresses',
+  'apiKey.tokenMinted': 'Token minted',
   'member.invited': 'Member invited',
   'member.invitationCancelled': 'Invitation taken back',
   'member.joined': 'Member joined',
@@ -38,6 +40,9 @@ const MORE: Partial<Record<AuditAction, (details: Details) => string>> = {
     }`,
   'apiKey.kept': () => 'past the end of its holder’s membership or of its issuer',
   'apiKey.usedFrom': place,
+  'apiKey.usedOutside': place,
+  'apiKey.tokenMinted': (details) =>
+    `${hint(details)}, for ${String(details.scopes).replaceAll(',', ', ')}, until ${details.expiresAt ? exactTime(new Date(details.expiresAt)) : ''}`,
   'member.invited': ({ role }) => `as ${role}`,
   'member.joined': ({ role }) => `as ${role}`,
   'member.roleChanged': ({ from, to }) => `from ${from} to ${to}`,
