@@ -106,7 +106,7 @@ export const ApiKeyRequest = z.strictObject({ organizationId, id: Id });
 export const ApiKeyRevokeRequest = ApiKeyRequest.extend({
   id: z
     .union([z.literal('current'), Id])
-    .describe('The id of the key, or `current` for the credential that calls: a token then ends itself alone'),
+    .describe('The id of the key, or `current` for the key or the token that calls: a token ends alone'),
   descendants: z
     .enum(['revoke', 'keep'])
     .default('revoke')

@@ -90,7 +90,7 @@ test('A change of the addresses acts from the next request on, on every instance
 test('In report mode a foreign address is let in, and is noted in the audit log once an hour a place', async () => {
   await using app = await behindProxy();
   const { keys, audit } = app.trpc(app.one.key);
-  const limits = { allowedAddresses: ['203.0.113.0/24'], addressMode: 'report' } as const;
+  const limits = { allowedAddresses: ['203.0.113.0/24'], addressMode: 'report' as const };
   const { key, apiKey } = await keys.issue.mutate({ name: 'trial', ...limits });
   const noted = async () => {
     const { items } = await audit.list.query({ subjectId: apiKey.id, action: 'apiKey.usedOutside' });
@@ -104,7 +104,7 @@ test('In report mode a foreign address is let in, and is noted in the audit log 
     [apiKey.id, '198.51.100.0/24'],
     [apiKey.id, 'unknown'],
   ];
-  await until(async () => (await noted()).length >= 2);
+  await until(async () => (await noted()).length >= 2, 'two notes');
   expect(await noted()).toEqual(first);
 
   // Another instance, which does not know of the note, asks the database.
@@ -116,7 +116,7 @@ test('In report mode a foreign address is let in, and is noted in the audit log 
   app.deps.reported.clear();
   await runAsAdmin(app, `update api_key_places set reported_at = null where api_key_id = '${apiKey.id}'`);
   expect(await callFrom(app, key, '198.51.100.1')).toBe(200);
-  await until(async () => (await noted()).length >= 3);
+  await until(async () => (await noted()).length >= 3, 'a third note');
   expect(await noted()).toEqual([first[0], ...first]);
 
   await keys.update.mutate({ id: apiKey.id, addressMode: 'enforce' });

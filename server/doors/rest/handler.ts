@@ -45,7 +45,8 @@ async function gatherInput({ route, request, id }: Pick<RestCall, 'route' | 'req
     if (WITH_BODY.has(route.method) && !IN_ANY_QUERY.has(name)) throw badRequest('Send this in the body', [name]);
     add(name, value, 'the one in the query');
   }
-  if (id !== undefined) add('id', id, 'the id in the path');
+  const named = route.id ?? id;
+  if (named !== undefined) add('id', named, 'the id in the path');
   const expectedVersion = route.isConditional ? readIfMatch(request.headers.get('if-match')) : undefined;
   if (expectedVersion !== undefined) add('expectedVersion', expectedVersion, 'If-Match');
   return input;

@@ -93,7 +93,7 @@ function toOperation(route: Route): ZodOpenApiOperationObject {
   const ofBody = hasBody ? ([413, 415] as const) : [];
   const statuses = [400, 401, 403, 405, ...errors, ...ofBody, 429, 431, 500, 503] as const;
   return {
-    operationId: route.procedure.replaceAll('.', '-'),
+    operationId: [...route.procedure.split('.'), ...(route.id ? [route.id] : [])].join('-'),
     tags: [tag],
     summary,
     description: words.filter(Boolean).join(' '),
@@ -113,7 +113,7 @@ interface Request {
 /** The places of the input's fields. `organizationId` is left out: only the key's own organization is taken. */
 function requestOf(route: Route, { input, hasBody }: Request): Partial<ZodOpenApiOperationObject> {
   const { organizationId: _, id, expectedVersion, ...shape } = input.shape;
-  const path = id && z.object({ id });
+  const path = id && !route.id && z.object({ id });
   const header =
     route.isConditional &&
     z.object({ 'If-Match': z.string().optional().meta({ description: 'An ETag', example: '"3"' }) });

@@ -20,6 +20,8 @@ export interface Route extends AnswerOptions {
   /** `{id}` is the procedure's `id`. */
   path: string;
   procedure: ProcedurePath;
+  /** The procedure's `id` where the path has no `{id}`, and names the key that calls. */
+  id?: 'current';
   /** The input field that takes the body where the body is an array: `contacts`. */
   arrayField?: string;
   /** The route takes `If-Match`, with the expected version. */
@@ -107,8 +109,18 @@ export const routes: readonly Route[] = [
     tag: 'API keys',
     summary: 'Revoke a key',
     description:
-      'At once and for good, with the keys that it issued, and theirs, unless `descendants=keep`. Revoking again changes nothing. A key may revoke itself, whatever its scopes. `/api/keys/current` names the credential that calls: there a token ends itself, and nothing else.',
+      'At once and for good, with the keys that it issued, and theirs, unless `descendants=keep`. Revoking again changes nothing. A key may revoke itself, whatever its scopes.',
     errors: [404],
+    result: REVOKED_KEY,
+  },
+  {
+    method: 'DELETE',
+    path: '/api/keys/current',
+    procedure: 'keys.revoke',
+    id: 'current',
+    tag: 'API keys',
+    summary: 'End the key or the token that calls',
+    description: 'A key revokes itself. A token ends alone: its key and the key’s other tokens go on.',
     result: REVOKED_KEY,
   },
   {
