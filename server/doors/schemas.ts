@@ -10,9 +10,13 @@ export function represent({
 }) {
   if (definitionOf(zodSchema).type === 'date') Object.assign(jsonSchema, { type: 'string', format: 'date-time' });
   const [given, none, ...more] = jsonSchema.anyOf ?? [];
-  if (given && 'type' in given && none && 'type' in none && none.type === 'null' && more.length === 0) {
+  const isNullable = none && 'type' in none && none.type === 'null' && more.length === 0;
+  // An object stays apart from null: its rules, such as `additionalProperties`, are for objects alone.
+  if (isNullable && given && 'type' in given && given.type !== 'object') {
     delete jsonSchema.anyOf;
-    Object.assign(jsonSchema, given, { type: [given.type, 'null'] });
+    // An `enum` holds for every type, so null must be among its values.
+    const values = given.enum && { enum: [...given.enum, null] };
+    Object.assign(jsonSchema, given, { type: [given.type, 'null'] }, values);
   }
   // The limits of every integer in JavaScript.
   if (jsonSchema.minimum === Number.MIN_SAFE_INTEGER) delete jsonSchema.minimum;

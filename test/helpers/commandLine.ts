@@ -72,9 +72,11 @@ export async function commandLine(kind: TestDatabase['kind'] = 'postgres') {
       await writeFile(path, content);
       return path;
     },
-    /** Calls the service on the same database. */
-    async call(key: string, path: string) {
-      return await serve(new Request(`${ORIGIN}${path}`, { headers: { authorization: `Bearer ${key}` } }));
+    /** Calls the service on the same database: GET, or POST where there is a body. */
+    async call(key: string, path: string, body?: object) {
+      const headers = { authorization: `Bearer ${key}`, 'content-type': 'application/json' };
+      const sent = body && { method: 'POST', body: JSON.stringify(body) };
+      return await serve(new Request(`${ORIGIN}${path}`, { headers, ...sent }));
     },
     /** The status of an attempt to sign in. */
     async signIn(email: string, password: string): Promise<number> {

@@ -20,11 +20,15 @@ export const unauthorized = (reason: string, challenge = INVALID_TOKEN): Refusal
   challenge,
 });
 export const FOREIGN: Refusal = { status: 403 };
-export const lacks = (scope: string): Refusal => ({
+/** `whose`: what lacks the scope, as the reason names it. */
+export const lacks = (scope: string, whose = 'The API key'): Refusal => ({
   status: 403,
-  reason: `The API key lacks the scope ${scope}`,
+  reason: `${whose} lacks the scope ${scope}`,
   challenge: `${CHALLENGE}, error="insufficient_scope", scope="${scope}"`,
 });
+
+/** What lacks a scope where the holder of a key's secret has a lower role than the key's scopes take. */
+export const HOLDERS_ROLE = 'The role of the API key’s holder';
 
 const CODES = {
   401: { code: 'UNAUTHORIZED', number: -32001, message: 'API key authentication failed' },

@@ -134,28 +134,59 @@ describe('keys', () => {
     const rotated = await cli.json('keys', 'rotate', first.id, '--organization', id, '--days', '365');
     expect(rotated.apiKey).toMatchObject({ id: first.id, name: first.name, scopes: first.scopes });
     expect(daysUntil(rotated.apiKey.expiresAt)).toBe(365);
-    expect((await cli.call(key, '/api/keys/current')).status).toBe(200);
+    // Uses the new secret: a rotation after a rotation whose secret nobody used would only replace that secret.
+    for (const used of [key, rotated.key]) expect((await cli.call(used, '/api/keys/current')).status).toBe(200);
     const cut = await cli.json('keys', 'rotate', first.id, '--organization', id, '--grace-hours', '0');
+    // As many days as the key had.
+    expect(daysUntil(cut.apiKey.expiresAt)).toBe(365);
     expect((await cli.call(key, '/api/keys/current')).status).toBe(401);
     expect((await cli.call(rotated.key, '/api/keys/current')).status).toBe(401);
     expect((await cli.call(cut.key, '/api/keys/current')).status).toBe(200);
+  });
+
+  test('have older secrets, which end-grace cuts off', async () => {
+    const { id } = await sharedAcme();
+    const { key, apiKey: first } = await issue(id);
+    const rotated = await cli.json('keys', 'rotate', first.id, '--organization', id);
+    expect((await cli.call(key, '/api/keys/current')).status).toBe(200);
+    const { apiKey } = await cli.json('keys', 'end-grace', first.id, '--organization', id);
+    expect(apiKey).toMatchObject({ id: first.id, state: 'active', hint: rotated.apiKey.hint });
+    expect((await cli.call(key, '/api/keys/current')).body.details.reason).toBe('API key has expired');
+    expect((await cli.call(rotated.key, '/api/keys/current')).status).toBe(200);
   });
 
   test('are revoked for good', async () => {
     const { id } = await sharedAcme();
     const { key, apiKey: first } = await issue(id);
     const { apiKey } = await cli.json('keys', 'revoke', first.id, '--organization', id);
-    expect(apiKey).toMatchObject({ id: first.id, state: 'revoked' });
+    expect(apiKey).toMatchObject({ id: first.id, state: 'revoked', descendants: [] });
     expect((await cli.call(key, '/api/keys/current')).body.details).toEqual({ reason: 'API key has been revoked' });
     const rotation = await cli.run(['keys', 'rotate', first.id, '--organization', id]);
     expect(rotation).toMatchObject({ status: 1, stdout: '' });
-    expect(rotation.stderr).toMatch(/^error: A revoked key cannot be rotated\. Issue a new one: /);
+    expect(rotation.stderr).toMatch(/^error: A revoked key has no secret that works\. Issue a new one: /);
+    const { items } = await cli.json('keys', 'list', '--organization', id, '--state', 'revoked');
+    expect(items.map((item: { id: string }) => item.id)).toContain(first.id);
+    expect(items.map((item: { state: string }) => item.state)).toEqual(items.map(() => 'revoked'));
+  });
+
+  test('are revoked with the keys that they issued, unless those are to be kept', async () => {
+    const { id } = await sharedAcme();
+    for (const [options, status, state] of [
+      [[], 401, 'revoked'],
+      [['--keep-descendants'], 200, 'active'],
+    ] as const) {
+      const { key, apiKey: first } = await issue(id);
+      const child = (await cli.call(key, '/api/keys', { name: 'A child' })).body.data;
+      const { apiKey } = await cli.json('keys', 'revoke', first.id, '--organization', id, ...options);
+      expect(apiKey).toMatchObject({ state: 'revoked', descendants: [{ id: child.apiKey.id, state }] });
+      expect((await cli.call(child.key, '/api/keys/current')).status).toBe(status);
+    }
   });
 
   test('of another organization are out of reach, and stay as they are', async () => {
     const one = await sharedAcme();
     const { key, apiKey: theirs } = await issue((await sharedOther()).id);
-    for (const verb of ['revoke', 'rotate']) {
+    for (const verb of ['revoke', 'rotate', 'end-grace']) {
       const { status, stderr } = await cli.run(['keys', verb, theirs.id, '--organization', one.id]);
       expect(status).toBe(1);
       expect(stderr).toMatch(/another organization’s\. Name that one with --organization\.\n$/);
@@ -190,6 +221,8 @@ describe('errors', () => {
     ['keys issue --name A --days 3e1', /^--days must be a whole number, 30 to 365\.$/],
     ['keys issue --name A --scopes contacts:read,all', /^--scopes must be one or more of contacts:read, /],
     ['keys issue --name A --scopes ', /^--scopes must be one or more of contacts:read, /],
+    ['keys list --state dead', /^--state.*active.*expired.*revoked/],
+    ['keys end-grace nothing', /^The id must be the UUID of an API key/],
     ['keys rotate nothing', /^The id must be the UUID of an API key/],
     [`keys rotate ${randomUUID()} --grace-hours 169`, /^--grace-hours must be a whole number, 0 to 168\.$/],
   ])('of input are found before the database is opened: %s', async (given, expected) => {

@@ -25,5 +25,8 @@ test('--help says of each command what it is and what it takes, and all that end
     expect(command.helpInformation()).toMatch(/--json +print JSON\n/);
   };
   describe(createProgram());
-  expect(described).toEqual(['setup', 'issue', 'list', 'rotate', 'revoke', 'import', 'migrate', 'scan', 'mcp']);
+  expect(described).toEqual([
+    ...['setup', 'issue', 'list', 'rotate', 'end-grace', 'revoke'],
+    ...['import', 'migrate', 'scan', 'mcp'],
+  ]);
 });

@@ -1,4 +1,6 @@
+import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
+import { promisify } from 'node:util';
 import { sql } from 'kysely';
 import { afterAll, expect, test } from 'vitest';
 import { expand } from '../../db/expand.ts';
@@ -13,7 +15,7 @@ import { comparable } from '../../shared/text.ts';
 import { PATIENT_LIMITS, runAs } from '../helpers/database.ts';
 import { until } from '../helpers/instance.ts';
 import { unpackPrevious } from '../helpers/previous.ts';
-import { makePlace, startService } from '../helpers/service.ts';
+import { makePlace, PROCESS, startService } from '../helpers/service.ts';
 
 type Service = Awaited<ReturnType<typeof startService>>;
 type Place = Awaited<ReturnType<typeof makePlace>>;
@@ -25,6 +27,13 @@ const ENVIRONMENT = { INTROZY_RATE_LIMIT: '1000000' };
 /** Starts an instance of the version before. `env -C` runs a program in another directory. */
 const startPrevious = (place: Place) =>
   startService({ ...place.environment, ...ENVIRONMENT }, ['env', '-C', previous.directory]);
+/** Makes an organization with the command line of the version before, and gives the organization's first key. */
+async function setUpPrevious({ environment }: Place): Promise<string> {
+  const args = ['server/cli.ts', 'setup', '--organization', 'One', '--email', 'one@example.com', '--json'];
+  const options = { cwd: previous.directory, env: { ...PROCESS, ...environment } };
+  const { stdout } = await promisify(execFile)(process.execPath, args, options);
+  return JSON.parse(stdout).key;
+}
 const startPresent = (place: Place, logins = {}) => startService({ ...place.environment, ...ENVIRONMENT, ...logins });
 
 /** Makes separate logins that no other test uses: logins are the server's. The owner is the login of the version before. */
@@ -126,9 +135,7 @@ test.for([{ logins: 'a single login' }, { logins: 'separate logins' }] as const)
     expect(one.migrated).toEqual(['0001_initial', '0002_accounts', '0003_audit_log']);
     const db = await openPlace(place);
     try {
-      const keySecrets = parseKeySecrets(place.environment.INTROZY_KEY_SECRETS as string);
-      const made = await setUpOrganization(db, keySecrets, { name: 'One', email: 'one@example.com' });
-      const key = made?.issued.key as string;
+      const key = await setUpPrevious(place);
       const serving: Service[] = [one, two];
       let turn = 0;
       const next = () => serving[turn++ % serving.length] as Service;

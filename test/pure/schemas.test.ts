@@ -41,6 +41,8 @@ test('A date is represented as text of that format, also where it may be null', 
 
 test('What may be null, and an integer, are represented in short', () => {
   expect(toJson(z.string().max(5).nullable())).toEqual({ type: ['string', 'null'], maxLength: 5 });
+  expect(toJson(z.enum(['a', 'b']).nullable())).toEqual({ type: ['string', 'null'], enum: ['a', 'b', null] });
+  expect(toJson(object.nullable()).anyOf).toMatchObject([{ type: 'object' }, { type: 'null' }]);
   expect(toJson(z.int())).toEqual({ type: 'integer' });
   expect(toJson(z.int().min(0))).toEqual({ type: 'integer', minimum: 0 });
   expect(toJson(z.union([z.string(), object, z.null()])).anyOf).toHaveLength(3);
