@@ -56,6 +56,18 @@ interface ApiKeyPlacesTable {
   secrets: JsonObject;
 }
 
+/** The calls of a key on a day in UTC, by outcome. PostgreSQL gives a `bigint` as text. */
+interface ApiKeyDaysTable {
+  organization_id: string;
+  api_key_id: string;
+  /** `2026-11-26` */
+  day: string;
+  ok: string;
+  client_error: string;
+  limited: string;
+  failed: string;
+}
+
 /** The secrets of a key: the newest secret, and older secrets, which work until their grace ends. */
 interface ApiKeySecretsTable {
   organization_id: string;
@@ -186,6 +198,7 @@ export interface Schema {
   api_keys: ApiKeysTable;
   api_key_secrets: ApiKeySecretsTable;
   api_key_places: ApiKeyPlacesTable;
+  api_key_days: ApiKeyDaysTable;
   contacts: ContactsTable;
   audit_log: AuditLogTable;
   users: UsersTable;

@@ -45,14 +45,15 @@ export async function identifyKeyHolder(
 
   const { identity, digests } = remembered;
   const { organizationId, who } = identity;
+  const secret = { organizationId, keyId: who.id, name: memo, digests };
   const admission = enter(db, { type: 'key', organizationId, digests }, (secretId) => {
     remembered.wasRefused = false;
-    parts.lastUse.note({ organizationId, keyId: who.id, name: memo, digests }, source);
+    parts.lastUse.note(secret, source);
     if (secretId !== undefined && secretId !== parts.keySecrets[0].id) redigest(parts, organizationId, digests);
   });
   const countedAs = remembered.wasRefused ? memo : who.id;
   const refuse = () => void (remembered.wasRefused = true);
-  return { ok: true, principal: { identity, admission, countedAs, refuse } };
+  return { ok: true, principal: { identity, admission, countedAs, secret, refuse } };
 }
 
 /** Asks the database for the identity behind a key, and remembers the identity. */

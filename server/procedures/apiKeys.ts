@@ -10,6 +10,7 @@ import {
   rotateApiKey,
   updateApiKey,
 } from '../../db/apiKeys.ts';
+import { listKeyUsage } from '../../db/keyUsage.ts';
 import { listKeyPlaces } from '../../db/keyUse.ts';
 import {
   ApiKey,
@@ -28,6 +29,7 @@ import {
   IssuedKey,
   RevokedKey,
 } from '../../shared/apiKeys.ts';
+import { ApiKeyUsage, ApiKeyUsageRequest } from '../../shared/apiKeyUsage.ts';
 import { mintKey } from '../auth/keySecret.ts';
 import type { Identity } from '../auth/principal.ts';
 import { fault, insufficientScope } from '../http/errors.ts';
@@ -71,6 +73,15 @@ export const apiKeysRouter = router({
       await getInSight(ctx, id);
       const { tenant, organizationId } = ctx;
       return { places: await listKeyPlaces(tenant, { organizationId, id }) };
+    }),
+
+  usage: ownKeysProcedure
+    .input(ApiKeyUsageRequest)
+    .output(ApiKeyUsage)
+    .query(async ({ ctx, input: { id } }) => {
+      if (id !== undefined) await getInSight(ctx, id);
+      const { tenant, organizationId, granted: createdBy } = ctx;
+      return await listKeyUsage(tenant, { organizationId, id, createdBy });
     }),
 
   issue: scopedProcedure(MANAGE_KEYS)

@@ -11,6 +11,7 @@ import {
   ORGANIZATION,
   PLACE,
   REVOKED_KEY,
+  USAGE,
 } from './examples.ts';
 
 /** A REST route: its procedure, and the words and examples of the reference beside the procedure's schemas. */
@@ -78,6 +79,17 @@ export const routes: readonly Route[] = [
   },
   {
     method: 'GET',
+    path: '/api/keys/usage',
+    procedure: 'keys.usage',
+    tag: 'API keys',
+    summary: 'The calls of all keys, day by day',
+    description:
+      'Of the last 90 days, by outcome: of the active keys, and of up to 1,000 keys that were used in these days and are active no more. A day without calls is left out. Counts are at most a minute behind.',
+    errors: [404],
+    result: USAGE,
+  },
+  {
+    method: 'GET',
     path: '/api/keys/{id}',
     procedure: 'keys.get',
     tag: 'API keys',
@@ -141,6 +153,17 @@ export const routes: readonly Route[] = [
     description: 'Networks and kinds of program, the latest first.',
     errors: [404],
     result: { places: [PLACE] },
+  },
+  {
+    method: 'GET',
+    path: '/api/keys/{id}/usage',
+    procedure: 'keys.usage',
+    tag: 'API keys',
+    summary: 'The calls of a key, day by day',
+    description:
+      'Of the last 90 days, by outcome. A day without calls is left out. Counts are at most a minute behind.',
+    errors: [404],
+    result: USAGE,
   },
   {
     method: 'GET',
