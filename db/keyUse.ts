@@ -83,7 +83,7 @@ export async function recordKeyUses(db: Tenant, { organizationId, uses, calls = 
   const { rows } = await sql<{ index: number }>`
     with used as (
       select k.id, use->'place'->>'address' as address, use->'place'->>'userAgent' as user_agent, s.digest, s.hint,
-        index::int - 1 as index, (${timeOf('use')})::timestamptz(3) as at
+        index::int - 1 as index, ${timeOf('use')}::timestamptz(3) as at
         from jsonb_array_elements(${JSON.stringify(json)}::jsonb) with ordinality uses (use, index)
         join api_keys k on k.organization_id = ${organizationId} and k.id = (use->>'keyId')::uuid
         left join api_key_secrets s on s.organization_id = k.organization_id and s.api_key_id = k.id
@@ -149,7 +149,7 @@ export async function recordKeyUses(db: Tenant, { organizationId, uses, calls = 
 
 /** The time of a use or of calls, by the `millisecondsAgo` of the JSON object `name`. */
 const timeOf = (name: 'use' | 'calls') =>
-  sql`clock_timestamp() - make_interval(secs => (${sql.ref(name)}->>'millisecondsAgo')::float / 1000)`;
+  sql`(clock_timestamp() - make_interval(secs => (${sql.ref(name)}->>'millisecondsAgo')::float / 1000))`;
 
 /** The largest number of places that a key's page shows. */
 const PLACES = 50;

@@ -20,6 +20,8 @@ export interface Route extends AnswerOptions {
   /** `{id}` is the procedure's `id`. */
   path: string;
   procedure: ProcedurePath;
+  /** The name of the route in OpenAPI, where another route of the procedure has the procedure's name. */
+  operationId?: string;
   /** The input field that takes the body where the body is an array: `contacts`. */
   arrayField?: string;
   /** The route takes `If-Match`, with the expected version. */
@@ -81,6 +83,7 @@ export const routes: readonly Route[] = [
     method: 'GET',
     path: '/api/keys/usage',
     procedure: 'keys.usage',
+    operationId: 'keys-usageOfAll',
     tag: 'API keys',
     summary: 'The calls of all keys, day by day',
     description:
