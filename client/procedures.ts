@@ -14,6 +14,7 @@ export const PROCEDURES = {
     list: 'query',
     get: 'query',
     places: 'query',
+    usage: 'query',
     issue: 'mutate',
     update: 'mutate',
     rename: 'mutate',

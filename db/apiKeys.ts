@@ -11,7 +11,7 @@ import { type Page, toPage } from './page.ts';
 import { prepared } from './prepared.ts';
 
 /** A key's columns as the API shows a key. The database's clock decides the state. */
-const state = sql<
+export const state = sql<
   ApiKey['state']
 >`case when revoked_at is not null then 'revoked' when expires_at <= now() then 'expired'
   else 'active' end`;

@@ -66,6 +66,18 @@ interface ApiKeyPlacesTable {
   reported_at: Date | null;
 }
 
+/** The calls of a key on a day in UTC, by outcome. PostgreSQL gives a `bigint` as text. */
+interface ApiKeyDaysTable {
+  organization_id: string;
+  api_key_id: string;
+  /** `2026-11-26` */
+  day: string;
+  ok: string;
+  client_error: string;
+  limited: string;
+  failed: string;
+}
+
 /** The secrets of a key: the newest secret, and older secrets, which work until their grace ends. */
 interface ApiKeySecretsTable {
   organization_id: string;
@@ -215,6 +227,7 @@ export interface Schema {
   api_key_secrets: ApiKeySecretsTable;
   api_key_tokens: ApiKeyTokensTable;
   api_key_places: ApiKeyPlacesTable;
+  api_key_days: ApiKeyDaysTable;
   contacts: ContactsTable;
   audit_log: AuditLogTable;
   users: UsersTable;

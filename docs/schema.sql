@@ -497,6 +497,28 @@ END;
 
 ALTER FUNCTION public.introzy_organizations_to_notify(p_days integer) OWNER TO introzy_lookup;
 
+CREATE TABLE public.api_key_days (
+    organization_id uuid NOT NULL,
+    api_key_id uuid NOT NULL,
+    day date NOT NULL,
+    ok bigint DEFAULT 0 NOT NULL,
+    client_error bigint DEFAULT 0 NOT NULL,
+    limited bigint DEFAULT 0 NOT NULL,
+    failed bigint DEFAULT 0 NOT NULL
+);
+
+ALTER TABLE ONLY public.api_key_days FORCE ROW LEVEL SECURITY;
+
+CREATE FUNCTION public.introzy_organizations_to_trim(p_days integer) RETURNS SETOF uuid
+    LANGUAGE sql STABLE SECURITY DEFINER
+    BEGIN ATOMIC
+ SELECT DISTINCT api_key_days.organization_id
+    FROM public.api_key_days
+   WHERE (api_key_days.day <= (((now() AT TIME ZONE 'UTC'::text))::date - introzy_organizations_to_trim.p_days));
+END;
+
+ALTER FUNCTION public.introzy_organizations_to_trim(p_days integer) OWNER TO introzy_lookup;
+
 CREATE FUNCTION public.introzy_require_scopes(p_whose text, p_scopes text[], p_asked text[]) RETURNS void
     LANGUAGE plpgsql IMMUTABLE
     AS $$
@@ -673,6 +695,9 @@ ALTER TABLE ONLY public.accounts
 ALTER TABLE ONLY public.accounts
     ADD CONSTRAINT accounts_provider_id_account_id_key UNIQUE (provider_id, account_id);
 
+ALTER TABLE ONLY public.api_key_days
+    ADD CONSTRAINT api_key_days_pkey PRIMARY KEY (organization_id, api_key_id, day);
+
 ALTER TABLE ONLY public.api_key_places
     ADD CONSTRAINT api_key_places_pkey PRIMARY KEY (organization_id, api_key_id, address, user_agent);
 
@@ -741,6 +766,8 @@ ALTER TABLE ONLY public.verifications
 
 CREATE INDEX accounts_user ON public.accounts USING btree (user_id);
 
+CREATE INDEX api_key_days_day ON public.api_key_days USING btree (day);
+
 CREATE INDEX api_key_secrets_holder ON public.api_key_secrets USING btree (organization_id, holder_id);
 
 CREATE INDEX api_keys_created_by ON public.api_keys USING btree (organization_id, created_by_id, id);
@@ -804,6 +831,9 @@ CREATE TRIGGER keep BEFORE INSERT OR UPDATE ON public.contacts FOR EACH ROW EXEC
 ALTER TABLE ONLY public.accounts
     ADD CONSTRAINT accounts_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;
 
+ALTER TABLE ONLY public.api_key_days
+    ADD CONSTRAINT api_key_days_organization_id_api_key_id_fkey FOREIGN KEY (organization_id, api_key_id) REFERENCES public.api_keys(organization_id, id) ON DELETE CASCADE;
+
 ALTER TABLE ONLY public.api_key_places
     ADD CONSTRAINT api_key_places_organization_id_api_key_id_fkey FOREIGN KEY (organization_id, api_key_id) REFERENCES public.api_keys(organization_id, id) ON DELETE CASCADE;
 
@@ -839,6 +869,8 @@ ALTER TABLE ONLY public.sessions
 
 ALTER TABLE public.accounts ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE public.api_key_days ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE public.api_key_places ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.api_key_secrets ENABLE ROW LEVEL SECURITY;
@@ -867,6 +899,8 @@ ALTER TABLE public.contacts ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.invitations ENABLE ROW LEVEL SECURITY;
 
+CREATE POLICY lookup ON public.api_key_days FOR SELECT TO introzy_lookup USING (true);
+
 CREATE POLICY lookup ON public.api_key_secrets FOR SELECT TO introzy_lookup USING (true);
 
 CREATE POLICY lookup ON public.api_keys FOR SELECT TO introzy_lookup USING (true);
@@ -888,6 +922,8 @@ ALTER TABLE public.members ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.organizations ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.sessions ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY tenant ON public.api_key_days USING ((organization_id = public.introzy_organization_id())) WITH CHECK ((organization_id = public.introzy_organization_id()));
 
 CREATE POLICY tenant ON public.api_key_places USING ((organization_id = public.introzy_organization_id())) WITH CHECK ((organization_id = public.introzy_organization_id()));
 
@@ -970,6 +1006,15 @@ GRANT ALL ON FUNCTION public.introzy_matching_contacts(p_patterns text[], p_tag 
 
 REVOKE ALL ON FUNCTION public.introzy_organizations_to_notify(p_days integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.introzy_organizations_to_notify(p_days integer) TO introzy_auth;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.api_key_days TO introzy_app;
+
+GRANT SELECT(organization_id) ON TABLE public.api_key_days TO introzy_lookup;
+
+GRANT SELECT(day) ON TABLE public.api_key_days TO introzy_lookup;
+
+REVOKE ALL ON FUNCTION public.introzy_organizations_to_trim(p_days integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.introzy_organizations_to_trim(p_days integer) TO introzy_auth;
 
 GRANT SELECT,INSERT ON TABLE public.members TO introzy_auth;
 GRANT SELECT,INSERT,DELETE ON TABLE public.members TO introzy_app;

@@ -49,16 +49,17 @@ export async function identifyKeyHolder(
 
   const { identity, digests } = remembered;
   const { organizationId, who } = identity;
+  const secret = { organizationId, keyId: who.id, name: memo, digests };
   const caller = { type: 'key', organizationId, digests, address: source.address } as const;
   const admission = enter(db, caller, ({ secretId, isOutside }) => {
     remembered.wasRefused = false;
-    parts.lastUse.note({ organizationId, keyId: who.id, name: memo, digests }, source);
+    parts.lastUse.note(secret, source);
     if (secretId !== undefined && secretId !== parts.keySecrets[0].id) redigest(parts, organizationId, digests);
     if (isOutside) report(parts, { organizationId, keyId: who.id, place: coarsePlace(source) });
   });
   const countedAs = remembered.wasRefused ? memo : who.id;
   const refuse = () => void (remembered.wasRefused = true);
-  return { ok: true, principal: { identity, admission, countedAs, refuse } };
+  return { ok: true, principal: { identity, admission, countedAs, secret, refuse } };
 }
 
 /** Asks the database for the identity behind a key, and remembers the identity. */

@@ -1,19 +1,23 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { asOperator } from '../../db/admission.ts';
-import { recordKeyUses } from '../../db/keyUse.ts';
+import { type KeyCalls, recordKeyUses } from '../../db/keyUse.ts';
 import type { Database } from '../../db/open.ts';
+import { type CallCounts, type CallOutcome, OUTCOMES } from '../../shared/apiKeyUsage.ts';
 import { coarsePlace, type Place, type Source } from './place.ts';
 
-/** Notes when and from where keys are used. Requests do not wait until the uses are recorded. */
+/** Notes when and from where keys are used, and how their calls end. Requests do not wait until this is recorded. */
 export interface LastUse {
   /** Notes that a secret of a key was used just now. */
   note(secret: UsedSecret, source: Source): void;
-  /** Records all uses that were noted and are not recorded yet. */
+  /** Counts calls with a secret of a key that ended just now. */
+  count(secret: UsedSecret, outcome: CallOutcome, calls: number): void;
+  /** Records all uses and calls that were noted and are not recorded yet. */
   flush(): Promise<void>;
 }
 
 /** A secret of a key that was used. */
-interface UsedSecret {
+export interface UsedSecret {
   organizationId: string;
   keyId: string;
   /** Names the secret in the memory of this process. */
@@ -36,6 +40,14 @@ interface Use {
   usedAt: number;
 }
 
+/** The calls that ended within a day by the clock of this process. */
+interface DayOfCalls extends CallCounts {
+  /** Days since 1970. */
+  day: number;
+  /** The end of the last call, in milliseconds on the monotonic clock. */
+  countedAt: number;
+}
+
 /** A secret of a key that was used within the last interval. */
 interface KeyInUse extends UsedSecret {
   /** Uses that wait to be recorded, by place, in the order in which the places were first seen. */
@@ -44,6 +56,8 @@ interface KeyInUse extends UsedSecret {
   source: Source | undefined;
   /** The waiting use in which the last request was noted; `undefined` once a record has taken the use. */
   latest: Use | undefined;
+  /** Calls that wait to be recorded, the latest day last. There are several days only where the database is away. */
+  calls: DayOfCalls[];
   /** The number of records under way that have taken uses of this key. */
   underway: number;
   /** Starts the next record before the interval is over. */
@@ -61,53 +75,77 @@ const BATCH = 500;
  * then lost.
  */
 const WAITING_LIMIT = 10_000;
+/** Milliseconds until uses are recorded again that another writer of the secret's row kept from being recorded. */
+const RETRY_AFTER = 1_000;
+/** The same while the caller of `flush` waits, and the number of further attempts. */
+const FLUSH_RETRY_AFTER = 20;
+const FLUSH_RETRIES = 50;
+const DAY = 86_400_000;
 
 /**
  * Records a secret's first use at once, and later uses once in each interval: for each place that the secret was used
- * from, the last use. So a busy secret costs one statement a minute, and no two statements wait for each other on the key's row.
+ * from, the last use, and the number of calls. So a busy secret costs one statement a minute, and no two statements wait
+ * for each other on the key's row.
  */
 export function createLastUse({ db, log, interval = 60_000 }: LastUseOptions): LastUse {
   const keysInUse = new Map<string, KeyInUse>();
-  const records = new Set<Promise<void>>();
+  const records = new Set<Promise<unknown>>();
 
-  /** Records the waiting uses of an organization's keys. Where the database refuses, the uses wait again. */
+  /**
+   * Records the waiting uses and calls of an organization's keys. Where the database refuses, they wait again. Gives
+   * true where uses wait again for another reason: another writer had the row of their secret for the moment.
+   */
   const record = async (organizationId: string, noted: KeyInUse[]) => {
-    const taken = noted.map((key) => ({ key, uses: take(key) }));
+    const taken = noted.map((key) => ({ key, uses: take(key), calls: takeCalls(key) }));
     const all = taken.flatMap(({ key, uses }) => [...uses.values()].map((use) => ({ ...use, ...key })));
+    let isKeptOff = false;
     try {
-      for (let at = 0; at < all.length; at += BATCH) {
+      // At least one statement, as calls may wait where no use does.
+      for (let at = 0; at === 0 || at < all.length; at += BATCH) {
         const now = performance.now();
         const uses = all
           .slice(at, at + BATCH)
           .map(({ keyId, digests, place, usedAt }) => ({ keyId, digests, place, millisecondsAgo: now - usedAt }));
-        await recordKeyUses(asOperator(db, organizationId), { organizationId, uses });
+        const calls = taken.flatMap(({ key, calls }) => calls.map((day) => toKeyCalls(key, day, now)));
+        const left = await recordKeyUses(asOperator(db, organizationId), { organizationId, uses, calls });
+        // Recorded once: a later statement that fails gives no calls back.
+        for (const part of taken) part.calls = [];
+        const digestsLeft = new Set(left.map(({ digests }) => digests));
+        isKeptOff ||= digestsLeft.size > 0;
+        for (const { key, uses } of taken) if (digestsLeft.has(key.digests)) giveBack(key, uses);
       }
     } catch (error) {
-      for (const { key, uses } of taken) giveBack(key, uses);
+      for (const { key, uses, calls } of taken) {
+        giveBack(key, uses);
+        giveCallsBack(key, calls);
+      }
       log.warn({ err: error, organizationId }, 'last uses are not recorded yet');
     }
     for (const key of noted) key.underway -= 1;
+    return isKeptOff;
   };
-  const track = (work: Promise<void>) => {
+  const track = <T>(work: Promise<T>) => {
     records.add(work);
     work.finally(() => records.delete(work));
     return work;
   };
 
-  /** Records a key's uses, once in each interval, until no use of the key waits or is being recorded. */
+  /** Records a key's uses and calls, once in each interval, until nothing of the key waits or is being recorded. */
   const follow = async (key: KeyInUse) => {
     do {
-      const { promise: pause, resolve } = Promise.withResolvers<void>();
+      const { promise: hurried, resolve } = Promise.withResolvers<void>();
       key.hurry = resolve;
       const timer = setTimeout(resolve, interval).unref();
-      await track(record(key.organizationId, [key]));
-      await pause;
+      const isKeptOff = await track(record(key.organizationId, [key]));
+      const retry = isKeptOff ? setTimeout(resolve, RETRY_AFTER).unref() : undefined;
+      await hurried;
       clearTimeout(timer);
-    } while (key.waiting.size > 0 || key.underway > 0);
+      clearTimeout(retry);
+    } while (isWaiting(key) || key.underway > 0);
     keysInUse.delete(key.name);
   };
   const begin = (secret: UsedSecret): KeyInUse => {
-    const state = { waiting: new Map(), source: undefined, latest: undefined, underway: 0, hurry: () => {} };
+    const state = { waiting: new Map(), source: undefined, latest: undefined, calls: [], underway: 0, hurry: () => {} };
     const key: KeyInUse = { ...secret, ...state };
     keysInUse.set(secret.name, key);
     setImmediate(follow, key);
@@ -128,14 +166,58 @@ export function createLastUse({ db, log, interval = 60_000 }: LastUseOptions): L
       }
       key.latest.usedAt = performance.now();
     },
+    count(secret, outcome, calls) {
+      const key = keysInUse.get(secret.name) ?? begin(secret);
+      const day = callsOfToday(key);
+      day[outcome] += calls;
+      day.countedAt = performance.now();
+    },
     async flush() {
-      await Promise.all(records);
-      const waiting = [...keysInUse.values()].filter((key) => key.waiting.size > 0);
-      const byOrganization = Map.groupBy(waiting, ({ organizationId }) => organizationId);
-      await Promise.all([...byOrganization].map(([organizationId, keys]) => track(record(organizationId, keys))));
+      for (let attempt = 0; attempt <= FLUSH_RETRIES; attempt++) {
+        await Promise.all(records);
+        const waiting = [...keysInUse.values()].filter(isWaiting);
+        const byOrganization = Map.groupBy(waiting, ({ organizationId }) => organizationId);
+        const work = [...byOrganization].map(([organizationId, keys]) => track(record(organizationId, keys)));
+        const areKeptOff = await Promise.all(work);
+        if (!areKeptOff.includes(true)) return;
+        await pause(FLUSH_RETRY_AFTER);
+      }
     },
   };
 }
+
+const isWaiting = ({ waiting, calls }: KeyInUse) => waiting.size > 0 || calls.length > 0;
+
+/** Gives the waiting calls of today, to be counted on. */
+function callsOfToday({ calls }: KeyInUse): DayOfCalls {
+  const day = Math.floor(Date.now() / DAY);
+  const last = calls.at(-1);
+  if (last?.day === day) return last;
+  const today = { day, countedAt: 0, ok: 0, clientError: 0, limited: 0, failed: 0 };
+  calls.push(today);
+  return today;
+}
+
+function takeCalls(key: KeyInUse): DayOfCalls[] {
+  const { calls } = key;
+  key.calls = [];
+  return calls;
+}
+
+/** Puts calls back that could not be recorded, and adds them to the calls of their day. */
+function giveCallsBack(key: KeyInUse, calls: DayOfCalls[]) {
+  for (const day of calls.toReversed()) {
+    const [next] = key.calls;
+    if (next?.day !== day.day) key.calls.unshift(day);
+    else for (const outcome of OUTCOMES) next[outcome] += day[outcome];
+  }
+}
+
+const toKeyCalls = ({ keyId }: KeyInUse, { day: _, countedAt, ...counts }: DayOfCalls, now: number): KeyCalls => ({
+  keyId,
+  millisecondsAgo: now - countedAt,
+  ...counts,
+});
 
 const isSame = (source: Source, other: Source | undefined) =>
   source.address === other?.address && source.userAgent === other?.userAgent;

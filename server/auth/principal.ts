@@ -2,6 +2,7 @@ import type { Admission } from '../../db/admission.ts';
 import type { KeyRefusal } from '../../shared/errors.ts';
 import type { Role } from '../../shared/people.ts';
 import type { Scope } from '../../shared/scopes.ts';
+import type { UsedSecret } from './lastUse.ts';
 
 /** The caller of a request: a key of the organization, or a person, signed in to the organization. */
 export interface Identity {
@@ -22,6 +23,8 @@ export interface Principal {
    * database refused, the name is the secret's own: the holder of a cut-off secret must not use up the key's rate.
    */
   countedAs: string;
+  /** The key's secret that calls; `undefined` for a person. */
+  secret?: UsedSecret;
   /** Notes that the database has refused the caller. */
   refuse(): void;
 }

@@ -12,6 +12,7 @@ import { listKeyPlaces } from '../../db/keyPlaces.ts';
 import { endGrace, rotateApiKey } from '../../db/keyRotation.ts';
 import { listLiveSecrets } from '../../db/keySecrets.ts';
 import { endCallingToken, insertToken } from '../../db/keyTokens.ts';
+import { listKeyUsage } from '../../db/keyUsage.ts';
 import { proposeBlocks } from '../../shared/addresses.ts';
 import {
   ApiKey,
@@ -33,6 +34,7 @@ import {
   TOKEN_SCOPES,
   TokenRequest,
 } from '../../shared/apiKeys.ts';
+import { ApiKeyUsage, ApiKeyUsageRequest } from '../../shared/apiKeyUsage.ts';
 import { mintKey } from '../auth/keySecret.ts';
 import type { Identity } from '../auth/principal.ts';
 import { badRequest, fault, insufficientScope } from '../http/errors.ts';
@@ -78,6 +80,15 @@ export const apiKeysRouter = router({
       const { tenant, organizationId } = ctx;
       const places = await listKeyPlaces(tenant, { organizationId, id });
       return { places, proposedAddresses: proposeBlocks(places.map(({ address }) => address)) };
+    }),
+
+  usage: ownKeysProcedure
+    .input(ApiKeyUsageRequest)
+    .output(ApiKeyUsage)
+    .query(async ({ ctx, input: { id } }) => {
+      if (id !== undefined) await getInSight(ctx, id);
+      const { tenant, organizationId, granted: createdBy } = ctx;
+      return await listKeyUsage(tenant, { organizationId, id, createdBy });
     }),
 
   issue: scopedProcedure(MANAGE_KEYS)

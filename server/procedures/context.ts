@@ -34,7 +34,7 @@ export interface Context {
   source: Source;
   /** The caller, once found, and the state of the tighter rate: for headers and the log. */
   seen: { identity?: Identity; rate?: RateState };
-  /** The door has counted the call already: the procedures do not count again. */
+  /** The door counts the call, and how it ends: the procedures do not count again. */
   isCounted?: boolean | undefined;
 }
 

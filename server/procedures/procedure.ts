@@ -17,6 +17,7 @@ import { findForgery } from '../http/sameOrigin.ts';
 import type { Context } from './context.ts';
 import { settle, toTrpcError } from './outcome.ts';
 import { type Counts, countCall, dropCount } from './rate.ts';
+import { countOutcome } from './usage.ts';
 
 /** The part of a procedure's definition about its callers. REST, MCP and OpenAPI read the scope here. */
 export interface ProcedureMeta {
@@ -118,7 +119,7 @@ const procedureFor = <Granted>(check: (principal: Principal) => Granted) =>
       const caller = await getPrincipal(ctx);
       principal = caller;
       const { identity, admission } = caller;
-      return await onlyIfAdmitted(admission, async () => {
+      const answer = await onlyIfAdmitted(admission, async () => {
         if (!ctx.isCounted) await countCall(ctx, { principal: caller, counts });
         if (meta?.scope && !meta.hasExceptions) await requireScopes(caller, [meta.scope]);
         const granted = await check(caller);
@@ -130,8 +131,11 @@ const procedureFor = <Granted>(check: (principal: Principal) => Granted) =>
         if (!result.ok) throw result.error;
         return result;
       });
+      if (!ctx.isCounted) countOutcome(ctx, { principal: caller });
+      return answer;
     } catch (thrown) {
       const error = toTrpcError(thrown);
+      if (principal && !ctx.isCounted) countOutcome(ctx, { principal, error });
       if (principal && error.code === 'UNAUTHORIZED') await dropCount(ctx, { principal, counts });
       throw error;
     }

@@ -5,6 +5,7 @@ import { withLimits } from '../../db/open.ts';
 import type { Deps } from '../procedures/context.ts';
 import { sendExpiryNotices } from './expiryNotices.ts';
 import { COMMAND_LIMITS, type Store } from './store.ts';
+import { trimKeyUsage } from './trimKeyUsage.ts';
 
 /** Milliseconds between the end of a round and the beginning of the next round. */
 const HOUR = 3_600_000;
@@ -27,6 +28,7 @@ export function startHourly(deps: Deps, { finish }: Pick<Store, 'finish'>): { en
   const working = Promise.all([
     everyHour(signal, async () => {
       await sendExpiryNotices({ ...deps, db });
+      await trimKeyUsage({ ...deps, db });
       await deleteExpiredSessions(asAccounts(db), signal).catch((error: unknown) =>
         log.warn({ err: error }, 'sessions that are over are not deleted yet'),
       );

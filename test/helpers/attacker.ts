@@ -59,6 +59,7 @@ const ROWS_OF = {
   api_keys: 'organization_id = $1',
   api_key_secrets: 'organization_id = $1',
   api_key_places: 'organization_id = $1',
+  api_key_days: 'organization_id = $1',
   audit_log: 'organization_id = $1',
   members: 'organization_id = $1',
   invitations: 'organization_id = $1',

@@ -9,6 +9,8 @@ export interface Case {
   /** A key without the scope may still call the procedure with the key's own id. */
   isOwnAllowed?: true;
   rest?: [route: string, status: number];
+  /** Further routes of the procedure, with the same status. */
+  moreRoutes?: string[];
   /** The kind of row that the input's `id` names. */
   target?: 'contact' | 'deletedContact' | 'apiKey';
   /** A valid input, without the `id`. */
@@ -31,6 +33,14 @@ export const CASES: Record<string, Case> = {
   'keys.places': {
     scope: 'keys:manage',
     rest: ['GET /api/keys/{id}/places', 200],
+    target: 'apiKey',
+    input: {},
+    invalid: { id: 'none' },
+  },
+  'keys.usage': {
+    scope: 'keys:manage',
+    rest: ['GET /api/keys/{id}/usage', 200],
+    moreRoutes: ['GET /api/keys/usage'],
     target: 'apiKey',
     input: {},
     invalid: { id: 'none' },

@@ -157,6 +157,7 @@ export const DOORS: Record<string, Door> = {
           'keys.list',
           'keys.get',
           'keys.places',
+          'keys.usage',
           'keys.issue',
           'keys.update',
           'keys.rename',

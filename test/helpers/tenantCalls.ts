@@ -14,6 +14,7 @@ import { listKeyPlaces, reportOutsideUse } from '../../db/keyPlaces.ts';
 import * as keyRotation from '../../db/keyRotation.ts';
 import { insertSecret, listLiveSecrets } from '../../db/keySecrets.ts';
 import { endCallingToken, insertToken } from '../../db/keyTokens.ts';
+import * as keyUsage from '../../db/keyUsage.ts';
 import * as keyUse from '../../db/keyUse.ts';
 import * as members from '../../db/members.ts';
 import { getOrganization } from '../../db/organizations.ts';
@@ -143,6 +144,12 @@ export const TENANT_CALLS: Record<string, TenantCall[]> = {
       }),
   ],
   listKeyPlaces: [(db, { organizationId, victim }) => listKeyPlaces(db, { organizationId, id: victim.keyId })],
+  listKeyUsage: [
+    (db, { organizationId }) => keyUsage.listKeyUsage(db, { organizationId }),
+    (db, { organizationId, victim }) => keyUsage.listKeyUsage(db, { organizationId, id: victim.keyId }),
+    (db, { organizationId, victim }) => keyUsage.listKeyUsage(db, { organizationId, createdBy: victim.ownerId }),
+  ],
+  deleteOldKeyUsage: [(db, { organizationId }) => keyUsage.deleteOldKeyUsage(db, organizationId)],
   claimExpiryNotice: [(db, { organizationId }) => claimExpiryNotice(db, { organizationId, days: 7 })],
   markExpiryNotice: [
     (db, { organizationId, victim }) =>
@@ -208,6 +215,10 @@ export const TENANT_CALLS: Record<string, TenantCall[]> = {
   recordKeyUses: [
     (db, { organizationId, victim }) =>
       keyUse.recordKeyUses(db, { organizationId, uses: [{ keyId: victim.keyId, millisecondsAgo: 0 }] }),
+    (db, { organizationId, victim }) => {
+      const calls = { keyId: victim.keyId, millisecondsAgo: 0, ok: 7, clientError: 0, limited: 0, failed: 0 };
+      return keyUse.recordKeyUses(db, { organizationId, uses: [], calls: [calls] });
+    },
   ],
   getContact: [(db, { organizationId, victim }) => contacts.getContact(db, { organizationId, id: victim.contactId })],
   insertContact: [

@@ -37,7 +37,7 @@ export interface Victim {
 }
 
 /** The tables of organizations. All of these tables force row-level security. */
-const FORCED = 'api_keys api_key_secrets api_key_places contacts audit_log members invitations'.split(' ');
+const FORCED = 'api_keys api_key_secrets api_key_places api_key_days contacts audit_log members invitations'.split(' ');
 
 const token = () => `w${randomUUID().replaceAll('-', '')}`;
 
@@ -109,17 +109,21 @@ async function addPeople(app: TestApp, word: string) {
   return { userId, memberId: member.id, invitationId: invitation.invitation.id };
 }
 
-/** Records a use of a key, makes the key expire in three days, and marks a notice of an earlier expiry. */
+/** Records a use and calls of a key, one of them too old to be kept, makes the key expire in three days, and marks a notice of an earlier expiry. */
 async function wearOut(app: TestApp, { id, childId, word }: { id: string; childId: string; word: string }) {
   const use = { keyId: id, millisecondsAgo: 0, place: { address: '203.0.113.0/24', userAgent: word } };
   const organizationId = app.other.id;
-  await recordKeyUses(asOperator(app.db, organizationId), { organizationId, uses: [use] });
+  const calls = [0, 91].map((days) => ({ ...callsOf(id), millisecondsAgo: days * 86_400_000 }));
+  await recordKeyUses(asOperator(app.db, organizationId), { organizationId, uses: [use], calls });
   const soon = `expires_at = now() + interval '3 days', expiry_notice_for = created_at`;
   await runAsAdmin(app, `update api_keys set ${soon} where id = '${id}'`);
   const issuedByKey = `created_by_type = 'key', created_by_id = '${id}'`;
   await runAsAdmin(app, `update api_keys set ${issuedByKey} where id = '${childId}'`);
   await runAsAdmin(app, `update api_key_secrets set holder_id = '${app.other.ownerId}' where api_key_id = '${id}'`);
 }
+
+/** A call that succeeded. */
+const callsOf = (keyId: string) => ({ keyId, ok: 1, clientError: 0, limited: 0, failed: 0 });
 
 /** Copies the victim's rows to `one` with the same ids. Only chance keeps the ids of two organizations apart. */
 async function addTwins(app: TestApp, victim: Victim) {
@@ -130,6 +134,7 @@ async function addTwins(app: TestApp, victim: Victim) {
     ['api_keys', 'id', [keyId, childId]],
     ['api_key_secrets', 'api_key_id', [keyId]],
     ['api_key_places', 'api_key_id', [keyId]],
+    ['api_key_days', 'api_key_id', [keyId]],
     ['contacts', 'id', [contactId, deletedContactId, deletedSharedId]],
   ] as const) {
     const columns = await columnsOf(app, table);

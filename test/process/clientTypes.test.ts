@@ -51,7 +51,7 @@ test('every procedure is there, as a query or a mutation, and no other', () => {
   type Methods<T> = { [K in keyof T]: keyof T[K] };
   expectTypeOf<Methods<IntrozyClient['keys']>>().toEqualTypeOf<
     Flat<
-      Record<'current' | 'list' | 'get' | 'places', 'query'> &
+      Record<'current' | 'list' | 'get' | 'places' | 'usage', 'query'> &
         Record<'issue' | 'update' | 'rename' | 'rotate' | 'endGrace' | 'mintToken' | 'revoke', 'mutate'>
     >
   >();
@@ -82,6 +82,7 @@ test('the inputs of keys', () => {
   >();
   expectTypeOf<Keys['get']>().toEqualTypeOf<Flat<Named & { id: string }>>();
   expectTypeOf<Keys['places']>().toEqualTypeOf<Flat<Named & { id: string }>>();
+  expectTypeOf<Keys['usage']>().toEqualTypeOf<Optional<Flat<Named & { id?: string | undefined }>>>();
   expectTypeOf<Keys['issue']>().toEqualTypeOf<
     Flat<Named & { name: string; expiresInDays?: number | undefined; scopes?: Scopes | undefined } & Settings>
   >();
@@ -142,6 +143,7 @@ test('the outputs', () => {
           current: Flat<ApiKey & { holder: Holder }>;
           revoke: Flat<ApiKey & { descendants: ApiKey[] }>;
           places: { places: Place[]; proposedAddresses: string[] };
+          usage: Usage;
           mintToken: { token: string; expiresAt: Date };
         }
     >
@@ -170,6 +172,19 @@ test('the outputs', () => {
     firstUsedAt: Date;
     lastUsedAt: Date;
     secrets: { hint: string; lastUsedAt: Date }[];
+  };
+  type Counts = { ok: number; clientError: number; limited: number; failed: number };
+  type Usage = {
+    from: string;
+    to: string;
+    keys: {
+      id: string;
+      name: string;
+      hint: string;
+      state: State;
+      total: Counts;
+      days: Flat<{ date: string } & Counts>[];
+    }[];
   };
   type UpsertResult =
     | { index: number; outcome: 'created' | 'updated' | 'unchanged'; id: string; version: number }

@@ -25,14 +25,18 @@ async function readiness({ address }: Service) {
 }
 
 test.concurrent.each(DATABASES)(
-  'On SIGTERM the service turns away, finishes what is open, records last uses and ends well (%s)',
+  'On SIGTERM the service turns away, finishes what is open, records last uses and calls, and ends well (%s)',
   PATIENCE,
   async (kind) => {
     await using place = await makePlace(kind);
     await using service = await startService(place.environment);
     const key = await firstKey(service, place.environment);
     // The first use, recorded at once; a later one is not, for a minute.
-    const used = async () => (await service.call(key, 'GET', '/api/keys/current')).body.data.lastUsedAt;
+    let calls = 0;
+    const used = async () => {
+      calls += 1;
+      return (await service.call(key, 'GET', '/api/keys/current')).body.data.lastUsedAt;
+    };
     await until(async () => (await used()) !== null, 'the first use');
     const firstUse = new Date(await used());
     expect(await readiness(service)).toBe(200);
@@ -66,6 +70,9 @@ test.concurrent.each(DATABASES)(
     expect([code, signal, stderr]).toEqual([0, null, '']);
 
     await using next = await startService(place.environment);
+    // The slow call, which ended last, and the call midway are counted as well.
+    const { keys } = (await next.call(key, 'GET', '/api/keys/usage')).body.data;
+    expect(keys[0].total).toEqual({ ok: calls + 2, clientError: 0, limited: 0, failed: 0 });
     const current = (await next.call(key, 'GET', '/api/keys/current')).body.data;
     const lastUse = new Date(current.lastUsedAt);
     expect(lastUse.getTime()).toBeGreaterThan(firstUse.getTime());

@@ -9,7 +9,7 @@ const PUBLIC = `'public'::regnamespace`;
 /** Told apart by the caller: the owner of the tables asks for migrations, introzy_app asks for requests. */
 const OF_OWNER = ['introzy_contacts_before_form(integer,integer)'];
 /** The ids of organizations are for the service's hourly work, and never for a tenant. */
-const OF_ACCOUNTS = ['introzy_organizations_to_notify(integer)'];
+const OF_ACCOUNTS = ['introzy_organizations_to_notify(integer)', 'introzy_organizations_to_trim(integer)'];
 const LOOKUPS = [
   'introzy_api_key_exists(uuid)',
   'introzy_contact_exists(uuid)',
@@ -17,6 +17,7 @@ const LOOKUPS = [
   'introzy_identify(bytea[])',
   'introzy_matching_contacts(text[],text,timestamp with time zone,boolean,uuid,integer)',
   'introzy_organizations_to_notify(integer)',
+  'introzy_organizations_to_trim(integer)',
   'introzy_session_person(uuid)',
 ];
 
@@ -205,6 +206,7 @@ test('The grants are those of the migration, to the column', async () => {
       group by 1, 2 order by 1, 2`,
   );
   expect(tables.map(({ role, relname, may }) => `${role} ${relname} ${may}`)).toEqual([
+    'introzy_app api_key_days DELETE,INSERT,SELECT,UPDATE',
     'introzy_app api_key_places INSERT,SELECT,UPDATE',
     'introzy_app api_key_secrets INSERT,SELECT,UPDATE',
     'introzy_app api_keys INSERT,SELECT,UPDATE',
@@ -238,6 +240,7 @@ test('The grants are those of the migration, to the column', async () => {
     'introzy_app members UPDATE role',
     'introzy_app sessions SELECT active_organization_id,user_id',
     'introzy_app users SELECT email,id,name',
+    'introzy_lookup api_key_days SELECT day,organization_id',
     'introzy_lookup api_key_secrets SELECT api_key_id,digest,organization_id',
     'introzy_lookup api_keys SELECT expires_at,expiry_notice_for,id,organization_id,revoked_at,scopes',
     'introzy_lookup contacts SELECT deleted_at,form,id,organization_id,search,tags,updated_at',

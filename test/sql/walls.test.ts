@@ -16,7 +16,8 @@ async function furnish(app: TestApp) {
     await app.trpc(key).contacts.create.mutate({ name: 'A contact' });
     const tenant = asOperator(app.db, organizationId);
     const place = { address: '203.0.113.0/24', userAgent: 'curl' };
-    await recordKeyUses(tenant, { organizationId, uses: [{ keyId, millisecondsAgo: 0, place }] });
+    const calls = [{ keyId, millisecondsAgo: 0, ok: 1, clientError: 0, limited: 0, failed: 0 }];
+    await recordKeyUses(tenant, { organizationId, uses: [{ keyId, millisecondsAgo: 0, place }], calls });
     const email = `${crypto.randomUUID()}@example.com`;
     await insertInvitation(tenant, { organizationId, email, role: 'member', inviterId: ownerId, by: 'owner' });
   }
@@ -26,8 +27,8 @@ async function furnish(app: TestApp) {
  * `UPDATABLE`: the tables in which a tenant may write the column `organization_id`, though only with its own
  * organization. `DELETABLE`: the tables from which a tenant may delete.
  */
-const UPDATABLE = ['api_key_places', 'api_key_secrets', 'api_keys', 'contacts'];
-const DELETABLE = ['members'];
+const UPDATABLE = ['api_key_days', 'api_key_places', 'api_key_secrets', 'api_keys', 'contacts'];
+const DELETABLE = ['api_key_days', 'members'];
 
 /**
  * Statements that switch to each role that the policies hold: the connection's own role, unless that role bypasses
@@ -47,7 +48,16 @@ test('Where no organization is set, no table shows a row or takes one, to its ow
   await furnish(app);
   const tables = await tenantTables(app);
   expect(tables).toEqual([
-    ...['api_key_places', 'api_key_secrets', 'api_keys', 'audit_log', 'contacts', 'invitations', 'members'],
+    ...[
+      'api_key_days',
+      'api_key_places',
+      'api_key_secrets',
+      'api_keys',
+      'audit_log',
+      'contacts',
+      'invitations',
+      'members',
+    ],
   ]);
   for (const role of await heldRoles(app)) {
     for (const table of tables) {

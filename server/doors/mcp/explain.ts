@@ -39,10 +39,13 @@ export function explainDescribed(code: ErrorCode, { error, details = {} }: Error
   return [`${what}.`, details.hint && `${details.hint}.`, ADVICE[code]?.(details)].filter(Boolean).join(' ');
 }
 
-/** The status and the envelope that REST would answer with, for programs. Of several errors: the first error's. */
+/** The error of a tool's call. Of several errors, the first error. */
+export const errorOfCall = (error: unknown) =>
+  toTrpcError(error instanceof AggregateError ? error.errors[0].error : error);
+
+/** The status and the envelope that REST would answer with, for programs. */
 export function toRestError(error: unknown): { status: number } & Omit<ErrorEnvelope, 'success'> {
-  const first = error instanceof AggregateError ? error.errors[0].error : error;
-  const { status, message, details } = describeError(toTrpcError(first));
+  const { status, message, details } = describeError(errorOfCall(error));
   return { status, error: message, ...(details && { details }) };
 }
 

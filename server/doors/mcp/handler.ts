@@ -7,14 +7,15 @@ import {
 } from '@modelcontextprotocol/server';
 import type { TRPCError } from '@trpc/server';
 import { readText, refuseDeep, requireJson } from '../../http/body.ts';
-import { fault } from '../../http/errors.ts';
+import { badRequest, fault } from '../../http/errors.ts';
 import { ownOrigins } from '../../http/sameOrigin.ts';
 import type { Context, Principal } from '../../procedures/context.ts';
 import { toTrpcError } from '../../procedures/outcome.ts';
 import { admitKeyHolder } from '../../procedures/procedure.ts';
 import { type Counts, countCall, dropCount } from '../../procedures/rate.ts';
+import { countOutcome } from '../../procedures/usage.ts';
 import { commonHeaders, toErrorAnswer } from '../answer.ts';
-import { isWhole } from './explain.ts';
+import { errorOfCall, isWhole } from './explain.ts';
 import { createMcpServer } from './server.ts';
 
 interface Door {
@@ -27,17 +28,21 @@ interface Door {
  * checked before a message is looked at, as some messages reach no procedure. The procedures check the key again.
  */
 export async function answerMcp(request: Request, { context, onError }: Door): Promise<Response> {
+  let principal: Principal | undefined;
+  let calls = 1;
   try {
     refuseForeignOrigin(request, context);
-    const principal = await admitKeyHolder(context);
+    principal = await admitKeyHolder(context);
     requireJson(request.headers);
     const text = await readText(request);
     const message = parse(text);
+    calls = countRequests(message);
     const counts: Counts = [];
-    await countCall(context, { principal, counts, calls: countRequests(message) });
-    return await serve({ request, text, message, context, principal, counts, onError });
+    await countCall(context, { principal, counts, calls });
+    return await serve({ request, text, message, context, principal, counts, calls, onError });
   } catch (thrown) {
     const error = toTrpcError(thrown);
+    if (principal) countOutcome(context, { principal, error, calls });
     onError(error);
     return toErrorAnswer(error, context);
   }
@@ -78,14 +83,19 @@ interface Served extends Door {
   message: unknown;
   principal: Principal;
   counts: Counts;
+  /** The number of calls in the message. */
+  calls: number;
 }
 
-async function serve({ request, text, message, context, principal, counts, onError }: Served): Promise<Response> {
+async function serve(served: Served): Promise<Response> {
+  const { request, text, message, context, principal, counts, calls, onError } = served;
+  const failed: TRPCError[] = [];
   const failures: TRPCError[] = [];
   const server = createMcpServer({
     context: { ...context, isCounted: true },
     principal,
     onFailure(error) {
+      failed.push(errorOfCall(error));
       if (!isWhole(error)) return;
       const failure = toTrpcError(error);
       failures.push(failure);
@@ -97,13 +107,23 @@ async function serve({ request, text, message, context, principal, counts, onErr
   const answer = await answerWith(server, new Request(url, { method, headers, body: text, signal }), message);
   // Where a part of a batch failed, the answers of its calls tell. A refused key is refused for the whole batch.
   const failure = failures.find(({ code }) => code === 'UNAUTHORIZED') ?? failures[0];
-  const isRefused = failure && (failure.code === 'UNAUTHORIZED' || failures.length === countRequests(message));
+  const isRefused = failure && (failure.code === 'UNAUTHORIZED' || failures.length === calls);
+  // A refused key has made no call.
+  if (failure?.code !== 'UNAUTHORIZED') countOutcomes(served, { failed, isRead: answer.ok });
   if (isRefused) {
     if (failure.code === 'UNAUTHORIZED') await dropCount(context, { principal, counts });
     return toErrorAnswer(failure, context);
   }
   for (const [name, value] of Object.entries(commonHeaders(context))) answer.headers.set(name, value);
   return answer;
+}
+
+/** Counts the calls of a message by their outcomes. Where the SDK could not read the message, no call succeeded. */
+function countOutcomes({ context, principal, calls }: Served, done: { failed: TRPCError[]; isRead: boolean }) {
+  const { failed, isRead } = done;
+  for (const error of failed) countOutcome(context, { principal, error });
+  const error = isRead ? undefined : badRequest('Not a message of MCP');
+  if (calls > failed.length) countOutcome(context, { principal, error, calls: calls - failed.length });
 }
 
 /** Milliseconds that a client may listen for changes. No changes are announced yet: the stream stays silent. */

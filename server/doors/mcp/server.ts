@@ -1,5 +1,6 @@
 import { type CallToolResult, ProtocolError, ProtocolErrorCode, Server } from '@modelcontextprotocol/server';
 import { redactKeys } from '../../../shared/keyFormat.ts';
+import { badRequest } from '../../http/errors.ts';
 import { callProcedure, procedures } from '../../procedures/call.ts';
 import type { Context, Identity, Principal } from '../../procedures/context.ts';
 import { requireScopes } from '../../procedures/procedure.ts';
@@ -62,6 +63,7 @@ export function createMcpServer({ context, principal, onFailure }: ServerParts):
     const tool = tools.find(({ name }) => name === params.name);
     if (!tool) {
       const message = `There is no tool ${redactKeys(params.name)}: see tools/list`;
+      onFailure(badRequest(message));
       throw new ProtocolError(ProtocolErrorCode.InvalidParams, message);
     }
     try {

@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import type { ApiKey, ApiKeyDetails, CurrentKey } from '../../../shared/apiKeys.ts';
+import type { ApiKeyUsage } from '../../../shared/apiKeyUsage.ts';
 import type { AuditEntry } from '../../../shared/audit.ts';
 import type { Contact } from '../../../shared/contacts.ts';
 import { KEY_PREFIX } from '../../../shared/keyFormat.ts';
@@ -89,6 +90,24 @@ export const PLACE = {
   firstUsedAt: '2026-11-24T09:31:00.000Z',
   lastUsedAt: '2026-11-25T06:00:12.345Z',
   secrets: [{ hint: API_KEY.hint, lastUsedAt: '2026-11-25T06:00:12.345Z' }],
+};
+
+export const USAGE: ApiKeyUsage = {
+  from: '2026-08-28',
+  to: '2026-11-25',
+  keys: [
+    {
+      id: API_KEY.id,
+      name: API_KEY.name,
+      hint: API_KEY.hint,
+      state: 'active',
+      total: { ok: 2410, clientError: 12, limited: 3, failed: 0 },
+      days: [
+        { date: '2026-11-24', ok: 1204, clientError: 12, limited: 0, failed: 0 },
+        { date: '2026-11-25', ok: 1206, clientError: 0, limited: 3, failed: 0 },
+      ],
+    },
+  ],
 };
 
 export const AUDIT_ENTRY: Wire<AuditEntry> = {

@@ -93,7 +93,7 @@ function toOperation(route: Route): ZodOpenApiOperationObject {
   const ofBody = hasBody ? ([413, 415] as const) : [];
   const statuses = [400, 401, 403, 405, ...errors, ...ofBody, 429, 431, 500, 503] as const;
   return {
-    operationId: [...route.procedure.split('.'), ...(route.id ? [route.id] : [])].join('-'),
+    operationId: route.operationId ?? route.procedure.replaceAll('.', '-'),
     tags: [tag],
     summary,
     description: words.filter(Boolean).join(' '),
@@ -113,11 +113,13 @@ interface Request {
 /** The places of the input's fields. `organizationId` is left out: only the key's own organization is taken. */
 function requestOf(route: Route, { input, hasBody }: Request): Partial<ZodOpenApiOperationObject> {
   const { organizationId: _, id, expectedVersion, ...shape } = input.shape;
-  const path = id && !route.id && z.object({ id });
+  const isInPath = route.path.includes('{id}');
+  const path = id && isInPath && z.object({ id: id instanceof z.ZodOptional ? id.unwrap() : id });
   const header =
     route.isConditional &&
     z.object({ 'If-Match': z.string().optional().meta({ description: 'An ETag', example: '"3"' }) });
-  const more = hasBody && expectedVersion ? { ...shape, expectedVersion } : shape;
+  const given = isInPath || !id ? shape : { id, ...shape };
+  const more = hasBody && expectedVersion ? { ...given, expectedVersion } : given;
   const fields = z.strictObject(hasBody ? more : { ...more, ...(expectedVersion && { expectedVersion }) });
   const isEmpty = Object.keys(fields.shape).length === 0;
   return {

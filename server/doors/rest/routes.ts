@@ -12,6 +12,7 @@ import {
   ORGANIZATION,
   PLACE,
   REVOKED_KEY,
+  USAGE,
 } from './examples.ts';
 
 /** A REST route: its procedure, and the words and examples of the reference beside the procedure's schemas. */
@@ -22,6 +23,8 @@ export interface Route extends AnswerOptions {
   procedure: ProcedurePath;
   /** The procedure's `id` where the path has no `{id}`, and names the key that calls. */
   id?: 'current';
+  /** The name of the route in OpenAPI, where another route of the procedure has the procedure's name. */
+  operationId?: string;
   /** The input field that takes the body where the body is an array: `contacts`. */
   arrayField?: string;
   /** The route takes `If-Match`, with the expected version. */
@@ -81,6 +84,18 @@ export const routes: readonly Route[] = [
   },
   {
     method: 'GET',
+    path: '/api/keys/usage',
+    procedure: 'keys.usage',
+    operationId: 'keys-usageOfAll',
+    tag: 'API keys',
+    summary: 'The calls of all keys, day by day',
+    description:
+      'Of the last 90 days, by outcome: of the active keys, and of up to 1,000 keys that were used in these days and are active no more. A day without calls is left out. Counts are at most a minute behind.',
+    errors: [404],
+    result: USAGE,
+  },
+  {
+    method: 'GET',
     path: '/api/keys/{id}',
     procedure: 'keys.get',
     tag: 'API keys',
@@ -117,6 +132,7 @@ export const routes: readonly Route[] = [
     method: 'DELETE',
     path: '/api/keys/current',
     procedure: 'keys.revoke',
+    operationId: 'keys-revoke-current',
     id: 'current',
     tag: 'API keys',
     summary: 'End the key or the token that calls',
@@ -167,6 +183,17 @@ export const routes: readonly Route[] = [
     errors: [409],
     body: { expiresInMinutes: 60, scopes: ['contacts:read'] },
     result: MINTED_TOKEN,
+  },
+  {
+    method: 'GET',
+    path: '/api/keys/{id}/usage',
+    procedure: 'keys.usage',
+    tag: 'API keys',
+    summary: 'The calls of a key, day by day',
+    description:
+      'Of the last 90 days, by outcome. A day without calls is left out. Counts are at most a minute behind.',
+    errors: [404],
+    result: USAGE,
   },
   {
     method: 'GET',
