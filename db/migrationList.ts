@@ -8,6 +8,7 @@ import * as keptColumns from './migrations/0005_kept_columns.ts';
 import * as indexes from './migrations/0006_indexes.ts';
 import * as keyHolders from './migrations/0007_key_holders.ts';
 import * as secretHolders from './migrations/0008_secret_holders.ts';
+import * as expiryNotices from './migrations/0011_expiry_notices.ts';
 
 /** A transaction without a rewrite of a table and without a long lock. Instances of the version before go on working. */
 export interface Expand {
@@ -64,6 +65,7 @@ export const migrations: Migrations = {
   '0006_indexes': indexes,
   '0007_key_holders': keyHolders,
   '0008_secret_holders': secretHolders,
+  '0011_expiry_notices': expiryNotices,
 };
 
 /** What to run: by default all migrations. */

@@ -5,7 +5,15 @@ import type { Schema } from '../../db/schema.ts';
 import { runAs } from './database.ts';
 
 const TABLES = [
-  ...(['organizations', 'api_keys', 'api_key_secrets', 'api_key_places', 'contacts', 'audit_log'] as const),
+  ...([
+    'organizations',
+    'api_keys',
+    'api_key_secrets',
+    'api_key_places',
+    'api_key_notices',
+    'contacts',
+    'audit_log',
+  ] as const),
   ...(['members', 'invitations', 'users', 'accounts', 'sessions', 'verifications'] as const),
 ];
 
