@@ -497,6 +497,76 @@ END;
 
 ALTER FUNCTION public.introzy_organizations_to_notify(p_days integer) OWNER TO introzy_lookup;
 
+CREATE TABLE public.api_key_notices (
+    organization_id uuid NOT NULL,
+    api_key_id uuid NOT NULL,
+    expires_at timestamp(3) with time zone NOT NULL,
+    days smallint NOT NULL,
+    user_id uuid NOT NULL,
+    claimed_until timestamp(3) with time zone NOT NULL,
+    sent_at timestamp(3) with time zone
+);
+
+ALTER TABLE ONLY public.api_key_notices FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE public.members (
+    organization_id uuid NOT NULL,
+    id uuid NOT NULL,
+    user_id uuid NOT NULL,
+    role text NOT NULL,
+    created_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT members_role_check CHECK ((role = ANY (ARRAY['member'::text, 'admin'::text, 'owner'::text])))
+);
+
+ALTER TABLE ONLY public.members FORCE ROW LEVEL SECURITY;
+
+CREATE VIEW public.api_key_notices_due WITH (security_invoker='true') AS
+ SELECT k.organization_id,
+    k.id AS api_key_id,
+    k.expires_at,
+    (stage.days)::smallint AS days,
+    m.user_id,
+    m.role,
+    newest.holder_id,
+    COALESCE((m.user_id = told.user_id), false) AS is_first
+   FROM (((((public.api_keys k
+     CROSS JOIN LATERAL ( SELECT min(stages.days) AS days
+           FROM ( VALUES (30), (7), (1)) stages(days)
+          WHERE (k.expires_at <= (now() + make_interval(hours => (24 * stages.days))))) stage)
+     CROSS JOIN LATERAL ( SELECT s.created_at,
+                CASE
+                    WHEN (s.id IS NOT NULL) THEN s.holder_id
+                    WHEN (k.created_by_type = 'person'::text) THEN (k.created_by_id)::uuid
+                    ELSE NULL::uuid
+                END AS holder_id
+           FROM public.api_key_secrets s
+          WHERE ((s.organization_id = k.organization_id) AND (s.api_key_id = k.id))
+          ORDER BY (COALESCE(s.hint, k.hint) = k.hint) DESC, s.created_at DESC
+         LIMIT 1) newest)
+     LEFT JOIN LATERAL ( SELECT t.user_id
+           FROM public.members t
+          WHERE ((t.organization_id = k.organization_id) AND ((t.role = 'owner'::text) OR ((t.user_id)::text = k.created_by_id)))
+          ORDER BY ((t.user_id)::text = k.created_by_id) DESC, t.created_at
+         LIMIT 1) told ON (true))
+     JOIN public.members m ON (((m.organization_id = k.organization_id) AND ((m.role = 'owner'::text) OR (m.user_id = newest.holder_id)))))
+     LEFT JOIN public.api_key_notices n ON (((n.organization_id = k.organization_id) AND (n.api_key_id = k.id) AND (n.expires_at = k.expires_at) AND (n.days = stage.days) AND (n.user_id = m.user_id))))
+  WHERE ((k.revoked_at IS NULL) AND (k.expires_at > now()) AND (k.expires_at <= (now() + make_interval(hours => (24 * 30)))) AND ((newest.holder_id IS NULL) OR (EXISTS ( SELECT
+           FROM public.members h
+          WHERE ((h.organization_id = k.organization_id) AND (h.user_id = newest.holder_id))))) AND ((stage.days < 30) OR (((k.expires_at - newest.created_at) < make_interval(hours => (24 * 30), mins => '-10'::integer)) OR ((k.expires_at - newest.created_at) > make_interval(hours => (24 * 30))))) AND (n.sent_at IS NULL) AND ((n.claimed_until IS NULL) OR (n.claimed_until <= now())) AND (((stage.days = 7) AND (m.user_id = told.user_id) AND ((k.expiry_notice_for = k.expires_at) OR ((k.expiry_notice_for >= now()) AND (k.expiry_notice_for <= (now() + make_interval(mins => 30)))))) IS NOT TRUE));
+
+CREATE FUNCTION public.introzy_organizations_with_notices() RETURNS SETOF uuid
+    LANGUAGE sql STABLE SECURITY DEFINER
+    BEGIN ATOMIC
+ SELECT api_key_notices_due.organization_id
+    FROM public.api_key_notices_due
+ UNION
+  SELECT api_key_notices.organization_id
+    FROM public.api_key_notices
+   WHERE (api_key_notices.expires_at <= now());
+END;
+
+ALTER FUNCTION public.introzy_organizations_with_notices() OWNER TO introzy_lookup;
+
 CREATE FUNCTION public.introzy_require_scopes(p_whose text, p_scopes text[], p_asked text[]) RETURNS void
     LANGUAGE plpgsql IMMUTABLE
     AS $$
@@ -509,17 +579,6 @@ CREATE FUNCTION public.introzy_require_scopes(p_whose text, p_scopes text[], p_a
 CREATE FUNCTION public.introzy_role_scopes(p_role text) RETURNS text[]
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN CASE WHEN (p_role = ANY (ARRAY['admin'::text, 'owner'::text])) THEN ARRAY['contacts:read'::text, 'contacts:write'::text, 'keys:manage'::text] WHEN (p_role = 'member'::text) THEN ARRAY['contacts:read'::text, 'contacts:write'::text] ELSE NULL::text[] END;
-
-CREATE TABLE public.members (
-    organization_id uuid NOT NULL,
-    id uuid NOT NULL,
-    user_id uuid NOT NULL,
-    role text NOT NULL,
-    created_at timestamp(3) with time zone DEFAULT now() NOT NULL,
-    CONSTRAINT members_role_check CHECK ((role = ANY (ARRAY['member'::text, 'admin'::text, 'owner'::text])))
-);
-
-ALTER TABLE ONLY public.members FORCE ROW LEVEL SECURITY;
 
 CREATE TABLE public.organizations (
     id uuid NOT NULL,
@@ -673,6 +732,9 @@ ALTER TABLE ONLY public.accounts
 ALTER TABLE ONLY public.accounts
     ADD CONSTRAINT accounts_provider_id_account_id_key UNIQUE (provider_id, account_id);
 
+ALTER TABLE ONLY public.api_key_notices
+    ADD CONSTRAINT api_key_notices_pkey PRIMARY KEY (organization_id, api_key_id, expires_at, days, user_id);
+
 ALTER TABLE ONLY public.api_key_places
     ADD CONSTRAINT api_key_places_pkey PRIMARY KEY (organization_id, api_key_id, address, user_agent);
 
@@ -741,6 +803,8 @@ ALTER TABLE ONLY public.verifications
 
 CREATE INDEX accounts_user ON public.accounts USING btree (user_id);
 
+CREATE INDEX api_key_notices_expires_at ON public.api_key_notices USING btree (expires_at);
+
 CREATE INDEX api_key_secrets_holder ON public.api_key_secrets USING btree (organization_id, holder_id);
 
 CREATE INDEX api_keys_created_by ON public.api_keys USING btree (organization_id, created_by_id, id);
@@ -804,6 +868,12 @@ CREATE TRIGGER keep BEFORE INSERT OR UPDATE ON public.contacts FOR EACH ROW EXEC
 ALTER TABLE ONLY public.accounts
     ADD CONSTRAINT accounts_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;
 
+ALTER TABLE ONLY public.api_key_notices
+    ADD CONSTRAINT api_key_notices_organization_id_api_key_id_fkey FOREIGN KEY (organization_id, api_key_id) REFERENCES public.api_keys(organization_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.api_key_notices
+    ADD CONSTRAINT api_key_notices_organization_id_user_id_fkey FOREIGN KEY (organization_id, user_id) REFERENCES public.members(organization_id, user_id) ON DELETE CASCADE;
+
 ALTER TABLE ONLY public.api_key_places
     ADD CONSTRAINT api_key_places_organization_id_api_key_id_fkey FOREIGN KEY (organization_id, api_key_id) REFERENCES public.api_keys(organization_id, id) ON DELETE CASCADE;
 
@@ -839,6 +909,8 @@ ALTER TABLE ONLY public.sessions
 
 ALTER TABLE public.accounts ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE public.api_key_notices ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE public.api_key_places ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.api_key_secrets ENABLE ROW LEVEL SECURITY;
@@ -867,6 +939,8 @@ ALTER TABLE public.contacts ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.invitations ENABLE ROW LEVEL SECURITY;
 
+CREATE POLICY lookup ON public.api_key_notices FOR SELECT TO introzy_lookup USING (true);
+
 CREATE POLICY lookup ON public.api_key_secrets FOR SELECT TO introzy_lookup USING (true);
 
 CREATE POLICY lookup ON public.api_keys FOR SELECT TO introzy_lookup USING (true);
@@ -888,6 +962,8 @@ ALTER TABLE public.members ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.organizations ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.sessions ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY tenant ON public.api_key_notices USING ((organization_id = public.introzy_organization_id())) WITH CHECK ((organization_id = public.introzy_organization_id()));
 
 CREATE POLICY tenant ON public.api_key_places USING ((organization_id = public.introzy_organization_id())) WITH CHECK ((organization_id = public.introzy_organization_id()));
 
@@ -921,7 +997,13 @@ GRANT SELECT(organization_id) ON TABLE public.api_keys TO introzy_lookup;
 
 GRANT SELECT(id) ON TABLE public.api_keys TO introzy_lookup;
 
+GRANT SELECT(hint) ON TABLE public.api_keys TO introzy_lookup;
+
 GRANT SELECT(scopes) ON TABLE public.api_keys TO introzy_lookup;
+
+GRANT SELECT(created_by_type) ON TABLE public.api_keys TO introzy_lookup;
+
+GRANT SELECT(created_by_id) ON TABLE public.api_keys TO introzy_lookup;
 
 GRANT SELECT(expires_at) ON TABLE public.api_keys TO introzy_lookup;
 
@@ -939,6 +1021,14 @@ GRANT SELECT(organization_id) ON TABLE public.api_key_secrets TO introzy_lookup;
 GRANT SELECT(api_key_id) ON TABLE public.api_key_secrets TO introzy_lookup;
 
 GRANT SELECT(digest) ON TABLE public.api_key_secrets TO introzy_lookup;
+
+GRANT SELECT(created_at) ON TABLE public.api_key_secrets TO introzy_lookup;
+
+GRANT SELECT(id) ON TABLE public.api_key_secrets TO introzy_lookup;
+
+GRANT SELECT(hint) ON TABLE public.api_key_secrets TO introzy_lookup;
+
+GRANT SELECT(holder_id) ON TABLE public.api_key_secrets TO introzy_lookup;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE public.contacts TO introzy_app;
 
@@ -971,6 +1061,24 @@ GRANT ALL ON FUNCTION public.introzy_matching_contacts(p_patterns text[], p_tag 
 REVOKE ALL ON FUNCTION public.introzy_organizations_to_notify(p_days integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.introzy_organizations_to_notify(p_days integer) TO introzy_auth;
 
+GRANT SELECT,INSERT,DELETE ON TABLE public.api_key_notices TO introzy_app;
+
+GRANT SELECT(organization_id) ON TABLE public.api_key_notices TO introzy_lookup;
+
+GRANT SELECT(api_key_id) ON TABLE public.api_key_notices TO introzy_lookup;
+
+GRANT SELECT(expires_at) ON TABLE public.api_key_notices TO introzy_lookup;
+
+GRANT SELECT(days) ON TABLE public.api_key_notices TO introzy_lookup;
+
+GRANT SELECT(user_id) ON TABLE public.api_key_notices TO introzy_lookup;
+
+GRANT UPDATE(claimed_until) ON TABLE public.api_key_notices TO introzy_app;
+GRANT SELECT(claimed_until) ON TABLE public.api_key_notices TO introzy_lookup;
+
+GRANT UPDATE(sent_at) ON TABLE public.api_key_notices TO introzy_app;
+GRANT SELECT(sent_at) ON TABLE public.api_key_notices TO introzy_lookup;
+
 GRANT SELECT,INSERT ON TABLE public.members TO introzy_auth;
 GRANT SELECT,INSERT,DELETE ON TABLE public.members TO introzy_app;
 
@@ -980,6 +1088,14 @@ GRANT SELECT(user_id) ON TABLE public.members TO introzy_lookup;
 
 GRANT UPDATE(role) ON TABLE public.members TO introzy_app;
 GRANT SELECT(role) ON TABLE public.members TO introzy_lookup;
+
+GRANT SELECT(created_at) ON TABLE public.members TO introzy_lookup;
+
+GRANT SELECT ON TABLE public.api_key_notices_due TO introzy_app;
+GRANT SELECT ON TABLE public.api_key_notices_due TO introzy_lookup;
+
+REVOKE ALL ON FUNCTION public.introzy_organizations_with_notices() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.introzy_organizations_with_notices() TO introzy_auth;
 
 GRANT SELECT ON TABLE public.organizations TO introzy_app;
 GRANT SELECT,INSERT ON TABLE public.organizations TO introzy_auth;

@@ -45,7 +45,7 @@ const policies = [
   `grant select (organization_id, api_key_id, expires_at, days, user_id, claimed_until, sent_at) on api_key_notices
     to introzy_lookup`,
   'grant select (hint, created_by_type, created_by_id) on api_keys to introzy_lookup',
-  'grant select (id, hint, holder_id, created_at, expires_at) on api_key_secrets to introzy_lookup',
+  'grant select (id, hint, holder_id, created_at) on api_key_secrets to introzy_lookup',
   'grant select (created_at) on members to introzy_lookup',
 ];
 
@@ -56,7 +56,8 @@ const views = [
   // - The newest secret of a key has the key's hint. The version before writes secrets without a hint.
   // - `holder_id` is what `introzy_holder` gives; `introzy_lookup` may not read the whole row of a secret. A key
   //   whose holder has left does not work, so that nobody needs a notice.
-  // - A key that was made for 30 days has no notice 30 days ahead: the notice would come with the key.
+  // - A key that was made for 30 days has no notice 30 days ahead: the notice would come with the key. A rotation counts
+  //   the days from its beginning, and makes the secret minutes later where the rotation has to wait for a lock.
   // - `is_first` is true for the person whom the version before tells, and tells alone. `expiry_notice_for` is the
   //   expiry of which that version has told, or a time in the near future while that version tells.
   `create view api_key_notices_due with (security_invoker = true) as
@@ -67,7 +68,7 @@ const views = [
         select min(days) as days from (values (30), (7), (1)) stages (days)
           where k.expires_at <= now() + make_interval(hours => 24 * days)) stage
       cross join lateral (
-        select s.created_at, s.expires_at, case when s.id is not null then s.holder_id
+        select s.created_at, case when s.id is not null then s.holder_id
             when k.created_by_type = 'person' then k.created_by_id::uuid end as holder_id
           from api_key_secrets s where s.organization_id = k.organization_id and s.api_key_id = k.id
           order by coalesce(s.hint, k.hint) = k.hint desc, s.created_at desc limit 1) newest
@@ -81,8 +82,8 @@ const views = [
       where k.revoked_at is null and k.expires_at > now() and k.expires_at <= now() + make_interval(hours => 24 * 30)
         and (newest.holder_id is null or exists (
           select from members h where h.organization_id = k.organization_id and h.user_id = newest.holder_id))
-        and (stage.days < 30 or newest.expires_at - newest.created_at
-          not between make_interval(hours => 24 * 30, mins => -1) and make_interval(hours => 24 * 30, mins => 1))
+        and (stage.days < 30 or k.expires_at - newest.created_at
+          not between make_interval(hours => 24 * 30, mins => -10) and make_interval(hours => 24 * 30))
         and n.sent_at is null and (n.claimed_until is null or n.claimed_until <= now())
         and (stage.days = 7 and m.user_id = told.user_id and (k.expiry_notice_for = k.expires_at
           or k.expiry_notice_for between now() and now() + make_interval(mins => 30))) is not true`,

@@ -62,7 +62,7 @@ export function expiryMail({ notice, publicUrl }: { notice: ExpiringKey; publicU
   const { keyId, name, hint, environment, selfRotate, expiresAt, lastUsedAt, organization, isHolder } = notice;
   const left = timeLeft(notice.hoursLeft);
   const [day, time] = [dayOf(expiresAt), expiresAt.toISOString().slice(11, 16)];
-  const holder = isHolder ? 'you' : (notice.holder ?? 'nobody: the operator’s command line made the key');
+  const holder = isHolder ? 'you' : (notice.holder ?? 'nobody; the operator’s command line made the key');
   const rotation = scopesOf(notice.role).includes('keys:manage')
     ? `Rotate the key in time: on its page, or by POST ${publicUrl}/api/keys/${keyId}/rotate with a key that may manage keys. The old secret then works for ${GRACE_HOURS.default} more hours.`
     : `Your role does not let you rotate keys: ask an owner or an admin of ${organization} to rotate the key in time, on its page.`;
