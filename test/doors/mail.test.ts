@@ -105,7 +105,8 @@ test('Without SMTP the link is in the log, for the operator to hand on', async (
 test('The notice of an expiry has what its recipient needs, and names no other recipient; a refused mail goes again alone', async () => {
   await using server = await startMailServer();
   const mail = createMailer({ smtpUrl: server.url, from: 'introzy@example.com', log: pino({ level: 'silent' }) });
-  await using app = await testApp({ choices: { mail, publicUrl: 'https://contacts.example.com' }, isAlone: true });
+  await using app = await testApp({ choices: { mail }, isAlone: true });
+  const parts = { ...app.deps, publicUrl: 'https://contacts.example.com' };
   const { one } = app;
   const holder = await addMember(app, one.id, 'admin');
   const refused = await addPerson(app, 'nobody');
@@ -125,7 +126,7 @@ test('The notice of an expiry has what its recipient needs, and names no other r
   const [{ at } = {}] = await expire('167 hours');
   const api = 'https://contacts.example.com/api/keys';
   const page = `https://contacts.example.com/settings/api-keys/${apiKey.id}`;
-  await sendExpiryNotices(app.deps);
+  await sendExpiryNotices(parts);
   expect(server.received.map(({ to }) => to).sort()).toEqual([[holder.email], [one.ownerEmail]].sort());
   const mailTo = (email: string) => {
     const found = server.received.filter(({ to }) => to.includes(email)).map(readMail);
@@ -151,8 +152,8 @@ test('The notice of an expiry has what its recipient needs, and names no other r
 
   // The mailbox of the third recipient is back.
   await runAsAdmin(app, `update users set email = 'again@example.com' where id = '${refused.userId}'`);
-  await sendExpiryNotices(app.deps);
-  await sendExpiryNotices(app.deps);
+  await sendExpiryNotices(parts);
+  await sendExpiryNotices(parts);
   expect(server.received.slice(2).map(({ to }) => to)).toEqual([['again@example.com']]);
 
   // On the last day: the key was used, and its holder may not manage keys any more.
@@ -161,7 +162,7 @@ test('The notice of an expiry has what its recipient needs, and names no other r
   await runAsAdmin(app, `update members set role = 'member' where user_id = '${holder.userId}'`);
   await runAsAdmin(app, `update api_keys set self_rotate = false, environment = null where id = '${apiKey.id}'`);
   await expire('5 hours');
-  await sendExpiryNotices(app.deps);
+  await sendExpiryNotices(parts);
   const last = mailTo(holder.email).text;
   expect(last).toMatch(/^The API key “CRM sync” of .* expires in 5 hours, on /);
   expect(last).toContain(
