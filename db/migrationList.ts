@@ -10,6 +10,7 @@ import * as keyHolders from './migrations/0007_key_holders.ts';
 import * as secretHolders from './migrations/0008_secret_holders.ts';
 import * as keyLimits from './migrations/0009_key_limits.ts';
 import * as keyUsage from './migrations/0010_key_usage.ts';
+import * as expiryNotices from './migrations/0011_expiry_notices.ts';
 
 /** A transaction without a rewrite of a table and without a long lock. Instances of the version before go on working. */
 export interface Expand {
@@ -68,6 +69,7 @@ export const migrations: Migrations = {
   '0008_secret_holders': secretHolders,
   '0009_key_limits': keyLimits,
   '0010_key_usage': keyUsage,
+  '0011_expiry_notices': expiryNotices,
 };
 
 /** What to run: by default all migrations. */

@@ -46,10 +46,24 @@ interface ApiKeysTable {
   /** The ids of the descendants that went on when the key was revoked. */
   kept_keys: string[] | null;
   /**
-   * The `expires_at` whose notice was sent, or a time in the near future: until then an instance has claimed the
-   * notice. See db/expiryNotices.ts.
+   * For the version before: the `expires_at` of which the person whom that version tells was told, or a time in the
+   * near future, while an instance of that version sends the notice. See migration 0011.
    */
   expiry_notice_for: Date | null;
+}
+
+/** A notice of a key's expiry to a person: sent, or being sent. See db/expiryNotices.ts. */
+interface ApiKeyNoticesTable {
+  organization_id: string;
+  api_key_id: string;
+  /** The expiry that the notice tells of. */
+  expires_at: Date;
+  /** How many days ahead the notice goes out: 30, 7 or 1. */
+  days: number;
+  user_id: string;
+  /** Until then no other instance sends the notice. */
+  claimed_until: Date;
+  sent_at: Date | null;
 }
 
 /** A coarse place that a key was used from: a network such as `203.0.113.0/24`, and a kind of program. */
@@ -228,6 +242,7 @@ export interface Schema {
   api_key_tokens: ApiKeyTokensTable;
   api_key_places: ApiKeyPlacesTable;
   api_key_days: ApiKeyDaysTable;
+  api_key_notices: ApiKeyNoticesTable;
   contacts: ContactsTable;
   audit_log: AuditLogTable;
   users: UsersTable;

@@ -532,17 +532,6 @@ CREATE FUNCTION public.introzy_role_scopes(p_role text) RETURNS text[]
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN CASE WHEN (p_role = ANY (ARRAY['admin'::text, 'owner'::text])) THEN ARRAY['contacts:read'::text, 'contacts:write'::text, 'keys:manage'::text] WHEN (p_role = 'member'::text) THEN ARRAY['contacts:read'::text, 'contacts:write'::text] ELSE NULL::text[] END;
 
-CREATE TABLE public.members (
-    organization_id uuid NOT NULL,
-    id uuid NOT NULL,
-    user_id uuid NOT NULL,
-    role text NOT NULL,
-    created_at timestamp(3) with time zone DEFAULT now() NOT NULL,
-    CONSTRAINT members_role_check CHECK ((role = ANY (ARRAY['member'::text, 'admin'::text, 'owner'::text])))
-);
-
-ALTER TABLE ONLY public.members FORCE ROW LEVEL SECURITY;
-
 CREATE TABLE public.organizations (
     id uuid NOT NULL,
     name text NOT NULL,
@@ -957,7 +946,13 @@ GRANT SELECT(organization_id) ON TABLE public.api_keys TO introzy_lookup;
 
 GRANT SELECT(id) ON TABLE public.api_keys TO introzy_lookup;
 
+GRANT SELECT(hint) ON TABLE public.api_keys TO introzy_lookup;
+
 GRANT SELECT(scopes) ON TABLE public.api_keys TO introzy_lookup;
+
+GRANT SELECT(created_by_type) ON TABLE public.api_keys TO introzy_lookup;
+
+GRANT SELECT(created_by_id) ON TABLE public.api_keys TO introzy_lookup;
 
 GRANT SELECT(expires_at) ON TABLE public.api_keys TO introzy_lookup;
 
@@ -975,6 +970,14 @@ GRANT SELECT(organization_id) ON TABLE public.api_key_secrets TO introzy_lookup;
 GRANT SELECT(api_key_id) ON TABLE public.api_key_secrets TO introzy_lookup;
 
 GRANT SELECT(digest) ON TABLE public.api_key_secrets TO introzy_lookup;
+
+GRANT SELECT(created_at) ON TABLE public.api_key_secrets TO introzy_lookup;
+
+GRANT SELECT(id) ON TABLE public.api_key_secrets TO introzy_lookup;
+
+GRANT SELECT(hint) ON TABLE public.api_key_secrets TO introzy_lookup;
+
+GRANT SELECT(holder_id) ON TABLE public.api_key_secrets TO introzy_lookup;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE public.contacts TO introzy_app;
 
@@ -1025,6 +1028,14 @@ GRANT SELECT(user_id) ON TABLE public.members TO introzy_lookup;
 
 GRANT UPDATE(role) ON TABLE public.members TO introzy_app;
 GRANT SELECT(role) ON TABLE public.members TO introzy_lookup;
+
+GRANT SELECT(created_at) ON TABLE public.members TO introzy_lookup;
+
+GRANT SELECT ON TABLE public.api_key_notices_due TO introzy_app;
+GRANT SELECT ON TABLE public.api_key_notices_due TO introzy_lookup;
+
+REVOKE ALL ON FUNCTION public.introzy_organizations_with_notices() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.introzy_organizations_with_notices() TO introzy_auth;
 
 GRANT SELECT ON TABLE public.organizations TO introzy_app;
 GRANT SELECT,INSERT ON TABLE public.organizations TO introzy_auth;

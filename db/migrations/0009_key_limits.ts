@@ -66,7 +66,7 @@ const tokens = [
   'alter table api_key_tokens force row level security',
   `create policy tenant on api_key_tokens using (${IS_OWN}) with check (${IS_OWN})`,
   'create policy lookup on api_key_tokens for select to introzy_lookup using (true)',
-  'grant select, insert, update, delete on api_key_tokens to introzy_app',
+  'grant select, insert, delete, update (expires_at, last_used_at) on api_key_tokens to introzy_app',
   'grant select (organization_id, api_key_id, digest, scopes) on api_key_tokens to introzy_lookup',
   'grant select (rate_limit) on api_keys to introzy_lookup',
 ];

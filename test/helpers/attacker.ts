@@ -57,9 +57,12 @@ const ROWS_OF = {
   organizations: 'id = $1',
   contacts: 'organization_id = $1',
   api_keys: 'organization_id = $1',
+  api_key_tokens: 'organization_id = $1',
   api_key_secrets: 'organization_id = $1',
   api_key_places: 'organization_id = $1',
   api_key_days: 'organization_id = $1',
+  api_key_notices: 'organization_id = $1',
+  api_key_notices_due: 'organization_id = $1',
   audit_log: 'organization_id = $1',
   members: 'organization_id = $1',
   invitations: 'organization_id = $1',
@@ -97,6 +100,13 @@ export async function fillTables(app: TestApp): Promise<Record<string, unknown>>
   const owner = await signedIn(app, await addMember(app, other.id, 'owner'));
   await owner.trpc.members.invite.mutate({ email: 'eve@example.com', role: 'member' });
   await app.deps.lastUse.flush();
+  // A notice of the expiry is due, and the notice of an earlier expiry is recorded.
+  await runAsAdmin(app, `update api_keys set expires_at = now() + interval '3 days' where id = '${other.keyId}'`);
+  await runAsAdmin(
+    app,
+    `insert into api_key_notices (organization_id, api_key_id, expires_at, days, user_id, claimed_until)
+      values ('${other.id}', '${other.keyId}', '2020-01-01Z', 1, '${other.ownerId}', '2020-01-01Z')`,
+  );
   const [counts = {}] = await runAsAdmin(app, `select ${countsOf(other)}`);
   const empty = Object.keys(counts).filter((table) => counts[table] === 0);
   if (empty.length > 0) throw new Error(`The organization has no rows in ${empty}`);

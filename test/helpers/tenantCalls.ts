@@ -6,7 +6,13 @@ import { listAuditEntries } from '../../db/audit.ts';
 import { type ContactListQuery, listContacts } from '../../db/contactList.ts';
 import * as contacts from '../../db/contacts.ts';
 import { upsertContacts } from '../../db/contactUpsert.ts';
-import { claimExpiryNotice, markExpiryNotice, returnExpiryNotice } from '../../db/expiryNotices.ts';
+import {
+  claimExpiryNotice,
+  deletePastNotices,
+  type ExpiryNotice,
+  markExpiryNotice,
+  returnExpiryNotice,
+} from '../../db/expiryNotices.ts';
 import { listHeldKeys, settleHeldKeys } from '../../db/heldKeys.ts';
 import * as invitations from '../../db/invitations.ts';
 import { keepKeys, listAncestors, listDescendants, revokeKeys } from '../../db/keyFamily.ts';
@@ -25,7 +31,7 @@ import { SCOPES } from '../../shared/scopes.ts';
 
 import { addPerson } from './browser.ts';
 import type { TestApp } from './testApp.ts';
-import type { Victim } from './victim.ts';
+import { CLAIMED_UNTIL, NOTICE_FOR, type Victim } from './victim.ts';
 
 /** The call's app and victim. `organizationId` is the organization that the caller names. */
 interface Attempt {
@@ -64,6 +70,17 @@ const upsert =
     const rows = [...rowsOf(victim.email), ...rowsOf(victim.sharedEmail)].map((input, index) => ({ index, input }));
     return upsertContacts(db, { organizationId, rows, merge });
   };
+
+/** The notice of the victim's key that is being sent. */
+const claimedNotice = ({ keyId, ownerId }: Victim) =>
+  ({
+    keyId,
+    userId: ownerId,
+    days: 1,
+    isFirst: true,
+    expiresAt: new Date(NOTICE_FOR),
+    claimedUntil: new Date(CLAIMED_UNTIL),
+  }) as ExpiryNotice;
 
 /** By each function of db/ that takes a tenant: calls that try to reach another organization's rows. */
 export const TENANT_CALLS: Record<string, TenantCall[]> = {
@@ -150,14 +167,14 @@ export const TENANT_CALLS: Record<string, TenantCall[]> = {
     (db, { organizationId, victim }) => keyUsage.listKeyUsage(db, { organizationId, createdBy: victim.ownerId }),
   ],
   deleteOldKeyUsage: [(db, { organizationId }) => keyUsage.deleteOldKeyUsage(db, organizationId)],
-  claimExpiryNotice: [(db, { organizationId }) => claimExpiryNotice(db, { organizationId, days: 7 })],
+  claimExpiryNotice: [(db, { organizationId }) => claimExpiryNotice(db, { organizationId })],
   markExpiryNotice: [
-    (db, { organizationId, victim }) =>
-      markExpiryNotice(db, { organizationId, id: victim.keyId, expiresAt: new Date(0) }),
+    (db, { organizationId, victim }) => markExpiryNotice(db, { organizationId, notice: claimedNotice(victim) }),
   ],
   returnExpiryNotice: [
-    (db, { organizationId, victim }) => returnExpiryNotice(db, { organizationId, id: victim.keyId }),
+    (db, { organizationId, victim }) => returnExpiryNotice(db, { organizationId, notice: claimedNotice(victim) }),
   ],
+  deletePastNotices: [(db, { organizationId }) => deletePastNotices(db, organizationId)],
   listAuditEntries: [
     (db, { organizationId }) => listAuditEntries(db, { organizationId, limit: 200 }),
     (db, { organizationId, victim }) =>

@@ -37,7 +37,14 @@ export interface Victim {
 }
 
 /** The tables of organizations. All of these tables force row-level security. */
-const FORCED = 'api_keys api_key_secrets api_key_places api_key_days contacts audit_log members invitations'.split(' ');
+const FORCED =
+  'api_keys api_key_secrets api_key_tokens api_key_places api_key_days api_key_notices contacts audit_log members invitations'.split(
+    ' ',
+  );
+
+/** The expiry of a notice that is being sent of the victim's key, and the end of the notice's claim. */
+export const NOTICE_FOR = '2100-01-01T00:00:00.000Z';
+export const CLAIMED_UNTIL = '2100-01-01T00:15:00.000Z';
 
 const token = () => `w${randomUUID().replaceAll('-', '')}`;
 
@@ -109,14 +116,23 @@ async function addPeople(app: TestApp, word: string) {
   return { userId, memberId: member.id, invitationId: invitation.invitation.id };
 }
 
-/** Records a use and calls of a key, one of them too old to be kept, makes the key expire in three days, and marks a notice of an earlier expiry. */
+/**
+ * Records a use and calls of a key, some of them too old to be kept, makes the key expire in three days, and records two
+ * notices to the owner: a notice 1 day ahead that is being sent, and a notice of a past expiry. The notice 7 days ahead
+ * is due.
+ */
 async function wearOut(app: TestApp, { id, childId, word }: { id: string; childId: string; word: string }) {
   const use = { keyId: id, millisecondsAgo: 0, place: { address: '203.0.113.0/24', userAgent: word } };
   const organizationId = app.other.id;
   const calls = [0, 91].map((days) => ({ ...callsOf(id), millisecondsAgo: days * 86_400_000 }));
   await recordKeyUses(asOperator(app.db, organizationId), { organizationId, uses: [use], calls });
-  const soon = `expires_at = now() + interval '3 days', expiry_notice_for = created_at`;
-  await runAsAdmin(app, `update api_keys set ${soon} where id = '${id}'`);
+  await runAsAdmin(app, `update api_keys set expires_at = now() + interval '3 days' where id = '${id}'`);
+  await runAsAdmin(
+    app,
+    `insert into api_key_notices (organization_id, api_key_id, expires_at, days, user_id, claimed_until)
+      select organization_id, id, notice.expires_at, 1, '${app.other.ownerId}', '${CLAIMED_UNTIL}'
+        from api_keys, (values (timestamptz '${NOTICE_FOR}'), ('2020-01-01Z')) notice (expires_at) where id = '${id}'`,
+  );
   const issuedByKey = `created_by_type = 'key', created_by_id = '${id}'`;
   await runAsAdmin(app, `update api_keys set ${issuedByKey} where id = '${childId}'`);
   await runAsAdmin(app, `update api_key_secrets set holder_id = '${app.other.ownerId}' where api_key_id = '${id}'`);
@@ -135,6 +151,7 @@ async function addTwins(app: TestApp, victim: Victim) {
     ['api_key_secrets', 'api_key_id', [keyId]],
     ['api_key_places', 'api_key_id', [keyId]],
     ['api_key_days', 'api_key_id', [keyId]],
+    ['api_key_notices', 'api_key_id', [keyId]],
     ['contacts', 'id', [contactId, deletedContactId, deletedSharedId]],
   ] as const) {
     const columns = await columnsOf(app, table);

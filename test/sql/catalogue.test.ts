@@ -9,7 +9,11 @@ const PUBLIC = `'public'::regnamespace`;
 /** Told apart by the caller: the owner of the tables asks for migrations, introzy_app asks for requests. */
 const OF_OWNER = ['introzy_contacts_before_form(integer,integer)'];
 /** The ids of organizations are for the service's hourly work, and never for a tenant. */
-const OF_ACCOUNTS = ['introzy_organizations_to_notify(integer)', 'introzy_organizations_to_trim(integer)'];
+const OF_ACCOUNTS = [
+  'introzy_organizations_to_notify(integer)',
+  'introzy_organizations_to_trim(integer)',
+  'introzy_organizations_with_notices()',
+];
 const LOOKUPS = [
   'introzy_api_key_exists(uuid)',
   'introzy_contact_exists(uuid)',
@@ -18,6 +22,7 @@ const LOOKUPS = [
   'introzy_matching_contacts(text[],text,timestamp with time zone,boolean,uuid,integer)',
   'introzy_organizations_to_notify(integer)',
   'introzy_organizations_to_trim(integer)',
+  'introzy_organizations_with_notices()',
   'introzy_session_person(uuid)',
 ];
 
@@ -207,6 +212,8 @@ test('The grants are those of the migration, to the column', async () => {
   );
   expect(tables.map(({ role, relname, may }) => `${role} ${relname} ${may}`)).toEqual([
     'introzy_app api_key_days DELETE,INSERT,SELECT,UPDATE',
+    'introzy_app api_key_notices DELETE,INSERT,SELECT',
+    'introzy_app api_key_notices_due SELECT',
     'introzy_app api_key_places INSERT,SELECT,UPDATE',
     'introzy_app api_key_secrets INSERT,SELECT,UPDATE',
     'introzy_app api_keys INSERT,SELECT,UPDATE',
@@ -228,6 +235,7 @@ test('The grants are those of the migration, to the column', async () => {
     'introzy_auth sessions DELETE,INSERT,SELECT,UPDATE',
     'introzy_auth users DELETE,INSERT,SELECT,UPDATE',
     'introzy_auth verifications DELETE,INSERT,SELECT,UPDATE',
+    'introzy_lookup api_key_notices_due SELECT',
   ]);
   const columns = await ask(
     app,
@@ -236,15 +244,18 @@ test('The grants are those of the migration, to the column', async () => {
       where relnamespace = ${PUBLIC} group by 1, 2, 3 order by 1, 2, 3`,
   );
   expect(columns.map(({ role, relname, may, names }) => `${role} ${relname} ${may} ${names}`)).toEqual([
+    'introzy_app api_key_notices UPDATE claimed_until,sent_at',
     'introzy_app invitations UPDATE status',
     'introzy_app members UPDATE role',
     'introzy_app sessions SELECT active_organization_id,user_id',
     'introzy_app users SELECT email,id,name',
     'introzy_lookup api_key_days SELECT day,organization_id',
-    'introzy_lookup api_key_secrets SELECT api_key_id,digest,organization_id',
-    'introzy_lookup api_keys SELECT expires_at,expiry_notice_for,id,organization_id,revoked_at,scopes',
+    'introzy_lookup api_key_notices SELECT api_key_id,claimed_until,days,expires_at,organization_id,sent_at,user_id',
+    'introzy_lookup api_key_secrets SELECT api_key_id,created_at,digest,hint,holder_id,id,organization_id',
+    'introzy_lookup api_key_tokens SELECT api_key_id,digest,organization_id,scopes',
+    'introzy_lookup api_keys SELECT created_by_id,created_by_type,expires_at,expiry_notice_for,hint,id,organization_id,rate_limit,revoked_at,scopes',
     'introzy_lookup contacts SELECT deleted_at,form,id,organization_id,search,tags,updated_at',
-    'introzy_lookup members SELECT organization_id,role,user_id',
+    'introzy_lookup members SELECT created_at,organization_id,role,user_id',
     'introzy_lookup organizations SELECT id,name',
     'introzy_lookup sessions SELECT active_organization_id,expires_at,id,user_id',
     'introzy_lookup users SELECT email,id,name',

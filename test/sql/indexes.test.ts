@@ -119,7 +119,7 @@ test('What is looked up every hour, and a rare action of the audit log, is found
         verifications: { scans: 0, rows: 0 },
         verifications_expiring: { scans: 1, rows: 0 },
       });
-      const notifying = () => listOrganizationsToNotify(trx, 7);
+      const notifying = () => listOrganizationsToNotify(trx);
       expect(await watchScans(trx, ['api_keys', 'api_keys_expiring'], notifying)).toEqual({
         api_keys: { scans: 0, rows: 0 },
         api_keys_expiring: { scans: 1, rows: 0 },

@@ -10,7 +10,7 @@ separated('The accounts’ login reaches no contact and no key, and a tenant’s
   await using app = await testApp();
   await using session = await openSession(app);
   const accounts = asAccounts(session.db);
-  for (const table of ['contacts', 'api_keys', 'api_key_secrets', 'api_key_places', 'audit_log']) {
+  for (const table of ['contacts', 'api_keys', 'api_key_secrets', 'api_key_places', 'api_key_notices', 'audit_log']) {
     const failure = await sql
       .raw(`select * from ${table}`)
       .execute(accounts)

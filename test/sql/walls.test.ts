@@ -3,7 +3,7 @@ import { asOperator } from '../../db/admission.ts';
 import { insertInvitation } from '../../db/invitations.ts';
 import { recordKeyUses } from '../../db/keyUse.ts';
 import { insertLike, probe, tenantTables } from '../helpers/probe.ts';
-import { readTables, runAsRoot } from '../helpers/tables.ts';
+import { readTables, runAsAdmin, runAsRoot } from '../helpers/tables.ts';
 import { type TestApp, testApp } from '../helpers/testApp.ts';
 
 /** Beginnings of a transaction that name no organization. */
@@ -18,6 +18,12 @@ async function furnish(app: TestApp) {
     const place = { address: '203.0.113.0/24', userAgent: 'curl' };
     const calls = [{ keyId, millisecondsAgo: 0, ok: 1, clientError: 0, limited: 0, failed: 0 }];
     await recordKeyUses(tenant, { organizationId, uses: [{ keyId, millisecondsAgo: 0, place }], calls });
+    await app.api(key, 'POST', '/api/keys/current/tokens', { expiresInMinutes: 5 });
+    await runAsAdmin(
+      app,
+      `insert into api_key_notices (organization_id, api_key_id, expires_at, days, user_id, claimed_until)
+        values ('${organizationId}', '${keyId}', now(), 7, '${ownerId}', now())`,
+    );
     const email = `${crypto.randomUUID()}@example.com`;
     await insertInvitation(tenant, { organizationId, email, role: 'member', inviterId: ownerId, by: 'owner' });
   }
@@ -28,7 +34,7 @@ async function furnish(app: TestApp) {
  * organization. `DELETABLE`: the tables from which a tenant may delete.
  */
 const UPDATABLE = ['api_key_days', 'api_key_places', 'api_key_secrets', 'api_keys', 'contacts'];
-const DELETABLE = ['api_key_days', 'members'];
+const DELETABLE = ['api_key_days', 'api_key_notices', 'api_key_tokens', 'members'];
 
 /**
  * Statements that switch to each role that the policies hold: the connection's own role, unless that role bypasses
@@ -50,6 +56,7 @@ test('Where no organization is set, no table shows a row or takes one, to its ow
   expect(tables).toEqual([
     ...[
       'api_key_days',
+      'api_key_notices',
       'api_key_places',
       'api_key_secrets',
       'api_keys',
