@@ -99,7 +99,8 @@ test('A removal says of each key where it comes from and what becomes of it, as 
   await using dashboard = await openDashboard(app);
   const page = await dashboard.visit();
   await dashboard.enter(page, { email: owner.email, at: '/settings/members' });
-  await page.getByRole('button', { name: `Remove ${admin.email}` }).click();
+  const remove = page.getByRole('button', { name: `Remove ${admin.email}` });
+  await remove.click();
   const dialog = page.getByRole('dialog', { name: `Remove ${admin.email}` });
   const box = (name: string) => dialog.getByRole('checkbox', { name: new RegExp(`Keep “${name}”`) });
   const fate = async (name: string) => {
@@ -115,6 +116,10 @@ test('A removal says of each key where it comes from and what becomes of it, as 
   expect(await fate('Shared')).toBe(
     'Never used. Others hold secrets of it too. It goes on with the secrets of others.',
   );
+  await dialog.getByRole('button', { name: 'Cancel' }).click();
+  await dialog.waitFor({ state: 'detached' });
+  await expect.poll(() => remove.evaluate((button) => button === document.activeElement)).toBe(true);
+  await remove.click();
   await box('Parent').check();
   expect(await fate('Parent')).toMatch(/It goes on, and you hold it\.$/);
   expect(await fate('Child')).toMatch(/It ends\.$/);
@@ -151,7 +156,7 @@ test('A person who leaves sees which keys end, and can keep no key', PATIENCE, a
   ]);
   expect(await dialog.getByRole('checkbox').count()).toBe(0);
   await dialog.getByRole('button', { name: 'Leave', exact: true }).click();
-  await page.getByText('You are in no organization').waitFor();
+  await page.waitForURL(/\/sign-in\?next=%2F$/);
   expect((await app.api(key, 'GET', '/api/contacts')).status).toBe(401);
 });
 

@@ -13,17 +13,19 @@ export interface Demotion {
 interface DemoteMemberProps {
   person: Member['person'];
   demotion: Demotion;
+  opened: boolean;
   isPending: boolean;
   onConfirm: () => void;
   onClose: () => void;
 }
 
 /** The dialog that says which keys lose which scopes by a demotion, before the demotion takes effect. */
-export function DemoteMember({ person, demotion: { role, keys }, isPending, onConfirm, onClose }: DemoteMemberProps) {
+export function DemoteMember({ person, demotion, opened, isPending, onConfirm, onClose }: DemoteMemberProps) {
+  const { role, keys } = demotion;
   const { person: self } = useSession();
   const isSelf = person.id === self.id;
   return (
-    <Modal opened onClose={onClose} title={isSelf ? `Become ${role}` : `Make ${person.email} ${role}`}>
+    <Modal opened={opened} onClose={onClose} title={isSelf ? `Become ${role}` : `Make ${person.email} ${role}`}>
       <Stack>
         <Text size="sm">
           A key does no more than the role of its holder allows. With the role {role}, the secrets that{' '}

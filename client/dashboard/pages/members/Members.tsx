@@ -2,7 +2,6 @@ import { Badge, Button, Stack, Table, Text, Title } from '@mantine/core';
 import { useDisclosure } from '@mantine/hooks';
 import { IconUserPlus } from '@tabler/icons-react';
 import { useQuery } from '@tanstack/react-query';
-import { useState } from 'react';
 import type { Member } from '../../../../shared/people.ts';
 import { mayGive } from '../../../../shared/roles.ts';
 import { trpc } from '../../api.ts';
@@ -45,7 +44,6 @@ export default function Members() {
 
 function MemberTable({ members }: { members: Member[] }) {
   const { person: self, role: own } = useSession();
-  const [leaving, setLeaving] = useState<Member>();
   return (
     <section>
       <Title order={2} size="h4" mb="sm">
@@ -78,25 +76,12 @@ function MemberTable({ members }: { members: Member[] }) {
                 <Table.Td>
                   <RelativeTime date={member.joinedAt} />
                 </Table.Td>
-                <Table.Td>
-                  {mayGive(own, member.role) && (
-                    <Button
-                      size="xs"
-                      variant="subtle"
-                      color="red"
-                      aria-label={member.person.id === self.id ? 'Leave the organization' : `Remove ${member.person.email}`}
-                      onClick={() => setLeaving(member)}
-                    >
-                      {member.person.id === self.id ? 'Leave' : 'Remove'}
-                    </Button>
-                  )}
-                </Table.Td>
+                <Table.Td>{mayGive(own, member.role) && <RemoveMember member={member} />}</Table.Td>
               </Table.Tr>
             ))}
           </Table.Tbody>
         </Table>
       </Table.ScrollContainer>
-      {leaving && <RemoveMember member={leaving} onClose={() => setLeaving(undefined)} />}
     </section>
   );
 }

@@ -1,4 +1,5 @@
 import { Loader, NativeSelect, Text } from '@mantine/core';
+import { useDisclosure } from '@mantine/hooks';
 import { notifications } from '@mantine/notifications';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
@@ -11,7 +12,8 @@ import { DemoteMember, type Demotion } from './DemoteMember.tsx';
 /** The role of a member, which may be changed. A demotion that takes scopes from keys is confirmed first. */
 export function RoleField({ member: { id, person, role: former } }: { member: Member }) {
   const { role: own } = useSession();
-  const [demotion, setDemotion] = useState<Demotion>();
+  const [demotion, setDemotion] = useState<Demotion>({ role: former, keys: [] });
+  const [isConfirming, { open, close }] = useDisclosure();
   const queries = useQueryClient();
   const onError = (error: unknown) =>
     notifications.show({ color: 'red', title: 'The role is unchanged', message: sentenceOf(error) });
@@ -20,7 +22,7 @@ export function RoleField({ member: { id, person, role: former } }: { member: Me
       onSuccess: ({ role }) => notifications.show({ message: `${person.email} is ${role} now` }),
       onError,
       onSettled() {
-        setDemotion(undefined);
+        close();
         // The person may have changed their own role, on which every page depends.
         return queries.invalidateQueries();
       },
@@ -31,8 +33,9 @@ export function RoleField({ member: { id, person, role: former } }: { member: Me
     onError,
     onSuccess({ keys }, role) {
       const losing = keys.filter(({ loses }) => loses.length > 0);
-      if (losing.length > 0) setDemotion({ role, keys: losing });
-      else changing.mutate({ id, role });
+      if (losing.length === 0) return changing.mutate({ id, role });
+      setDemotion({ role, keys: losing });
+      open();
     },
   });
   const isBusy = asking.isPending || changing.isPending;
@@ -55,15 +58,15 @@ export function RoleField({ member: { id, person, role: former } }: { member: Me
         rightSection={isBusy ? <Loader size={16} /> : undefined}
         onChange={(event) => choose(event.currentTarget.value as Role)}
       />
-      {demotion && (
-        <DemoteMember
-          person={person}
-          demotion={demotion}
-          isPending={changing.isPending}
-          onConfirm={() => changing.mutate({ id, role: demotion.role })}
-          onClose={() => setDemotion(undefined)}
-        />
-      )}
+      {/* Mounted before it opens: only then does the dialog know the field, to which it returns the focus. */}
+      <DemoteMember
+        person={person}
+        demotion={demotion}
+        opened={isConfirming}
+        isPending={changing.isPending}
+        onConfirm={() => changing.mutate({ id, role: demotion.role })}
+        onClose={close}
+      />
     </>
   );
 }
