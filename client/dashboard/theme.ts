@@ -1,4 +1,4 @@
-import { type CSSVariablesResolver, createTheme, Drawer, Menu, Modal } from '@mantine/core';
+import { type CSSVariablesResolver, createTheme, Drawer, Menu, Modal, Notification } from '@mantine/core';
 
 /** A dialog's heading is a `<header>`; the role keeps the heading from being a banner of the page. */
 const dialogProps = { closeButtonProps: { 'aria-label': 'Close' }, attributes: { header: { role: 'presentation' } } };
@@ -12,6 +12,7 @@ export const theme = createTheme({
   components: {
     Modal: Modal.extend({ defaultProps: dialogProps }),
     Drawer: Drawer.extend({ defaultProps: dialogProps }),
+    Notification: Notification.extend({ defaultProps: { closeButtonProps: { 'aria-label': 'Close' } } }),
     // A menu that opens on a page is a part of the page.
     Menu: Menu.extend({ defaultProps: { portalProps: { target: '#main' }, withInitialFocusPlaceholder: false } }),
   },

@@ -89,9 +89,9 @@ test('The life of a key, from sign-in to the refused curl: shown once, and kept 
     await page.getByRole('button', { name: 'Actions for' }).click();
     await page.getByRole('menuitem', { name: what }).click();
   };
-  await act('Rename');
+  await act('Edit');
   await page.getByRole('dialog').getByRole('textbox', { name: 'Name' }).fill('Hourly import');
-  await page.getByRole('button', { name: 'Rename', exact: true }).click();
+  await page.getByRole('button', { name: 'Save', exact: true }).click();
   await page.getByRole('heading', { name: 'Hourly import', level: 1 }).waitFor();
   await act('Rotate');
   await page.getByRole('combobox', { name: 'The old secret stops working' }).selectOption('0');
@@ -118,7 +118,7 @@ test('The life of a key, from sign-in to the refused curl: shown once, and kept 
 
   await page.goto('/settings/api-keys');
   expect(await page.getByRole('link', { name: 'Hourly import' }).count()).toBe(0);
-  await page.getByRole('button', { name: 'Show 1 revoked or expired' }).click();
+  await page.getByRole('combobox', { name: 'State of the keys' }).selectOption('Revoked keys');
   await page.getByRole('link', { name: 'Hourly import' }).waitFor();
   await settled(page);
 

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { Mail } from '../../server/mail/mailer.ts';
-import { addMember, PASSWORD } from '../helpers/browser.ts';
+import { addMember, PASSWORD, signedIn } from '../helpers/browser.ts';
 import { openDashboard, signIn } from '../helpers/chromium.ts';
 import { testApp } from '../helpers/testApp.ts';
 
@@ -50,18 +50,14 @@ test(
 
     const managing = await app.trpc(app.one.key).keys.issue.mutate({ name: 'Manager', scopes: ['keys:manage'] });
     await theirs.goto(`/settings/api-keys/${managing.apiKey.id}`);
-    await theirs.getByRole('table', { name: 'Secrets' }).getByText('The operator').waitFor();
-    await row.getByRole('combobox', { name: `Role of ${email}` }).selectOption('member');
-    const demotion = page.getByRole('dialog', { name: `Make ${email} member` });
-    await demotion.getByText('No key that this person holds loses a scope.').waitFor();
-    await demotion.getByRole('button', { name: 'Cancel' }).click();
+    await theirs.getByRole('table', { name: 'Secrets that work' }).getByText('The operator').waitFor();
 
     await row.getByRole('button', { name: `Remove ${email}` }).click();
     const dialog = page.getByRole('dialog', { name: `Remove ${email}` });
     await dialog.getByRole('checkbox', { name: /Keep “Kept”/ }).check();
     expect(await dialog.getByRole('checkbox', { name: /Keep “Lost”/ }).isChecked()).toBe(false);
     await dialog.getByRole('button', { name: 'Remove', exact: true }).click();
-    await page.getByText('1 of their keys are revoked, 1 kept').waitFor();
+    await page.getByText(`${email} is removed; keys: 1 ended, 1 kept`).waitFor();
     const statuses = [];
     for (const key of keys) statuses.push((await app.api(key, 'GET', '/api/contacts')).status);
     expect(statuses).toEqual([200, 401]);
@@ -87,6 +83,132 @@ test(
     }
   },
 );
+
+test('A removal says of each key where it comes from and what becomes of it, as keys are kept', PATIENCE, async () => {
+  await using app = await testApp();
+  const owner = await addMember(app, app.one.id, 'owner');
+  const admin = await addMember(app, app.one.id, 'admin');
+  const theirs = await signedIn(app, admin);
+  const mine = await signedIn(app, owner);
+  const parent = await theirs.trpc.keys.issue.mutate({ name: 'Parent', scopes: ['contacts:read', 'keys:manage'] });
+  const child = await app.trpc(parent.key).keys.issue.mutate({ name: 'Child', scopes: ['contacts:read'] });
+  const taken = await app.trpc(parent.key).keys.issue.mutate({ name: 'Taken', scopes: ['contacts:read'] });
+  const takenOver = await mine.trpc.keys.rotate.mutate({ id: taken.apiKey.id, graceHours: 0 });
+  const shared = await theirs.trpc.keys.issue.mutate({ name: 'Shared' });
+  const others = await mine.trpc.keys.rotate.mutate({ id: shared.apiKey.id });
+  await using dashboard = await openDashboard(app);
+  const page = await dashboard.visit();
+  await dashboard.enter(page, { email: owner.email, at: '/settings/members' });
+  const remove = page.getByRole('button', { name: `Remove ${admin.email}` });
+  await remove.click();
+  const dialog = page.getByRole('dialog', { name: `Remove ${admin.email}` });
+  const box = (name: string) => dialog.getByRole('checkbox', { name: new RegExp(`Keep “${name}”`) });
+  const fate = async (name: string) => {
+    const described = await box(name).getAttribute('aria-describedby');
+    return described && (await page.locator(`[id="${described}"]`).innerText()).replaceAll(/\s+/g, ' ');
+  };
+  await dialog.getByText('You become the holder of the keys that you keep').waitFor();
+  const counts = dialog.getByRole('status');
+  expect(await counts.innerText()).toBe('3 keys end, 1 go on.');
+  expect(await fate('Parent')).toMatch(/^Last used .*\. It ends\.$/);
+  expect(await fate('Child')).toBe('Never used. Issued by “Parent”. It ends.');
+  expect(await fate('Taken')).toBe('Never used. Issued by “Parent”. Held by others alone. It ends.');
+  expect(await fate('Shared')).toBe(
+    'Never used. Others hold secrets of it too. It goes on with the secrets of others.',
+  );
+  await dialog.getByRole('button', { name: 'Cancel' }).click();
+  await dialog.waitFor({ state: 'detached' });
+  await expect.poll(() => remove.evaluate((button) => button === document.activeElement)).toBe(true);
+  await remove.click();
+  await box('Parent').check();
+  expect(await fate('Parent')).toMatch(/It goes on, and you hold it\.$/);
+  expect(await fate('Child')).toMatch(/It ends\.$/);
+  expect(await fate('Taken')).toMatch(/It goes on, with its present holder\.$/);
+  expect(await counts.innerText()).toBe('1 key ends, 3 go on.');
+  const all = dialog.getByRole('checkbox', { name: 'Keep all of them' });
+  await all.check();
+  expect(await counts.innerText()).toBe('0 keys end, 4 go on.');
+  await all.uncheck();
+  expect(await box('Parent').isChecked()).toBe(false);
+  await box('Child').check();
+  await dialog.getByRole('button', { name: 'Remove', exact: true }).click();
+  await page.getByText(`${admin.email} is removed; keys: 2 ended, 1 kept, 1 with others`).waitFor();
+  const statuses = [];
+  for (const { key } of [parent, child, takenOver, shared, others]) {
+    statuses.push((await app.api(key, 'GET', '/api/contacts')).status);
+  }
+  expect(statuses).toEqual([401, 200, 401, 401, 200]);
+});
+
+test('A person who leaves sees which keys end, and can keep no key', PATIENCE, async () => {
+  await using app = await testApp();
+  const admin = await addMember(app, app.one.id, 'admin');
+  const { key } = await (await signedIn(app, admin)).trpc.keys.issue.mutate({ name: 'Mine' });
+  await using dashboard = await openDashboard(app);
+  const page = await dashboard.visit();
+  await dashboard.enter(page, { email: admin.email, at: '/settings/members' });
+  await page.getByRole('button', { name: 'Leave the organization' }).click();
+  const dialog = page.getByRole('dialog', { name: 'Leave the organization' });
+  await dialog.getByText('You lose access at once, and are signed out of this organization.').waitFor();
+  await dialog.getByText('You cannot keep keys as you leave').waitFor();
+  expect(await dialog.getByRole('listitem').allInnerTexts()).toEqual([
+    expect.stringMatching(/^“Mine” \(introzy_.{8}…\)\s+Never used\. It ends\.$/),
+  ]);
+  expect(await dialog.getByRole('checkbox').count()).toBe(0);
+  await dialog.getByRole('button', { name: 'Leave', exact: true }).click();
+  await page.waitForURL(/\/sign-in\?next=%2F$/);
+  expect((await app.api(key, 'GET', '/api/contacts')).status).toBe(401);
+});
+
+test('A demotion is confirmed first where it takes scopes from a key, and only there', PATIENCE, async () => {
+  await using app = await testApp();
+  const owner = await addMember(app, app.one.id, 'owner');
+  const admin = await addMember(app, app.one.id, 'admin');
+  const idle = await addMember(app, app.one.id, 'admin');
+  const { trpc } = await signedIn(app, admin);
+  await trpc.keys.issue.mutate({ name: 'Reader', scopes: ['contacts:read'] });
+  const { key, apiKey } = await trpc.keys.issue.mutate({ name: 'Manager', scopes: ['contacts:read', 'keys:manage'] });
+  await (await signedIn(app, owner)).trpc.keys.rotate.mutate({ id: apiKey.id });
+  await using dashboard = await openDashboard(app);
+  const page = await dashboard.visit();
+  await dashboard.enter(page, { email: owner.email, at: '/settings/members' });
+  const role = page.getByRole('combobox', { name: `Role of ${admin.email}` });
+  // A promotion and a demotion that takes nothing from a key need no confirmation.
+  await role.selectOption('owner');
+  await page.getByText(`${admin.email} is owner now`).waitFor();
+  await role.selectOption('admin');
+  await page.getByText(`${admin.email} is admin now`).waitFor();
+  await page.getByRole('combobox', { name: `Role of ${idle.email}` }).selectOption('member');
+  await page.getByText(`${idle.email} is member now`).waitFor();
+
+  await role.focus();
+  await role.selectOption('member');
+  const dialog = page.getByRole('dialog', { name: `Make ${admin.email} member` });
+  const losses = dialog.getByRole('list', { name: 'Keys that lose scopes' }).getByRole('listitem');
+  await losses.first().waitFor();
+  expect(await losses.allInnerTexts()).toEqual([
+    expect.stringMatching(
+      /^“Manager” \(introzy_.{8}…\) loses keys:manage\s+Never used\. The secrets that others hold lose nothing\.$/,
+    ),
+  ]);
+  await dialog.getByRole('button', { name: 'Cancel' }).click();
+  await dialog.waitFor({ state: 'detached' });
+  expect(await role.inputValue()).toBe('admin');
+  await expect.poll(() => role.evaluate((field) => field === document.activeElement)).toBe(true);
+  expect((await app.api(key, 'GET', '/api/keys')).status).toBe(200);
+  await role.selectOption('member');
+  await dialog.getByRole('button', { name: 'Change the role' }).click();
+  await page.getByText(`${admin.email} is member now`).waitFor();
+  await expect.poll(() => role.inputValue()).toBe('member');
+  expect((await app.api(key, 'GET', '/api/keys')).status).toBe(403);
+
+  // Of oneself the dialog speaks as of oneself.
+  await (await signedIn(app, owner)).trpc.keys.issue.mutate({ name: 'Own', scopes: ['keys:manage'] });
+  await page.getByRole('combobox', { name: `Role of ${owner.email}` }).selectOption('member');
+  const own = page.getByRole('dialog', { name: 'Become member' });
+  await own.getByText('the secrets that you hold lose scopes at once').waitFor();
+  await own.getByRole('button', { name: 'Cancel' }).click();
+});
 
 test('With open sign-up a person begins with an organization that has nothing yet', PATIENCE, async () => {
   await using app = await testApp({ choices: { openSignUp: true } });

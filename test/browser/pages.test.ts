@@ -1,6 +1,6 @@
 import type { Page } from 'playwright-core';
 import { expect, test } from 'vitest';
-import { addMember } from '../helpers/browser.ts';
+import { addMember, signedIn } from '../helpers/browser.ts';
 import { findBarriers, isTooWide, openDashboard, settled, signIn } from '../helpers/chromium.ts';
 import { type TestApp, testApp } from '../helpers/testApp.ts';
 
@@ -13,34 +13,71 @@ async function furnish(app: TestApp) {
   const { keys, contacts } = app.trpc(app.one.key);
   const old = await keys.issue.mutate({ name: 'An old key' });
   await keys.revoke.mutate({ id: old.apiKey.id });
-  const { apiKey } = await keys.issue.mutate({ name: 'Nightly import', scopes: ['contacts:read', 'contacts:write'] });
+  const { apiKey } = await keys.issue.mutate({
+    name: 'Nightly import',
+    scopes: ['contacts:read', 'contacts:write'],
+    description:
+      'Copies the contacts of the shop each night. Ask Ada, or look at https://example.com/the/runbook/of/it',
+    environment: 'production',
+  });
+  const admin = await signedIn(app, await addMember(app, app.one.id, 'admin'));
+  const parent = await admin.trpc.keys.issue.mutate({ name: 'Held', scopes: ['contacts:read', 'keys:manage'] });
+  await app.trpc(parent.key).keys.issue.mutate({ name: 'Held in turn', scopes: ['contacts:read'] });
+  await admin.trpc.keys.rotate.mutate({ id: apiKey.id });
   await app.api(app.one.key, 'GET', '/api/contacts', undefined, { 'user-agent': 'curl/8.5.0' });
   for (const name of ['Ada Lovelace', 'Grace Hopper', 'Katherine Johnson']) {
     const email = `${name.split(' ')[0]?.toLowerCase()}@example.com`;
     await contacts.create.mutate({ name, email, company: 'Analytical Engines', title: 'Programmer', tags: ['friend'] });
   }
-  return { owner, member, keyId: apiKey.id };
+  return { owner, member, keyId: apiKey.id, parentId: parent.apiKey.id };
 }
 
+const chooseAction = (name: string) => (page: Page) => page.getByRole('menuitem', { name }).click();
+const openAction = (name: string) => async (page: Page) => {
+  await page.getByRole('button', { name: 'Actions for' }).click();
+  await chooseAction(name)(page);
+};
+
 /** Every page for a signed-in person, with the actions that open the page's dialogs and menus. */
-const pages = (keyId: string): [string, ((page: Page) => Promise<unknown>)[]][] => [
+const pages = ({
+  keyId,
+  parentId,
+}: Record<'keyId' | 'parentId', string>): [string, ((page: Page) => Promise<unknown>)[]][] => [
   [
     '/settings/api-keys',
     [
-      (page) => page.getByRole('button', { name: /revoked or expired/ }).click(),
+      (page) => page.getByRole('combobox', { name: 'State of the keys' }).selectOption('All keys'),
       (page) => page.getByRole('button', { name: 'Generate New Key' }).click(),
     ],
   ],
+  [`/settings/api-keys/${keyId}`, [(page) => page.getByRole('button', { name: 'End the grace' }).click()]],
+  [`/settings/api-keys/${keyId}`, [openAction('Edit')]],
+  [`/settings/api-keys/${keyId}`, [openAction('Rotate')]],
   [
-    `/settings/api-keys/${keyId}`,
-    [
-      (page) => page.getByRole('button', { name: 'Actions for' }).click(),
-      (page) => page.getByRole('menuitem', { name: 'Revoke' }).click(),
-    ],
+    `/settings/api-keys/${parentId}`,
+    [(page) => page.getByRole('button', { name: 'Actions for' }).click(), chooseAction('Revoke')],
   ],
   ['/contacts', [(page) => page.getByRole('button', { name: 'Ada Lovelace' }).click()]],
   ['/contacts', [(page) => page.getByRole('button', { name: 'Import CSV' }).click()]],
   ['/settings/members', [(page) => page.getByRole('button', { name: 'Invite' }).click()]],
+  [
+    '/settings/members',
+    [
+      (page) => page.getByRole('button', { name: /^Remove admin-/ }).click(),
+      (page) => page.getByRole('checkbox', { name: /Keep “Held”/ }).check(),
+    ],
+  ],
+  ['/settings/members', [(page) => page.getByRole('button', { name: 'Leave the organization' }).click()]],
+  [
+    '/settings/members',
+    [
+      async (page) => {
+        await page.getByRole('combobox', { name: /^Role of admin-/ }).selectOption('member');
+        await page.getByRole('dialog', { name: /^Make admin-/ }).waitFor();
+      },
+      (page) => page.getByRole('button', { name: 'Change the role' }).click(),
+    ],
+  ],
   ['/settings/audit-log', [(page) => page.getByRole('combobox', { name: 'Show' }).selectOption('Key issued')]],
   ['/settings/account', [(page) => page.getByRole('button', { name: 'Your menu' }).click()]],
 ];
@@ -53,7 +90,7 @@ test.concurrent.each([
   PATIENCE,
   async (colorScheme, width) => {
     await using app = await testApp();
-    const { owner, keyId } = await furnish(app);
+    const { owner, keyId, parentId } = await furnish(app);
     await using dashboard = await openDashboard(app);
     const page = await dashboard.visit({ colorScheme, viewport: { width, height: 800 } });
     const found: [string, string][] = [];
@@ -75,10 +112,12 @@ test.concurrent.each([
       await look(path);
     }
     await dashboard.enter(page, owner);
-    for (const [path, openings] of pages(keyId)) {
+    const seen = new Set<string>();
+    for (const [path, openings] of pages({ keyId, parentId })) {
       await page.goto(path);
       await page.locator('main h1').waitFor();
-      await look(path);
+      if (!seen.has(path)) await look(path);
+      seen.add(path);
       for (const [index, open] of openings.entries()) {
         await open(page);
         await look(`${path}, opening ${index}`);

@@ -1,4 +1,16 @@
-import { Anchor, Breadcrumbs, Code, Paper, SimpleGrid, Skeleton, Stack, Table, Text, Title } from '@mantine/core';
+import {
+  Anchor,
+  Breadcrumbs,
+  Code,
+  Group,
+  Paper,
+  SimpleGrid,
+  Skeleton,
+  Stack,
+  Table,
+  Text,
+  Title,
+} from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import type { ReactNode } from 'react';
 import { Link, useParams } from 'react-router';
@@ -12,11 +24,11 @@ import { useSession } from '../../session.ts';
 import { AuditEntries } from '../audit/AuditEntries.tsx';
 import { FreshKeyHost } from './FreshKeyHost.tsx';
 import { KeyActions } from './KeyActions.tsx';
-import { Expires, KeyScopes, KeyState, LastUsed } from './KeyState.tsx';
+import { Expires, KeyEnvironment, KeyScopes, KeyState, LastUsed } from './KeyState.tsx';
 import { hintOf } from './keys.ts';
 import { Secrets } from './Secrets.tsx';
 
-/** The page of a key: properties, places of use, history. */
+/** The page of a key: properties, secrets, places of use, history. */
 export default function ApiKeyPage() {
   const { id = '' } = useParams();
   const { may } = useSession();
@@ -33,7 +45,7 @@ export default function ApiKeyPage() {
         <PageHeader title={apiKey?.name ?? 'API key'} actions={apiKey && <KeyActions apiKey={apiKey} />} />
         {error && <ErrorState error={error} onRetry={() => refetch()} />}
         {!error && <Facts apiKey={apiKey} />}
-        {!error && apiKey && <Secrets apiKey={apiKey} />}
+        {!error && <Secrets apiKey={apiKey} />}
         {!error && <Places id={id} />}
         {!error && (
           <Paper withBorder p="md" component="section">
@@ -56,20 +68,21 @@ function Facts({ apiKey }: { apiKey: ApiKey | undefined }) {
   const facts: [string, (key: ApiKey) => ReactNode][] = [
     ['State', (key) => <KeyState apiKey={key} />],
     ['Key', (key) => <Code>{hintOf(key)}</Code>],
-    ['Description', (key) => key.description ?? '—'],
-    ['Environment', (key) => key.environment ?? '—'],
+    ['Environment', (key) => (key.environment ? <KeyEnvironment apiKey={key} /> : 'Not said')],
     ['Scopes', (key) => <KeyScopes apiKey={key} />],
     ['Created by', (key) => key.createdBy.name],
     ['Created', (key) => <RelativeTime date={key.createdAt} />],
     ['Last used', (key) => <LastUsed apiKey={key} />],
     ['Expires', (key) => <Expires apiKey={key} />],
+    ['Rotates itself', (key) => (key.selfRotate ? 'Yes' : 'No')],
     ['Revoked', (key) => (key.revokedAt ? <RelativeTime date={key.revokedAt} /> : 'No')],
+    ['Description', (key) => <span className="prose">{key.description ?? 'None'}</span>],
   ];
   return (
     <Paper withBorder p="md">
       <SimpleGrid component="dl" m={0} cols={{ base: 1, xs: 2, md: 4 }}>
         {facts.map(([name, value]) => (
-          <div key={name}>
+          <div key={name} className={name === 'Description' ? 'whole-row' : undefined}>
             <Text component="dt" size="xs" c="dimmed">
               {name}
             </Text>
@@ -94,23 +107,31 @@ function Places({ id }: { id: string }) {
       {error && <ErrorState error={error} onRetry={() => refetch()} />}
       {data?.places.length === 0 && <Text c="dimmed">It was never used.</Text>}
       {data && data.places.length > 0 && (
-        <Table.ScrollContainer minWidth={480}>
-          <Table>
+        <Table.ScrollContainer minWidth={640}>
+          <Table aria-label="Places">
             <Table.Thead>
               <Table.Tr>
                 <Table.Th>Network</Table.Th>
                 <Table.Th>Program</Table.Th>
+                <Table.Th>Secrets</Table.Th>
                 <Table.Th>First</Table.Th>
                 <Table.Th>Last</Table.Th>
               </Table.Tr>
             </Table.Thead>
             <Table.Tbody>
-              {data.places.map(({ address, userAgent, firstUsedAt, lastUsedAt }) => (
+              {data.places.map(({ address, userAgent, firstUsedAt, lastUsedAt, secrets }) => (
                 <Table.Tr key={`${address} ${userAgent}`}>
                   <Table.Td>
                     <Code>{address}</Code>
                   </Table.Td>
                   <Table.Td>{userAgent}</Table.Td>
+                  <Table.Td>
+                    <Group gap={4}>
+                      {secrets.map(({ hint }) => (
+                        <Code key={hint}>{hintOf({ hint })}</Code>
+                      ))}
+                    </Group>
+                  </Table.Td>
                   <Table.Td>
                     <RelativeTime date={firstUsedAt} />
                   </Table.Td>

@@ -1,4 +1,4 @@
-import { Button, Checkbox, Group, Modal, Stack, TextInput } from '@mantine/core';
+import { Button, Checkbox, Group, Modal, Stack } from '@mantine/core';
 import { useMutation } from '@tanstack/react-query';
 import { type FormEvent, useState } from 'react';
 import type { Scope } from '../../../../shared/apiKeys.ts';
@@ -9,6 +9,7 @@ import { FormError } from '../../components/states.tsx';
 import { ExpirationField } from './ExpirationField.tsx';
 import { useFreshKey } from './FreshKeyHost.tsx';
 import { SCOPE_WORDS, useKeysChanged } from './keys.ts';
+import { SettingsFields, settingsOf } from './SettingsFields.tsx';
 
 interface DialogProps {
   opened: boolean;
@@ -48,32 +49,24 @@ export function GenerateKey({ opened, onClose }: DialogProps) {
 interface KeyFormProps {
   isPending: boolean;
   error: unknown;
-  onSubmit: (request: { name: string; expiresInDays: number; scopes: Scope[] }) => void;
+  onSubmit: (request: ReturnType<typeof settingsOf> & { expiresInDays: number; scopes: Scope[] }) => void;
   onCancel: () => void;
 }
 
 function KeyForm({ isPending, error, onSubmit, onCancel }: KeyFormProps) {
-  const [name, setName] = useState('');
   const [expiresInDays, setDays] = useState<number>(EXPIRY_DAYS.default);
   const [scopes, setScopes] = useState<string[]>(['contacts:read', 'contacts:write']);
-  const submit = (event: FormEvent) => {
+  const submit = (event: FormEvent<HTMLFormElement>) => {
     event.preventDefault();
-    if (!isPending && scopes.length > 0) onSubmit({ name, expiresInDays, scopes: scopes as Scope[] });
+    if (isPending || scopes.length === 0) return;
+    const settings = settingsOf(Object.fromEntries(new FormData(event.currentTarget)) as Record<string, string>);
+    onSubmit({ ...settings, expiresInDays, scopes: scopes as Scope[] });
   };
   return (
     <form onSubmit={submit}>
       <Stack>
         <FormError error={error} />
-        <TextInput
-          label="Name"
-          description="What it is for: the program, or the agent, that will use it"
-          required
-          maxLength={100}
-          data-autofocus
-          autoComplete="off"
-          value={name}
-          onChange={(event) => setName(event.currentTarget.value)}
-        />
+        <SettingsFields />
         <ExpirationField days={expiresInDays} onChange={setDays} />
         <Checkbox.Group
           label="What it may do"

@@ -3,14 +3,14 @@ import { IconDots, IconPencil, IconRefresh, IconTrash } from '@tabler/icons-reac
 import { useState } from 'react';
 import type { ApiKey } from '../../../../shared/apiKeys.ts';
 import { useSession } from '../../session.ts';
-import { RenameKey } from './RenameKey.tsx';
+import { EditKey } from './EditKey.tsx';
 import { RevokeKey } from './RevokeKey.tsx';
 import { RotateKey } from './RotateKey.tsx';
 
-/** The menu of a key: rename, rotate, revoke. */
+/** The menu of a key: edit, rotate, revoke. */
 export function KeyActions({ apiKey }: { apiKey: ApiKey }) {
   const { may } = useSession();
-  const [action, setAction] = useState<'rename' | 'rotate' | 'revoke'>();
+  const [action, setAction] = useState<'edit' | 'rotate' | 'revoke'>();
   const close = () => setAction(undefined);
   if (apiKey.state === 'revoked' && !may('keys:manage')) return null;
   return (
@@ -23,8 +23,8 @@ export function KeyActions({ apiKey }: { apiKey: ApiKey }) {
         </Menu.Target>
         <Menu.Dropdown>
           {may('keys:manage') && (
-            <Menu.Item leftSection={<IconPencil size={16} />} onClick={() => setAction('rename')}>
-              Rename
+            <Menu.Item leftSection={<IconPencil size={16} />} onClick={() => setAction('edit')}>
+              Edit
             </Menu.Item>
           )}
           {may('keys:manage') && apiKey.state !== 'revoked' && (
@@ -42,7 +42,7 @@ export function KeyActions({ apiKey }: { apiKey: ApiKey }) {
           )}
         </Menu.Dropdown>
       </Menu>
-      <RenameKey apiKey={apiKey} opened={action === 'rename'} onClose={close} />
+      <EditKey apiKey={apiKey} opened={action === 'edit'} onClose={close} />
       <RotateKey apiKey={apiKey} opened={action === 'rotate'} onClose={close} />
       <RevokeKey apiKey={apiKey} opened={action === 'revoke'} onClose={close} />
     </>

@@ -21,6 +21,14 @@ export const KeyScopes = ({ apiKey: { scopes } }: { apiKey: ApiKey }) => (
   </Group>
 );
 
+/** The environment of a key; nothing where the key has no environment. */
+export const KeyEnvironment = ({ apiKey: { environment } }: { apiKey: ApiKey }) =>
+  environment && (
+    <Badge variant="default" radius="sm" tt="none" fw={500} title="Environment" miw="max-content">
+      {environment}
+    </Badge>
+  );
+
 /** The time of a key's last use. A badge marks a key that was never used, or not for 30 days. */
 export function LastUsed({ apiKey }: { apiKey: ApiKey }) {
   const now = useMinute();

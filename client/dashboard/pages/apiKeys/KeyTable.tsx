@@ -6,7 +6,7 @@ import type { ApiKey } from '../../../../shared/apiKeys.ts';
 import { PATHS } from '../../../../shared/paths.ts';
 import { RelativeTime } from '../../components/RelativeTime.tsx';
 import { KeyActions } from './KeyActions.tsx';
-import { Expires, KeyScopes, KeyState, LastUsed } from './KeyState.tsx';
+import { Expires, KeyEnvironment, KeyScopes, KeyState, LastUsed } from './KeyState.tsx';
 import { hintOf } from './keys.ts';
 
 /** The columns to sort by, each with the value that is compared: text by the alphabet, times by the clock. */
@@ -70,6 +70,12 @@ function KeyRow({ apiKey }: { apiKey: ApiKey }) {
         <Anchor component={Link} to={PATHS.apiKey.replace(':id', apiKey.id)} fw={500} lineClamp={2} underline="hover">
           {apiKey.name}
         </Anchor>
+        {apiKey.description && (
+          <Text size="xs" c="dimmed" lineClamp={2} title={apiKey.description}>
+            {apiKey.description}
+          </Text>
+        )}
+        <KeyEnvironment apiKey={apiKey} />
       </Table.Td>
       <Table.Td>
         <Code>{hintOf(apiKey)}</Code>

@@ -1,4 +1,4 @@
-import { Alert, Button, Checkbox, Group, Modal, Stack, Text, TextInput } from '@mantine/core';
+import { Alert, Button, Group, Modal, Stack, Text, TextInput } from '@mantine/core';
 import { notifications } from '@mantine/notifications';
 import { IconAlertTriangle } from '@tabler/icons-react';
 import { useMutation, useQuery } from '@tanstack/react-query';
@@ -8,6 +8,7 @@ import { trpc } from '../../api.ts';
 import { RelativeTime } from '../../components/RelativeTime.tsx';
 import { FormError } from '../../components/states.tsx';
 import { useSession } from '../../session.ts';
+import { Descendants } from './Descendants.tsx';
 import { useKeysChanged } from './keys.ts';
 
 interface KeyDialogProps {
@@ -17,7 +18,14 @@ interface KeyDialogProps {
 }
 
 /** The dialog that revokes a key, once the key's name is typed: revoking cannot be undone. */
-export function RevokeKey({ apiKey, opened, onClose }: KeyDialogProps) {
+export const RevokeKey = ({ apiKey, opened, onClose }: KeyDialogProps) => (
+  <Modal opened={opened} onClose={onClose} title={`Revoke “${apiKey.name}”`}>
+    <RevokeForm apiKey={apiKey} onClose={onClose} />
+  </Modal>
+);
+
+/** A closed dialog forgets the form, with the typed name and the choice. */
+function RevokeForm({ apiKey, onClose }: Omit<KeyDialogProps, 'opened'>) {
   const { id, name } = apiKey;
   const { may } = useSession();
   const [typed, setTyped] = useState('');
@@ -25,9 +33,10 @@ export function RevokeKey({ apiKey, opened, onClose }: KeyDialogProps) {
   const changed = useKeysChanged();
   const revoking = useMutation(
     trpc.keys.revoke.mutationOptions({
-      async onSuccess({ descendants }) {
-        const more = descendants.length > 0 ? `, ${descendants.length} issued by it ${isKeeping ? 'kept' : 'too'}` : '';
-        notifications.show({ message: `“${name}” is revoked${more}` });
+      async onSuccess({ descendants: { length } }, { descendants }) {
+        const keys = length === 1 ? '1 key' : `${length} keys`;
+        const others = descendants === 'keep' ? `. You hold ${keys} of its family now` : `, and ${keys} with it`;
+        notifications.show({ message: `“${name}” is revoked${length > 0 ? others : ''}` });
         onClose();
         await changed();
       },
@@ -35,45 +44,39 @@ export function RevokeKey({ apiKey, opened, onClose }: KeyDialogProps) {
   );
   const submit = (event: FormEvent) => {
     event.preventDefault();
-    if (typed.trim() === name && !revoking.isPending)
-      revoking.mutate({ id, descendants: isKeeping ? 'keep' : 'revoke' });
+    if (typed.trim() !== name || revoking.isPending) return;
+    revoking.mutate({ id, descendants: isKeeping ? 'keep' : 'revoke' });
   };
   return (
-    <Modal opened={opened} onClose={onClose} title={`Revoke “${name}”`}>
-      <form onSubmit={submit}>
-        <Stack>
-          <Alert color="red" variant="light" icon={<IconAlertTriangle />} title="Whatever uses this key stops working">
-            <WhatStops apiKey={apiKey} />
-            <Text size="sm">The keys that it issued, and theirs, are revoked with it.</Text>
-          </Alert>
-          {may('keys:manage') && (
-            <Checkbox
-              label="Keep the keys that it issued"
-              description="You become their holder."
-              checked={isKeeping}
-              onChange={(event) => setKeeping(event.currentTarget.checked)}
-            />
-          )}
-          <FormError error={revoking.error} />
-          <TextInput
-            label="Type the name of the key to revoke it, at once and for good"
-            placeholder={name}
-            value={typed}
-            onChange={(event) => setTyped(event.currentTarget.value)}
-            autoComplete="off"
-            data-autofocus
-          />
-          <Group justify="flex-end">
-            <Button variant="default" onClick={onClose}>
-              Cancel
-            </Button>
-            <Button type="submit" color="red" disabled={typed.trim() !== name} loading={revoking.isPending}>
-              Revoke the key
-            </Button>
-          </Group>
-        </Stack>
-      </form>
-    </Modal>
+    <form onSubmit={submit}>
+      <Stack>
+        <Alert color="red" variant="light" icon={<IconAlertTriangle />} title="Whatever uses this key stops working">
+          <WhatStops apiKey={apiKey} />
+        </Alert>
+        {may('keys:manage') ? (
+          <Descendants id={id} isKeeping={isKeeping} onKeeping={setKeeping} />
+        ) : (
+          <Text size="sm">The keys that it issued, and theirs, are revoked with it.</Text>
+        )}
+        <FormError error={revoking.error} />
+        <TextInput
+          label="Type the name of the key to revoke it, at once and for good"
+          placeholder={name}
+          value={typed}
+          onChange={(event) => setTyped(event.currentTarget.value)}
+          autoComplete="off"
+          data-autofocus
+        />
+        <Group justify="flex-end">
+          <Button variant="default" onClick={onClose}>
+            Cancel
+          </Button>
+          <Button type="submit" color="red" disabled={typed.trim() !== name} loading={revoking.isPending}>
+            Revoke the key
+          </Button>
+        </Group>
+      </Stack>
+    </form>
   );
 }
 

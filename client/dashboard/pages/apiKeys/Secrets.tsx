@@ -1,77 +1,79 @@
-import { Button, Code, Group, Paper, Table, Text, Title } from '@mantine/core';
-import { notifications } from '@mantine/notifications';
-import { useMutation } from '@tanstack/react-query';
-import type { ApiKeyDetails } from '../../../../shared/apiKeys.ts';
-import { KEY_PREFIX } from '../../../../shared/keyFormat.ts';
-import { trpc } from '../../api.ts';
+import { Badge, Button, Code, Group, Paper, Table, Text, Title } from '@mantine/core';
+import { useDisclosure } from '@mantine/hooks';
+import type { ApiKeyDetails, ApiKeySecret } from '../../../../shared/apiKeys.ts';
 import { RelativeTime } from '../../components/RelativeTime.tsx';
-import { FormError } from '../../components/states.tsx';
+import { RowsLoading } from '../../components/states.tsx';
 import { useSession } from '../../session.ts';
-import { useKeysChanged } from './keys.ts';
+import { EndGrace } from './EndGrace.tsx';
+import { hintOf } from './keys.ts';
 
-/** The secrets of a key that work: who holds them, and until when they work. */
-export function Secrets({ apiKey: { id, secrets } }: { apiKey: ApiKeyDetails }) {
+/** The secrets of a key that work, each with its holder, and a button that ends the grace of the older secrets. */
+export function Secrets({ apiKey }: { apiKey: ApiKeyDetails | undefined }) {
   const { may } = useSession();
-  const changed = useKeysChanged();
-  const ending = useMutation(
-    trpc.keys.endGrace.mutationOptions({
-      async onSuccess() {
-        notifications.show({ message: 'Only the newest secret works now' });
-        await changed();
-      },
-    }),
-  );
+  const [isEnding, { open, close }] = useDisclosure();
+  const older = apiKey?.secrets.filter(({ hint }) => hint !== apiKey.hint) ?? [];
   return (
     <Paper withBorder p="md" component="section">
-      <Group justify="space-between" mb="sm">
+      <Group justify="space-between" mb="sm" mih={30}>
         <Title order={2} size="h4">
-          Secrets
+          Secrets that work
         </Title>
-        {secrets.length > 1 && may('keys:manage') && (
-          <Button
-            size="xs"
-            variant="light"
-            color="red"
-            loading={ending.isPending}
-            onClick={() => ending.mutate({ id })}
-          >
-            End the grace of older secrets
+        {older.length > 0 && may('keys:manage') && (
+          <Button size="xs" variant="default" onClick={open}>
+            End the grace
           </Button>
         )}
       </Group>
-      <FormError error={ending.error} />
-      {secrets.length === 0 && <Text c="dimmed">No secret of this key works.</Text>}
-      {secrets.length > 0 && (
-        <Table.ScrollContainer minWidth={480}>
-          <Table aria-label="Secrets">
+      {!apiKey && <RowsLoading rows={2} height={36} />}
+      {apiKey?.secrets.length === 0 && <Text c="dimmed">No secret of this key works.</Text>}
+      {apiKey && apiKey.secrets.length > 0 && (
+        <Table.ScrollContainer minWidth={640}>
+          <Table aria-label="Secrets that work">
             <Table.Thead>
               <Table.Tr>
                 <Table.Th>Secret</Table.Th>
                 <Table.Th>Holder</Table.Th>
-                <Table.Th>Last used</Table.Th>
+                <Table.Th>Created</Table.Th>
                 <Table.Th>Expires</Table.Th>
+                <Table.Th>Last used</Table.Th>
               </Table.Tr>
             </Table.Thead>
             <Table.Tbody>
-              {secrets.map(({ hint, holder, createdAt, expiresAt, lastUsedAt }) => (
-                <Table.Tr key={createdAt.getTime()}>
-                  <Table.Td>
-                    <Code>
-                      {KEY_PREFIX}
-                      {hint ?? ''}…
-                    </Code>
-                  </Table.Td>
-                  <Table.Td>{holder?.name ?? 'The operator'}</Table.Td>
-                  <Table.Td>{lastUsedAt ? <RelativeTime date={lastUsedAt} /> : 'Never'}</Table.Td>
-                  <Table.Td>
-                    <RelativeTime date={expiresAt} />
-                  </Table.Td>
-                </Table.Tr>
+              {apiKey.secrets.map((secret) => (
+                <SecretRow
+                  key={`${secret.createdAt.getTime()} ${secret.hint}`}
+                  secret={secret}
+                  isOlder={older.includes(secret)}
+                />
               ))}
             </Table.Tbody>
           </Table>
         </Table.ScrollContainer>
       )}
+      {apiKey && <EndGrace apiKey={apiKey} older={older} opened={isEnding} onClose={close} />}
     </Paper>
   );
 }
+
+const SecretRow = ({ secret, isOlder }: { secret: ApiKeySecret; isOlder: boolean }) => (
+  <Table.Tr>
+    <Table.Td>
+      <Group gap={6}>
+        {secret.hint === null ? 'An older secret' : <Code>{hintOf({ hint: secret.hint })}</Code>}
+        {isOlder && (
+          <Badge color="orange" variant="dot" tt="none" miw="max-content">
+            In grace
+          </Badge>
+        )}
+      </Group>
+    </Table.Td>
+    <Table.Td style={{ overflowWrap: 'anywhere' }}>{secret.holder?.name ?? 'The operator'}</Table.Td>
+    <Table.Td>
+      <RelativeTime date={secret.createdAt} />
+    </Table.Td>
+    <Table.Td>
+      <RelativeTime date={secret.expiresAt} />
+    </Table.Td>
+    <Table.Td>{secret.lastUsedAt ? <RelativeTime date={secret.lastUsedAt} /> : 'Never'}</Table.Td>
+  </Table.Tr>
+);

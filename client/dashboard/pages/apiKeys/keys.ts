@@ -31,14 +31,14 @@ export const isIdle = ({ state, lastUsedAt, createdAt }: ApiKey, now: number) =>
 /** Keys in one request. */
 const LIMIT = 200;
 
-/** Every key that the person may see, newest first. */
-export const allKeys = () =>
+/** Every key that the person may see, newest first; with a state only the keys in this state. */
+export const allKeys = (state?: ApiKey['state']) =>
   queryOptions({
-    queryKey: [...trpc.keys.list.pathKey(), 'all'],
+    queryKey: [...trpc.keys.list.pathKey(), 'all', state],
     async queryFn({ signal }) {
       const keys: ApiKey[] = [];
       for (let cursor: string | undefined, isMore = true; isMore; ) {
-        const filter = cursor === undefined ? {} : { cursor };
+        const filter = { ...(state !== undefined && { state }), ...(cursor !== undefined && { cursor }) };
         const page = await client.keys.list.query({ limit: LIMIT, ...filter }, { signal });
         keys.push(...page.items);
         cursor = page.nextCursor ?? undefined;

@@ -38,6 +38,7 @@ const MORE: Partial<Record<AuditAction, (details: Details) => string>> = {
         ? `older secrets work until ${exactTime(new Date(details.oldSecretsEndAt))}`
         : 'older secrets were cut off'
     }`,
+  'apiKey.changed': describeChange,
   'apiKey.kept': () => 'past the end of its holder’s membership or of its issuer',
   'apiKey.usedFrom': place,
   'apiKey.usedOutside': place,
@@ -50,6 +51,20 @@ const MORE: Partial<Record<AuditAction, (details: Details) => string>> = {
   'person.signedIn': place,
   'person.signInFailed': place,
 };
+
+/** The settings that changed, with their new values: `environment: production; rotates itself: yes`. */
+function describeChange({ from, to }: Details): string {
+  const [old, changed] = [from, to] as unknown as Record<string, unknown>[];
+  const settings: [name: string, words: string, value: (value: unknown) => string][] = [
+    ['environment', 'environment', (value) => String(value ?? 'not said')],
+    ['selfRotate', 'rotates itself', (value) => (value ? 'yes' : 'no')],
+    ['description', 'description', (value) => String(value ?? 'none')],
+  ];
+  return settings
+    .filter(([name]) => old?.[name] !== changed?.[name])
+    .map(([name, words, value]) => `${words}: ${value(changed?.[name])}`)
+    .join('; ');
+}
 
 /** An entry of the audit log in words: `Key renamed: Import`, and as `more`: `from “Export” to “Import”`. */
 export function describeEntry({ action, subject, details }: AuditEntry): { what: string; more: string } {

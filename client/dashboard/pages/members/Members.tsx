@@ -1,20 +1,18 @@
-import { Badge, Button, NativeSelect, Stack, Table, Text, Title } from '@mantine/core';
+import { Badge, Button, Stack, Table, Text, Title } from '@mantine/core';
 import { useDisclosure } from '@mantine/hooks';
-import { notifications } from '@mantine/notifications';
 import { IconUserPlus } from '@tabler/icons-react';
-import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
-import { useState } from 'react';
-import type { Member, Role } from '../../../../shared/people.ts';
-import { mayGive, ROLES } from '../../../../shared/roles.ts';
-import { sentenceOf, trpc } from '../../api.ts';
+import { useQuery } from '@tanstack/react-query';
+import type { Member } from '../../../../shared/people.ts';
+import { mayGive } from '../../../../shared/roles.ts';
+import { trpc } from '../../api.ts';
 import { PageHeader } from '../../components/PageHeader.tsx';
 import { RelativeTime } from '../../components/RelativeTime.tsx';
 import { ErrorState, RowsLoading } from '../../components/states.tsx';
 import { useSession } from '../../session.ts';
-import { ChangeRole } from './ChangeRole.tsx';
 import { Invitations } from './Invitations.tsx';
 import { InviteMember } from './InviteMember.tsx';
 import { RemoveMember } from './RemoveMember.tsx';
+import { RoleField } from './RoleField.tsx';
 
 export default function Members() {
   const [isInviting, { open, close }] = useDisclosure();
@@ -46,18 +44,6 @@ export default function Members() {
 
 function MemberTable({ members }: { members: Member[] }) {
   const { person: self, role: own } = useSession();
-  const [leaving, setLeaving] = useState<Member>();
-  const [demotion, setDemotion] = useState<{ member: Member; role: Role }>();
-  const queries = useQueryClient();
-  const change = useMutation(
-    trpc.members.changeRole.mutationOptions({
-      onSuccess: ({ person, role }) => notifications.show({ message: `${person.email} is ${role} now` }),
-      onError: (error) =>
-        notifications.show({ color: 'red', title: 'The role is unchanged', message: sentenceOf(error) }),
-      onSettled: () => queries.invalidateQueries({ queryKey: trpc.members.pathKey() }),
-    }),
-  );
-  const roles = ROLES.filter((role) => mayGive(own, role));
   return (
     <section>
       <Title order={2} size="h4" mb="sm">
@@ -85,55 +71,17 @@ function MemberTable({ members }: { members: Member[] }) {
                   </Text>
                 </Table.Td>
                 <Table.Td>
-                  {mayGive(own, member.role) ? (
-                    <NativeSelect
-                      aria-label={`Role of ${member.person.email}`}
-                      w={130}
-                      data={[...roles]}
-                      value={member.role}
-                      disabled={change.isPending}
-                      onChange={(event) => {
-                        const role = event.currentTarget.value as Role;
-                        if (mayGive(role, member.role)) change.mutate({ id: member.id, role });
-                        else setDemotion({ member, role });
-                      }}
-                    />
-                  ) : (
-                    <Text size="sm">{member.role}</Text>
-                  )}
+                  <RoleField member={member} />
                 </Table.Td>
                 <Table.Td>
                   <RelativeTime date={member.joinedAt} />
                 </Table.Td>
-                <Table.Td>
-                  {mayGive(own, member.role) && (
-                    <Button
-                      size="xs"
-                      variant="subtle"
-                      color="red"
-                      aria-label={`Remove ${member.person.email}`}
-                      onClick={() => setLeaving(member)}
-                    >
-                      Remove
-                    </Button>
-                  )}
-                </Table.Td>
+                <Table.Td>{mayGive(own, member.role) && <RemoveMember member={member} />}</Table.Td>
               </Table.Tr>
             ))}
           </Table.Tbody>
         </Table>
       </Table.ScrollContainer>
-      {demotion && (
-        <ChangeRole
-          {...demotion}
-          onClose={() => setDemotion(undefined)}
-          onConfirm={() => {
-            change.mutate({ id: demotion.member.id, role: demotion.role });
-            setDemotion(undefined);
-          }}
-        />
-      )}
-      {leaving && <RemoveMember member={leaving} onClose={() => setLeaving(undefined)} />}
     </section>
   );
 }

@@ -1,0 +1,86 @@
+import { Checkbox, List, Stack, Text } from '@mantine/core';
+import { hintOf } from '../apiKeys/keys.ts';
+import { LastUse } from '../apiKeys/LastUse.tsx';
+import type { Fate } from './fates.ts';
+
+interface HeldKeysProps {
+  fates: Fate[];
+  /** Takes the ids of the keys to keep. Left out where a person leaves on their own, and so cannot keep keys. */
+  onKeep?: (ids: string[]) => void;
+}
+
+/** The keys whose fate a removal decides, with a checkbox for each key that may be kept. */
+export function HeldKeys({ fates, onKeep }: HeldKeysProps) {
+  if (fates.length === 0) return <Text size="sm">{onKeep ? 'This person holds' : 'You hold'} no active key.</Text>;
+  if (!onKeep) return <OwnKeys fates={fates} />;
+  const kept = fates.filter(({ isKept }) => isKept).map(({ key }) => key.id);
+  const ending = fates.filter(({ isEnding }) => isEnding).length;
+  return (
+    <Stack gap="sm">
+      <Checkbox.Group
+        label="Keys that this person holds, and the keys that these issued"
+        description="You become the holder of the keys that you keep. What uses a key that ends stops working."
+        value={kept}
+        onChange={onKeep}
+      >
+        <Stack gap="xs" mt="sm">
+          {fates.map((fate) => (
+            <Checkbox
+              key={fate.key.id}
+              value={fate.key.id}
+              label={`Keep “${fate.key.name}” (${hintOf(fate.key)})`}
+              description={<KeyFate fate={fate} />}
+            />
+          ))}
+        </Stack>
+      </Checkbox.Group>
+      {fates.length > 1 && (
+        <Checkbox
+          label="Keep all of them"
+          checked={kept.length === fates.length}
+          indeterminate={kept.length > 0 && kept.length < fates.length}
+          onChange={(event) => onKeep(event.currentTarget.checked ? fates.map(({ key }) => key.id) : [])}
+        />
+      )}
+      <Text size="sm" role="status">
+        {countOf(ending)} {ending === 1 ? 'ends' : 'end'}, {fates.length - ending} go on.
+      </Text>
+    </Stack>
+  );
+}
+
+const OwnKeys = ({ fates }: { fates: Fate[] }) => (
+  <Stack gap="xs">
+    <Text size="sm">
+      You cannot keep keys as you leave. To keep a key, ask another owner or admin to remove you: that person becomes
+      its holder. What uses a key that ends stops working.
+    </Text>
+    <List size="sm" listStyleType="disc" aria-label="Keys that you hold">
+      {fates.map((fate) => (
+        <List.Item key={fate.key.id}>
+          “{fate.key.name}” ({hintOf(fate.key)})
+          <Text size="xs" c="dimmed" component="div">
+            <KeyFate fate={fate} />
+          </Text>
+        </List.Item>
+      ))}
+    </List>
+  </Stack>
+);
+
+const countOf = (count: number) => (count === 1 ? '1 key' : `${count} keys`);
+
+/** Where a key comes from, and what becomes of the key. */
+const KeyFate = ({ fate: { key, issuer, isKept, isEnding } }: { fate: Fate }) => (
+  <>
+    <LastUse date={key.lastUsedAt} />.{issuer && ` Issued by “${issuer.name}”.`}
+    {!key.isHeld && ' Held by others alone.'}
+    {key.isHeld && key.isShared && ' Others hold secrets of it too.'}{' '}
+    {isEnding ? 'It ends.' : <GoesOn isKept={isKept} isHeld={key.isHeld} />}
+  </>
+);
+
+function GoesOn({ isKept, isHeld }: { isKept: boolean; isHeld: boolean }) {
+  if (isHeld) return isKept ? 'It goes on, and you hold it.' : 'It goes on with the secrets of others.';
+  return 'It goes on, with its present holder.';
+}
