@@ -80,7 +80,7 @@ interface KeyRecord {
 /**
  * Records uses of an organization's keys, and their calls. A use that is older than the recorded last use changes
  * nothing. The first use of a secret begins the grace of the key's older secrets, where the rotation counts the grace
- * from the first use.
+ * from the first use. A use of a token is a use of the secret that minted the token as well.
  *
  * Does not wait for another writer of a secret, such as the move to another server secret: gives the uses that such a
  * writer kept from the secret's row. To record these uses again is enough, and does nothing twice.
@@ -90,11 +90,13 @@ export async function recordKeyUses(db: Tenant, { organizationId, uses, calls = 
   const { rows } = await sql<{ index: number }>`
     with used as (
       select k.id, use->'place'->>'address' as address, use->'place'->>'userAgent' as user_agent, s.digest, s.hint,
-        index::int - 1 as index, ${timeOf('use')}::timestamptz(3) as at
+        t.digest as token, index::int - 1 as index, ${timeOf('use')}::timestamptz(3) as at
         from jsonb_array_elements(${JSON.stringify(json)}::jsonb) with ordinality uses (use, index)
         join api_keys k on k.organization_id = ${organizationId} and k.id = (use->>'keyId')::uuid
+        left join api_key_tokens t on t.organization_id = k.organization_id and t.api_key_id = k.id
+          and t.digest in (select decode(hex, 'hex') from jsonb_array_elements_text(use->'digests') hexes (hex))
         left join api_key_secrets s on s.organization_id = k.organization_id and s.api_key_id = k.id
-          and use->'digests' ? encode(s.digest, 'hex')
+          and (s.id = t.minted_by or use->'digests' ? encode(s.digest, 'hex'))
     ), days as (
       insert into api_key_days as counted (organization_id, api_key_id, day, ok, client_error, limited, failed)
         select k.organization_id, k.id, (${timeOf('calls')} at time zone 'UTC')::date, sum((calls->>'ok')::bigint),
@@ -145,6 +147,14 @@ export async function recordKeyUses(db: Tenant, { organizationId, uses, calls = 
           ) parts group by digest
         ) changes
         where s.organization_id = ${organizationId} and s.digest = changes.digest
+    ), tokens as (
+      update api_key_tokens set last_used_at = latest.at
+        from (select token, max(at) as at from used where token is not null group by token) latest
+        where organization_id = ${organizationId} and digest in (
+            select digest from api_key_tokens where organization_id = ${organizationId}
+              and api_key_id in (select id from used) and digest in (select token from used)
+              order by digest for no key update skip locked)
+          and digest = latest.token and (last_used_at is null or last_used_at < latest.at)
     ), keys as (
       update api_keys set last_used_at = latest.at from (select id, max(at) as at from used group by id) latest
         where api_keys.organization_id = ${organizationId} and api_keys.id = latest.id

@@ -165,8 +165,9 @@ export const apiKeysRouter = router({
       const id = named === 'current' ? requireKey(identity) : named;
       if (isToken(identity) && id === identity.who.id) {
         if (named !== 'current') throw fault('FORBIDDEN', { details: { reason: ENDS_ITSELF_ALONE } });
+        const apiKey = settle(await getApiKey(tenant, { organizationId, id }), 'API key');
         await endCallingToken(tenant, organizationId);
-        return { ...settle(await getApiKey(tenant, { organizationId, id }), 'API key'), descendants: [] };
+        return { ...apiKey, descendants: [] };
       }
       if (descendants === 'keep') await requireScopes(ctx, [MANAGE_KEYS]);
       const issuer = id === identity.who.id ? undefined : await issuerInSight(ctx);

@@ -117,7 +117,7 @@ async function addPeople(app: TestApp, word: string) {
 }
 
 /**
- * Records a use and calls of a key, some of them too old to be kept, makes the key expire in three days, and records two
+ * Records a use, calls and tokens of a key, some of them too old to be kept, makes the key expire in three days, and records two
  * notices to the owner: a notice 1 day ahead that is being sent, and a notice of a past expiry. The notice 7 days ahead
  * is due.
  */
@@ -127,6 +127,14 @@ async function wearOut(app: TestApp, { id, childId, word }: { id: string; childI
   const calls = [0, 91].map((days) => ({ ...callsOf(id), millisecondsAgo: days * 86_400_000 }));
   await recordKeyUses(asOperator(app.db, organizationId), { organizationId, uses: [use], calls });
   await runAsAdmin(app, `update api_keys set expires_at = now() + interval '3 days' where id = '${id}'`);
+  await runAsAdmin(
+    app,
+    `insert into api_key_tokens (organization_id, api_key_id, minted_by, digest, secret_id, hint, scopes, expires_at)
+      select organization_id, api_key_id, id, sha256(digest), secret_id, hint, '{contacts:read}', expires_at
+        from api_key_secrets where api_key_id = '${id}' union all
+      select organization_id, api_key_id, id, sha256(sha256(digest)), secret_id, hint, '{contacts:read}', '2020-01-01Z'
+        from api_key_secrets where api_key_id = '${id}'`,
+  );
   await runAsAdmin(
     app,
     `insert into api_key_notices (organization_id, api_key_id, expires_at, days, user_id, claimed_until)
@@ -149,6 +157,7 @@ async function addTwins(app: TestApp, victim: Victim) {
     ['invitations', 'reference', [invitationId]],
     ['api_keys', 'id', [keyId, childId]],
     ['api_key_secrets', 'api_key_id', [keyId]],
+    ['api_key_tokens', 'api_key_id', [keyId]],
     ['api_key_places', 'api_key_id', [keyId]],
     ['api_key_days', 'api_key_id', [keyId]],
     ['api_key_notices', 'api_key_id', [keyId]],
