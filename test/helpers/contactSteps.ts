@@ -1,6 +1,7 @@
 import { expect } from 'vitest';
 import type { ContactInput } from '../../shared/contacts.ts';
-import { BLANK, findHolder, listModel, type ModelContact, type ModelOrganization, writeModel } from './model.ts';
+import { BLANK, findHolder, listModel, writeModel } from './model.ts';
+import type { ModelContact, ModelOrganization } from './modelRows.ts';
 import type { Act, Target } from './operations.ts';
 import { type Actor, type Expected, type Failure, findContact, pick, type Step } from './world.ts';
 

@@ -1,6 +1,7 @@
 import { expect } from 'vitest';
 import { hintOf } from '../../shared/keyFormat.ts';
-import { listFamily, listKeys, type ModelKey, newestFirst } from './model.ts';
+import { descendantsOf, holderOf, idOf, keepRows, listKeys, reasonAgainst, revokeRows } from './keyModel.ts';
+import { type ModelKey, type ModelPerson, type ModelSecret, newestFirst } from './modelRows.ts';
 import type { Act } from './operations.ts';
 import { type Actor, addKey, type Failure, findKey, type Step, shownKey } from './world.ts';
 
@@ -8,22 +9,27 @@ type ActOf<N extends Act['act']> = Extract<Act, { act: N }>;
 
 const DAY = 86_400_000;
 const ABSENT: Failure = { status: 404, error: 'There is no API key with this id' };
+const REVOKED: Failure = {
+  status: 409,
+  error: 'A revoked API key cannot be rotated: issue a new one',
+  details: undefined,
+};
 const absence = (failure: Failure | undefined) => (failure?.status === 403 ? failure : ABSENT);
-const lacks = (scopes: string[]): Failure => ({
-  status: 403,
-  details: { reason: `The API key lacks the scope ${scopes.join(', ')}` },
-});
+const refusing = (reason: string): Failure => ({ status: 403, details: { reason } });
+const shownPerson = (person: ModelPerson | null) => person && { id: person.id, name: person.name };
+const isLive = ({ isOver, holder }: ModelSecret) => !isOver && holder?.role !== null;
 
-const issue = ({ organization, key: issuer }: Actor, { name, scopes }: ActOf<'issueKey'>): Step => ({
+const issue = (actor: Actor, { name, scopes, selfRotate }: ActOf<'issueKey'>): Step => ({
   procedure: 'keys.issue',
   scope: 'keys:manage',
-  input: { name, scopes, expiresInDays: 30 },
+  input: { name, scopes, selfRotate, expiresInDays: 30 },
   expected() {
-    const missing = scopes.filter((scope) => !issuer.shown.scopes.includes(scope));
-    if (missing.length > 0) return lacks(missing);
+    const { organization, caller } = actor;
+    const reason = reasonAgainst(caller, scopes);
+    if (reason) return refusing(reason);
     return {
       accept(issued: { key: string; apiKey: ModelKey }) {
-        const { shown } = addKey(organization, issued);
+        const { shown } = addKey(organization, { ...issued, holder: holderOf(caller) });
         const { id, createdAt } = shown;
         expect(shown).toEqual({
           id,
@@ -32,10 +38,12 @@ const issue = ({ organization, key: issuer }: Actor, { name, scopes }: ActOf<'is
           hint: hintOf(issued.key),
           description: null,
           environment: null,
-          selfRotate: false,
+          selfRotate,
           scopes,
           state: 'active',
-          createdBy: { type: 'key', id: issuer.shown.id, name: issuer.shown.name },
+          createdBy: caller.person
+            ? { type: 'person', ...shownPerson(caller.person) }
+            : { type: 'key', id: idOf(caller), name: actor.key?.shown.name },
           createdAt,
           expiresAt: new Date(Date.parse(createdAt) + 30 * DAY).toISOString(),
           revokedAt: null,
@@ -45,60 +53,101 @@ const issue = ({ organization, key: issuer }: Actor, { name, scopes }: ActOf<'is
   },
 });
 
-const rotate = (actor: Actor, { target, graceHours }: ActOf<'rotateKey'>): Step => {
-  const { row, id, failure } = findKey(actor, target);
+const rotate = (actor: Actor, { target, graceHours, graceFrom, isCurrent }: ActOf<'rotateKey'>): Step => {
+  const { caller, key: own } = actor;
+  const found = findKey(actor, target);
+  const { row, id, failure } = isCurrent && own ? { row: own, id: 'current', failure: undefined } : found;
+  const mayItself = own?.shown.selfRotate;
   return {
     procedure: 'keys.rotate',
-    scope: 'keys:manage',
-    input: { id, graceHours, expiresInDays: 365 },
+    scope: mayItself ? undefined : 'keys:manage',
+    input: { id, graceHours, graceFrom, expiresInDays: 365 },
     expected() {
+      const reason = mayItself && row === own ? undefined : reasonAgainst(caller, ['keys:manage']);
+      if (reason) return refusing(reason);
       if (!row) return absence(failure);
-      if (row.shown.state === 'revoked') {
-        return { status: 409, error: 'A revoked API key cannot be rotated: issue a new one', details: undefined };
-      }
-      const missing = row.shown.scopes.filter((scope) => !actor.key.shown.scopes.includes(scope));
-      if (missing.length > 0) return lacks(missing);
+      if (row.shown.state === 'revoked') return REVOKED;
+      const beyond = row === own ? undefined : reasonAgainst(caller, row.shown.scopes);
+      if (beyond) return refusing(beyond);
       return {
         accept({ key, apiKey }: { key: string; apiKey: ModelKey & { lastUsedAt: null } }) {
           const { expiresAt } = apiKey;
           expect(shownKey({ ...apiKey })).toEqual({ ...row.shown, state: 'active', hint: hintOf(key), expiresAt });
           expect(Math.abs(Date.parse(expiresAt) - Date.now() - 365 * DAY)).toBeLessThan(60_000);
           row.shown = shownKey({ ...apiKey });
-          const rotatedBy = actor.key.shown.id;
+          const rotatedBy = idOf(caller);
           const newest = row.secrets.at(-1);
+          // The caller rotates again, as after a lost answer: nobody has used the caller's secret.
           const isReplaced = newest?.rotatedBy === rotatedBy && !newest.isUsed && !newest.isOver;
           if (isReplaced) newest.isOver = true;
-          else if (graceHours === 0) for (const secret of row.secrets) secret.isOver = true;
-          row.secrets.push({ key, isOver: false, rotatedBy });
+          else if (graceFrom === 'now' && graceHours === 0) for (const secret of row.secrets) secret.isOver = true;
+          const graceAfterUse = graceFrom === 'firstUse' ? { graceAfterUse: graceHours } : {};
+          row.secrets.push({ key, holder: holderOf(caller), isOver: false, rotatedBy, ...graceAfterUse });
         },
       };
     },
   };
 };
 
-const revoke = (actor: Actor, { target }: ActOf<'revokeKey'>): Step => {
+const endGrace = (actor: Actor, { target }: ActOf<'endGrace'>): Step => {
   const { row, id, failure } = findKey(actor, target);
   return {
-    procedure: 'keys.revoke',
+    procedure: 'keys.endGrace',
+    scope: 'keys:manage',
     input: { id },
     expected() {
-      const isItself = row === actor.key;
-      if (!isItself && !actor.key.shown.scopes.includes('keys:manage')) return lacks(['keys:manage']);
       if (!row) return absence(failure);
+      if (row.shown.state === 'revoked') return REVOKED;
+      return {
+        accept(apiKey: ModelKey & { secrets: object[] }) {
+          for (const older of row.secrets.slice(0, -1)) older.isOver = true;
+          expect(shownKey({ ...apiKey })).toEqual(row.shown);
+          expectSecrets(apiKey, row.secrets);
+        },
+      };
+    },
+  };
+};
+
+/** Compares the live secrets that a key shows. */
+function expectSecrets({ state, secrets }: ModelKey & { secrets: object[] }, expected: ModelSecret[]) {
+  const live = expected.filter((secret) => state !== 'revoked' && isLive(secret));
+  const shown = live.map(({ key, holder }) => ({ hint: hintOf(key), holder: shownPerson(holder) }));
+  expect(secrets.length).toBe(shown.length);
+  expect(secrets).toMatchObject(shown.reverse());
+}
+
+const revoke = (actor: Actor, { target, descendants: fate }: ActOf<'revokeKey'>): Step => {
+  const { row, id, failure } = findKey(actor, target);
+  const { organization, caller, key: own } = actor;
+  return {
+    procedure: 'keys.revoke',
+    input: { id, ...(fate && { descendants: fate }) },
+    expected() {
+      const reason = reasonAgainst(caller, ['keys:manage']);
+      // A person deals with the keys that the person issued, and a key with itself.
+      const isKeysOwn = row !== undefined && row === own;
+      if (reason && (fate === 'keep' || !(isKeysOwn || caller.person))) return refusing(reason);
+      if (!row) return absence(failure);
+      if (reason && !isKeysOwn && row.shown.createdBy.id !== idOf(caller)) return refusing(reason);
       return {
         accept({ descendants, ...apiKey }: ModelKey & { descendants: ModelKey[] }) {
           const { revokedAt } = apiKey;
-          const isNew = row.shown.revokedAt === null;
           expect(revokedAt).toBe(row.shown.revokedAt ?? revokedAt);
           expect(revokedAt).toBeTypeOf('string');
-          row.shown = { ...row.shown, state: 'revoked', revokedAt };
-          const family = listFamily(actor.organization, row.shown.id);
-          for (const { shown } of isNew ? family : []) {
-            if (shown.state === 'active') Object.assign(shown, { state: 'revoked', revokedAt });
+          const step = actor.world.step;
+          const revoked = revokeRows([row], step);
+          if (revoked.length > 0) {
+            const family = descendantsOf(organization, row);
+            if (fate === 'keep') keepRows(family, { step, holder: holderOf(caller) });
+            else revoked.push(...revokeRows(family, step));
           }
-          const taken = family.map(({ shown }) => shown).filter((shown) => shown.revokedAt === revokedAt);
-          expect(descendants.map((each) => shownKey({ ...each }))).toEqual(taken.sort(newestFirst));
+          for (const each of revoked) each.shown = { ...each.shown, revokedAt };
           expect(shownKey({ ...apiKey })).toEqual(row.shown);
+          const concerned = descendantsOf(organization, row, true)
+            .filter((each) => [each.revokedAt, each.keptAt].includes(row.revokedAt))
+            .map(({ shown }) => shown);
+          expect(descendants.map((each) => shownKey({ ...each }))).toEqual(concerned.sort(newestFirst));
         },
       };
     },
@@ -125,28 +174,47 @@ const rename = (actor: Actor, { target, name }: ActOf<'renameKey'>): Step => {
 
 const get = (actor: Actor, { target }: ActOf<'getKey'>): Step => {
   const { row, id, failure } = findKey(actor, target);
+  const { caller } = actor;
   return {
     procedure: 'keys.get',
-    scope: 'keys:manage',
+    scope: caller.person ? undefined : 'keys:manage',
     input: { id },
-    expected: () =>
-      row ? { accept: (apiKey: ModelKey) => expect(shownKey({ ...apiKey })).toEqual(row.shown) } : absence(failure),
+    expected() {
+      if (!row) return absence(failure);
+      const reason = reasonAgainst(caller, ['keys:manage']);
+      if (reason && row.shown.createdBy.id !== idOf(caller)) return refusing(reason);
+      return {
+        accept(apiKey: ModelKey & { secrets: object[] }) {
+          expect(shownKey({ ...apiKey })).toEqual(row.shown);
+          expectSecrets(apiKey, row.secrets);
+        },
+      };
+    },
   };
 };
 
-const current = ({ key }: Actor): Step => ({
+const current = ({ key, caller }: Actor): Step => ({
   procedure: 'keys.current',
   input: {},
-  expected: () => ({ accept: (apiKey: ModelKey) => expect(shownKey({ ...apiKey })).toEqual(key.shown) }),
+  expected() {
+    if (!key) return { status: 404, error: 'You are signed in, and call with no API key' };
+    return {
+      accept(apiKey: ModelKey & { holder: object | null }) {
+        expect(shownKey({ ...apiKey })).toEqual(key.shown);
+        expect(apiKey.holder).toEqual(shownPerson(holderOf(caller)));
+      },
+    };
+  },
 });
 
-const list = ({ organization }: Actor, { limit }: ActOf<'listKeys'>): Step => ({
+const list = ({ organization, caller }: Actor, { limit }: ActOf<'listKeys'>): Step => ({
   procedure: 'keys.list',
-  scope: 'keys:manage',
+  scope: caller.person ? undefined : 'keys:manage',
   input: { limit },
   expected: () => ({
     accept({ items, nextCursor }: { items: ModelKey[]; nextCursor: string | null }) {
-      const all = listKeys(organization);
+      const isOwnAlone = reasonAgainst(caller, ['keys:manage']) !== undefined;
+      const all = listKeys(organization).filter(({ createdBy }) => !isOwnAlone || createdBy.id === idOf(caller));
       expect(items.map((item) => shownKey({ ...item }))).toEqual(all.slice(0, limit));
       expect(nextCursor === null).toBe(limit >= all.length);
     },
@@ -156,6 +224,7 @@ const list = ({ organization }: Actor, { limit }: ActOf<'listKeys'>): Step => ({
 export const keySteps = {
   issueKey: issue,
   rotateKey: rotate,
+  endGrace,
   revokeKey: revoke,
   renameKey: rename,
   getKey: get,

@@ -1,30 +1,7 @@
 import { WORD_BREAKS } from '../../db/wordBreaks.ts';
-import type { ApiKey, Scope } from '../../shared/apiKeys.ts';
 import type { Contact, ContactInput } from '../../shared/contacts.ts';
 import { comparable } from '../../shared/text.ts';
-
-/** The type after JSON: a `Date` is text. */
-type Shown<T> = { [K in keyof T]: T[K] extends Date ? string : T[K] extends Date | null ? string | null : T[K] };
-export type ModelContact = Shown<Contact>;
-export type ModelKey = Omit<Shown<ApiKey>, 'lastUsedAt'>;
-
-/**
- * A secret that the service issued. `isOver`: the secret's time has run out. `rotatedBy`: the id of the key whose rotation
- * made the secret.
- */
-export interface ModelSecret {
-  key: string;
-  isOver: boolean;
-  isUsed?: boolean;
-  rotatedBy?: string;
-}
-
-/** The rows of an organization, as plain arrays. */
-export interface ModelOrganization {
-  id: string;
-  contacts: ModelContact[];
-  keys: { shown: ModelKey; secrets: ModelSecret[] }[];
-}
+import { type ModelContact, type ModelOrganization, newestFirst } from './modelRows.ts';
 
 export interface ModelList {
   search?: string;
@@ -33,8 +10,6 @@ export interface ModelList {
   updatedSince?: Date;
   includeDeleted?: boolean;
 }
-
-export const newestFirst = (a: { id: string }, b: { id: string }) => (a.id < b.id ? 1 : -1);
 
 /** The contacts that meet every condition, newest first. */
 export function listModel({ contacts }: ModelOrganization, list: ModelList): ModelContact[] {
@@ -49,14 +24,6 @@ export function listModel({ contacts }: ModelOrganization, list: ModelList): Mod
     .filter((contact) => words.every((word) => hasWord(contact, word)))
     .sort(newestFirst);
 }
-
-/** The keys that a key issued, and theirs. */
-export function listFamily(organization: ModelOrganization, id: string): ModelOrganization['keys'] {
-  const children = organization.keys.filter(({ shown }) => shown.createdBy.id === id);
-  return children.flatMap((child) => [child, ...listFamily(organization, child.shown.id)]);
-}
-
-export const listKeys = ({ keys }: ModelOrganization): ModelKey[] => keys.map(({ shown }) => shown).sort(newestFirst);
 
 /**
  * A word of one or two letters matches where a word of the text begins: at the start, after a blank, or after a
@@ -109,14 +76,3 @@ const canonical = (value: unknown): string =>
       ? Object.fromEntries(Object.entries(item).sort(([a], [b]) => (a < b ? -1 : 1)))
       : item,
   );
-
-/** The refusal of a key that is revoked, is expired or lacks the scope; `undefined` where the key may call. */
-export function judgeKey(
-  { shown, secret }: { shown: ModelKey; secret: ModelSecret },
-  scope: Scope | undefined,
-): { status: number; reason: string } | undefined {
-  if (shown.state === 'revoked') return { status: 401, reason: 'API key has been revoked' };
-  if (secret.isOver) return { status: 401, reason: 'API key has expired' };
-  if (scope && !shown.scopes.includes(scope)) return { status: 403, reason: `The API key lacks the scope ${scope}` };
-  return undefined;
-}

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import type { Scope } from '../../shared/apiKeys.ts';
 import type { ContactInput } from '../../shared/contacts.ts';
+import { ROLES } from '../../shared/roles.ts';
 import { SCOPES } from '../../shared/scopes.ts';
 import { isStorable } from '../../shared/text.ts';
 import type { ModelList } from './model.ts';
@@ -83,6 +84,12 @@ const version = fc.constantFrom('none', 'none', 'none', 'right', 'right', 'wrong
 const limit = fc.oneof(fc.integer({ min: 1, max: 4 }), fc.constant(50));
 const keyName = fc.constantFrom('Zapier', 'agent', 'ключ');
 const scopes = fc.oneof(fc.constant<Scope[]>(['keys:manage']), fc.subarray([...SCOPES], { minLength: 1 }));
+const graceFrom = fc.constantFrom('now' as const, 'firstUse' as const);
+/** The key that calls is named by the word `current`, and not by an id. */
+const isCurrent = fc.constantFrom(false, false, true);
+/** The place of a person, also of a removed person. */
+const member = fc.nat(20);
+const role = fc.constantFrom(...ROLES);
 const conditions = {
   search: fc.constantFrom(...SEARCHES),
   tag: fc.constantFrom(...TAGS),
@@ -109,9 +116,14 @@ const act = fc.oneof(
   { weight: 3, arbitrary: does('delete', { target, version }) },
   { weight: 3, arbitrary: does('restore', { target }) },
   { weight: 2, arbitrary: does('get', { target }) },
-  { weight: 3, arbitrary: does('issueKey', { name: keyName, scopes }) },
-  { weight: 3, arbitrary: does('rotateKey', { target, graceHours: fc.constantFrom(0, 24) }) },
-  does('revokeKey', { target }),
+  { weight: 4, arbitrary: does('issueKey', { name: keyName, scopes, selfRotate: fc.boolean() }) },
+  { weight: 4, arbitrary: does('rotateKey', { target, graceHours: fc.constantFrom(0, 24), graceFrom, isCurrent }) },
+  { weight: 2, arbitrary: does('revokeKey', { target, descendants: fc.constantFrom(undefined, 'revoke', 'keep') }) },
+  does('endGrace', { target }),
+  { weight: 2, arbitrary: does('changeRole', { member, role }) },
+  { weight: 2, arbitrary: does('removeMember', { member, keep: fc.array(fc.nat(50), { maxLength: 5 }) }) },
+  does('heldKeys', { member }),
+  does('join', { member, role }),
   does('renameKey', { target, name: keyName }),
   does('getKey', { target }),
   does('listKeys', { limit }),
@@ -120,12 +132,16 @@ const act = fc.oneof(
 );
 export type Act = typeof act extends fc.Arbitrary<infer T> ? T : never;
 
-/** An operation, and the key and door that make the operation. */
+/** An operation, and the caller and the door that make the operation. */
 export const operation = fc.record({
   /** Mostly the first organization, so that most operations meet rows. */
   organization: fc.constantFrom(0, 0, 0, 1, 2),
-  /** `undefined`: a valid key with all scopes. Otherwise any key of the organization, by its place. */
-  key: fc.oneof({ weight: 2, arbitrary: fc.constant(undefined) }, fc.record({ index: fc.nat(50), secret: fc.nat(5) })),
+  /** `undefined`: a valid key with all scopes. Otherwise any key of the organization, or a member, by the place. */
+  caller: fc.oneof(
+    { weight: 3, arbitrary: fc.constant(undefined) },
+    { weight: 2, arbitrary: fc.record({ index: fc.nat(50), secret: fc.nat(5) }) },
+    fc.record({ person: fc.nat(20) }),
+  ),
   door: fc.nat(1),
   /** The organization that the input names: 0 is the caller's own organization, 1 and 2 are others. */
   names: fc.oneof({ weight: 9, arbitrary: fc.constant(undefined) }, fc.nat(2)),

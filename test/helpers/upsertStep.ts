@@ -1,7 +1,8 @@
 import { expect } from 'vitest';
 import { type ContactInput, ContactInput as Schema } from '../../shared/contacts.ts';
 import { acceptChange, acceptNew, newContact } from './contactSteps.ts';
-import { findHolder, type ModelContact, writeModel } from './model.ts';
+import { findHolder, writeModel } from './model.ts';
+import type { ModelContact } from './modelRows.ts';
 import type { Actor, Step } from './world.ts';
 
 interface Result {

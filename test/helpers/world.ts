@@ -1,24 +1,33 @@
 import { expect } from 'vitest';
+import { asOperator } from '../../db/admission.ts';
+import { insertMember, listMembers } from '../../db/members.ts';
 import { setUpOrganization } from '../../server/start/setup.ts';
 import type { IssuedKey, Scope } from '../../shared/apiKeys.ts';
 import { SCOPES } from '../../shared/scopes.ts';
-import { call, type Input, readAnswer, requestsOf } from './doors.ts';
-import { judgeKey, type ModelContact, type ModelOrganization, type ModelSecret } from './model.ts';
-import type { Operation, Target } from './operations.ts';
+import { addMember, type Browser, signedIn } from './browser.ts';
+import { call, type DoorRequest, type Input, readAnswer, requestsOf } from './doors.ts';
+import { beginUse, isAbove, judgeSecret, type ModelCaller, reasonAgainst } from './keyModel.ts';
+import type { ModelContact, ModelKey, ModelKeyRow, ModelOrganization, ModelPerson, ModelSecret } from './modelRows.ts';
+import type { Act, Operation, Target } from './operations.ts';
 import type { TestApp } from './testApp.ts';
 
 /** The service and the model: the rows that each organization should have. */
 export interface World {
   app: TestApp;
   organizations: ModelOrganization[];
+  /** The browsers of the people who are signed in, by the id of the membership. */
+  browsers: Map<string, Browser>;
+  /** The number of calls so far. */
+  step: number;
 }
 
-/** The organization that makes a call, and the key and secret of the call. The secret may be expired or revoked. */
+/** The organization that makes a call, and the caller: a person, or a secret, which may be refused. */
 export interface Actor {
   world: World;
   organization: ModelOrganization;
-  key: ModelOrganization['keys'][number];
-  secret: ModelSecret;
+  caller: ModelCaller;
+  /** The key that calls; `undefined` where a person calls. */
+  key?: ModelKeyRow | undefined;
 }
 
 /** A refusal with a status, a text and details. Without `error` the text of `SAYS` is expected, or else any text. */
@@ -29,15 +38,18 @@ export interface Failure {
 }
 /** The expected answer: a failure, or an answer that `accept` checks and adds to the model. */
 // biome-ignore lint/suspicious/noExplicitAny: an answer of any procedure
-export type Expected = Failure | { accept(data: any): void };
+export type Expected = Failure | { accept(data: any): void | Promise<void> };
 
 /**
- * A call, and the answer that is expected where the key is valid, has the scope, and belongs to the named organization.
+ * A call, and the answer that is expected where the caller is valid, may use the scope, and belongs to the named
+ * organization.
  */
 export interface Step {
   procedure: string;
   input: Input;
   scope?: Scope | undefined;
+  /** The refusal of this caller, whatever the input. */
+  refusal?: Failure | undefined;
   expected(): Expected;
 }
 
@@ -51,13 +63,22 @@ const SAYS: Record<number, string> = { 401: 'API key authentication failed', 403
  */
 export function shownKey({ lastUsedAt, secrets: _, holder: __, descendants: ___, ...shown }: Record<string, unknown>) {
   expect([null, 'string']).toContain(lastUsedAt === null ? null : typeof lastUsedAt);
-  return shown as unknown as ModelOrganization['keys'][number]['shown'];
+  return shown as unknown as ModelKey;
+}
+
+interface Issued {
+  key: string;
+  apiKey: object;
+  /** By default the operator issued the key. */
+  holder?: ModelPerson | null;
 }
 
 /** Adds an issued key to the model. */
-export function addKey(organization: ModelOrganization, { key, apiKey }: { key: string; apiKey: object }) {
-  const secrets: ModelSecret[] = [{ key, isOver: false }];
-  const entry = { shown: shownKey(apiKey as Record<string, unknown>), secrets };
+export function addKey(organization: ModelOrganization, { key, apiKey, holder = null }: Issued) {
+  const entry: ModelKeyRow = {
+    shown: shownKey(apiKey as Record<string, unknown>),
+    secrets: [{ key, holder, isOver: false }],
+  };
   organization.keys.push(entry);
   return entry;
 }
@@ -65,32 +86,96 @@ export function addKey(organization: ModelOrganization, { key, apiKey }: { key: 
 const asShown = (issued: IssuedKey) => JSON.parse(JSON.stringify(issued)) as { key: string; apiKey: object };
 
 export async function createWorld(app: TestApp, count: number): Promise<World> {
-  const organizations: ModelOrganization[] = [];
+  const world: World = { app, organizations: [], browsers: new Map(), step: 0 };
   for (let index = 0; index < count; index++) {
     const named = { name: `Model ${crypto.randomUUID()}`, email: 'owner@example.com' };
     const made = await setUpOrganization(app.db, app.keySecrets, named);
     if (!made) throw new Error('The organization exists');
-    const organization: ModelOrganization = { id: made.organization.id, contacts: [], keys: [] };
+    const organization: ModelOrganization = { id: made.organization.id, contacts: [], keys: [], people: [] };
     addKey(organization, asShown(made.issued));
-    organizations.push(organization);
+    world.organizations.push(organization);
+    for (const role of ['owner', 'admin'] as const) {
+      const { userId, email } = await addMember(app, organization.id, role);
+      organization.people.push({
+        id: userId,
+        name: email,
+        memberId: await findMembership(app, organization, userId),
+        role,
+      });
+    }
   }
-  return { app, organizations };
+  // An admin of the organization that makes most calls holds a key from the beginning.
+  const [organization] = world.organizations as [ModelOrganization];
+  const holder = organization.people.at(-1) as ModelPerson;
+  const { trpc } = await browserOf(world, holder);
+  const issued = await trpc.keys.issue.mutate({ name: 'held', scopes: [...SCOPES] });
+  addKey(organization, { ...asShown(issued), holder });
+  return world;
 }
 
-/** A valid key with all scopes. Where the organization has no such key left, the operator issues a new key. */
+async function findMembership(app: TestApp, { id }: ModelOrganization, userId: string) {
+  const members = await listMembers(asOperator(app.db, id), id);
+  return members.find(({ person }) => person.id === userId)?.id as string;
+}
+
+/** A removed person joins again, or else another person joins. */
+export async function joinOrganization({ app }: World, organization: ModelOrganization, { member, role }: Joining) {
+  const again = pick(organization.people, member);
+  if (again?.role === null) {
+    await insertMember(asOperator(app.db, organization.id), {
+      organizationId: organization.id,
+      userId: again.id,
+      role,
+    });
+    again.memberId = await findMembership(app, organization, again.id);
+    again.role = role;
+    return;
+  }
+  const { userId, email } = await addMember(app, organization.id, role);
+  organization.people.push({
+    id: userId,
+    name: email,
+    memberId: await findMembership(app, organization, userId),
+    role,
+  });
+}
+type Joining = Extract<Act, { act: 'join' }>;
+
+/** The browser of a person. The person signs in with the first call. */
+async function browserOf({ app, browsers }: World, { memberId, name }: ModelPerson): Promise<Browser> {
+  const browser = browsers.get(memberId) ?? (await signedIn(app, { email: name }));
+  browsers.set(memberId, browser);
+  return browser;
+}
+
+/** A valid key of the operator with all scopes. Where the organization has no such key left, makes a new key. */
 export async function mainKey({ app }: World, organization: ModelOrganization) {
-  const isMain = ({ shown, secrets }: ModelOrganization['keys'][number]) =>
-    shown.state === 'active' && shown.scopes.length === SCOPES.length && secrets.some(({ isOver }) => !isOver);
-  const key = organization.keys.find(isMain) ?? addKey(organization, asShown(await app.issue(organization.id)));
-  return { key, secret: key.secrets.find(({ isOver }) => !isOver) as ModelSecret };
+  const isMain = ({ isOver, holder }: ModelSecret) => !isOver && holder === null;
+  const key =
+    organization.keys.find(
+      ({ shown, secrets }) => shown.state === 'active' && shown.scopes.length === SCOPES.length && secrets.some(isMain),
+    ) ?? addKey(organization, asShown(await app.issue(organization.id)));
+  return { key, secret: key.secrets.find(isMain) as ModelSecret };
 }
 
-/** The caller of an operation. */
-export async function actorOf(world: World, { organization: index, key: chosen }: Operation): Promise<Actor> {
+const FOR_PEOPLE: Act['act'][] = ['changeRole', 'removeMember', 'heldKeys'];
+
+/** The caller of an operation. An owner or an admin does what is for people alone, unless the operation names a caller. */
+export async function actorOf(world: World, { organization: index, caller: chosen, act }: Operation): Promise<Actor> {
   const organization = world.organizations[index] as ModelOrganization;
-  if (!chosen) return { world, organization, ...(await mainKey(world, organization)) };
-  const key = pick(organization.keys, chosen.index) as Actor['key'];
-  return { world, organization, key, secret: pick(key.secrets, chosen.secret) as ModelSecret };
+  const byKey = (caller: { key: ModelKeyRow; secret: ModelSecret }) => ({
+    world,
+    organization,
+    caller,
+    key: caller.key,
+  });
+  const members = organization.people.filter(({ role }) => role !== null);
+  const leading = FOR_PEOPLE.includes(act.act) ? members.find(({ role }) => isAbove(role, 'member')) : undefined;
+  const person = chosen && 'person' in chosen ? pick(members, chosen.person) : chosen ? undefined : leading;
+  if (person) return { world, organization, caller: { person } };
+  if (!chosen || 'person' in chosen) return byKey(await mainKey(world, organization));
+  const key = pick(organization.keys, chosen.index) as ModelKeyRow;
+  return byKey({ key, secret: pick(key.secrets, chosen.secret) as ModelSecret });
 }
 
 export const pick = <T>(items: T[], index: number): T | undefined => items[index % Math.max(items.length, 1)];
@@ -115,40 +200,53 @@ export const findContact = (actor: Actor, target: Target) =>
 export const findKey = (actor: Actor, target: Target) =>
   find(actor, target, { list: ({ keys }) => keys, idOf: ({ shown }) => shown.id });
 
-const EXPIRED = 'API key has expired';
-const ROTATED = 'A rotation replaced this secret of the key: send the key’s new secret';
-
 const isSuccess = (status: number) => status === 200 || status === 201;
+
+/** Sends a request as the caller. */
+async function send({ world, caller }: Actor, request: DoorRequest) {
+  if ('secret' in caller) return await call(world.app, caller.secret.key, request);
+  return await (await browserOf(world, caller.person)).call(request.method, request.path, request.body);
+}
+
+/** The refusal of the caller; `undefined` where the caller may call. */
+function refusalOf({ caller }: Actor, { scope, refusal }: Step): Failure | undefined {
+  const details = 'secret' in caller ? judgeSecret(caller.key, caller.secret) : undefined;
+  if (details) return { status: 401, details };
+  const reason = scope && reasonAgainst(caller, [scope]);
+  return reason ? { status: 403, details: { reason } } : refusal;
+}
+
+/** Notes the first use of the secret that called. The older secrets' grace may begin with the use, once it is recorded. */
+async function noteUse({ world, caller }: Actor) {
+  if (!('secret' in caller) || caller.secret.isUsed) return;
+  beginUse(caller.key, caller.secret);
+  if (caller.secret.graceAfterUse === undefined) return;
+  // The record of a first use begins after the answer.
+  await new Promise(setImmediate);
+  await world.app.deps.lastUse.flush();
+}
 
 /** Makes a call through a door, and compares the answer with the answer that the model expects. */
 export async function take(actor: Actor, step: Step, { door, names }: Pick<Operation, 'door' | 'names'>) {
   const { world, organization } = actor;
+  world.step += 1;
   const place = names === undefined ? undefined : (world.organizations.indexOf(organization) + names) % 3;
   const named = place === undefined ? undefined : world.organizations[place]?.id;
   const input = named === undefined ? step.input : { ...step.input, organizationId: named };
-  const request = requestsOf(step.procedure, input)[door];
-  if (!request) throw new Error(`${step.procedure} has no such door`);
+  const requests = requestsOf(step.procedure, input);
+  const request = (requests[door] ?? requests[0]) as DoorRequest;
 
-  const refusal = judgeKey({ shown: actor.key.shown, secret: actor.secret }, step.scope);
-  if (refusal?.status !== 401) actor.secret.isUsed = true;
-  const isReplaced = actor.secret !== actor.key.secrets.at(-1);
+  const refusal = refusalOf(actor, step);
   const isForeign = named !== undefined && named !== organization.id;
-  const expected: Expected = refusal
-    ? {
-        status: refusal.status,
-        details: { reason: refusal.reason, ...(refusal.reason === EXPIRED && isReplaced && { hint: ROTATED }) },
-      }
-    : isForeign
-      ? FORBIDDEN
-      : step.expected();
-
-  const answer = readAnswer(request, await call(world.app, actor.secret.key, request));
+  const answer = readAnswer(request, await send(actor, request));
+  if (refusal?.status !== 401) await noteUse(actor);
+  const expected: Expected = refusal ?? (isForeign ? FORBIDDEN : step.expected());
   if ('accept' in expected) {
     expect({ ...answer, data: undefined }, step.procedure).toEqual({
       status: expect.toSatisfy(isSuccess),
       data: undefined,
     });
-    expected.accept(answer.data);
+    await expected.accept(answer.data);
   } else {
     const { status, details } = expected;
     const error = expected.error ?? SAYS[status] ?? answer.error;

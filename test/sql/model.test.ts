@@ -6,12 +6,23 @@ import { comparable } from '../../shared/text.ts';
 import { contactSteps, listPage } from '../helpers/contactSteps.ts';
 import { call, readAnswer, requestsOf } from '../helpers/doors.ts';
 import { keySteps } from '../helpers/keySteps.ts';
-import type { ModelContact } from '../helpers/model.ts';
+import { memberSteps } from '../helpers/memberSteps.ts';
+import type { ModelContact } from '../helpers/modelRows.ts';
 import { type Act, type Operation, operation } from '../helpers/operations.ts';
 import { type Row, readTables } from '../helpers/tables.ts';
 import { type TestApp, testApp } from '../helpers/testApp.ts';
 import { upsertStep } from '../helpers/upsertStep.ts';
-import { type Actor, actorOf, createWorld, findKey, mainKey, type Step, take, type World } from '../helpers/world.ts';
+import {
+  type Actor,
+  actorOf,
+  createWorld,
+  findKey,
+  joinOrganization,
+  mainKey,
+  type Step,
+  take,
+  type World,
+} from '../helpers/world.ts';
 
 type ActOf<N extends Act['act']> = Extract<Act, { act: N }>;
 
@@ -22,8 +33,9 @@ async function perform(world: World, each: Operation) {
   if (act.act === 'list') await readPages(actor, each, act);
   else if (act.act === 'upsertMany') await upsert(actor, each, act);
   else if (act.act === 'expireKey') await expire(actor, act);
+  else if (act.act === 'join') await joinOrganization(world, actor.organization, act);
   else {
-    const steps = { ...contactSteps, ...keySteps } as Record<string, (actor: Actor, act: Act) => Step>;
+    const steps = { ...contactSteps, ...keySteps, ...memberSteps } as Record<string, (actor: Actor, act: Act) => Step>;
     await take(actor, (steps[act.act] as (actor: Actor, act: Act) => Step)(actor, act), each);
   }
 }
@@ -65,13 +77,28 @@ async function expire(actor: Actor, { target }: ActOf<'expireKey'>) {
   for (const secret of row.secrets) secret.isOver = true;
 }
 
+/** Calls with each secret that the service ever gave: the model says which calls are refused, and with which words. */
+async function tryEachSecret(world: World) {
+  for (const organization of world.organizations) {
+    for (const key of organization.keys) {
+      for (const secret of key.secrets) {
+        const actor: Actor = { world, organization, caller: { key, secret }, key };
+        await take(actor, keySteps.currentKey(actor), { door: world.step % 2, names: undefined });
+        const list = keySteps.listKeys(actor, { act: 'listKeys', limit: 1 });
+        await take(actor, list, { door: world.step % 2, names: undefined });
+      }
+    }
+  }
+}
+
 const byId = (a: { id: string }, b: { id: string }) => (a.id < b.id ? -1 : 1);
 const toIso = (at: unknown) => (at === null ? null : new Date(String(at)).toISOString());
 
 /** Compares the tables with the model. */
 async function compareTables({ app, organizations }: World) {
   const tables = await readTables(app);
-  for (const { id, contacts, keys } of organizations) {
+  for (const { id, contacts, keys, people } of organizations) {
+    const owner = keys[0]?.shown.createdBy.id;
     const own = (rows: Row[]) => rows.filter(({ organization_id }) => organization_id === id);
     const documents = own(tables.contacts).map(({ document }) => JSON.parse(String(document)) as ModelContact);
     expect(documents.sort(byId)).toEqual([...contacts].sort(byId));
@@ -90,16 +117,22 @@ async function compareTables({ app, organizations }: World) {
     ]);
     const shown = keys.map(({ shown: key }) => [key.id, key.name, key.scopes, key.hint, key.expiresAt, key.revokedAt]);
     expect(rows.sort()).toEqual(shown.sort());
-    const secrets = own(tables.api_key_secrets).map(({ api_key_id, digest, expires_at }) => [
-      ...[api_key_id, digest, Date.parse(String(expires_at)) <= Date.now()],
-    ]);
+    // The holder of a secret that is over, or whose key is revoked, decides nothing.
+    const isRevoked = (keyId: unknown) => keys.some(({ shown: key }) => key.id === keyId && key.state === 'revoked');
+    const secrets = own(tables.api_key_secrets).map(({ api_key_id, digest, expires_at, holder_id }) => {
+      const isOver = Date.parse(String(expires_at)) <= Date.now();
+      return [api_key_id, digest, isOver, isOver || isRevoked(api_key_id) ? null : holder_id];
+    });
     const known = keys.flatMap(({ shown: key, secrets: some }) =>
-      some.map(({ key: text, isOver }) => [
+      some.map(({ key: text, isOver, holder }) => [
         key.id,
         `\\x${digestsOf(text, app.keySecrets)[0]?.toString('hex')}`,
         isOver,
+        isOver || isRevoked(key.id) ? null : (holder?.id ?? null),
       ]),
     );
+    const roles = own(tables.members).flatMap(({ user_id, role }) => (user_id === owner ? [] : [[user_id, role]]));
+    expect(roles.sort()).toEqual(people.flatMap(({ id: person, role }) => (role ? [[person, role]] : [])).sort());
     expect(secrets.sort()).toEqual(known.sort());
   }
 }
@@ -112,6 +145,7 @@ const RUNS = inject('database').kind === 'embedded' ? { most: 10, least: 5 } : {
 async function runModel(app: TestApp, operations: Operation[]) {
   const world = await createWorld(app, 3);
   for (const each of operations) await perform(world, each);
+  await tryEachSecret(world);
   await app.deps.lastUse.flush();
   await compareTables(world);
   const secrets = world.organizations.flatMap(({ keys }) => keys.flatMap(({ secrets: some }) => some));
