@@ -123,12 +123,12 @@ async function wearOut(app: TestApp, { id, childId, word }: { id: string; childI
   const use = { keyId: id, millisecondsAgo: 0, place: { address: '203.0.113.0/24', userAgent: word } };
   const organizationId = app.other.id;
   await recordKeyUses(asOperator(app.db, organizationId), { organizationId, uses: [use] });
-  await runAsAdmin(app, `update api_keys set expires_at = now() + interval '3 days' where id = '${id}'`);
   await runAsAdmin(
     app,
-    `insert into api_key_notices (organization_id, api_key_id, expires_at, days, user_id, claimed_until)
-      select organization_id, id, notice.expires_at, 1, '${app.other.ownerId}', '${CLAIMED_UNTIL}'
-        from api_keys, (values (timestamptz '${NOTICE_FOR}'), ('2020-01-01Z')) notice (expires_at) where id = '${id}'`,
+    `with worn as (update api_keys set expires_at = now() + interval '3 days' where id = '${id}' returning *)
+      insert into api_key_notices (organization_id, api_key_id, expires_at, days, user_id, claimed_until)
+        select organization_id, id, notice.expires_at, 1, '${app.other.ownerId}', '${CLAIMED_UNTIL}'
+          from worn, (values (timestamptz '${NOTICE_FOR}'), ('2020-01-01Z')) notice (expires_at)`,
   );
   const issuedByKey = `created_by_type = 'key', created_by_id = '${id}'`;
   await runAsAdmin(app, `update api_keys set ${issuedByKey} where id = '${childId}'`);
