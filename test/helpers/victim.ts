@@ -126,20 +126,19 @@ async function wearOut(app: TestApp, { id, childId, word }: { id: string; childI
   const organizationId = app.other.id;
   const calls = [0, 91].map((days) => ({ ...callsOf(id), millisecondsAgo: days * 86_400_000 }));
   await recordKeyUses(asOperator(app.db, organizationId), { organizationId, uses: [use], calls });
-  await runAsAdmin(app, `update api_keys set expires_at = now() + interval '3 days' where id = '${id}'`);
   await runAsAdmin(
     app,
-    `insert into api_key_tokens (organization_id, api_key_id, minted_by, digest, secret_id, hint, scopes, expires_at)
-      select organization_id, api_key_id, id, sha256(digest), secret_id, hint, '{contacts:read}', expires_at
-        from api_key_secrets where api_key_id = '${id}' union all
-      select organization_id, api_key_id, id, sha256(sha256(digest)), secret_id, hint, '{contacts:read}', '2020-01-01Z'
-        from api_key_secrets where api_key_id = '${id}'`,
-  );
-  await runAsAdmin(
-    app,
-    `insert into api_key_notices (organization_id, api_key_id, expires_at, days, user_id, claimed_until)
-      select organization_id, id, notice.expires_at, 1, '${app.other.ownerId}', '${CLAIMED_UNTIL}'
-        from api_keys, (values (timestamptz '${NOTICE_FOR}'), ('2020-01-01Z')) notice (expires_at) where id = '${id}'`,
+    `with worn as (update api_keys set expires_at = now() + interval '3 days' where id = '${id}' returning *),
+      tokens as (
+        insert into api_key_tokens (organization_id, api_key_id, minted_by, digest, secret_id, hint, scopes, expires_at)
+          select organization_id, api_key_id, s.id, sha256(digest || token.name), secret_id, hint, '{contacts:read}',
+              token.expires_at
+            from api_key_secrets s, (values (timestamptz '2100-01-01Z', bytea 'new'), ('2020-01-01Z', 'old')) token (expires_at, name)
+            where api_key_id = '${id}'
+      )
+      insert into api_key_notices (organization_id, api_key_id, expires_at, days, user_id, claimed_until)
+        select organization_id, id, notice.expires_at, 1, '${app.other.ownerId}', '${CLAIMED_UNTIL}'
+          from worn, (values (timestamptz '${NOTICE_FOR}'), ('2020-01-01Z')) notice (expires_at)`,
   );
   const issuedByKey = `created_by_type = 'key', created_by_id = '${id}'`;
   await runAsAdmin(app, `update api_keys set ${issuedByKey} where id = '${childId}'`);
