@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import { asOperator } from '../../db/admission.ts';
-import { endGrace, listApiKeys, revokeApiKey, rotateApiKey } from '../../db/apiKeys.ts';
+import { endGrace, getApiKey, listApiKeys, revokeApiKey, rotateApiKey } from '../../db/apiKeys.ts';
+import { listKeyUsage } from '../../db/keyUsage.ts';
 import type { Failure, Outcome } from '../../db/outcome.ts';
 import { getOwner } from '../../db/people.ts';
 import {
@@ -11,12 +12,14 @@ import {
   ApiKeyRevokeRequest,
   ApiKeyRotateRequest,
 } from '../../shared/apiKeys.ts';
+import { ApiKeyUsageRequest } from '../../shared/apiKeyUsage.ts';
 import { EXPIRY_DAYS, GRACE_HOURS, KEY_PREFIX, MOST_KEYS } from '../../shared/keyFormat.ts';
 import { SCOPES } from '../../shared/scopes.ts';
 import { mintKey } from '../auth/keySecret.ts';
 import { issueKey } from '../start/setup.ts';
 import { addAction, ORGANIZATION } from './command.ts';
 import { CommandError, INTROZY } from './commandError.ts';
+import { describeUsage, describeUsageOfKey } from './describeUsage.ts';
 import { parseOptions, toNumber } from './input.ts';
 import { describeIssued } from './issued.ts';
 import { chooseOrganization } from './organization.ts';
@@ -30,9 +33,10 @@ const DAYS = [
 /** `introzy keys …` */
 export function keysCommand(): Command {
   return new Command('keys')
-    .description("issue, list, rotate and revoke an organization's API keys")
+    .description("issue, list, count, rotate and revoke an organization's API keys")
     .addCommand(issueCommand())
     .addCommand(listCommand())
+    .addCommand(usageCommand())
     .addCommand(rotateCommand())
     .addCommand(endGraceCommand())
     .addCommand(revokeCommand());
@@ -97,6 +101,24 @@ function listCommand() {
         json: { items },
         text: table(['ID', 'NAME', 'KEY', 'STATE', 'SCOPES', 'EXPIRES (UTC)', 'LAST USED (UTC)'], items.map(cellsOf)),
       };
+    };
+  });
+}
+
+function usageCommand() {
+  const command = new Command('usage')
+    .description('count the calls of the last 90 days by outcome: of all keys, or of one key, day by day')
+    .argument('[id]', 'the id of the key, as "keys list" shows it')
+    .option(...ORGANIZATION)
+    .addHelpText('after', '\nJSON: {"from","to","keys":[{…,"total":{…},"days":[{…}]}]}');
+  return addAction(command, ({ args: [named], options }) => {
+    const { id } = parseOptions(ApiKeyUsageRequest, { id: named });
+    return async ({ store }) => {
+      const { id: organizationId } = await chooseOrganization(store, options.organization);
+      const tenant = asOperator(store.db, organizationId);
+      if (id !== undefined) orCommandError(await getApiKey(tenant, { organizationId, id }));
+      const usage = await listKeyUsage(tenant, { organizationId, id });
+      return { json: usage, text: id === undefined ? describeUsage(usage) : describeUsageOfKey(usage) };
     };
   });
 }
