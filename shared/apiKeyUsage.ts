@@ -22,7 +22,7 @@ const counts = {
 const day = z.iso.date();
 
 /** The calls of a key. */
-export const KeyUsage = z.object({
+const KeyUsage = z.object({
   id: z.uuid(),
   name: z.string(),
   hint: ApiKey.shape.hint,
@@ -30,7 +30,6 @@ export const KeyUsage = z.object({
   total: z.object(counts).describe('The calls of all days'),
   days: z.array(z.object({ date: day, ...counts })).describe('The days with calls, oldest first'),
 });
-export type KeyUsage = z.infer<typeof KeyUsage>;
 
 /** The calls of keys, newest key first, from the day `from` to the day `to`, which is today. */
 export const ApiKeyUsage = z.object({

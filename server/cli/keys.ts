@@ -1,7 +1,10 @@
 import { Command } from 'commander';
 import { asOperator } from '../../db/admission.ts';
-import { type KeySettings, listApiKeys, revokeApiKey, updateApiKey } from '../../db/apiKeys.ts';
+
+import { getApiKey, type KeySettings, listApiKeys, revokeApiKey, updateApiKey } from '../../db/apiKeys.ts';
 import { endGrace, rotateApiKey } from '../../db/keyRotation.ts';
+import { listKeyUsage } from '../../db/keyUsage.ts';
+
 import type { Failure, Outcome } from '../../db/outcome.ts';
 import { getOwner } from '../../db/people.ts';
 import {
@@ -12,6 +15,7 @@ import {
   ApiKeyRotateRequest,
   ApiKeyUpdateRequest,
 } from '../../shared/apiKeys.ts';
+import { ApiKeyUsageRequest } from '../../shared/apiKeyUsage.ts';
 import { EXPIRY_DAYS, GRACE_HOURS, KEY_PREFIX, MOST_KEYS } from '../../shared/keyFormat.ts';
 import { SCOPES } from '../../shared/scopes.ts';
 import { mintKey } from '../auth/keySecret.ts';
@@ -19,6 +23,7 @@ import type { Config } from '../start/config.ts';
 import { issueKey } from '../start/setup.ts';
 import { addAction, type Given, ORGANIZATION } from './command.ts';
 import { CommandError, INTROZY } from './commandError.ts';
+import { describeUsage, describeUsageOfKey } from './describeUsage.ts';
 import { parseOptions, toNumber } from './input.ts';
 import { describeIssued } from './issued.ts';
 import { chooseOrganization } from './organization.ts';
@@ -32,10 +37,11 @@ const DAYS = [
 /** `introzy keys …` */
 export function keysCommand(): Command {
   return new Command('keys')
-    .description("issue, list, change, rotate and revoke an organization's API keys")
+    .description("issue, list, change, count, rotate and revoke an organization's API keys")
     .addCommand(issueCommand())
     .addCommand(listCommand())
     .addCommand(updateCommand())
+    .addCommand(usageCommand())
     .addCommand(rotateCommand())
     .addCommand(endGraceCommand())
     .addCommand(revokeCommand());
@@ -148,6 +154,24 @@ function listCommand() {
         json: { items },
         text: table(['ID', 'NAME', 'KEY', 'STATE', 'SCOPES', 'EXPIRES (UTC)', 'LAST USED (UTC)'], items.map(cellsOf)),
       };
+    };
+  });
+}
+
+function usageCommand() {
+  const command = new Command('usage')
+    .description('count the calls of the last 90 days by outcome: of all keys, or of one key, day by day')
+    .argument('[id]', 'the id of the key, as "keys list" shows it')
+    .option(...ORGANIZATION)
+    .addHelpText('after', '\nJSON: {"from","to","keys":[{…,"total":{…},"days":[{…}]}]}');
+  return addAction(command, ({ args: [named], options }) => {
+    const { id } = parseOptions(ApiKeyUsageRequest, { id: named });
+    return async ({ store }) => {
+      const { id: organizationId } = await chooseOrganization(store, options.organization);
+      const tenant = asOperator(store.db, organizationId);
+      if (id !== undefined) orCommandError(await getApiKey(tenant, { organizationId, id }));
+      const usage = await listKeyUsage(tenant, { organizationId, id });
+      return { json: usage, text: id === undefined ? describeUsage(usage) : describeUsageOfKey(usage) };
     };
   });
 }

@@ -155,6 +155,28 @@ describe('keys', () => {
     expect((await cli.call(rotated.key, '/api/keys/current')).status).toBe(200);
   });
 
+  test('are counted by the outcomes of their calls, all together or day by day', async () => {
+    const { id, key } = await setUp();
+    const { apiKey } = await cli.json('keys', 'issue', '--organization', id, '--name', 'Unused');
+    for (const path of ['/api/keys/current', '/api/contacts?limit=0', '/api/contacts?limit=none']) {
+      await cli.call(key, path);
+    }
+    const usage = async (...args: string[]) => await cli.json('keys', 'usage', ...args, '--organization', id);
+    const { to, keys } = await usage();
+    const total = { ok: 1, clientError: 2, limited: 0, failed: 0 };
+    expect(keys).toMatchObject([
+      { id: apiKey.id, name: 'Unused', days: [] },
+      { name: 'First key', total, days: [{ date: to, ...total }] },
+    ]);
+    expect((await usage(apiKey.id)).keys).toEqual([keys[0]]);
+    const { stdout } = await cli.run(['keys', 'usage', keys[1].id, '--organization', id]);
+    expect(stdout).toMatch(new RegExp(`DATE +OK +CLIENT ERROR +LIMITED +FAILED\n${to} +1 +2 +0 +0\nall days +1 +2`));
+    const all = await cli.run(['keys', 'usage', '--organization', id]);
+    expect(all.stdout).toMatch(
+      /ID +NAME +KEY +STATE +OK +CLIENT ERROR +LIMITED +FAILED\n.* Unused .* 0 +0 +0 +0\n.* 1 +2/,
+    );
+  });
+
   test('are revoked for good', async () => {
     const { id } = await sharedAcme();
     const { key, apiKey: first } = await issue(id);
@@ -186,7 +208,7 @@ describe('keys', () => {
   test('of another organization are out of reach, and stay as they are', async () => {
     const one = await sharedAcme();
     const { key, apiKey: theirs } = await issue((await sharedOther()).id);
-    for (const verb of ['revoke', 'rotate', 'end-grace']) {
+    for (const verb of ['revoke', 'rotate', 'end-grace', 'usage']) {
       const { status, stderr } = await cli.run(['keys', verb, theirs.id, '--organization', one.id]);
       expect(status).toBe(1);
       expect(stderr).toMatch(/another organization’s\. Name that one with --organization\.\n$/);
