@@ -109,7 +109,11 @@ test('A removal says of each key where it comes from and what becomes of it, as 
   };
   await dialog.getByText('You become the holder of the keys that you keep').waitFor();
   const counts = dialog.getByRole('status');
-  expect(await counts.innerText()).toBe('3 keys end, 1 go on.');
+  expect(await counts.innerText()).toBe('3 keys end, 1 goes on.');
+  // Each key comes after the key that issued it.
+  const labels = dialog.getByRole('group').getByText(/^Keep “/);
+  const listed = (await labels.allInnerTexts()).map((label) => /“(.*)”/.exec(label)?.[1]);
+  expect(listed).toEqual(['Shared', 'Parent', 'Taken', 'Child']);
   expect(await fate('Parent')).toMatch(/^Last used .*\. It ends\.$/);
   expect(await fate('Child')).toBe('Never used. Issued by “Parent”. It ends.');
   expect(await fate('Taken')).toBe('Never used. Issued by “Parent”. Held by others alone. It ends.');

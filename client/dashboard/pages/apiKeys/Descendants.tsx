@@ -14,7 +14,7 @@ interface DescendantsProps {
 
 /** The keys that a revocation takes along, and the choice to keep these keys. For people who manage keys. */
 export function Descendants({ id, isKeeping, onKeeping }: DescendantsProps) {
-  const { data: keys, error, isPending, refetch } = useQuery(allKeys());
+  const { data: keys, error, isPending, refetch } = useQuery({ ...allKeys(), staleTime: 0 });
   const family = keys && descendantsOf(keys, id);
   if (family?.length === 0) return <Text size="sm">It issued no other key, so that no other key ends with it.</Text>;
   return (

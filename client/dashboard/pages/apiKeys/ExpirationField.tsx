@@ -30,7 +30,7 @@ export function ExpirationField({ days, onChange, onAsBefore }: ExpirationFieldP
     <Stack gap="xs">
       <NativeSelect
         label="Expiration"
-        description={days === undefined ? 'Counted from now' : `Expires on ${dayOf(date)}`}
+        description={days === undefined ? 'Counted anew from the rotation' : `Expires on ${dayOf(date)}`}
         value={isDate ? OTHER : (days ?? AS_BEFORE)}
         data={[
           ...(onAsBefore ? [{ value: AS_BEFORE, label: 'As many days as before' }] : []),

@@ -66,12 +66,12 @@ export function KeyTable({ keys, label, empty }: { keys: ApiKey[]; label: string
 function KeyRow({ apiKey }: { apiKey: ApiKey }) {
   return (
     <Table.Tr>
-      <Table.Td miw={140} maw={240}>
+      <Table.Td miw={140} maw={180}>
         <Anchor component={Link} to={PATHS.apiKey.replace(':id', apiKey.id)} fw={500} lineClamp={2} underline="hover">
           {apiKey.name}
         </Anchor>
         {apiKey.description && (
-          <Text size="xs" c="dimmed" lineClamp={2} title={apiKey.description}>
+          <Text size="xs" c="dimmed" lineClamp={2} maw={160} title={apiKey.description}>
             {apiKey.description}
           </Text>
         )}

@@ -28,7 +28,7 @@ export function Secrets({ apiKey }: { apiKey: ApiKeyDetails | undefined }) {
       {apiKey?.secrets.length === 0 && <Text c="dimmed">No secret of this key works.</Text>}
       {apiKey && apiKey.secrets.length > 0 && (
         <Table.ScrollContainer minWidth={640}>
-          <Table aria-label="Secrets that work">
+          <Table aria-label="Secrets that work" className="nowrap-times">
             <Table.Thead>
               <Table.Tr>
                 <Table.Th>Secret</Table.Th>
@@ -58,7 +58,7 @@ export function Secrets({ apiKey }: { apiKey: ApiKeyDetails | undefined }) {
 const SecretRow = ({ secret, isOlder }: { secret: ApiKeySecret; isOlder: boolean }) => (
   <Table.Tr>
     <Table.Td>
-      <Group gap={6}>
+      <Group gap={6} wrap="nowrap">
         {secret.hint === null ? 'An older secret' : <Code>{hintOf({ hint: secret.hint })}</Code>}
         {isOlder && (
           <Badge color="orange" variant="dot" tt="none" miw="max-content">

@@ -24,7 +24,7 @@ export const SettingsFields = ({ apiKey }: { apiKey?: ApiKey }) => (
       description="What the key is for, and whom to ask about it"
       defaultValue={apiKey?.description ?? ''}
       maxLength={500}
-      rows={2}
+      rows={3}
     />
     <NativeSelect
       label="Environment"

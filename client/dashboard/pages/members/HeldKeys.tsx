@@ -15,6 +15,7 @@ export function HeldKeys({ fates, onKeep }: HeldKeysProps) {
   if (!onKeep) return <OwnKeys fates={fates} />;
   const kept = fates.filter(({ isKept }) => isKept).map(({ key }) => key.id);
   const ending = fates.filter(({ isEnding }) => isEnding).length;
+  const goingOn = fates.length - ending;
   return (
     <Stack gap="sm">
       <Checkbox.Group
@@ -28,6 +29,7 @@ export function HeldKeys({ fates, onKeep }: HeldKeysProps) {
             <Checkbox
               key={fate.key.id}
               value={fate.key.id}
+              ml={indentOf(fate)}
               label={`Keep “${fate.key.name}” (${hintOf(fate.key)})`}
               description={<KeyFate fate={fate} />}
             />
@@ -43,7 +45,7 @@ export function HeldKeys({ fates, onKeep }: HeldKeysProps) {
         />
       )}
       <Text size="sm" role="status">
-        {countOf(ending)} {ending === 1 ? 'ends' : 'end'}, {fates.length - ending} go on.
+        {ending === 1 ? '1 key ends' : `${ending} keys end`}, {goingOn === 1 ? '1 goes on' : `${goingOn} go on`}.
       </Text>
     </Stack>
   );
@@ -57,7 +59,7 @@ const OwnKeys = ({ fates }: { fates: Fate[] }) => (
     </Text>
     <List size="sm" listStyleType="disc" aria-label="Keys that you hold">
       {fates.map((fate) => (
-        <List.Item key={fate.key.id}>
+        <List.Item key={fate.key.id} ml={indentOf(fate)}>
           “{fate.key.name}” ({hintOf(fate.key)})
           <Text size="xs" c="dimmed" component="div">
             <KeyFate fate={fate} />
@@ -68,7 +70,8 @@ const OwnKeys = ({ fates }: { fates: Fate[] }) => (
   </Stack>
 );
 
-const countOf = (count: number) => (count === 1 ? '1 key' : `${count} keys`);
+/** Pixels by which a key stands to the right of the key that issued it; three steps at most, for narrow windows. */
+const indentOf = ({ depth }: Fate) => Math.min(depth, 3) * 16;
 
 /** Where a key comes from, and what becomes of the key. */
 const KeyFate = ({ fate: { key, issuer, isKept, isEnding } }: { fate: Fate }) => (

@@ -41,8 +41,9 @@ interface RemovalProps {
 function Removal({ member: { id, person }, isSelf, onClose }: RemovalProps) {
   const queries = useQueryClient();
   const [kept, setKept] = useState<string[]>([]);
-  const held = useQuery(trpc.members.keys.queryOptions({ id }));
-  const keys = useQuery(allKeys());
+  // Whoever decides sees the present state, not a state from before a rotation.
+  const held = useQuery({ ...trpc.members.keys.queryOptions({ id }), staleTime: 0 });
+  const keys = useQuery({ ...allKeys(), staleTime: 0 });
   const error = held.error ?? keys.error;
   const removing = useMutation(
     trpc.members.remove.mutationOptions({

@@ -11,6 +11,8 @@ export interface Fate {
   issuer: ApiKey | undefined;
   isKept: boolean;
   isEnding: boolean;
+  /** Steps from a listed key that descends from no other listed key. */
+  depth: number;
 }
 
 interface Removal {
@@ -24,7 +26,7 @@ interface Removal {
 
 /**
  * What becomes of each key where a person is removed. A key that is not kept ends where nobody else holds a secret of the
- * key, or where the key that issued it ends.
+ * key, or where the key that issued it ends. Each key comes after the key that issued it.
  */
 export function fatesOf({ held, kept, keys }: Removal): Fate[] {
   const heldBy = new Map(held.map((key) => [key.id, key]));
@@ -36,10 +38,19 @@ export function fatesOf({ held, kept, keys }: Removal): Fate[] {
     // A key that the person does not hold is listed because a key that it descends from is.
     return issuer ? isEnding(issuer.id) : key?.isHeld === false;
   };
-  return held.map((key) => ({
-    key,
-    issuer: issuerOf(keys, key.id),
-    isKept: kept.includes(key.id),
-    isEnding: isEnding(key.id),
-  }));
+  const above = (key: MemberKey) => heldBy.get(issuerOf(keys, key.id)?.id ?? '');
+  const below = (issuer: MemberKey | undefined, depth: number): Fate[] =>
+    held
+      .filter((key) => above(key) === issuer)
+      .flatMap((key) => [
+        {
+          key,
+          issuer: issuerOf(keys, key.id),
+          isKept: kept.includes(key.id),
+          isEnding: isEnding(key.id),
+          depth,
+        },
+        ...below(key, depth + 1),
+      ]);
+  return below(undefined, 0);
 }
