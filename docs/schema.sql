@@ -67,39 +67,66 @@ CREATE FUNCTION public.introzy_admit(p_organization_id uuid, p_digests bytea[], 
 CREATE FUNCTION public.introzy_admit_key(p_organization_id uuid, p_digests bytea[], p_scopes text[]) RETURNS text
     LANGUAGE plpgsql
     AS $$
+  begin
+    return introzy_admit_key_from(p_organization_id, p_digests, p_scopes, null);
+  end $$;
+
+CREATE FUNCTION public.introzy_admit_key_from(p_organization_id uuid, p_digests bytea[], p_scopes text[], p_address inet) RETURNS text
+    LANGUAGE plpgsql
+    AS $$
   declare
     v_key record;
     v_set text := set_config('introzy.organization_id', p_organization_id::text, true);
   begin
-    select s.secret_id, s.id as secret, s.created_at, s.expires_at, s.holder_id, k.id, k.scopes,
-        k.revoked_at, m.role into v_key
-      from api_key_secrets s
-      join api_keys k on k.organization_id = s.organization_id and k.id = s.api_key_id
+    select s.id as secret, s.created_at, s.expires_at, s.holder_id, m.role, k.id, k.revoked_at, k.allowed_addresses, k.address_mode, s.secret_id, k.scopes, null::bytea as token, null::timestamptz as token_expires_at
+      into v_key from api_key_secrets s join api_keys k on k.organization_id = s.organization_id and k.id = s.api_key_id
       left join members m on m.organization_id = s.organization_id and m.user_id = s.holder_id
       where s.organization_id = p_organization_id and s.digest = p_digests[1];
     if not found and cardinality(p_digests) > 1 then
-      select s.secret_id, s.id as secret, s.created_at, s.expires_at, s.holder_id, k.id, k.scopes,
-        k.revoked_at, m.role into v_key
-      from api_key_secrets s
-      join api_keys k on k.organization_id = s.organization_id and k.id = s.api_key_id
+      select s.id as secret, s.created_at, s.expires_at, s.holder_id, m.role, k.id, k.revoked_at, k.allowed_addresses, k.address_mode, s.secret_id, k.scopes, null::bytea as token, null::timestamptz as token_expires_at
+      into v_key from api_key_secrets s join api_keys k on k.organization_id = s.organization_id and k.id = s.api_key_id
       left join members m on m.organization_id = s.organization_id and m.user_id = s.holder_id
       where s.organization_id = p_organization_id and s.digest = any (p_digests);
+    end if;
+    if not found then
+      select s.id as secret, s.created_at, s.expires_at, s.holder_id, m.role, k.id, k.revoked_at, k.allowed_addresses, k.address_mode, null as secret_id, t.scopes, t.digest as token, t.expires_at as token_expires_at
+      into v_key from api_key_tokens t
+      join api_key_secrets s on s.organization_id = t.organization_id and s.api_key_id = t.api_key_id
+        and s.id = t.minted_by
+      join api_keys k on k.organization_id = s.organization_id and k.id = s.api_key_id
+      left join members m on m.organization_id = s.organization_id and m.user_id = s.holder_id
+      where t.organization_id = p_organization_id and t.digest = any (p_digests);
     end if;
     if not found then
       raise exception using errcode = 'IZ401', message = 'unknown';
     elsif v_key.revoked_at is not null or v_key.holder_id is not null and v_key.role is null then
       raise exception using errcode = 'IZ401', message = 'revoked';
+    elsif v_key.token_expires_at <= now() then
+      raise exception using errcode = 'IZ401', message = 'expired';
     elsif v_key.expires_at <= now() then
-      raise exception using errcode = 'IZ401', message = 'expired', hint = case when exists (
-        select from api_key_secrets newer where newer.organization_id = p_organization_id
-          and newer.api_key_id = v_key.id and newer.created_at > v_key.created_at) then 'rotated' else '' end;
-    elsif not p_scopes <@ v_key.scopes then
-      perform introzy_require_scopes('key', v_key.scopes, p_scopes);
+      raise exception using errcode = 'IZ401', message = 'expired', hint = case
+        when v_key.token_expires_at is not null then 'minted'
+        when exists (select from api_key_secrets newer where newer.organization_id = p_organization_id
+          and newer.api_key_id = v_key.id and newer.created_at > v_key.created_at) then 'rotated'
+        else '' end;
+    elsif v_key.allowed_addresses is not null and (p_address <<= any (v_key.allowed_addresses)) is not true then
+      if v_key.address_mode = 'enforce' then
+        -- The version before reads the message as a lacking scope.
+        raise exception using errcode = 'IZ403', message = 'key allowed-address', hint = 'address';
+      end if;
+      v_set := set_config('introzy.outside', 'true', true);
+    end if;
+    if not p_scopes <@ v_key.scopes then
+      perform introzy_require_scopes(case when v_key.token_expires_at is null then 'key' else 'token' end,
+        v_key.scopes, p_scopes);
     elsif v_key.holder_id is not null and p_scopes <@ introzy_role_scopes(v_key.role) is not true then
       perform introzy_require_scopes('holder', introzy_role_scopes(v_key.role), p_scopes);
     end if;
     v_set := set_config('introzy.actor', 'key:' || v_key.id, true);
     v_set := set_config('introzy.secret', v_key.secret::text, true);
+    if v_key.token is not null then
+      v_set := set_config('introzy.token', encode(v_key.token, 'hex'), true);
+    end if;
     return v_key.secret_id;
   end $$;
 
@@ -148,10 +175,14 @@ CREATE TABLE public.api_keys (
     last_used_at timestamp(3) with time zone,
     expiry_notice_for timestamp(3) with time zone,
     kept_at timestamp(3) with time zone,
+    kept_keys uuid[],
     description text,
     environment text,
-    grace_ended_at timestamp(3) with time zone,
     self_rotate boolean DEFAULT false NOT NULL,
+    grace_ended_at timestamp(3) with time zone,
+    rate_limit integer,
+    allowed_addresses cidr[],
+    address_mode text DEFAULT 'enforce'::text NOT NULL,
     CONSTRAINT api_keys_created_by_type_check CHECK ((created_by_type = ANY (ARRAY['person'::text, 'key'::text]))),
     CONSTRAINT api_keys_name_check CHECK (((char_length(name) >= 1) AND (char_length(name) <= 100)))
 );
@@ -221,10 +252,12 @@ CREATE FUNCTION public.introzy_audit_key_settings() RETURNS trigger
     AS $$
   declare
     v_subject jsonb := jsonb_build_object('type', 'apiKey', 'id', new.id, 'name', new.name);
-    v_old jsonb := jsonb_build_object('description', old.description, 'environment', old.environment,
-      'selfRotate', old.self_rotate);
-    v_new jsonb := jsonb_build_object('description', new.description, 'environment', new.environment,
-      'selfRotate', new.self_rotate);
+    v_old jsonb := jsonb_build_object('description', old.description,
+      'environment', old.environment, 'selfRotate', old.self_rotate, 'rateLimit', old.rate_limit,
+      'allowedAddresses', coalesce(to_jsonb(old.allowed_addresses::text[]), '[]'), 'addressMode', old.address_mode);
+    v_new jsonb := jsonb_build_object('description', new.description,
+      'environment', new.environment, 'selfRotate', new.self_rotate, 'rateLimit', new.rate_limit,
+      'allowedAddresses', coalesce(to_jsonb(new.allowed_addresses::text[]), '[]'), 'addressMode', new.address_mode);
   begin
     if v_new <> v_old then
       insert into audit_log (organization_id, actor, action, subject, details) values (new.organization_id,
@@ -276,6 +309,18 @@ CREATE FUNCTION public.introzy_audit_place() RETURNS trigger
     return null;
   end $$;
 
+CREATE FUNCTION public.introzy_audit_report() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+  begin
+    insert into audit_log (organization_id, actor, action, subject, details)
+      select new.organization_id, jsonb_build_object('type', 'key', 'id', id, 'name', name), 'apiKey.usedOutside',
+          jsonb_build_object('type', 'apiKey', 'id', id, 'name', name),
+          jsonb_build_object('address', new.address, 'userAgent', new.user_agent)
+        from api_keys where organization_id = new.organization_id and id = new.api_key_id;
+    return null;
+  end $$;
+
 CREATE FUNCTION public.introzy_audit_session() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
@@ -287,6 +332,18 @@ CREATE FUNCTION public.introzy_audit_session() RETURNS trigger
       select organization_id, v_person, 'person.signedIn', v_person,
           jsonb_build_object('address', new.ip_address, 'userAgent', new.user_agent)
         from members where user_id = new.user_id;
+    return null;
+  end $$;
+
+CREATE FUNCTION public.introzy_audit_token() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+  begin
+    insert into audit_log (organization_id, actor, action, subject, details)
+      select new.organization_id, introzy_actor(), 'apiKey.tokenMinted',
+          jsonb_build_object('type', 'apiKey', 'id', id, 'name', name),
+          jsonb_build_object('hint', new.hint, 'scopes', new.scopes, 'expiresAt', to_char(new.expires_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'))
+        from api_keys where organization_id = new.organization_id and id = new.api_key_id;
     return null;
   end $$;
 
@@ -434,6 +491,46 @@ END;
 
 ALTER FUNCTION public.introzy_identify(p_digests bytea[]) OWNER TO introzy_lookup;
 
+CREATE TABLE public.api_key_tokens (
+    organization_id uuid NOT NULL,
+    api_key_id uuid NOT NULL,
+    minted_by uuid NOT NULL,
+    digest bytea NOT NULL,
+    secret_id text NOT NULL,
+    hint text NOT NULL,
+    scopes text[] NOT NULL,
+    created_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+    expires_at timestamp(3) with time zone NOT NULL,
+    last_used_at timestamp(3) with time zone,
+    CONSTRAINT api_key_tokens_digest_check CHECK ((octet_length(digest) = 32))
+);
+
+ALTER TABLE ONLY public.api_key_tokens FORCE ROW LEVEL SECURITY;
+
+CREATE FUNCTION public.introzy_identify_key(p_digests bytea[]) RETURNS TABLE(organization_id uuid, api_key_id uuid, scopes text[], rate_limit integer, is_token boolean)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    BEGIN ATOMIC
+ SELECT k.organization_id,
+     k.id,
+     k.scopes,
+     k.rate_limit,
+     false
+    FROM (public.api_key_secrets s
+      JOIN public.api_keys k ON (((k.organization_id = s.organization_id) AND (k.id = s.api_key_id))))
+   WHERE (s.digest = ANY (introzy_identify_key.p_digests))
+ UNION ALL
+  SELECT k.organization_id,
+     k.id,
+     t.scopes,
+     k.rate_limit,
+     true
+    FROM (public.api_key_tokens t
+      JOIN public.api_keys k ON (((k.organization_id = t.organization_id) AND (k.id = t.api_key_id))))
+   WHERE (t.digest = ANY (introzy_identify_key.p_digests));
+END;
+
+ALTER FUNCTION public.introzy_identify_key(p_digests bytea[]) OWNER TO introzy_lookup;
+
 CREATE FUNCTION public.introzy_keep_contact() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
@@ -518,6 +615,76 @@ CREATE FUNCTION public.introzy_organizations_to_trim(p_days integer) RETURNS SET
 END;
 
 ALTER FUNCTION public.introzy_organizations_to_trim(p_days integer) OWNER TO introzy_lookup;
+
+CREATE TABLE public.api_key_notices (
+    organization_id uuid NOT NULL,
+    api_key_id uuid NOT NULL,
+    expires_at timestamp(3) with time zone NOT NULL,
+    days smallint NOT NULL,
+    user_id uuid NOT NULL,
+    claimed_until timestamp(3) with time zone NOT NULL,
+    sent_at timestamp(3) with time zone
+);
+
+ALTER TABLE ONLY public.api_key_notices FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE public.members (
+    organization_id uuid NOT NULL,
+    id uuid NOT NULL,
+    user_id uuid NOT NULL,
+    role text NOT NULL,
+    created_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT members_role_check CHECK ((role = ANY (ARRAY['member'::text, 'admin'::text, 'owner'::text])))
+);
+
+ALTER TABLE ONLY public.members FORCE ROW LEVEL SECURITY;
+
+CREATE VIEW public.api_key_notices_due WITH (security_invoker='true') AS
+ SELECT k.organization_id,
+    k.id AS api_key_id,
+    k.expires_at,
+    (stage.days)::smallint AS days,
+    m.user_id,
+    m.role,
+    newest.holder_id,
+    COALESCE((m.user_id = told.user_id), false) AS is_first
+   FROM (((((public.api_keys k
+     CROSS JOIN LATERAL ( SELECT min(stages.days) AS days
+           FROM ( VALUES (30), (7), (1)) stages(days)
+          WHERE (k.expires_at <= (now() + make_interval(hours => (24 * stages.days))))) stage)
+     CROSS JOIN LATERAL ( SELECT s.created_at,
+                CASE
+                    WHEN (s.id IS NOT NULL) THEN s.holder_id
+                    WHEN (k.created_by_type = 'person'::text) THEN (k.created_by_id)::uuid
+                    ELSE NULL::uuid
+                END AS holder_id
+           FROM public.api_key_secrets s
+          WHERE ((s.organization_id = k.organization_id) AND (s.api_key_id = k.id))
+          ORDER BY (COALESCE(s.hint, k.hint) = k.hint) DESC, s.created_at DESC
+         LIMIT 1) newest)
+     LEFT JOIN LATERAL ( SELECT t.user_id
+           FROM public.members t
+          WHERE ((t.organization_id = k.organization_id) AND ((t.role = 'owner'::text) OR ((t.user_id)::text = k.created_by_id)))
+          ORDER BY ((t.user_id)::text = k.created_by_id) DESC, t.created_at
+         LIMIT 1) told ON (true))
+     JOIN public.members m ON (((m.organization_id = k.organization_id) AND ((m.role = 'owner'::text) OR (m.user_id = newest.holder_id)))))
+     LEFT JOIN public.api_key_notices n ON (((n.organization_id = k.organization_id) AND (n.api_key_id = k.id) AND (n.expires_at = k.expires_at) AND (n.days = stage.days) AND (n.user_id = m.user_id))))
+  WHERE ((k.revoked_at IS NULL) AND (k.expires_at > now()) AND (k.expires_at <= (now() + make_interval(hours => (24 * 30)))) AND ((newest.holder_id IS NULL) OR (EXISTS ( SELECT
+           FROM public.members h
+          WHERE ((h.organization_id = k.organization_id) AND (h.user_id = newest.holder_id))))) AND ((stage.days < 30) OR (((k.expires_at - newest.created_at) < make_interval(hours => (24 * 30), mins => '-10'::integer)) OR ((k.expires_at - newest.created_at) > make_interval(hours => (24 * 30))))) AND (n.sent_at IS NULL) AND ((n.claimed_until IS NULL) OR (n.claimed_until <= now())) AND (((stage.days = 7) AND (m.user_id = told.user_id) AND ((k.expiry_notice_for = k.expires_at) OR ((k.expiry_notice_for >= now()) AND (k.expiry_notice_for <= (now() + make_interval(mins => 30)))))) IS NOT TRUE));
+
+CREATE FUNCTION public.introzy_organizations_with_notices() RETURNS SETOF uuid
+    LANGUAGE sql STABLE SECURITY DEFINER
+    BEGIN ATOMIC
+ SELECT api_key_notices_due.organization_id
+    FROM public.api_key_notices_due
+ UNION
+  SELECT api_key_notices.organization_id
+    FROM public.api_key_notices
+   WHERE (api_key_notices.expires_at <= now());
+END;
+
+ALTER FUNCTION public.introzy_organizations_with_notices() OWNER TO introzy_lookup;
 
 CREATE FUNCTION public.introzy_require_scopes(p_whose text, p_scopes text[], p_asked text[]) RETURNS void
     LANGUAGE plpgsql IMMUTABLE
@@ -618,7 +785,8 @@ CREATE TABLE public.api_key_places (
     user_agent text NOT NULL,
     first_used_at timestamp(3) with time zone NOT NULL,
     last_used_at timestamp(3) with time zone NOT NULL,
-    secrets jsonb DEFAULT '{}'::jsonb NOT NULL
+    secrets jsonb DEFAULT '{}'::jsonb NOT NULL,
+    reported_at timestamp(3) with time zone
 );
 
 ALTER TABLE ONLY public.api_key_places FORCE ROW LEVEL SECURITY;
@@ -687,6 +855,9 @@ ALTER TABLE ONLY public.accounts
 ALTER TABLE ONLY public.api_key_days
     ADD CONSTRAINT api_key_days_pkey PRIMARY KEY (organization_id, api_key_id, day);
 
+ALTER TABLE ONLY public.api_key_notices
+    ADD CONSTRAINT api_key_notices_pkey PRIMARY KEY (organization_id, api_key_id, expires_at, days, user_id);
+
 ALTER TABLE ONLY public.api_key_places
     ADD CONSTRAINT api_key_places_pkey PRIMARY KEY (organization_id, api_key_id, address, user_agent);
 
@@ -696,11 +867,17 @@ ALTER TABLE ONLY public.api_key_secrets
 ALTER TABLE ONLY public.api_key_secrets
     ADD CONSTRAINT api_key_secrets_pkey PRIMARY KEY (organization_id, api_key_id, digest);
 
+ALTER TABLE ONLY public.api_key_tokens
+    ADD CONSTRAINT api_key_tokens_digest UNIQUE (digest);
+
+ALTER TABLE ONLY public.api_key_tokens
+    ADD CONSTRAINT api_key_tokens_pkey PRIMARY KEY (organization_id, api_key_id, digest);
+
 ALTER TABLE ONLY public.api_keys
     ADD CONSTRAINT api_keys_pkey PRIMARY KEY (organization_id, id);
 
 ALTER TABLE public.api_keys
-    ADD CONSTRAINT api_keys_settings CHECK (((char_length(description) <= 500) AND (environment = ANY (ARRAY['development'::text, 'staging'::text, 'production'::text])))) NOT VALID;
+    ADD CONSTRAINT api_keys_settings CHECK (((char_length(description) <= 500) AND (environment = ANY (ARRAY['development'::text, 'staging'::text, 'production'::text])) AND (rate_limit > 0) AND ((cardinality(allowed_addresses) >= 1) AND (cardinality(allowed_addresses) <= 50)) AND (address_mode = ANY (ARRAY['enforce'::text, 'report'::text])))) NOT VALID;
 
 ALTER TABLE ONLY public.audit_log
     ADD CONSTRAINT audit_log_pkey PRIMARY KEY (organization_id, id);
@@ -757,6 +934,8 @@ CREATE INDEX accounts_user ON public.accounts USING btree (user_id);
 
 CREATE INDEX api_key_days_day ON public.api_key_days USING btree (day);
 
+CREATE INDEX api_key_notices_expires_at ON public.api_key_notices USING btree (expires_at);
+
 CREATE INDEX api_key_secrets_holder ON public.api_key_secrets USING btree (organization_id, holder_id);
 
 CREATE INDEX api_keys_created_by ON public.api_keys USING btree (organization_id, created_by_id, id);
@@ -799,6 +978,8 @@ CREATE INDEX verifications_identifier ON public.verifications USING btree (ident
 
 CREATE TRIGGER audit AFTER INSERT ON public.api_key_places FOR EACH ROW EXECUTE FUNCTION public.introzy_audit_place();
 
+CREATE TRIGGER audit AFTER INSERT ON public.api_key_tokens FOR EACH ROW EXECUTE FUNCTION public.introzy_audit_token();
+
 CREATE TRIGGER audit AFTER INSERT OR UPDATE OF status ON public.invitations FOR EACH ROW EXECUTE FUNCTION public.introzy_audit_invitation();
 
 CREATE TRIGGER audit AFTER INSERT ON public.sessions FOR EACH ROW EXECUTE FUNCTION public.introzy_audit_session();
@@ -811,7 +992,9 @@ CREATE TRIGGER audit_issue AFTER INSERT ON public.api_keys FOR EACH ROW EXECUTE 
 
 CREATE TRIGGER audit_removal BEFORE DELETE ON public.members FOR EACH ROW EXECUTE FUNCTION public.introzy_audit_member();
 
-CREATE TRIGGER audit_settings AFTER UPDATE OF description, environment, self_rotate, grace_ended_at ON public.api_keys FOR EACH ROW EXECUTE FUNCTION public.introzy_audit_key_settings();
+CREATE TRIGGER audit_report AFTER INSERT OR UPDATE OF reported_at ON public.api_key_places FOR EACH ROW WHEN ((new.reported_at IS NOT NULL)) EXECUTE FUNCTION public.introzy_audit_report();
+
+CREATE TRIGGER audit_settings AFTER UPDATE OF description, environment, self_rotate, grace_ended_at, rate_limit, allowed_addresses, address_mode ON public.api_keys FOR EACH ROW EXECUTE FUNCTION public.introzy_audit_key_settings();
 
 CREATE TRIGGER hold BEFORE INSERT ON public.api_key_secrets FOR EACH ROW EXECUTE FUNCTION public.introzy_hold_secret();
 
@@ -823,11 +1006,20 @@ ALTER TABLE ONLY public.accounts
 ALTER TABLE ONLY public.api_key_days
     ADD CONSTRAINT api_key_days_organization_id_api_key_id_fkey FOREIGN KEY (organization_id, api_key_id) REFERENCES public.api_keys(organization_id, id) ON DELETE CASCADE;
 
+ALTER TABLE ONLY public.api_key_notices
+    ADD CONSTRAINT api_key_notices_organization_id_api_key_id_fkey FOREIGN KEY (organization_id, api_key_id) REFERENCES public.api_keys(organization_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.api_key_notices
+    ADD CONSTRAINT api_key_notices_organization_id_user_id_fkey FOREIGN KEY (organization_id, user_id) REFERENCES public.members(organization_id, user_id) ON DELETE CASCADE;
+
 ALTER TABLE ONLY public.api_key_places
     ADD CONSTRAINT api_key_places_organization_id_api_key_id_fkey FOREIGN KEY (organization_id, api_key_id) REFERENCES public.api_keys(organization_id, id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY public.api_key_secrets
     ADD CONSTRAINT api_key_secrets_organization_id_api_key_id_fkey FOREIGN KEY (organization_id, api_key_id) REFERENCES public.api_keys(organization_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.api_key_tokens
+    ADD CONSTRAINT api_key_tokens_organization_id_api_key_id_fkey FOREIGN KEY (organization_id, api_key_id) REFERENCES public.api_keys(organization_id, id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY public.api_keys
     ADD CONSTRAINT api_keys_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.organizations(id) ON DELETE CASCADE;
@@ -860,9 +1052,13 @@ ALTER TABLE public.accounts ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.api_key_days ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE public.api_key_notices ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE public.api_key_places ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.api_key_secrets ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.api_key_tokens ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.api_keys ENABLE ROW LEVEL SECURITY;
 
@@ -890,7 +1086,11 @@ ALTER TABLE public.invitations ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY lookup ON public.api_key_days FOR SELECT TO introzy_lookup USING (true);
 
+CREATE POLICY lookup ON public.api_key_notices FOR SELECT TO introzy_lookup USING (true);
+
 CREATE POLICY lookup ON public.api_key_secrets FOR SELECT TO introzy_lookup USING (true);
+
+CREATE POLICY lookup ON public.api_key_tokens FOR SELECT TO introzy_lookup USING (true);
 
 CREATE POLICY lookup ON public.api_keys FOR SELECT TO introzy_lookup USING (true);
 
@@ -914,9 +1114,13 @@ ALTER TABLE public.sessions ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY tenant ON public.api_key_days USING ((organization_id = public.introzy_organization_id())) WITH CHECK ((organization_id = public.introzy_organization_id()));
 
+CREATE POLICY tenant ON public.api_key_notices USING ((organization_id = public.introzy_organization_id())) WITH CHECK ((organization_id = public.introzy_organization_id()));
+
 CREATE POLICY tenant ON public.api_key_places USING ((organization_id = public.introzy_organization_id())) WITH CHECK ((organization_id = public.introzy_organization_id()));
 
 CREATE POLICY tenant ON public.api_key_secrets USING ((organization_id = public.introzy_organization_id())) WITH CHECK ((organization_id = public.introzy_organization_id()));
+
+CREATE POLICY tenant ON public.api_key_tokens USING ((organization_id = public.introzy_organization_id())) WITH CHECK ((organization_id = public.introzy_organization_id()));
 
 CREATE POLICY tenant ON public.api_keys USING ((organization_id = public.introzy_organization_id())) WITH CHECK ((organization_id = public.introzy_organization_id()));
 
@@ -959,6 +1163,8 @@ GRANT SELECT(expires_at) ON TABLE public.api_keys TO introzy_lookup;
 GRANT SELECT(revoked_at) ON TABLE public.api_keys TO introzy_lookup;
 
 GRANT SELECT(expiry_notice_for) ON TABLE public.api_keys TO introzy_lookup;
+
+GRANT SELECT(rate_limit) ON TABLE public.api_keys TO introzy_lookup;
 
 REVOKE ALL ON FUNCTION public.introzy_api_key_exists(p_id uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.introzy_api_key_exists(p_id uuid) TO introzy_app;
@@ -1004,6 +1210,23 @@ GRANT ALL ON FUNCTION public.introzy_contacts_before_form(p_form integer, p_limi
 REVOKE ALL ON FUNCTION public.introzy_identify(p_digests bytea[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.introzy_identify(p_digests bytea[]) TO introzy_app;
 
+GRANT SELECT,INSERT,DELETE ON TABLE public.api_key_tokens TO introzy_app;
+
+GRANT SELECT(organization_id) ON TABLE public.api_key_tokens TO introzy_lookup;
+
+GRANT SELECT(api_key_id) ON TABLE public.api_key_tokens TO introzy_lookup;
+
+GRANT SELECT(digest) ON TABLE public.api_key_tokens TO introzy_lookup;
+
+GRANT SELECT(scopes) ON TABLE public.api_key_tokens TO introzy_lookup;
+
+GRANT UPDATE(expires_at) ON TABLE public.api_key_tokens TO introzy_app;
+
+GRANT UPDATE(last_used_at) ON TABLE public.api_key_tokens TO introzy_app;
+
+REVOKE ALL ON FUNCTION public.introzy_identify_key(p_digests bytea[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.introzy_identify_key(p_digests bytea[]) TO introzy_app;
+
 REVOKE ALL ON FUNCTION public.introzy_matching_contacts(p_patterns text[], p_tag text, p_updated_since timestamp with time zone, p_include_deleted boolean, p_from uuid, p_limit integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.introzy_matching_contacts(p_patterns text[], p_tag text, p_updated_since timestamp with time zone, p_include_deleted boolean, p_from uuid, p_limit integer) TO introzy_app;
 
@@ -1018,6 +1241,24 @@ GRANT SELECT(day) ON TABLE public.api_key_days TO introzy_lookup;
 
 REVOKE ALL ON FUNCTION public.introzy_organizations_to_trim(p_days integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.introzy_organizations_to_trim(p_days integer) TO introzy_auth;
+
+GRANT SELECT,INSERT,DELETE ON TABLE public.api_key_notices TO introzy_app;
+
+GRANT SELECT(organization_id) ON TABLE public.api_key_notices TO introzy_lookup;
+
+GRANT SELECT(api_key_id) ON TABLE public.api_key_notices TO introzy_lookup;
+
+GRANT SELECT(expires_at) ON TABLE public.api_key_notices TO introzy_lookup;
+
+GRANT SELECT(days) ON TABLE public.api_key_notices TO introzy_lookup;
+
+GRANT SELECT(user_id) ON TABLE public.api_key_notices TO introzy_lookup;
+
+GRANT UPDATE(claimed_until) ON TABLE public.api_key_notices TO introzy_app;
+GRANT SELECT(claimed_until) ON TABLE public.api_key_notices TO introzy_lookup;
+
+GRANT UPDATE(sent_at) ON TABLE public.api_key_notices TO introzy_app;
+GRANT SELECT(sent_at) ON TABLE public.api_key_notices TO introzy_lookup;
 
 GRANT SELECT,INSERT ON TABLE public.members TO introzy_auth;
 GRANT SELECT,INSERT,DELETE ON TABLE public.members TO introzy_app;
