@@ -1,4 +1,5 @@
 import { sql } from 'kysely';
+import type { ApiKeySecret } from '../shared/apiKeys.ts';
 import type { Scope } from '../shared/scopes.ts';
 import type { Tenant } from './admission.ts';
 import { keepKeys, listAncestors, listDescendants, revokeKeys } from './keyFamily.ts';
@@ -19,6 +20,8 @@ export interface HeldKey {
   lastUsedAt: Date | null;
   /** The person holds a live secret of the key. Else the key descends from a key that the person holds. */
   isHeld: boolean;
+  /** The live secrets of the key that the person holds, newest first. */
+  secrets: Pick<ApiKeySecret, 'hint' | 'expiresAt' | 'lastUsedAt'>[];
   /** Another person, or the operator, holds a live secret of the key as well. */
   isShared: boolean;
   /** The ids of the keys that the person holds, and from which the key descends. The key ends with any of them. */
@@ -45,7 +48,18 @@ export async function listHeldKeys(db: Tenant, { organizationId, userId }: Holde
     .where(sql<boolean>`expires_at > now()`)
     .orderBy('id', 'desc')
     .execute();
-  return keys.map((key) => ({ ...key, descendsFrom: ancestors.get(key.id) ?? [] }));
+  const { rows: secrets } = await sql<{ keyId: string } & HeldKey['secrets'][number]>`
+    select s.api_key_id as "keyId", s.hint, s.expires_at as "expiresAt", s.last_used_at as "lastUsedAt"
+      from api_key_secrets s
+      where s.organization_id = ${organizationId} and s.api_key_id = any (${held}) and s.expires_at > now()
+        and introzy_holder(s) = ${userId}
+      order by s.created_at desc`.execute(db);
+  const ofKey = Map.groupBy(secrets, ({ keyId }) => keyId);
+  return keys.map((key) => ({
+    ...key,
+    secrets: (ofKey.get(key.id) ?? []).map(({ keyId: _, ...secret }) => secret),
+    descendsFrom: ancestors.get(key.id) ?? [],
+  }));
 }
 
 /** Lists the ids of the keys that are not revoked, and of which a person holds a live secret. */

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { Scope } from './apiKeys.ts';
+import { ApiKeySecret, Scope } from './apiKeys.ts';
 import { EmailAddress } from './contacts.ts';
 import { ROLES } from './roles.ts';
 import { Id, organizationId } from './text.ts';
@@ -68,8 +68,8 @@ export type MemberRemoved = z.infer<typeof MemberRemoved>;
 /** `role`: the role that the member is to have, to learn what the member's keys would lose. */
 export const MemberKeysRequest = z.strictObject({ organizationId, id: Id, role: Role.optional() });
 /**
- * A key whose fate a member's removal decides. `isHeld`: the member holds a secret of the key; else the key descends from
- * a key that the member holds. `isShared`: other people hold secrets of the key as well, which go on. `descendsFrom`:
+ * A key whose fate a member's removal decides. `isHeld`: the member holds `secrets`, the newest first, of the key; else
+ * the key descends from a key that the member holds. `isShared`: other people hold secrets of the key as well, which go on. `descendsFrom`:
  * the ids of the keys, out of the keys that the member holds, from which the key descends; the key ends with any of them,
  * unless the key is kept. `loses`: the scopes of the key that `role` does not allow, so that the member's secrets could
  * no longer use them.
@@ -82,6 +82,7 @@ const MemberKey = z.object({
   expiresAt: z.date(),
   lastUsedAt: z.date().nullable(),
   isHeld: z.boolean(),
+  secrets: z.array(ApiKeySecret.pick({ hint: true, expiresAt: true, lastUsedAt: true })),
   isShared: z.boolean(),
   descendsFrom: z.array(z.uuid()),
   loses: z.array(Scope),

@@ -149,7 +149,6 @@ export const apiKeysRouter = router({
       const id = requireKey(identity);
       if (isToken(identity)) throw fault('FORBIDDEN', { details: { reason: 'A token cannot mint tokens' } });
       const scopes = asked ?? TOKEN_SCOPES.filter((scope) => identity.scopes.includes(scope));
-      if (scopes.length === 0) throw badRequest('The API key has no scope that a token can have', ['scopes']);
       await requireScopes(ctx, scopes);
       const { key: token, ...secret } = mintKey(deps.keySecrets);
       const minted = await insertToken(tenant, { organizationId, id, scopes, expiresInMinutes, secret });
