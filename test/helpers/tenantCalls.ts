@@ -322,7 +322,13 @@ const OTHERS = [
     'isInvited',
     'recordFailedSignIn',
   ],
-  ...['listOrganizationsToNotify', 'insertOrganization', 'findOrganization', 'listOrganizations'],
+  ...[
+    'listOrganizationsToNotify',
+    'listOrganizationsToTrim',
+    'insertOrganization',
+    'findOrganization',
+    'listOrganizations',
+  ],
 ];
 
 /** The names of db/'s functions that are in no list of this file. */
