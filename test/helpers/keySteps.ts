@@ -91,6 +91,9 @@ const rotate = (actor: Actor, { target, graceHours, graceFrom, isCurrent }: ActO
 
 const endGrace = (actor: Actor, { target }: ActOf<'endGrace'>): Step => {
   const { row, id, failure } = findKey(actor, target);
+  const { caller } = actor;
+  // Left out: a secret that ends itself.
+  if ('secret' in caller && row?.secrets.slice(0, -1).includes(caller.secret)) return current(actor);
   return {
     procedure: 'keys.endGrace',
     scope: 'keys:manage',

@@ -4,7 +4,7 @@ import type { Role } from '../../shared/people.ts';
 import { isAbove, listHeld, type ModelCaller, removePerson } from './keyModel.ts';
 import type { ModelPerson } from './modelRows.ts';
 import type { Act } from './operations.ts';
-import { type Actor, type Failure, pick, type Step } from './world.ts';
+import { type Actor, type Failure, pick, type Step, signOut } from './world.ts';
 
 type ActOf<N extends Act['act']> = Extract<Act, { act: N }>;
 
@@ -66,7 +66,7 @@ const remove = (actor: Actor, { member, keep }: ActOf<'removeMember'>): Step => 
           };
           const keeper = caller.person as ModelPerson;
           expect(settled).toEqual(removePerson(organization, target, { step: world.step, keeper, keep: ids }));
-          world.browsers.delete(target.memberId);
+          signOut(world, target);
           await readTimes(actor);
         },
       };

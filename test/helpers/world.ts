@@ -3,8 +3,9 @@ import { asOperator } from '../../db/admission.ts';
 import { insertMember, listMembers } from '../../db/members.ts';
 import { setUpOrganization } from '../../server/start/setup.ts';
 import type { IssuedKey, Scope } from '../../shared/apiKeys.ts';
+import type { Role } from '../../shared/people.ts';
 import { SCOPES } from '../../shared/scopes.ts';
-import { addMember, type Browser, signedIn } from './browser.ts';
+import { addPerson, type Browser, signedIn, type TestPerson } from './browser.ts';
 import { call, type DoorRequest, type Input, readAnswer, requestsOf } from './doors.ts';
 import { beginUse, isAbove, judgeSecret, type ModelCaller, reasonAgainst } from './keyModel.ts';
 import type { ModelContact, ModelKey, ModelKeyRow, ModelOrganization, ModelPerson, ModelSecret } from './modelRows.ts';
@@ -15,10 +16,16 @@ import type { TestApp } from './testApp.ts';
 export interface World {
   app: TestApp;
   organizations: ModelOrganization[];
-  /** The browsers of the people who are signed in, by the id of the membership. */
-  browsers: Map<string, Browser>;
+  /** People with accounts. To sign in takes long, so the same people join the organizations of each world. */
+  accounts: Account[];
   /** The number of calls so far. */
   step: number;
+}
+
+interface Account extends TestPerson {
+  /** A browser in which the person is signed in, and the organization that the browser is in. */
+  browser?: Browser | undefined;
+  active?: string | undefined;
 }
 
 /** The organization that makes a call, and the caller: a person, or a secret, which may be refused. */
@@ -85,8 +92,9 @@ export function addKey(organization: ModelOrganization, { key, apiKey, holder = 
 
 const asShown = (issued: IssuedKey) => JSON.parse(JSON.stringify(issued)) as { key: string; apiKey: object };
 
-export async function createWorld(app: TestApp, count: number): Promise<World> {
-  const world: World = { app, organizations: [], browsers: new Map(), step: 0 };
+/** Makes organizations, each with an owner and an admin. `accounts`: the people of the worlds before. */
+export async function createWorld(app: TestApp, count: number, accounts: Account[]): Promise<World> {
+  const world: World = { app, organizations: [], accounts, step: 0 };
   for (let index = 0; index < count; index++) {
     const named = { name: `Model ${crypto.randomUUID()}`, email: 'owner@example.com' };
     const made = await setUpOrganization(app.db, app.keySecrets, named);
@@ -94,58 +102,51 @@ export async function createWorld(app: TestApp, count: number): Promise<World> {
     const organization: ModelOrganization = { id: made.organization.id, contacts: [], keys: [], people: [] };
     addKey(organization, asShown(made.issued));
     world.organizations.push(organization);
-    for (const role of ['owner', 'admin'] as const) {
-      const { userId, email } = await addMember(app, organization.id, role);
-      organization.people.push({
-        id: userId,
-        name: email,
-        memberId: await findMembership(app, organization, userId),
-        role,
-      });
-    }
+    for (const role of ['owner', 'admin'] as const) await joinOrganization(world, organization, { role });
   }
   // An admin of the organization that makes most calls holds a key from the beginning.
   const [organization] = world.organizations as [ModelOrganization];
   const holder = organization.people.at(-1) as ModelPerson;
-  const { trpc } = await browserOf(world, holder);
+  const { trpc } = await browserOf({ world, organization }, holder);
   const issued = await trpc.keys.issue.mutate({ name: 'held', scopes: [...SCOPES] });
   addKey(organization, { ...asShown(issued), holder });
   return world;
 }
 
-async function findMembership(app: TestApp, { id }: ModelOrganization, userId: string) {
-  const members = await listMembers(asOperator(app.db, id), id);
-  return members.find(({ person }) => person.id === userId)?.id as string;
+/** Makes a person who was removed, or else another person, a member of the organization. */
+export async function joinOrganization(
+  { app, organizations, accounts }: World,
+  organization: ModelOrganization,
+  { role, before }: { role: Role; before?: ModelPerson | undefined },
+) {
+  const known = organizations.flatMap(({ people }) => people);
+  let account = accounts.find(({ userId }) => !known.some(({ id }) => id === userId));
+  if (!before && !account) accounts.push((account = await addPerson(app)));
+  const { id, name } = before ?? { id: account?.userId as string, name: account?.email as string };
+  const tenant = asOperator(app.db, organization.id);
+  await insertMember(tenant, { organizationId: organization.id, userId: id, role });
+  const members = await listMembers(tenant, organization.id);
+  const memberId = members.find(({ person }) => person.id === id)?.id as string;
+  if (before) Object.assign(before, { memberId, role });
+  else organization.people.push({ id, name, memberId, role });
 }
 
-/** A removed person joins again, or else another person joins. */
-export async function joinOrganization({ app }: World, organization: ModelOrganization, { member, role }: Joining) {
-  const again = pick(organization.people, member);
-  if (again?.role === null) {
-    await insertMember(asOperator(app.db, organization.id), {
-      organizationId: organization.id,
-      userId: again.id,
-      role,
-    });
-    again.memberId = await findMembership(app, organization, again.id);
-    again.role = role;
-    return;
+/** The browser of a person, in the organization. The person signs in with the first call. */
+async function browserOf({ world, organization }: Pick<Actor, 'world' | 'organization'>, { id }: ModelPerson) {
+  const account = world.accounts.find(({ userId }) => userId === id) as Account;
+  account.browser ??= await signedIn(world.app, account);
+  if (account.active !== organization.id) {
+    const { status } = await account.browser.account('/organization/set-active', { organizationId: organization.id });
+    expect(status).toBe(200);
+    account.active = organization.id;
   }
-  const { userId, email } = await addMember(app, organization.id, role);
-  organization.people.push({
-    id: userId,
-    name: email,
-    memberId: await findMembership(app, organization, userId),
-    role,
-  });
+  return account.browser;
 }
-type Joining = Extract<Act, { act: 'join' }>;
 
-/** The browser of a person. The person signs in with the first call. */
-async function browserOf({ app, browsers }: World, { memberId, name }: ModelPerson): Promise<Browser> {
-  const browser = browsers.get(memberId) ?? (await signedIn(app, { email: name }));
-  browsers.set(memberId, browser);
-  return browser;
+/** A removal ends the sessions of a person. */
+export function signOut({ accounts }: World, { id }: ModelPerson) {
+  const account = accounts.find(({ userId }) => userId === id) as Account;
+  account.browser = account.active = undefined;
 }
 
 /** A valid key of the operator with all scopes. Where the organization has no such key left, makes a new key. */
@@ -203,9 +204,10 @@ export const findKey = (actor: Actor, target: Target) =>
 const isSuccess = (status: number) => status === 200 || status === 201;
 
 /** Sends a request as the caller. */
-async function send({ world, caller }: Actor, request: DoorRequest) {
+async function send(actor: Actor, request: DoorRequest) {
+  const { world, caller } = actor;
   if ('secret' in caller) return await call(world.app, caller.secret.key, request);
-  return await (await browserOf(world, caller.person)).call(request.method, request.path, request.body);
+  return await (await browserOf(actor, caller.person)).call(request.method, request.path, request.body);
 }
 
 /** The refusal of the caller; `undefined` where the caller may call. */
