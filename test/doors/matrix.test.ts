@@ -4,7 +4,7 @@ import { routes } from '../../server/doors/rest/routes.ts';
 import { type ProcedurePath, procedures } from '../../server/procedures/call.ts';
 import { checksumOf } from '../../shared/keyFormat.ts';
 import { SCOPES } from '../../shared/scopes.ts';
-import { type Caller, join, judgeCaller, makeCallers } from '../helpers/callers.ts';
+import { type Caller, join, judgeCaller, judgeToken, makeCallers } from '../helpers/callers.ts';
 import { allBut, CASES, type Case, FOR_PEOPLE, inputOf, invalidInputOf, makeTargets } from '../helpers/cases.ts';
 import { call, type DoorRequest, type Input, readAnswer, requestsOf } from '../helpers/doors.ts';
 import { post, whoami } from '../helpers/mcp.ts';
@@ -163,6 +163,25 @@ test('No procedure gives or changes what is another organization’s', async () 
   await expectRefused(app, attempts);
 });
 
+test('No procedure takes a key from a foreign address, whatever the input', async () => {
+  await using app = await testApp();
+  const targets = await makeTargets(app, app.one);
+  const theirs = await makeTargets(app, app.other);
+  const { keys } = app.trpc(app.one.key);
+  const issued = await keys.issue.mutate({ name: 'bound', scopes: [...SCOPES] });
+  const { token } = await app.trpc(issued.key).keys.mintToken.mutate({ expiresInMinutes: 5 });
+  await keys.update.mutate({ id: issued.apiKey.id, allowedAddresses: ['203.0.113.0/24'] });
+  const reason = 'The API key may not be used from this address: see the allowed addresses of the key';
+  const attempts = [issued.key, token].flatMap((key) =>
+    rows.flatMap(([procedure, row]) => {
+      const inputs = [inputOf(row, targets), invalidInputOf(row, targets), inputOf(row, theirs)];
+      inputs.push({ ...inputOf(row, targets), organizationId: app.other.id });
+      return inputs.map((input): Attempt => ({ key, procedure, input, refusal: { status: 403, reason } }));
+    }),
+  );
+  await expectRefused(app, attempts);
+});
+
 test('No procedure does without its scope, whatever the input', async () => {
   await using app = await testApp();
   const targets = await makeTargets(app, app.one);
@@ -257,7 +276,7 @@ test('What is for people alone no key may do, whatever its scopes, and a key tha
 /** Calls a procedure through each of its doors, and checks that each call succeeds. */
 async function expectThrough(
   app: TestApp,
-  { what, key }: Caller,
+  { what, key }: Pick<Caller, 'what' | 'key'>,
   { procedure, input }: Omit<Attempt, 'key' | 'refusal'>,
 ) {
   for (const request of requestsOf(procedure, input)) {
@@ -288,6 +307,20 @@ test('Each key does at every door what its scopes and the role of its present ho
       await expectThrough(app, caller, { procedure, input });
     }
   }
+  const ofTokens: Attempt[] = [];
+  for (const [procedure, row] of rows) {
+    const targets = await makeTargets(app, app.one);
+    for (const caller of callers) {
+      const [key, input] = [caller.token, inputOf(row, targets)];
+      const refusal = judgeToken(caller, { procedure, ...row });
+      if (refusal) ofTokens.push({ key, procedure, input, refusal });
+      else await expectThrough(app, { what: `${caller.what}, as a token`, key }, { procedure, input });
+    }
+  }
+  // Revoked, each of the three scopes, and minting.
+  expect(new Set(ofTokens.map(({ refusal }) => refusal.reason)).size).toBe(5);
+  await expectRefused(app, ofTokens);
+
   // Revoked, each of the three scopes, and a scope that the holder's role lacks.
   expect(new Set(refused.map(({ refusal }) => refusal.reason)).size).toBe(5);
   await expectRefused(app, refused);

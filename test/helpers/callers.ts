@@ -30,17 +30,26 @@ export interface Caller {
   id: string;
   scopes: Scope[];
   holding: Holding;
+  /** A token that the secret minted as soon as the secret was shown. */
+  token: string;
 }
 
 /** The refusal of a call to a procedure that asks for `scope`; `undefined` where the call succeeds. */
-export function judgeCaller({ holding, scopes }: Pick<Caller, 'holding' | 'scopes'>, scope?: Scope) {
+export function judgeCaller({ holding, scopes }: Pick<Caller, 'holding' | 'scopes'>, scope?: Scope, what?: string) {
   const most = MOST[holding];
   if (!most) return GONE;
   if (!scope) return undefined;
-  if (!scopes.includes(scope)) return lacks(scope);
+  if (!scopes.includes(scope)) return lacks(scope, what);
   return most.includes(scope) ? undefined : lacks(scope, HOLDERS_ROLE);
 }
 const GONE: Refusal = unauthorized('API key has been revoked');
+
+/** The refusal of the same call with a token of the caller, which has the caller's scopes but for `keys:manage`. */
+export function judgeToken({ holding, scopes }: Caller, { procedure, scope }: { procedure: string; scope?: Scope }) {
+  const caller = { holding, scopes: scopes.filter((one) => one !== 'keys:manage') };
+  return judgeCaller(caller, scope, 'The token') ?? (procedure === 'keys.mintToken' ? MINTS_NONE : undefined);
+}
+const MINTS_NONE: Refusal = { status: 403, reason: 'A token cannot mint tokens' };
 
 /** A member who is signed in. `id` is the membership's id. */
 interface SignedInMember extends TestPerson {
@@ -57,23 +66,36 @@ export async function join(app: TestApp, role: Role): Promise<SignedInMember> {
 }
 
 type Issuer = Pick<Browser, 'trpc'> | { trpc: ReturnType<TestApp['trpc']> };
-const issue = ({ trpc }: Issuer, scopes: readonly Scope[] = SCOPES) =>
-  trpc.keys.issue.mutate({ name: 'held', scopes: [...scopes] });
+
+/** A key as it was issued or rotated, and a token that the key minted at once. */
+interface Shown extends IssuedKey {
+  token: string;
+}
 
 /** Makes a caller of each kind that holders bring about. A key comes after the key that issued it. */
 export async function makeCallers(app: TestApp): Promise<Caller[]> {
   const callers: Caller[] = [];
-  const add = (what: string, holding: Holding, { key, apiKey: { id, scopes } }: IssuedKey) => {
-    callers.push({ what, holding, key, id, scopes });
+  const add = (what: string, holding: Holding, { key, token, apiKey: { id, scopes } }: Shown) => {
+    callers.push({ what, holding, key, token, id, scopes });
   };
+  const withToken = async (issued: IssuedKey): Promise<Shown> => {
+    const { token } = await app.trpc(issued.key).keys.mintToken.mutate({ expiresInMinutes: 60 });
+    return { ...issued, token };
+  };
+  const issue = async ({ trpc }: Issuer, scopes: readonly Scope[] = SCOPES) =>
+    await withToken(await trpc.keys.issue.mutate({ name: 'held', scopes: [...scopes] }));
+  const issueAsOperator = async (scopes?: readonly Scope[]) =>
+    await withToken(await app.issue(app.one.id, scopes && { scopes: [...scopes] }));
+  const rotate = async ({ trpc }: Issuer, { apiKey: { id } }: IssuedKey) =>
+    await withToken(await trpc.keys.rotate.mutate({ id }));
   const boss = await join(app, 'owner');
-  const { members, keys } = boss.as.trpc;
+  const { members } = boss.as.trpc;
   const by = ({ key }: IssuedKey): Issuer => ({ trpc: app.trpc(key) });
   const leave = ({ id }: SignedInMember, ...keep: IssuedKey[]) =>
     members.remove.mutate({ id, keepKeys: keep.map(({ apiKey }) => apiKey.id) });
 
   const kinds: (readonly Scope[])[] = [SCOPES, ['contacts:read'], ['contacts:write'], ['keys:manage']];
-  for (const scopes of kinds) add('the operator’s', 'nobody', await app.issue(app.one.id, { scopes: [...scopes] }));
+  for (const scopes of kinds) add('the operator’s', 'nobody', await issueAsOperator(scopes));
   for (const was of ['owner', 'admin'] as const) {
     for (const role of ['owner', 'admin', 'member'] as const) {
       const person = await join(app, was);
@@ -87,13 +109,13 @@ export async function makeCallers(app: TestApp): Promise<Caller[]> {
   const children = [await issue(by(left)), await issue(by(left), ['contacts:read'])] as const;
   const grandchild = await issue(by(children[0]));
   const shared = await issue(boss.as);
-  const [managers, operators] = [await issue(boss.as), await app.issue(app.one.id)];
-  const seen = await removed.as.trpc.keys.rotate.mutate({ id: shared.apiKey.id });
-  const seenByKey = await by(grandchild).trpc.keys.rotate.mutate({ id: managers.apiKey.id });
-  const seenOfOperators = await removed.as.trpc.keys.rotate.mutate({ id: operators.apiKey.id });
+  const [managers, operators] = [await issue(boss.as), await issueAsOperator()];
+  const seen = await rotate(removed.as, shared);
+  const seenByKey = await rotate(by(grandchild), managers);
+  const seenOfOperators = await rotate(removed.as, operators);
   const keptChild = await issue(by(left));
   const shownAgain = await issue(by(left));
-  const rotatedByBoss = await keys.rotate.mutate({ id: shownAgain.apiKey.id });
+  const rotatedByBoss = await rotate(boss.as, shownAgain);
   await leave(removed, keptChild);
   add('an admin’s who was removed', 'gone', left);
   for (const child of children) add('issued by a removed admin’s key', 'gone', child);
@@ -130,7 +152,7 @@ export async function makeCallers(app: TestApp): Promise<Caller[]> {
   const demoted = await join(app, 'admin');
   const [parent, theirs] = [await issue(demoted.as), await issue(boss.as)];
   const offspring = await issue(by(parent));
-  const looked = await demoted.as.trpc.keys.rotate.mutate({ id: theirs.apiKey.id });
+  const looked = await rotate(demoted.as, theirs);
   await members.changeRole.mutate({ id: demoted.id, role: 'member' });
   add('issued by a demoted admin’s key', 'member', offspring);
   add('older than the secret that a demoted admin saw', 'owner', theirs);

@@ -85,10 +85,16 @@ export const CASES: Record<string, Case> = {
     input: { graceHours: 1 },
     invalid: { graceHours: 169 },
   },
+  'keys.mintToken': {
+    rest: ['POST /api/keys/current/tokens', 201],
+    input: { expiresInMinutes: 5 },
+    invalid: { expiresInMinutes: 4 },
+  },
   'keys.revoke': {
     scope: 'keys:manage',
     isOwnAllowed: true,
     rest: ['DELETE /api/keys/{id}', 200],
+    moreRoutes: ['DELETE /api/keys/current'],
     target: 'apiKey',
     input: {},
     invalid: { id: 'none' },
