@@ -110,7 +110,7 @@ test('Members have contacts, and of the keys those that they issued', async () =
     ...apiKey,
     secrets: [{ hint: apiKey.hint, holder }],
   });
-  expect(await keys.places.query({ id: apiKey.id })).toEqual({ places: [] });
+  expect(await keys.places.query({ id: apiKey.id })).toEqual({ places: [], proposedAddresses: [] });
   await contacts.create.mutate({ name: 'A contact' });
   for (const refused of [
     () => keys.get.query({ id: app.one.keyId }),

@@ -9,7 +9,9 @@ const secretOf = (key: string) => key.slice('introzy_'.length + 8);
 /** Every value of every table, as text. */
 async function dump({ db }: TestApp): Promise<string> {
   const { rows: tables } = await sql<{ name: string }>`
-    select table_name as name from information_schema.tables where table_schema = 'public'`.execute(db.root);
+    select table_name as name from information_schema.tables where table_schema = 'public' and table_type = 'BASE TABLE'`.execute(
+    db.root,
+  );
   // Without `force`, the policies do not hold the tables' owner.
   const parts: string[] = [];
   for (const { name } of tables) {

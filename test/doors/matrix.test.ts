@@ -23,6 +23,7 @@ async function readState(app: TestApp) {
   const {
     api_keys,
     api_key_secrets,
+    api_key_tokens,
     api_key_places: _,
     api_key_days: __,
     audit_log,
@@ -32,6 +33,7 @@ async function readState(app: TestApp) {
     ...others,
     api_keys: api_keys.map((row) => ({ ...row, last_used_at: null })),
     api_key_secrets: api_key_secrets.map((row) => ({ ...row, first_used_at: null, last_used_at: null })),
+    api_key_tokens: api_key_tokens.map((row) => ({ ...row, last_used_at: null })),
     audit_log: audit_log.filter(({ action }) => action !== 'apiKey.usedFrom'),
   };
 }

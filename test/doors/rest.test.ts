@@ -179,7 +179,7 @@ test('405 names the methods that there are', async () => {
     [`/api/contacts/${NOBODY}/restore`, 'POST'],
     ['/api/contacts/batch', 'POST'],
     ['/api/keys', 'GET, HEAD, POST'],
-    ['/api/keys/current', 'GET, HEAD'],
+    ['/api/keys/current', 'DELETE, GET, HEAD'],
     [`/api/keys/${NOBODY}`, 'DELETE, GET, HEAD, PATCH'],
     [`/api/keys/${NOBODY}/rotate`, 'POST'],
     ['/livez', 'GET, HEAD'],

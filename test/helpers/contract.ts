@@ -163,6 +163,7 @@ export const DOORS: Record<string, Door> = {
           'keys.rename',
           'keys.rotate',
           'keys.endGrace',
+          'keys.mintToken',
           'keys.revoke',
         ],
       ],

@@ -16,11 +16,14 @@ export interface DoorRequest {
 
 const typeOf = (procedure: string) => procedures[procedure as ProcedurePath]?.type;
 
-/** The requests that call a procedure with `input`: first over tRPC, then by each REST route of the procedure. */
+/**
+ * The requests that call a procedure with `input`: first over tRPC, then by each REST route of the procedure that takes
+ * any `id`.
+ */
 export function requestsOf(procedure: string, input: Input): DoorRequest[] {
   return [
     trpcRequest(procedure, input),
-    ...routes.filter((route) => route.procedure === procedure).map(restRequest(input)),
+    ...routes.filter((route) => route.procedure === procedure && !route.id).map(restRequest(input)),
   ];
 }
 
