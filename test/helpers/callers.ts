@@ -11,7 +11,7 @@ import type { TestApp } from './testApp.ts';
  * The holder of a key's secret at the moment of a call: a member of this role, or nobody, where the secret is the
  * operator's. `gone`: the holder is no member any more, or the key ended with a key whose holder left.
  */
-export type Holding = Role | 'nobody' | 'gone';
+type Holding = Role | 'nobody' | 'gone';
 
 /** The contract's rule: the scopes that a key can use at most. Without a list the key is refused. */
 const MOST: Record<Holding, readonly Scope[] | undefined> = {
