@@ -15,7 +15,8 @@ import type { Schema } from './schema.ts';
 
 /**
  * Runs the migrations that come before serving. A lock lets each migration run once, however many processes start
- * together. A failure undoes the whole call. Gives the names of the migrations that the call ran.
+ * together. A failure undoes the migration that failed; the next call goes on from there. Gives the names of the migrations
+ * that the call ran.
  */
 export async function expand({ root }: Database, { to, list = migrations }: MigrateOptions = {}): Promise<string[]> {
   const isWanted = (name: string) => to === undefined || name <= to;
@@ -27,21 +28,37 @@ export async function expand({ root }: Database, { to, list = migrations }: Migr
   if ([...wantedFirst, ...wanted.map(({ name }) => name)].every((name) => finished.has(name))) return [];
 
   await createLockTable(root);
+  const ran = await inTurn(root, async (trx, done) =>
+    wantedFirst.every((name) => done.has(name)) ? [] : await runFirst(trx, wantedFirst.at(-1) as string),
+  );
+  for (const { name, up } of wanted) {
+    const added = await inTurn(root, async (trx, done) => {
+      await createLog(trx);
+      if (done.has(name)) return [];
+      await up(inOneWait(trx));
+      await recordProgress(trx, name, null);
+      return [name];
+    });
+    ran.push(...added);
+  }
+  return ran;
+}
+
+/**
+ * Runs `work` in a transaction of its own, while no other process migrates. `done`: the names of the finished migrations.
+ *
+ * A transaction has one migration: requests hold a key's tables and wait for other tables, so a transaction with the
+ * tables of all migrations would hold some tables and never get the others while instances of the version before serve.
+ */
+async function inTurn(
+  root: Database['root'],
+  work: (trx: Kysely<Schema>, done: Set<string>) => Promise<string[]>,
+): Promise<string[]> {
   return await inShortLocks(root, async (trx) => {
     await setLockTimeout(trx, PATIENCE);
     await sql`lock table introzy_migration_lock in exclusive mode`.execute(trx);
     await setLockTimeout(trx);
-    const done = await readFinished(trx);
-    const ran = wantedFirst.every((name) => done.has(name)) ? [] : await runFirst(trx, wantedFirst.at(-1) as string);
-    await createLog(trx);
-    const migrating = inOneWait(trx);
-    for (const { name, up } of wanted) {
-      if (done.has(name)) continue;
-      await up(migrating);
-      await recordProgress(trx, name, null);
-      ran.push(name);
-    }
-    return ran;
+    return await work(trx, await readFinished(trx));
   });
 }
 

@@ -20,8 +20,8 @@ export interface Rotation {
 
 /**
  * Gives a key a new secret and a fresh expiry. Every older secret ends when the grace ends or at the secret's own
- * expiry, whichever is earlier. A rotation whose answer was lost can be repeated: see `replaceUnused`. A grace of 0 hours ends every older secret at once. The key's row is locked first:
- * where two rotations run at once, the second rotation sees the secret of the first rotation as an older secret.
+ * expiry, whichever is earlier. A grace of 0 hours ends every older secret at once. A rotation whose answer was lost can be
+ * repeated: see `replaceUnused`. The key's row is locked first: where two rotations run at once, the second rotation sees the secret of the first rotation as an older secret.
  * Failures: `absent`, `elsewhere`, `revoked`, and `scopes` where the key has a scope that the caller lacks.
  */
 export async function rotateApiKey(
@@ -43,7 +43,8 @@ export async function rotateApiKey(
 
     const expiresInDays = days ?? (await readDays(trx, { organizationId, id }));
     const isReplaced = await replaceUnused(trx, { organizationId, id });
-    if (graceFrom === 'now' && !isReplaced) {
+    // A repeated rotation leaves the older secrets alone, unless the caller cuts them off.
+    if (graceFrom === 'now' && (!isReplaced || graceHours === 0)) {
       await trx
         .updateTable('api_key_secrets')
         .set({ expires_at: sql<Date>`least(expires_at, now() + make_interval(hours => ${graceHours}))` })

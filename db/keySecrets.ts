@@ -59,7 +59,7 @@ export async function listLiveSecrets(
         join api_keys k on k.organization_id = s.organization_id and k.id = s.api_key_id
         left join members m on m.organization_id = s.organization_id and m.user_id = s.holder_id
         where s.organization_id = ${organizationId} and s.api_key_id = ${id} and k.revoked_at is null
-          and s.expires_at > now() and (s.holder_id is null or m.id is not null)
+          and s.expires_at > now()::timestamptz(3) and (s.holder_id is null or m.id is not null)
     )
     select 'secret' as type, s.hint, k.scopes, ${personOf(sql`s.holder_id`)} as holder, s.created_at as "createdAt",
         s.expires_at as "expiresAt", s.last_used_at as "lastUsedAt"

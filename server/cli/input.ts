@@ -11,6 +11,11 @@ const RULES: Record<string, string> = {
   name: '--name must be 1 to 100 characters.',
   expiresInDays: `--days must be a whole number, ${EXPIRY_DAYS.least} to ${EXPIRY_DAYS.most}.`,
   graceHours: `--grace-hours must be a whole number, 0 to ${GRACE_HOURS.most}.`,
+  graceFrom: '--grace-from must be now or firstUse.',
+  state: '--state must be active, expired or revoked.',
+  environment: '--environment must be development, staging or production.',
+  addressMode: '--address-mode must be enforce or report.',
+  rateLimit: '--rate-limit must be a whole number, 1 or more.',
   scopes: `--scopes must be one or more of ${SCOPES.join(', ')}, separated by commas.`,
   id: 'The id must be the UUID of an API key: "keys list" shows them.',
 };
@@ -21,7 +26,8 @@ export function parseOptions<T extends z.ZodType>(schema: T, given: Record<strin
   if (success) return data;
   const { path = [], message } = error.issues[0] ?? {};
   const rule = message === WITHOUT_KEY ? undefined : RULES[String(path[0])];
-  throw new CommandError(rule ?? `--${path.join('.')}: ${message}.`);
+  const option = String(path[0]).replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+  throw new CommandError(rule ?? `--${option}: ${message}.`);
 }
 
 /** Reads an option's whole number. `NaN`, which no schema takes, stands for any other text. */

@@ -3,6 +3,7 @@ import { asOperator } from '../../db/admission.ts';
 
 import { getApiKey, type KeySettings, listApiKeys, revokeApiKey, updateApiKey } from '../../db/apiKeys.ts';
 import { endGrace, rotateApiKey } from '../../db/keyRotation.ts';
+import { listLiveSecrets } from '../../db/keySecrets.ts';
 import { listKeyUsage } from '../../db/keyUsage.ts';
 
 import type { Failure, Outcome } from '../../db/outcome.ts';
@@ -13,6 +14,7 @@ import {
   ApiKeyListRequest,
   ApiKeyRequest,
   ApiKeyRotateRequest,
+  type ApiKeySecret,
   ApiKeyUpdateRequest,
 } from '../../shared/apiKeys.ts';
 import { ApiKeyUsageRequest } from '../../shared/apiKeyUsage.ts';
@@ -214,16 +216,20 @@ function rotateCommand() {
       const { id: organizationId } = await chooseOrganization(store, options.organization);
       const { key: shown, ...secret } = mintKey(store.keySecrets);
       const rotation = { ...rotating, organizationId, scopes: SCOPES, secret };
-      const apiKey = orCommandError(await rotateApiKey(asOperator(store.db, organizationId), rotation));
+      const tenant = asOperator(store.db, organizationId);
+      const apiKey = orCommandError(await rotateApiKey(tenant, rotation));
       const issued = { key: shown, apiKey };
-      const old =
-        graceHours === 0 && graceFrom === 'now'
-          ? 'The old secret no longer works.'
-          : `The old secret works for ${graceHours} more hours${graceFrom === 'firstUse' ? ' after the first use of the new secret' : ''}.`;
-      return { json: issued, text: `${describeIssued(issued, config)}\n\n${old}` };
+      const secrets = await listLiveSecrets(tenant, { organizationId, id: apiKey.id });
+      const older = secrets.filter(({ type, hint }) => type === 'secret' && hint !== apiKey.hint).map(describeOlder);
+      const end = graceFrom === 'firstUse' ? `, or ${graceHours} hours after the first use of the new secret` : '';
+      const text = older.length === 0 ? 'No older secret works.' : `Older secrets:\n${older.join(`${end}\n`)}${end}`;
+      return { json: issued, text: `${describeIssued(issued, config)}\n\n${text}` };
     };
   });
 }
+
+const describeOlder = ({ hint, expiresAt }: ApiKeySecret) =>
+  `${KEY_PREFIX}${hint ?? ''}… works until ${minuteOf(expiresAt)} UTC`;
 
 function endGraceCommand() {
   const command = new Command('end-grace')

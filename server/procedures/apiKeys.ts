@@ -1,4 +1,4 @@
-import type { Tenant } from '../../db/admission.ts';
+import { inTransaction, type Tenant } from '../../db/admission.ts';
 import {
   getApiKey,
   getCurrentKey,
@@ -136,10 +136,12 @@ export const apiKeysRouter = router({
   endGrace: scopedProcedure(MANAGE_KEYS)
     .input(ApiKeyRequest)
     .output(ApiKeyDetails)
-    .mutation(async ({ ctx, input: { id } }) => {
-      const { tenant, organizationId } = ctx;
-      return withSecrets(ctx, settle(await endGrace(tenant, { organizationId, id }), 'API key'));
-    }),
+    .mutation(async ({ ctx: { tenant, organizationId }, input: { id } }) =>
+      // In one transaction: a secret that ends itself would not be admitted again.
+      inTransaction(tenant, async (trx) =>
+        withSecrets({ tenant: trx, organizationId }, settle(await endGrace(trx, { organizationId, id }), 'API key')),
+      ),
+    ),
 
   mintToken: keyProcedure
     .input(TokenRequest)

@@ -29,7 +29,7 @@ function toError(failure: Failure, thing: Thing): TRPCError {
         details: { existingId: failure.existingId },
       });
     case 'revoked':
-      return fault('CONFLICT', { message: 'A revoked API key cannot be rotated: issue a new one' });
+      return fault('CONFLICT', { message: 'A revoked API key has no secret that works: issue a new key' });
     case 'scopes':
       return insufficientScope(failure.scopes);
     case 'lastOwner':

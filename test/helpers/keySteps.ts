@@ -11,7 +11,7 @@ const DAY = 86_400_000;
 const ABSENT: Failure = { status: 404, error: 'There is no API key with this id' };
 const REVOKED: Failure = {
   status: 409,
-  error: 'A revoked API key cannot be rotated: issue a new one',
+  error: 'A revoked API key has no secret that works: issue a new key',
   details: undefined,
 };
 const absence = (failure: Failure | undefined) => (failure?.status === 403 ? failure : ABSENT);
@@ -80,7 +80,7 @@ const rotate = (actor: Actor, { target, graceHours, graceFrom, isCurrent }: ActO
           // The caller rotates again, as after a lost answer: nobody has used the caller's secret.
           const isReplaced = newest?.rotatedBy === rotatedBy && !newest.isUsed && !newest.isOver;
           if (isReplaced) newest.isOver = true;
-          else if (graceFrom === 'now' && graceHours === 0) for (const secret of row.secrets) secret.isOver = true;
+          if (graceFrom === 'now' && graceHours === 0) for (const secret of row.secrets) secret.isOver = true;
           const graceAfterUse = graceFrom === 'firstUse' ? { graceAfterUse: graceHours } : {};
           row.secrets.push({ key, holder: holderOf(caller), isOver: false, rotatedBy, ...graceAfterUse });
         },
@@ -91,9 +91,6 @@ const rotate = (actor: Actor, { target, graceHours, graceFrom, isCurrent }: ActO
 
 const endGrace = (actor: Actor, { target }: ActOf<'endGrace'>): Step => {
   const { row, id, failure } = findKey(actor, target);
-  const { caller } = actor;
-  // Left out: a secret that ends itself.
-  if ('secret' in caller && row?.secrets.slice(0, -1).includes(caller.secret)) return current(actor);
   return {
     procedure: 'keys.endGrace',
     scope: 'keys:manage',

@@ -65,7 +65,7 @@ test('A rotation whose answer was lost is repeated without harm: the unused secr
   const { id } = first.apiKey;
   const lost = await keys.rotate.mutate({ id, graceHours: 48 });
   const { secrets } = await keys.get.query({ id });
-  const again = await keys.rotate.mutate({ id, graceHours: 0 });
+  const again = await keys.rotate.mutate({ id, graceHours: 1 });
   const after = await keys.get.query({ id });
   expect(after.secrets).toMatchObject([{ hint: again.apiKey.hint }, secrets[1]]);
   expect([await statusOf(app, lost.key), await statusOf(app, first.key)]).toEqual([401, 200]);
@@ -81,6 +81,16 @@ test('A rotation whose answer was lost is repeated without harm: the unused secr
   await runAsAdmin(app, `update api_key_secrets set ${older} where api_key_id = '${id}'`);
   const late = await app.trpc(manager.key).keys.rotate.mutate({ id, graceHours: 0 });
   expect((await keys.get.query({ id })).secrets).toMatchObject([{ hint: late.apiKey.hint }]);
+});
+
+test('A repeated rotation with no grace cuts the older secrets off', async () => {
+  await using app = await testApp();
+  const { keys } = app.trpc(app.one.key);
+  const first = await keys.issue.mutate({ name: 'leaked' });
+  const lost = await keys.rotate.mutate({ id: first.apiKey.id });
+  const again = await keys.rotate.mutate({ id: first.apiKey.id, graceHours: 0 });
+  const keysInTurn = [first.key, lost.key, again.key];
+  expect(await Promise.all(keysInTurn.map((key) => statusOf(app, key)))).toEqual([401, 401, 200]);
 });
 
 test('The secret with which a key was issued is never taken for a lost answer', async () => {
@@ -113,4 +123,13 @@ test('A key with selfRotate rotates itself, and only itself, whatever its scopes
   expect((await rotate(self.key, app.other.keyId)).status).toBe(403);
   await keys.update.mutate({ id: self.apiKey.id, selfRotate: false });
   expect((await rotate(self.key, 'current')).status).toBe(403);
+});
+
+test('An older secret that ends the grace gets the answer, and ends with it', async () => {
+  await using app = await testApp();
+  const { key, apiKey } = await app.issue(app.one.id);
+  await app.trpc(app.one.key).keys.rotate.mutate({ id: apiKey.id });
+  const { status, body } = await app.api(key, 'POST', `/api/keys/${apiKey.id}/end-grace`);
+  expect([status, body.data?.secrets.length]).toEqual([200, 1]);
+  expect(await statusOf(app, key)).toBe(401);
 });
