@@ -31,7 +31,8 @@ export interface HeldKey {
 /** Lists the active keys of which a person holds a live secret, and the active descendants of these keys. */
 export async function listHeldKeys(db: Tenant, { organizationId, userId }: Holder): Promise<HeldKey[]> {
   const held = await listHeldIds(db, { organizationId, userId });
-  const ancestors = await listAncestors(db, { organizationId, ids: held });
+  const family = await listAncestors(db, { organizationId, ids: held });
+  const ancestors = new Map(family.map((key) => [key.id, key.ancestors]));
   const ids = [...new Set([...held, ...ancestors.keys()])];
   const keys = await db
     .selectFrom('api_keys')

@@ -24,14 +24,14 @@ interface Family {
 
 /** Lists the ids of all descendants of keys, revoked and expired keys included. */
 export async function listDescendants(db: Tenant, family: Family): Promise<string[]> {
-  return [...(await listAncestors(db, family)).keys()];
+  return (await listAncestors(db, family)).map(({ id }) => id);
 }
 
 /** Lists the ids of all descendants of keys, each with the ids of the keys, out of `ids`, from which it descends. */
 export async function listAncestors(
   db: Tenant,
   { organizationId, ids }: Family,
-): Promise<ReadonlyMap<string, string[]>> {
+): Promise<{ id: string; ancestors: string[] }[]> {
   const { rows } = await sql<{ id: string; ancestors: string[] }>`
     with recursive family as (
       select id as ancestor, id, revoked_at from api_keys where organization_id = ${organizationId} and id = any (${ids})
@@ -41,7 +41,7 @@ export async function listAncestors(
         where child.created_by_type = 'key' and (child.kept_at >= family.revoked_at) is not true
     )
     select id, array_agg(ancestor) as ancestors from family where id <> ancestor group by id`.execute(db);
-  return new Map(rows.map(({ id, ancestors }) => [id, ancestors]));
+  return rows;
 }
 
 /** Revokes keys that are not revoked yet. Gives the ids of the keys that the call revoked. */

@@ -26,7 +26,7 @@ export async function insertToken(
   return await inTransaction(db, async (trx) => {
     // The key's tokens are counted by a single transaction at a time.
     const key = trx.selectFrom('api_keys').select('id').where('organization_id', '=', organizationId);
-    await key.where('id', '=', id).forNoKeyUpdate().executeTakeFirstOrThrow();
+    await key.where('id', '=', id).forNoKeyUpdate().execute();
     await deleteOldTokens(trx, { organizationId, id });
     if ((await countLiveTokens(trx, { organizationId, id })) >= MOST_TOKENS) return { failure: 'tooManyTokens' };
     const { rows } = await sql<{ expiresAt: Date }>`

@@ -55,13 +55,13 @@ export function judgeSecret(
 
 export const listKeys = ({ keys }: ModelOrganization): ModelKey[] => keys.map(({ shown }) => shown).sort(newestFirst);
 
-/** The keys that a key issued, and theirs. Without `withKept`, a key that was kept when its issuer ended has left. */
-export function descendantsOf(organization: ModelOrganization, key: ModelKeyRow, withKept = false): ModelKeyRow[] {
+/** The keys that a key issued, and theirs. A key that was kept when its issuer ended has left. */
+export function descendantsOf(organization: ModelOrganization, key: ModelKeyRow): ModelKeyRow[] {
   const hasLeft = ({ keptAt = -1 }: ModelKeyRow) => key.revokedAt !== undefined && keptAt >= key.revokedAt;
   return organization.keys
     .filter(({ shown: { createdBy } }) => createdBy.type === 'key' && createdBy.id === key.shown.id)
-    .filter((child) => withKept || !hasLeft(child))
-    .flatMap((child) => [child, ...descendantsOf(organization, child, withKept)]);
+    .filter((child) => !hasLeft(child))
+    .flatMap((child) => [child, ...descendantsOf(organization, child)]);
 }
 
 /** Revokes keys that are not revoked yet, at a step. Gives the keys that it revoked. */
@@ -97,6 +97,10 @@ export interface ModelHeldKey {
   row: ModelKeyRow;
   isHeld: boolean;
   isShared: boolean;
+  /** The person's live secrets, newest first. */
+  secrets: ModelSecret[];
+  /** The person's keys from which the key descends. */
+  descendsFrom: ModelKeyRow[];
 }
 
 /** The active keys of which a person holds a live secret, and their active descendants, newest first. */
@@ -113,6 +117,10 @@ export function listHeld(organization: ModelOrganization, person: ModelPerson): 
       row,
       isHeld: held.includes(row),
       isShared: live(row).some(({ holder }) => holder !== person),
+      secrets: live(row)
+        .filter(({ holder }) => held.includes(row) && holder === person)
+        .reverse(),
+      descendsFrom: held.filter((other) => descendantsOf(organization, other).includes(row)),
     }));
 }
 

@@ -39,6 +39,9 @@ const issue = (actor: Actor, { name, scopes, selfRotate }: ActOf<'issueKey'>): S
           description: null,
           environment: null,
           selfRotate,
+          rateLimit: null,
+          allowedAddresses: [],
+          addressMode: 'enforce',
           scopes,
           state: 'active',
           createdBy: caller.person
@@ -139,14 +142,13 @@ const revoke = (actor: Actor, { target, descendants: fate }: ActOf<'revokeKey'>)
           const revoked = revokeRows([row], step);
           if (revoked.length > 0) {
             const family = descendantsOf(organization, row);
-            if (fate === 'keep') keepRows(family, { step, holder: holderOf(caller) });
+            if (fate === 'keep') row.keptKeys = keepRows(family, { step, holder: holderOf(caller) });
             else revoked.push(...revokeRows(family, step));
           }
           for (const each of revoked) each.shown = { ...each.shown, revokedAt };
           expect(shownKey({ ...apiKey })).toEqual(row.shown);
-          const concerned = descendantsOf(organization, row, true)
-            .filter((each) => [each.revokedAt, each.keptAt].includes(row.revokedAt))
-            .map(({ shown }) => shown);
+          const ended = descendantsOf(organization, row).filter((each) => each.revokedAt === row.revokedAt);
+          const concerned = [...new Set([...ended, ...(row.keptKeys ?? [])])].map(({ shown }) => shown);
           expect(descendants.map((each) => shownKey({ ...each }))).toEqual(concerned.sort(newestFirst));
         },
       };

@@ -1,5 +1,6 @@
 import { expect } from 'vitest';
 import { asOperator } from '../../db/admission.ts';
+import { hintOf } from '../../shared/keyFormat.ts';
 import type { Role } from '../../shared/people.ts';
 import { isAbove, listHeld, type ModelCaller, removePerson } from './keyModel.ts';
 import type { ModelPerson } from './modelRows.ts';
@@ -94,13 +95,18 @@ const held = (actor: Actor, { member }: ActOf<'heldKeys'>): Step => {
     expected() {
       if (target.role === null) return ABSENT;
       return {
-        accept({ keys }: { keys: object[] }) {
-          const expected = listHeld(actor.organization, target).map(({ row: { shown }, isHeld, isShared }) => {
-            const loses = isHeld ? shown.scopes.filter((scope) => scope === 'keys:manage') : [];
-            return { id: shown.id, name: shown.name, hint: shown.hint, scopes: shown.scopes, isHeld, isShared, loses };
+        accept({ keys }: { keys: { secrets: object[]; descendsFrom: string[] }[] }) {
+          const expected = listHeld(actor.organization, target).map(({ row: { shown }, isHeld, isShared, ...more }) => {
+            const { id, name, hint, scopes } = shown;
+            const loses = isHeld ? scopes.filter((scope) => scope === 'keys:manage') : [];
+            const secrets = more.secrets.map(({ key }) => ({ hint: hintOf(key) }));
+            const descendsFrom = more.descendsFrom.map((row) => row.shown.id).sort();
+            return { id, name, hint, scopes, isHeld, isShared, loses, secrets, descendsFrom };
           });
-          expect(keys.length).toBe(expected.length);
-          expect(keys).toMatchObject(expected);
+          const sorted = keys.map((key) => ({ ...key, descendsFrom: key.descendsFrom.toSorted() }));
+          expect(keys.map(({ secrets }) => secrets.length)).toEqual(expected.map(({ secrets }) => secrets.length));
+          expect(sorted.length).toBe(expected.length);
+          expect(sorted).toMatchObject(expected);
         },
       };
     },

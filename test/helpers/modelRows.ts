@@ -37,6 +37,8 @@ export interface ModelKeyRow {
   /** The steps at which the key was revoked, and was kept last. */
   revokedAt?: number;
   keptAt?: number;
+  /** The descendants that went on when the key was revoked. */
+  keptKeys?: ModelKeyRow[];
 }
 
 /** The rows of an organization, as plain arrays. */

@@ -1,6 +1,8 @@
+import { hash } from 'node:crypto';
 import { readdirSync } from 'node:fs';
 import { resolve } from 'node:path';
-import type { Tenant } from '../../db/admission.ts';
+import { sql } from 'kysely';
+import { inTransaction, type Tenant } from '../../db/admission.ts';
 import * as apiKeys from '../../db/apiKeys.ts';
 import { listAuditEntries } from '../../db/audit.ts';
 import { type ContactListQuery, listContacts } from '../../db/contactList.ts';
@@ -85,6 +87,7 @@ const claimedNotice = ({ keyId, ownerId }: Victim) =>
 /** By each function of db/ that takes a tenant: calls that try to reach another organization's rows. */
 export const TENANT_CALLS: Record<string, TenantCall[]> = {
   getApiKey: [(db, { organizationId, victim }) => apiKeys.getApiKey(db, { organizationId, id: victim.keyId })],
+  selectApiKey: [(db, { organizationId, victim }) => apiKeys.selectApiKey(db, { organizationId, id: victim.keyId })],
   listApiKeys: [
     (db, { organizationId }) => apiKeys.listApiKeys(db, { organizationId, limit: 200 }),
     (db, { organizationId, victim }) => apiKeys.listApiKeys(db, { organizationId, limit: 1, cursor: victim.keyId }),
@@ -125,7 +128,14 @@ export const TENANT_CALLS: Record<string, TenantCall[]> = {
         secret: newSecret(app),
       }),
   ],
-  endCallingToken: [(db, { organizationId }) => endCallingToken(db, organizationId)],
+  endCallingToken: [
+    (db, { organizationId, victim }) =>
+      inTransaction(db, async (trx) => {
+        const digest = hash('sha256', `${victim.keyId}new`);
+        await sql`select set_config('introzy.token', ${digest}, true)`.execute(trx);
+        await endCallingToken(trx, organizationId);
+      }),
+  ],
   reportOutsideUse: [
     (db, { organizationId, victim }) =>
       reportOutsideUse(db, {
@@ -301,6 +311,9 @@ const OTHERS = [
     'searchable',
     'inTransaction',
     'lockFamilies',
+    'personOf',
+    'daysFromNow',
+    'explainAbsence',
     'migrate',
     'expand',
     'runBackground',

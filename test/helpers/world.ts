@@ -242,8 +242,6 @@ export async function take(actor: Actor, step: Step, { door, names }: Pick<Opera
 
   const refusal = refusalOf(actor, step);
   const isForeign = named !== undefined && named !== organization.id;
-  // A grace does not begin for a secret whose own use is recorded together with the first use of the newer secret.
-  if ('secret' in actor.caller && actor.caller.secret.graceAfterUse === 0) await world.app.deps.lastUse.flush();
   const answer = readAnswer(request, await send(actor, request));
   if (refusal?.status !== 401) await noteUse(actor);
   const expected: Expected = refusal ?? (isForeign ? FORBIDDEN : step.expected());

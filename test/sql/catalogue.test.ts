@@ -19,6 +19,7 @@ const LOOKUPS = [
   'introzy_contact_exists(uuid)',
   'introzy_contacts_before_form(integer,integer)',
   'introzy_identify(bytea[])',
+  'introzy_identify_key(bytea[])',
   'introzy_matching_contacts(text[],text,timestamp with time zone,boolean,uuid,integer)',
   'introzy_organizations_to_notify(integer)',
   'introzy_organizations_to_trim(integer)',
@@ -128,7 +129,12 @@ test('Every key of such a table begins with the organization, but for the digest
         join pg_attribute a on a.attrelid = c.conrelid and a.attnum = c.conkey[1]
         where c.conrelid = '${table}'::regclass and c.contype in ('f', 'x')`,
     );
-    const excepted = ['api_key_secrets_digest', 'members_user_id_fkey', 'invitations_inviter_id_fkey'];
+    const excepted = [
+      'api_key_secrets_digest',
+      'api_key_tokens_digest',
+      'members_user_id_fkey',
+      'invitations_inviter_id_fkey',
+    ];
     const others = keys.filter(({ name }) => !excepted.includes(String(name)));
     expect(others.length, table).toBeGreaterThanOrEqual(2);
     for (const { name, ...column } of others) {
@@ -216,6 +222,7 @@ test('The grants are those of the migration, to the column', async () => {
     'introzy_app api_key_notices_due SELECT',
     'introzy_app api_key_places INSERT,SELECT,UPDATE',
     'introzy_app api_key_secrets INSERT,SELECT,UPDATE',
+    'introzy_app api_key_tokens DELETE,INSERT,SELECT',
     'introzy_app api_keys INSERT,SELECT,UPDATE',
     // No entry of the log can be changed or removed.
     'introzy_app audit_log INSERT,SELECT',
@@ -245,6 +252,7 @@ test('The grants are those of the migration, to the column', async () => {
   );
   expect(columns.map(({ role, relname, may, names }) => `${role} ${relname} ${may} ${names}`)).toEqual([
     'introzy_app api_key_notices UPDATE claimed_until,sent_at',
+    'introzy_app api_key_tokens UPDATE expires_at,last_used_at',
     'introzy_app invitations UPDATE status',
     'introzy_app members UPDATE role',
     'introzy_app sessions SELECT active_organization_id,user_id',

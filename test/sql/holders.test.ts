@@ -52,7 +52,9 @@ test('Whatever a removed admin holds is refused: a key, a key that the key issue
   const { secrets } = await owner.as.trpc.keys.get.query({ id: others.apiKey.id });
   expect(secrets).toEqual([
     {
+      type: 'secret',
       hint: others.apiKey.hint,
+      scopes: others.apiKey.scopes,
       holder: { id: owner.userId, name: owner.email },
       createdAt: others.apiKey.createdAt,
       expiresAt: expect.any(Date),

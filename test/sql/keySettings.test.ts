@@ -15,13 +15,14 @@ test('A key has a description and an environment, which change alone, and each c
   expect(await keys.update.mutate({ id, environment: 'production' })).toEqual({ ...apiKey, environment: 'production' });
   const emptied = { ...apiKey, name: 'New', description: null, environment: null };
   expect(await keys.update.mutate({ id, name: 'New', description: ' ', environment: null })).toEqual(emptied);
+  const rest = { selfRotate: false, rateLimit: null, allowedAddresses: [], addressMode: 'enforce' };
   const { items } = await audit.list.query({ subjectId: id, action: 'apiKey.changed' });
   expect(items.map(({ details }) => details)).toEqual([
     {
-      from: { ...given, environment: 'production' },
-      to: { description: null, environment: null, selfRotate: false },
+      from: { ...given, ...rest, environment: 'production' },
+      to: { ...rest, description: null, environment: null },
     },
-    { from: given, to: { ...given, environment: 'production' } },
+    { from: { ...given, ...rest }, to: { ...given, ...rest, environment: 'production' } },
   ]);
   for (const [field, value] of [
     ['description', 'a'.repeat(501)],

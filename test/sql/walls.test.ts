@@ -59,6 +59,7 @@ test('Where no organization is set, no table shows a row or takes one, to its ow
       'api_key_notices',
       'api_key_places',
       'api_key_secrets',
+      'api_key_tokens',
       'api_keys',
       'audit_log',
       'contacts',
