@@ -4,7 +4,7 @@ import type { ApiKey, CurrentKey, Issuer, RevokedKey, Scope } from '../shared/ap
 import { MOST_KEYS } from '../shared/keyFormat.ts';
 import { inTransaction, type Tenant } from './admission.ts';
 import { KeyRefused } from './errors.ts';
-import { keepKeys, listDescendants, lockFamilies, revokeKeys } from './keyFamily.ts';
+import { familyOf, keepKeys, listDescendants, lockFamilies, revokeFamilies, revokeKeys } from './keyFamily.ts';
 import { daysFromNow, insertSecret, type NewSecret, personOf } from './keySecrets.ts';
 import type { Failure, Outcome } from './outcome.ts';
 import { type Page, toPage } from './page.ts';
@@ -258,34 +258,44 @@ export async function revokeApiKey(
 ): Promise<Outcome<RevokedKey>> {
   return await inTransaction(db, async (trx) => {
     await lockFamilies(trx, organizationId);
-    const [revoked] = await revokeKeys(trx, { organizationId, ids: [id] });
-    if (revoked !== undefined) {
-      const ids = await listDescendants(trx, { organizationId, ids: [id] });
-      if (descendants === 'revoke') await revokeKeys(trx, { organizationId, ids });
-      else await noteKept(trx, { organizationId, id, kept: await keepKeys(trx, { organizationId, ids }) });
-    }
-    const isKept = sql`select unnest(kept_keys) from api_keys where organization_id = ${organizationId} and id = ${id}`;
-    const [apiKey] = await selectApiKey(trx, { organizationId, id });
+    if (descendants === 'revoke') await revokeFamilies(trx, { organizationId, ids: [id] });
+    else await revokeAlone(trx, { organizationId, id });
+    const concerned = await listConcerned(trx, { organizationId, id });
+    const apiKey = concerned.find((key) => key.id === id);
     if (!apiKey) return await explainAbsence(trx, id);
-    const family = await listDescendants(trx, { organizationId, ids: [id] });
-    const concerned = await trx
-      .selectFrom('api_keys')
-      .select(columns)
-      .where('organization_id', '=', organizationId)
-      .where(sql<boolean>`id = any (${family}) and revoked_at = ${apiKey.revokedAt} or id in (${isKept})`)
-      .orderBy('id', 'desc')
-      .execute();
-    return { ...apiKey, descendants: concerned };
+    return { ...apiKey, descendants: concerned.filter((key) => key !== apiKey) };
   });
 }
 
-/** Notes which keys a revocation kept, so that a repeated revocation gives the same answer. */
-async function noteKept(
-  trx: Tenant,
-  { organizationId, id, kept }: { organizationId: string; id: string; kept: string[] },
-) {
+/** Revokes a key that is not revoked yet, and keeps the key's descendants. */
+async function revokeAlone(trx: Tenant, { organizationId, id }: { organizationId: string; id: string }) {
+  const [revoked] = await revokeKeys(trx, { organizationId, ids: [id] });
+  if (revoked === undefined) return;
+  const ids = await listDescendants(trx, { organizationId, ids: [id] });
+  const kept = await keepKeys(trx, { organizationId, ids });
+  // A repeated revocation gives the same answer.
   const update = trx.updateTable('api_keys').set({ kept_keys: kept }).where('organization_id', '=', organizationId);
   await update.where('id', '=', id).execute();
+}
+
+/** Lists a revoked key, and the descendants that were revoked with the key, or that were kept then, newest first. */
+async function listConcerned(trx: Tenant, { organizationId, id }: { organizationId: string; id: string }) {
+  const root = sql`select id as ancestor, id, revoked_at from api_keys
+    where organization_id = ${organizationId} and id = ${id}`;
+  return await trx
+    .selectFrom('api_keys')
+    .select(columns)
+    .where('organization_id', '=', organizationId)
+    .where(
+      sql<boolean>`id in (
+        select family.id from ${familyOf(organizationId, root)} family
+            join api_keys ended on ended.organization_id = ${organizationId} and ended.id = ancestor
+          where family.revoked_at = ended.revoked_at or family.id = ended.id
+        union all
+        select unnest(kept_keys) from api_keys where organization_id = ${organizationId} and id = ${id})`,
+    )
+    .orderBy('id', 'desc')
+    .execute();
 }
 
 /** Why the organization has no key of this id: another organization has the key (`elsewhere`), or no organization. */

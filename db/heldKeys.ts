@@ -2,7 +2,7 @@ import { sql } from 'kysely';
 import type { ApiKeySecret } from '../shared/apiKeys.ts';
 import type { Scope } from '../shared/scopes.ts';
 import type { Tenant } from './admission.ts';
-import { keepKeys, listAncestors, listDescendants, revokeKeys } from './keyFamily.ts';
+import { familyOf, keepKeys, revokeFamilies } from './keyFamily.ts';
 
 interface Holder {
   organizationId: string;
@@ -28,49 +28,39 @@ export interface HeldKey {
   descendsFrom: string[];
 }
 
-/** Lists the active keys of which a person holds a live secret, and the active descendants of these keys. */
+/** Lists the active keys of which a person holds a live secret, and the active descendants of these keys, newest first. */
 export async function listHeldKeys(db: Tenant, { organizationId, userId }: Holder): Promise<HeldKey[]> {
-  const held = await listHeldIds(db, { organizationId, userId });
-  const family = await listAncestors(db, { organizationId, ids: held });
-  const ancestors = new Map(family.map((key) => [key.id, key.ancestors]));
-  const ids = [...new Set([...held, ...ancestors.keys()])];
-  const keys = await db
-    .selectFrom('api_keys')
-    .select(['id', 'name', 'hint', sql<Scope[]>`scopes`.as('scopes'), 'expires_at as expiresAt'])
-    .select(['last_used_at as lastUsedAt', sql<boolean>`id = any (${held})`.as('isHeld')])
-    .select(
-      sql<boolean>`exists (select from api_key_secrets s
-        where s.organization_id = api_keys.organization_id and s.api_key_id = api_keys.id and s.expires_at > now()
-          and introzy_holder(s) is distinct from ${userId})`.as('isShared'),
-    )
-    .where('organization_id', '=', organizationId)
-    .where(sql<boolean>`id = any (${ids})`)
-    .where('revoked_at', 'is', null)
-    .where(sql<boolean>`expires_at > now()`)
-    .orderBy('id', 'desc')
-    .execute();
-  const { rows: secrets } = await sql<{ keyId: string } & HeldKey['secrets'][number]>`
+  const keys = await selectHeldKeys(db, { organizationId, userId });
+  const { rows } = await sql<{ keyId: string } & HeldKey['secrets'][number]>`
     select s.api_key_id as "keyId", s.hint, s.expires_at as "expiresAt", s.last_used_at as "lastUsedAt"
       from api_key_secrets s
-      where s.organization_id = ${organizationId} and s.api_key_id = any (${held}) and s.expires_at > now()
-        and introzy_holder(s) = ${userId}
+      where s.organization_id = ${organizationId} and s.api_key_id = any (${keys.map(({ id }) => id)})
+        and s.expires_at > now() and introzy_holder(s) = ${userId}
       order by s.created_at desc`.execute(db);
-  const ofKey = Map.groupBy(secrets, ({ keyId }) => keyId);
-  return keys.map((key) => ({
-    ...key,
-    secrets: (ofKey.get(key.id) ?? []).map(({ keyId: _, ...secret }) => secret),
-    descendsFrom: ancestors.get(key.id) ?? [],
-  }));
+  const secrets = Map.groupBy(rows, ({ keyId }) => keyId);
+  const secretsOf = (id: string) => (secrets.get(id) ?? []).map(({ keyId: _, ...secret }) => secret);
+  return keys.map((key) => ({ ...key, secrets: secretsOf(key.id) }));
 }
 
-/** Lists the ids of the keys that are not revoked, and of which a person holds a live secret. */
-async function listHeldIds(db: Tenant, { organizationId, userId }: Holder): Promise<string[]> {
-  const { rows } = await sql<{ id: string }>`
-    select distinct k.id from api_key_secrets s
-      join api_keys k on k.organization_id = s.organization_id and k.id = s.api_key_id
-      where s.organization_id = ${organizationId} and s.expires_at > now() and k.revoked_at is null
-        and introzy_holder(s) = ${userId}`.execute(db);
-  return rows.map(({ id }) => id);
+/** The keys of `listHeldKeys`, without their secrets. */
+async function selectHeldKeys(db: Tenant, { organizationId, userId }: Holder): Promise<Omit<HeldKey, 'secrets'>[]> {
+  const held = sql`select distinct k.id as ancestor, k.id, k.revoked_at from api_key_secrets s
+    join api_keys k on k.organization_id = s.organization_id and k.id = s.api_key_id
+    where s.organization_id = ${organizationId} and s.expires_at > now() and k.revoked_at is null
+      and introzy_holder(s) = ${userId}`;
+  const { rows } = await sql<Omit<HeldKey, 'secrets'>>`
+    select k.id, k.name, k.hint, k.scopes, k.expires_at as "expiresAt", k.last_used_at as "lastUsedAt",
+        family.ancestors @> array[k.id] as "isHeld", array_remove(family.ancestors, k.id) as "descendsFrom",
+        exists (select from api_key_secrets s
+          where s.organization_id = k.organization_id and s.api_key_id = k.id and s.expires_at > now()
+            and introzy_holder(s) is distinct from ${userId}) as "isShared"
+      from (
+        select id, array_agg(ancestor) as ancestors from ${familyOf(organizationId, held)} family group by id
+      ) family
+      join api_keys k on k.organization_id = ${organizationId} and k.id = family.id
+      where k.revoked_at is null and k.expires_at > now()
+      order by k.id desc`.execute(db);
+  return rows;
 }
 
 /** The ids of the keys that went on with another holder, that ended, and that go on with the secrets of others. */
@@ -89,7 +79,7 @@ export async function settleHeldKeys(
   trx: Tenant,
   { organizationId, userId, keep }: Holder & { keep: readonly string[] },
 ): Promise<Settled> {
-  const held = await listHeldKeys(trx, { organizationId, userId });
+  const held = await selectHeldKeys(trx, { organizationId, userId });
   const keptKeys = await keepKeys(trx, {
     organizationId,
     ids: held.flatMap(({ id }) => (keep.includes(id) ? [id] : [])),
@@ -102,9 +92,7 @@ export async function settleHeldKeys(
     trx,
   );
   const lost = held.filter(({ id, isHeld, isShared }) => isHeld && !isShared && !isKept(id)).map(({ id }) => id);
-  const revokedKeys = await revokeKeys(trx, { organizationId, ids: lost });
-  const descendants = await listDescendants(trx, { organizationId, ids: revokedKeys });
-  revokedKeys.push(...(await revokeKeys(trx, { organizationId, ids: descendants.filter((id) => !isKept(id)) })));
+  const revokedKeys = lost.length === 0 ? [] : await revokeFamilies(trx, { organizationId, ids: lost });
   const sharedKeys = held.flatMap(({ id, isHeld }) => (isHeld && !isKept(id) && !revokedKeys.includes(id) ? [id] : []));
   return { keptKeys, revokedKeys, sharedKeys };
 }

@@ -1,4 +1,4 @@
-import { sql } from 'kysely';
+import { type RawBuilder, sql } from 'kysely';
 import type { Tenant } from './admission.ts';
 
 /*
@@ -16,39 +16,51 @@ export async function lockFamilies(trx: Tenant, organizationId: string): Promise
   );
 }
 
-interface Family {
+interface Keys {
   organizationId: string;
-  /** The ids of the keys whose descendants are meant. */
   ids: readonly string[];
 }
 
-/** Lists the ids of all descendants of keys, revoked and expired keys included. */
-export async function listDescendants(db: Tenant, family: Family): Promise<string[]> {
-  return (await listAncestors(db, family)).map(({ id }) => id);
+/**
+ * The rows of a family: the keys that `roots` selects, as `ancestor` (an id), `id` and `revoked_at`, and their descendants,
+ * revoked and expired keys included.
+ */
+export const familyOf = (organizationId: string, roots: RawBuilder<unknown>) => sql`(
+  with recursive family as (
+    ${roots}
+    union
+    select family.ancestor, child.id, child.revoked_at from family
+      join api_keys child on child.organization_id = ${organizationId} and child.created_by_id = family.id::text
+      where child.created_by_type = 'key' and (child.kept_at >= family.revoked_at) is not true
+  )
+  select * from family)`;
+
+/** Lists the ids of all descendants of keys. */
+export async function listDescendants(db: Tenant, { organizationId, ids }: Keys): Promise<string[]> {
+  const roots = sql`select id as ancestor, id, revoked_at from api_keys
+    where organization_id = ${organizationId} and id = any (${ids})`;
+  const { rows } = await sql<{ id: string }>`
+    select distinct id from ${familyOf(organizationId, roots)} family where id <> ancestor`.execute(db);
+  return rows.map(({ id }) => id);
 }
 
-/** Lists the ids of all descendants of keys, each with the ids of the keys, out of `ids`, from which it descends. */
-export async function listAncestors(
-  db: Tenant,
-  { organizationId, ids }: Family,
-): Promise<{ id: string; ancestors: string[] }[]> {
-  const { rows } = await sql<{ id: string; ancestors: string[] }>`
-    with recursive family as (
-      select id as ancestor, id, revoked_at from api_keys where organization_id = ${organizationId} and id = any (${ids})
-      union
-      select family.ancestor, child.id, child.revoked_at from family
-        join api_keys child on child.organization_id = ${organizationId} and child.created_by_id = family.id::text
-        where child.created_by_type = 'key' and (child.kept_at >= family.revoked_at) is not true
-    )
-    select id, array_agg(ancestor) as ancestors from family where id <> ancestor group by id`.execute(db);
-  return rows;
+/**
+ * Revokes keys that are not revoked yet, and their descendants. Gives the ids of the keys that the call revoked. A key
+ * that was kept in the same transaction has left the family.
+ */
+export async function revokeFamilies(db: Tenant, { organizationId, ids }: Keys): Promise<string[]> {
+  const roots = sql`select id as ancestor, id, now()::timestamptz(3) as revoked_at from api_keys
+    where organization_id = ${organizationId} and id = any (${ids}) and revoked_at is null`;
+  const { rows } = await sql<{ id: string }>`
+    update api_keys set revoked_at = now()
+      where organization_id = ${organizationId} and revoked_at is null
+        and id in (select id from ${familyOf(organizationId, roots)} family)
+      returning id`.execute(db);
+  return rows.map(({ id }) => id);
 }
 
-/** Revokes keys that are not revoked yet. Gives the ids of the keys that the call revoked. */
-export async function revokeKeys(
-  db: Tenant,
-  { organizationId, ids }: { organizationId: string; ids: readonly string[] },
-): Promise<string[]> {
+/** Revokes keys that are not revoked yet, without their descendants. Gives the ids of the keys that the call revoked. */
+export async function revokeKeys(db: Tenant, { organizationId, ids }: Keys): Promise<string[]> {
   const revoked = await db
     .updateTable('api_keys')
     .set({ revoked_at: sql<Date>`now()` })
@@ -60,15 +72,14 @@ export async function revokeKeys(
   return revoked.map(({ id }) => id);
 }
 
-interface Keeping {
-  organizationId: string;
-  ids: readonly string[];
+interface Keeping extends Keys {
   /** Only the secrets that this person holds; without a person every live secret. */
   heldBy?: string;
 }
 
 /** Makes the caller the holder of live secrets of keys that are not revoked. Gives the ids of the keys that were kept. */
 export async function keepKeys(db: Tenant, { organizationId, ids, heldBy }: Keeping): Promise<string[]> {
+  if (ids.length === 0) return [];
   await sql`
     update api_key_secrets set holder_id = introzy_actor_holder(), id = coalesce(id, gen_random_uuid())
       where organization_id = ${organizationId} and api_key_id = any (${ids}) and expires_at > now()

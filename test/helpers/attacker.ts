@@ -57,7 +57,7 @@ const ROWS_OF = {
   organizations: 'id = $1',
   contacts: 'organization_id = $1',
   api_keys: 'organization_id = $1',
-  api_key_tokens: 'organization_id = $1',
+
   api_key_secrets: 'organization_id = $1',
   api_key_places: 'organization_id = $1',
   api_key_days: 'organization_id = $1',

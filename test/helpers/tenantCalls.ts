@@ -17,7 +17,7 @@ import {
 } from '../../db/expiryNotices.ts';
 import { listHeldKeys, settleHeldKeys } from '../../db/heldKeys.ts';
 import * as invitations from '../../db/invitations.ts';
-import { keepKeys, listAncestors, listDescendants, revokeKeys } from '../../db/keyFamily.ts';
+import { keepKeys, listDescendants, revokeFamilies, revokeKeys } from '../../db/keyFamily.ts';
 import { listKeyPlaces, reportOutsideUse } from '../../db/keyPlaces.ts';
 import * as keyRotation from '../../db/keyRotation.ts';
 import { insertSecret, listLiveSecrets } from '../../db/keySecrets.ts';
@@ -113,7 +113,7 @@ export const TENANT_CALLS: Record<string, TenantCall[]> = {
   getCurrentKey: [(db, { organizationId, victim }) => apiKeys.getCurrentKey(db, { organizationId, id: victim.keyId })],
   listLiveSecrets: [(db, { organizationId, victim }) => listLiveSecrets(db, { organizationId, id: victim.keyId })],
   listDescendants: [(db, { organizationId, victim }) => listDescendants(db, { organizationId, ids: [victim.keyId] })],
-  listAncestors: [(db, { organizationId, victim }) => listAncestors(db, { organizationId, ids: [victim.keyId] })],
+  revokeFamilies: [(db, { organizationId, victim }) => revokeFamilies(db, { organizationId, ids: [victim.keyId] })],
   insertSecret: [
     (db, { app, organizationId, victim }) =>
       insertSecret(db, { organizationId, id: victim.keyId, secret: newSecret(app), expiresInDays: 30 }),
@@ -311,6 +311,7 @@ const OTHERS = [
     'searchable',
     'inTransaction',
     'lockFamilies',
+    'familyOf',
     'personOf',
     'daysFromNow',
     'explainAbsence',
