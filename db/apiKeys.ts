@@ -1,14 +1,15 @@
-import { sql } from 'kysely';
+import { type Selectable, sql } from 'kysely';
 import { v7 as uuidv7 } from 'uuid';
 import type { ApiKey, CurrentKey, Issuer, RevokedKey, Scope } from '../shared/apiKeys.ts';
 import { MOST_KEYS } from '../shared/keyFormat.ts';
 import { inTransaction, type Tenant } from './admission.ts';
 import { KeyRefused } from './errors.ts';
-import { familyOf, keepKeys, listDescendants, lockFamilies, revokeFamilies, revokeKeys } from './keyFamily.ts';
+import { keepKeys, listDescendants, lockFamilies, revokeKeys } from './keyFamily.ts';
 import { daysFromNow, insertSecret, type NewSecret, personOf } from './keySecrets.ts';
 import type { Failure, Outcome } from './outcome.ts';
 import { type Page, toPage } from './page.ts';
 import { prepared } from './prepared.ts';
+import type { Schema } from './schema.ts';
 
 /** A key's columns as the API shows a key. The database's clock decides the state. */
 export const state = sql<
@@ -256,15 +257,17 @@ export async function revokeApiKey(
   db: Tenant,
   { organizationId, id, descendants }: Revocation,
 ): Promise<Outcome<RevokedKey>> {
-  return await inTransaction(db, async (trx) => {
-    await lockFamilies(trx, organizationId);
-    if (descendants === 'revoke') await revokeFamilies(trx, { organizationId, ids: [id] });
-    else await revokeAlone(trx, { organizationId, id });
-    const concerned = await listConcerned(trx, { organizationId, id });
-    const apiKey = concerned.find((key) => key.id === id);
-    if (!apiKey) return await explainAbsence(trx, id);
-    return { ...apiKey, descendants: concerned.filter((key) => key !== apiKey) };
-  });
+  const concerned =
+    descendants === 'revoke'
+      ? await selectRevoked(db, { organizationId, id })
+      : await inTransaction(db, async (trx) => {
+          await lockFamilies(trx, organizationId);
+          await revokeAlone(trx, { organizationId, id });
+          return await selectRevoked(trx, { organizationId, id });
+        });
+  const apiKey = concerned.find((key) => key.id === id);
+  if (!apiKey) return await explainAbsence(db, id);
+  return { ...apiKey, descendants: concerned.filter((key) => key !== apiKey) };
 }
 
 /** Revokes a key that is not revoked yet, and keeps the key's descendants. */
@@ -278,25 +281,16 @@ async function revokeAlone(trx: Tenant, { organizationId, id }: { organizationId
   await update.where('id', '=', id).execute();
 }
 
-/** Lists a revoked key, and the descendants that were revoked with the key, or that were kept then, newest first. */
-async function listConcerned(trx: Tenant, { organizationId, id }: { organizationId: string; id: string }) {
-  const root = sql`select id as ancestor, id, revoked_at from api_keys
-    where organization_id = ${organizationId} and id = ${id}`;
-  return await trx
-    .selectFrom('api_keys')
+/**
+ * Revokes a key with its descendants, where the key is not revoked yet. Gives the key, and the descendants that were revoked
+ * with the key or that were kept then, newest first.
+ */
+const selectRevoked = (db: Tenant, { organizationId, id }: { organizationId: string; id: string }) =>
+  db
+    .selectFrom(sql<Selectable<Schema['api_keys']>>`introzy_revoke_key(${organizationId}, ${id})`.as('api_keys'))
     .select(columns)
-    .where('organization_id', '=', organizationId)
-    .where(
-      sql<boolean>`id in (
-        select family.id from ${familyOf(organizationId, root)} family
-            join api_keys ended on ended.organization_id = ${organizationId} and ended.id = ancestor
-          where family.revoked_at = ended.revoked_at or family.id = ended.id
-        union all
-        select unnest(kept_keys) from api_keys where organization_id = ${organizationId} and id = ${id})`,
-    )
     .orderBy('id', 'desc')
     .execute();
-}
 
 /** Why the organization has no key of this id: another organization has the key (`elsewhere`), or no organization. */
 export async function explainAbsence(db: Tenant, id: string): Promise<Failure> {

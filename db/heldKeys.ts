@@ -2,7 +2,7 @@ import { sql } from 'kysely';
 import type { ApiKeySecret } from '../shared/apiKeys.ts';
 import type { Scope } from '../shared/scopes.ts';
 import type { Tenant } from './admission.ts';
-import { familyOf, keepKeys, revokeFamilies } from './keyFamily.ts';
+import { keepKeys, revokeFamilies } from './keyFamily.ts';
 
 interface Holder {
   organizationId: string;
@@ -44,10 +44,10 @@ export async function listHeldKeys(db: Tenant, { organizationId, userId }: Holde
 
 /** The keys of `listHeldKeys`, without their secrets. */
 async function selectHeldKeys(db: Tenant, { organizationId, userId }: Holder): Promise<Omit<HeldKey, 'secrets'>[]> {
-  const held = sql`select distinct k.id as ancestor, k.id, k.revoked_at from api_key_secrets s
+  const held = sql`array(select k.id from api_key_secrets s
     join api_keys k on k.organization_id = s.organization_id and k.id = s.api_key_id
     where s.organization_id = ${organizationId} and s.expires_at > now() and k.revoked_at is null
-      and introzy_holder(s) = ${userId}`;
+      and introzy_holder(s) = ${userId})`;
   const { rows } = await sql<Omit<HeldKey, 'secrets'>>`
     select k.id, k.name, k.hint, k.scopes, k.expires_at as "expiresAt", k.last_used_at as "lastUsedAt",
         family.ancestors @> array[k.id] as "isHeld", array_remove(family.ancestors, k.id) as "descendsFrom",
@@ -55,7 +55,7 @@ async function selectHeldKeys(db: Tenant, { organizationId, userId }: Holder): P
           where s.organization_id = k.organization_id and s.api_key_id = k.id and s.expires_at > now()
             and introzy_holder(s) is distinct from ${userId}) as "isShared"
       from (
-        select id, array_agg(ancestor) as ancestors from ${familyOf(organizationId, held)} family group by id
+        select id, array_agg(ancestor) as ancestors from introzy_key_families(${organizationId}, ${held}) group by id
       ) family
       join api_keys k on k.organization_id = ${organizationId} and k.id = family.id
       where k.revoked_at is null and k.expires_at > now()

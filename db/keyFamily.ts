@@ -1,4 +1,4 @@
-import { type RawBuilder, sql } from 'kysely';
+import { sql } from 'kysely';
 import type { Tenant } from './admission.ts';
 
 /*
@@ -8,7 +8,8 @@ import type { Tenant } from './admission.ts';
 
 /**
  * Has issues, revocations and removals in the organization take turns until the transaction ends: a family does not
- * grow while it is being revoked. The next statement of the transaction sees what the others did.
+ * grow while it is being revoked. The next statement of the transaction sees what the others did. `introzy_revoke_keys` takes
+ * the same lock.
  */
 export async function lockFamilies(trx: Tenant, organizationId: string): Promise<void> {
   await sql`select pg_advisory_xact_lock(hashtextextended('introzy key families ' || ${organizationId}, 0))`.execute(
@@ -21,41 +22,17 @@ interface Keys {
   ids: readonly string[];
 }
 
-/**
- * The rows of a family: the keys that `roots` selects, as `ancestor` (an id), `id` and `revoked_at`, and their descendants,
- * revoked and expired keys included.
- */
-export const familyOf = (organizationId: string, roots: RawBuilder<unknown>) => sql`(
-  with recursive family as (
-    ${roots}
-    union
-    select family.ancestor, child.id, child.revoked_at from family
-      join api_keys child on child.organization_id = ${organizationId} and child.created_by_id = family.id::text
-      where child.created_by_type = 'key' and (child.kept_at >= family.revoked_at) is not true
-  )
-  select * from family)`;
-
-/** Lists the ids of all descendants of keys. */
+/** Lists the ids of all descendants of keys, revoked and expired keys included. */
 export async function listDescendants(db: Tenant, { organizationId, ids }: Keys): Promise<string[]> {
-  const roots = sql`select id as ancestor, id, revoked_at from api_keys
-    where organization_id = ${organizationId} and id = any (${ids})`;
   const { rows } = await sql<{ id: string }>`
-    select distinct id from ${familyOf(organizationId, roots)} family where id <> ancestor`.execute(db);
+    select distinct id from introzy_key_families(${organizationId}, ${ids}) where id <> ancestor`.execute(db);
   return rows.map(({ id }) => id);
 }
 
-/**
- * Revokes keys that are not revoked yet, and their descendants. Gives the ids of the keys that the call revoked. A key
- * that was kept in the same transaction has left the family.
- */
+/** Revokes keys that are not revoked yet, and their descendants. Gives the ids of the keys that the call revoked. */
 export async function revokeFamilies(db: Tenant, { organizationId, ids }: Keys): Promise<string[]> {
-  const roots = sql`select id as ancestor, id, now()::timestamptz(3) as revoked_at from api_keys
-    where organization_id = ${organizationId} and id = any (${ids}) and revoked_at is null`;
   const { rows } = await sql<{ id: string }>`
-    update api_keys set revoked_at = now()
-      where organization_id = ${organizationId} and revoked_at is null
-        and id in (select id from ${familyOf(organizationId, roots)} family)
-      returning id`.execute(db);
+    select id from introzy_revoke_keys(${organizationId}, ${ids}) id`.execute(db);
   return rows.map(({ id }) => id);
 }
 

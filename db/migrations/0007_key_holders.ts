@@ -82,6 +82,50 @@ const functions = [
     return new;
   end $$`,
 
+  // The keys of `p_ids`, each as its own ancestor, and their descendants, revoked and expired keys included. A key that
+  // somebody kept while its issuer was revoked, or is about to be revoked in this transaction, has left the family.
+  `create function introzy_key_families(p_organization_id uuid, p_ids uuid[])
+  returns table (ancestor uuid, id uuid, revoked_at timestamptz) language sql stable as $$
+    with recursive family as (
+      select k.id as ancestor, k.id, k.revoked_at from api_keys k
+        where k.organization_id = p_organization_id and k.id = any (p_ids)
+      union
+      select family.ancestor, child.id, child.revoked_at from family
+        join api_keys child on child.organization_id = p_organization_id and child.created_by_id = family.id::text
+        where child.created_by_type = 'key'
+          and (child.kept_at >= coalesce(family.revoked_at, now()::timestamptz(3))) is not true
+    )
+    select * from family
+  $$`,
+
+  // Revokes keys that are not revoked yet, and their descendants. Gives the ids of the keys that the call revoked. The lock
+  // has issues, revocations and removals in the organization take turns: see db/keyFamily.ts. The update sees what the
+  // others did, because it is a statement of its own.
+  `create function introzy_revoke_keys(p_organization_id uuid, p_ids uuid[]) returns setof uuid language plpgsql as $$
+  begin
+    perform pg_advisory_xact_lock(hashtextextended('introzy key families ' || p_organization_id, 0));
+    return query update api_keys k set revoked_at = now()
+      where k.organization_id = p_organization_id and k.revoked_at is null and k.id = any (array(
+        select f.id from introzy_key_families(p_organization_id, array(
+          select root.id from api_keys root where root.organization_id = p_organization_id and root.id = any (p_ids)
+            and root.revoked_at is null)) f))
+      returning k.id;
+  end $$`,
+
+  // Revokes a key with its descendants, where the key is not revoked yet. Gives the key, and the descendants that were
+  // revoked with the key or that were kept then: a repeated call gives the same rows. A single statement has the answer
+  // also where the key that calls revokes itself.
+  `create function introzy_revoke_key(p_organization_id uuid, p_id uuid) returns setof api_keys language plpgsql as $$
+  begin
+    perform introzy_revoke_keys(p_organization_id, array[p_id]);
+    return query select k.* from api_keys k where k.organization_id = p_organization_id and k.id = any (array(
+      select f.id from introzy_key_families(p_organization_id, array[p_id]) f
+          join api_keys root on root.organization_id = p_organization_id and root.id = p_id
+        where f.id = p_id or f.revoked_at = root.revoked_at
+      union all
+      select unnest(root.kept_keys) from api_keys root where root.organization_id = p_organization_id and root.id = p_id));
+  end $$`,
+
   // The function of migration 0003. A key that was kept once may be kept again, when the new holder leaves.
   `create or replace function introzy_audit_api_key() returns trigger language plpgsql as $$
   declare

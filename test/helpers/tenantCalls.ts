@@ -311,7 +311,6 @@ const OTHERS = [
     'searchable',
     'inTransaction',
     'lockFamilies',
-    'familyOf',
     'personOf',
     'daysFromNow',
     'explainAbsence',

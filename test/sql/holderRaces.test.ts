@@ -7,7 +7,7 @@ import { type TestApp, testApp } from '../helpers/testApp.ts';
 /** The embedded database has one connection, and thus too few races for hundreds of people. */
 const PEOPLE = inject('database').kind === 'embedded' ? 20 : 500;
 /** The number of people who are demoted and removed at the same time. */
-const LANES = 6;
+const LANES = 3;
 
 interface Held {
   /** The id of the membership. */

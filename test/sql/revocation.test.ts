@@ -8,7 +8,7 @@ import { type TestApp, testApp } from '../helpers/testApp.ts';
  */
 const KEYS = inject('database').kind === 'embedded' ? 50 : 990;
 /** The number of keys that are used and revoked at the same time. */
-const LANES = 8;
+const LANES = 4;
 
 const current = ['GET', '/api/keys/current'] as const;
 
