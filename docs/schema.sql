@@ -562,6 +562,21 @@ CREATE FUNCTION public.introzy_keep_contact() RETURNS trigger
     return new;
   end $$;
 
+CREATE FUNCTION public.introzy_key_families(p_organization_id uuid, p_ids uuid[]) RETURNS TABLE(ancestor uuid, id uuid, revoked_at timestamp with time zone)
+    LANGUAGE sql STABLE
+    AS $$
+    with recursive family as (
+      select k.id as ancestor, k.id, k.revoked_at from api_keys k
+        where k.organization_id = p_organization_id and k.id = any (p_ids)
+      union
+      select family.ancestor, child.id, child.revoked_at from family
+        join api_keys child on child.organization_id = p_organization_id and child.created_by_id = family.id::text
+        where child.created_by_type = 'key'
+          and (child.kept_at >= coalesce(family.revoked_at, now()::timestamptz(3))) is not true
+    )
+    select * from family
+  $$;
+
 CREATE FUNCTION public.introzy_matching_contacts(p_patterns text[], p_tag text, p_updated_since timestamp with time zone, p_include_deleted boolean, p_from uuid, p_limit integer) RETURNS SETOF uuid
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
@@ -693,6 +708,32 @@ CREATE FUNCTION public.introzy_require_scopes(p_whose text, p_scopes text[], p_a
     raise exception using errcode = 'IZ403', message = p_whose || ' ' || (
       select string_agg(scope, ' ' order by place) from unnest(p_asked) with ordinality asked (scope, place)
         where scope <> all (coalesce(p_scopes, '{}')));
+  end $$;
+
+CREATE FUNCTION public.introzy_revoke_key(p_organization_id uuid, p_id uuid) RETURNS SETOF public.api_keys
+    LANGUAGE plpgsql
+    AS $$
+  begin
+    perform introzy_revoke_keys(p_organization_id, array[p_id]);
+    return query select k.* from api_keys k where k.organization_id = p_organization_id and k.id = any (array(
+      select f.id from introzy_key_families(p_organization_id, array[p_id]) f
+          join api_keys root on root.organization_id = p_organization_id and root.id = p_id
+        where f.id = p_id or f.revoked_at = root.revoked_at
+      union all
+      select unnest(root.kept_keys) from api_keys root where root.organization_id = p_organization_id and root.id = p_id));
+  end $$;
+
+CREATE FUNCTION public.introzy_revoke_keys(p_organization_id uuid, p_ids uuid[]) RETURNS SETOF uuid
+    LANGUAGE plpgsql
+    AS $$
+  begin
+    perform pg_advisory_xact_lock(hashtextextended('introzy key families ' || p_organization_id, 0));
+    return query update api_keys k set revoked_at = now()
+      where k.organization_id = p_organization_id and k.revoked_at is null and k.id = any (array(
+        select f.id from introzy_key_families(p_organization_id, array(
+          select root.id from api_keys root where root.organization_id = p_organization_id and root.id = any (p_ids)
+            and root.revoked_at is null)) f))
+      returning k.id;
   end $$;
 
 CREATE FUNCTION public.introzy_role_scopes(p_role text) RETURNS text[]

@@ -57,7 +57,7 @@ const ROWS_OF = {
   organizations: 'id = $1',
   contacts: 'organization_id = $1',
   api_keys: 'organization_id = $1',
-
+  api_key_tokens: 'organization_id = $1',
   api_key_secrets: 'organization_id = $1',
   api_key_places: 'organization_id = $1',
   api_key_days: 'organization_id = $1',
@@ -96,7 +96,10 @@ export const NOTHING = Object.fromEntries(Object.keys(ROWS_OF).map((table) => [t
 /** Gives `other` rows in each table that `reach` counts, and `one` a contact. Gives the counts of the rows of `other`. */
 export async function fillTables(app: TestApp): Promise<Record<string, unknown>> {
   const { one, other } = app;
-  for (const { key } of [one, other]) await app.trpc(key).contacts.create.mutate({ name: 'Ada' });
+  for (const { key } of [one, other]) {
+    await app.trpc(key).contacts.create.mutate({ name: 'Ada' });
+    await app.trpc(key).keys.mintToken.mutate({ expiresInMinutes: 60 });
+  }
   const owner = await signedIn(app, await addMember(app, other.id, 'owner'));
   await owner.trpc.members.invite.mutate({ email: 'eve@example.com', role: 'member' });
   await app.deps.lastUse.flush();
