@@ -53,13 +53,16 @@ export const KEYSET = {
     nextCursor === null ? undefined : { cursor: nextCursor },
 };
 
+/** What the service found in the fields of a request: `[{ path: ['rateLimit'], message: 'Must be at most 300' }]`. */
+export const issuesIn = (error: unknown) => (isApiError(error) && error.data?.details?.issues) || [];
+
 /** The error as a sentence for people. */
 export function sentenceOf(error: unknown): string {
   if (!isApiError(error)) return error instanceof Error ? error.message : String(error);
   const { data } = error;
   if (!data) return 'Introzy cannot be reached. Check your connection, and try again.';
-  const issues = data.details?.issues?.map(({ path, message }) => [path.join('.'), message].filter(Boolean).join(': '));
-  if (issues?.length) return issues.join('. ');
+  const issues = issuesIn(error).map(({ path, message }) => [path.join('.'), message].filter(Boolean).join(': '));
+  if (issues.length) return issues.join('. ');
   if (data.httpStatus === 429) return 'Too many requests at once. Wait a minute, and try again.';
   if (data.httpStatus === 500) return `Something went wrong on our side (request ${data.requestId}). Try again.`;
   return data.details?.reason ? `${error.message}: ${data.details.reason}` : error.message;

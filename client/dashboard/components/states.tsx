@@ -1,7 +1,7 @@
 import { Alert, Button, Group, Skeleton, Stack, Text, ThemeIcon, Title } from '@mantine/core';
 import { IconAlertCircle } from '@tabler/icons-react';
 import type { ReactNode } from 'react';
-import { sentenceOf } from '../api.ts';
+import { issuesIn, sentenceOf } from '../api.ts';
 
 /** An alert that something could not be loaded, with a button to try again. */
 export function ErrorState({ error, onRetry }: { error: unknown; onRetry?: () => void }) {
@@ -56,9 +56,16 @@ export function RowsLoading({ rows = 5, height = 44 }: { rows?: number; height?:
   );
 }
 
-/** An alert that says why a form was refused; nothing where there is no error. */
-export function FormError({ error }: { error: unknown }) {
-  if (!error) return null;
+interface FormErrorProps {
+  error: unknown;
+  /** The names of the fields that show the issues of their own. */
+  fields?: readonly string[];
+}
+
+/** An alert that says why a form was refused; nothing where there is no error, or where the fields say everything. */
+export function FormError({ error, fields = [] }: FormErrorProps) {
+  const issues = issuesIn(error);
+  if (!error || (issues.length > 0 && issues.every(({ path: [name] }) => fields.includes(String(name))))) return null;
   return (
     <Alert role="alert" color="red" variant="light" icon={<IconAlertCircle />}>
       {sentenceOf(error)}

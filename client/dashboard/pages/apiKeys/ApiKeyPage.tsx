@@ -27,8 +27,9 @@ import { KeyActions } from './KeyActions.tsx';
 import { Expires, KeyEnvironment, KeyScopes, KeyState, LastUsed } from './KeyState.tsx';
 import { hintOf } from './keys.ts';
 import { Secrets } from './Secrets.tsx';
+import { Usage } from './Usage.tsx';
 
-/** The page of a key: properties, secrets, places of use, history. */
+/** The page of a key: properties, secrets, usage, places of use, history. */
 export default function ApiKeyPage() {
   const { id = '' } = useParams();
   const { may } = useSession();
@@ -46,6 +47,7 @@ export default function ApiKeyPage() {
         {error && <ErrorState error={error} onRetry={() => refetch()} />}
         {!error && <Facts apiKey={apiKey} />}
         {!error && <Secrets apiKey={apiKey} />}
+        {!error && <Usage id={id} />}
         {!error && <Places id={id} />}
         {!error && (
           <Paper withBorder p="md" component="section">
@@ -64,6 +66,9 @@ export default function ApiKeyPage() {
   );
 }
 
+/** Facts that have a row of their own. */
+const LONG_FACTS = ['Allowed addresses', 'Description'];
+
 function Facts({ apiKey }: { apiKey: ApiKey | undefined }) {
   const facts: [string, (key: ApiKey) => ReactNode][] = [
     ['State', (key) => <KeyState apiKey={key} />],
@@ -75,14 +80,16 @@ function Facts({ apiKey }: { apiKey: ApiKey | undefined }) {
     ['Last used', (key) => <LastUsed apiKey={key} />],
     ['Expires', (key) => <Expires apiKey={key} />],
     ['Rotates itself', (key) => (key.selfRotate ? 'Yes' : 'No')],
+    ['Calls a minute', (key) => key.rateLimit ?? 'The rate of the service'],
     ['Revoked', (key) => (key.revokedAt ? <RelativeTime date={key.revokedAt} /> : 'No')],
+    ['Allowed addresses', (key) => <Addresses apiKey={key} />],
     ['Description', (key) => <span className="prose">{key.description ?? 'None'}</span>],
   ];
   return (
     <Paper withBorder p="md">
       <SimpleGrid component="dl" m={0} cols={{ base: 1, xs: 2, md: 4 }}>
         {facts.map(([name, value]) => (
-          <div key={name} className={name === 'Description' ? 'whole-row' : undefined}>
+          <div key={name} className={LONG_FACTS.includes(name) ? 'whole-row' : undefined}>
             <Text component="dt" size="xs" c="dimmed">
               {name}
             </Text>
@@ -93,6 +100,21 @@ function Facts({ apiKey }: { apiKey: ApiKey | undefined }) {
         ))}
       </SimpleGrid>
     </Paper>
+  );
+}
+
+/** The addresses from which a key may be used, and what becomes of calls from elsewhere. */
+function Addresses({ apiKey: { allowedAddresses, addressMode } }: { apiKey: ApiKey }) {
+  if (allowedAddresses.length === 0) return 'Everywhere';
+  return (
+    <Group gap={4}>
+      {allowedAddresses.map((block) => (
+        <Code key={block}>{block}</Code>
+      ))}
+      <Text span size="sm">
+        Calls from other addresses are {addressMode === 'enforce' ? 'refused' : 'only noted in the audit log'}.
+      </Text>
+    </Group>
   );
 }
 

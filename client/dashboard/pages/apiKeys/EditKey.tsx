@@ -5,7 +5,9 @@ import { client } from '../../api.ts';
 import { FormError } from '../../components/states.tsx';
 import { useForm } from '../../components/useForm.ts';
 import { useKeysChanged } from './keys.ts';
-import { SettingsFields, settingsOf } from './SettingsFields.tsx';
+import { LimitFields } from './LimitFields.tsx';
+import { SettingsFields } from './SettingsFields.tsx';
+import { changesOf, FIELDS_WITH_ISSUES, settingsOf } from './settings.ts';
 
 interface KeyDialogProps {
   apiKey: ApiKey;
@@ -15,7 +17,7 @@ interface KeyDialogProps {
 
 /** The dialog that changes a key's name and settings. */
 export const EditKey = ({ apiKey, opened, onClose }: KeyDialogProps) => (
-  <Modal opened={opened} onClose={onClose} title={`Edit “${apiKey.name}”`}>
+  <Modal opened={opened} onClose={onClose} title={`Edit “${apiKey.name}”`} size="lg">
     <EditForm apiKey={apiKey} onClose={onClose} />
   </Modal>
 );
@@ -25,9 +27,9 @@ function EditForm({ apiKey, onClose }: Omit<KeyDialogProps, 'opened'>) {
   const form = useForm<string>(async (fields) => {
     const settings = settingsOf(fields);
     // Only what changed is sent: a setting that somebody else changes meanwhile stays.
-    const changes = Object.entries(settings).filter(([name, value]) => apiKey[name as keyof ApiKey] !== value);
-    if (changes.length > 0) {
-      await client.keys.update.mutate({ id: apiKey.id, ...Object.fromEntries(changes) });
+    const changes = changesOf(apiKey, settings);
+    if (Object.keys(changes).length > 0) {
+      await client.keys.update.mutate({ id: apiKey.id, ...changes });
       notifications.show({ message: `“${settings.name}” is changed` });
       await changed();
     }
@@ -36,8 +38,9 @@ function EditForm({ apiKey, onClose }: Omit<KeyDialogProps, 'opened'>) {
   return (
     <form onSubmit={form.onSubmit}>
       <Stack>
-        <FormError error={form.error} />
-        <SettingsFields apiKey={apiKey} />
+        <FormError error={form.error} fields={FIELDS_WITH_ISSUES} />
+        <SettingsFields apiKey={apiKey} error={form.error} />
+        <LimitFields apiKey={apiKey} error={form.error} sent={form.sent && settingsOf(form.sent)} />
         <Group justify="flex-end">
           <Button variant="default" onClick={onClose}>
             Cancel

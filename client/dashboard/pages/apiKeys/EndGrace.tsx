@@ -5,7 +5,7 @@ import { useMutation, useQuery } from '@tanstack/react-query';
 import type { ApiKeyDetails, ApiKeySecret } from '../../../../shared/apiKeys.ts';
 import { trpc } from '../../api.ts';
 import { FormError } from '../../components/states.tsx';
-import { hintOf, useKeysChanged } from './keys.ts';
+import { hintOf, newestSecretOf, useKeysChanged } from './keys.ts';
 import { LastUse } from './LastUse.tsx';
 
 interface EndGraceProps {
@@ -17,7 +17,8 @@ interface EndGraceProps {
 }
 
 /** The dialog that cuts off the older secrets of a key. It says who still uses them. */
-export function EndGrace({ apiKey: { id, name, hint, secrets }, older, opened, onClose }: EndGraceProps) {
+export function EndGrace({ apiKey, older, opened, onClose }: EndGraceProps) {
+  const { id, name, hint, secrets } = apiKey;
   const changed = useKeysChanged();
   const ending = useMutation(
     trpc.keys.endGrace.mutationOptions({
@@ -32,7 +33,8 @@ export function EndGrace({ apiKey: { id, name, hint, secrets }, older, opened, o
     ending.reset();
     onClose();
   };
-  const newest = secrets.find((secret) => secret.hint === hint);
+  const newest = newestSecretOf(apiKey);
+  const hasTokens = secrets.some(({ type }) => type === 'token');
   return (
     <Modal opened={opened} onClose={close} title={`End the grace of “${name}”`}>
       <Stack>
@@ -49,6 +51,11 @@ export function EndGrace({ apiKey: { id, name, hint, secrets }, older, opened, o
               </List.Item>
             ))}
           </List>
+          {hasTokens && (
+            <Text size="sm" mt="xs">
+              The tokens that these secrets minted end with them.
+            </Text>
+          )}
         </Alert>
         <Text size="sm">
           {newest ? (

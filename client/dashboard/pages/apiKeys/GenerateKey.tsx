@@ -9,7 +9,9 @@ import { FormError } from '../../components/states.tsx';
 import { ExpirationField } from './ExpirationField.tsx';
 import { useFreshKey } from './FreshKeyHost.tsx';
 import { SCOPE_WORDS, useKeysChanged } from './keys.ts';
-import { SettingsFields, settingsOf } from './SettingsFields.tsx';
+import { LimitFields } from './LimitFields.tsx';
+import { SettingsFields } from './SettingsFields.tsx';
+import { FIELDS_WITH_ISSUES, type Settings, settingsOf } from './settings.ts';
 
 interface DialogProps {
   opened: boolean;
@@ -49,24 +51,26 @@ export function GenerateKey({ opened, onClose }: DialogProps) {
 interface KeyFormProps {
   isPending: boolean;
   error: unknown;
-  onSubmit: (request: ReturnType<typeof settingsOf> & { expiresInDays: number; scopes: Scope[] }) => void;
+  onSubmit: (request: Settings & { expiresInDays: number; scopes: Scope[] }) => void;
   onCancel: () => void;
 }
 
 function KeyForm({ isPending, error, onSubmit, onCancel }: KeyFormProps) {
   const [expiresInDays, setDays] = useState<number>(EXPIRY_DAYS.default);
   const [scopes, setScopes] = useState<string[]>(['contacts:read', 'contacts:write']);
+  const [sent, setSent] = useState<Settings>();
   const submit = (event: FormEvent<HTMLFormElement>) => {
     event.preventDefault();
     if (isPending || scopes.length === 0) return;
     const settings = settingsOf(Object.fromEntries(new FormData(event.currentTarget)) as Record<string, string>);
+    setSent(settings);
     onSubmit({ ...settings, expiresInDays, scopes: scopes as Scope[] });
   };
   return (
     <form onSubmit={submit}>
       <Stack>
-        <FormError error={error} />
-        <SettingsFields />
+        <FormError error={error} fields={FIELDS_WITH_ISSUES} />
+        <SettingsFields error={error} />
         <ExpirationField days={expiresInDays} onChange={setDays} />
         <Checkbox.Group
           label="What it may do"
@@ -80,6 +84,7 @@ function KeyForm({ isPending, error, onSubmit, onCancel }: KeyFormProps) {
             ))}
           </Stack>
         </Checkbox.Group>
+        <LimitFields error={error} sent={sent} />
         <Group justify="flex-end">
           <Button variant="default" onClick={onCancel}>
             Cancel

@@ -11,7 +11,8 @@ export const KeyState = ({ apiKey: { state } }: { apiKey: ApiKey }) => (
   </Badge>
 );
 
-export const KeyScopes = ({ apiKey: { scopes } }: { apiKey: ApiKey }) => (
+/** The scopes of a key, or of a token of a key. */
+export const KeyScopes = ({ apiKey: { scopes } }: { apiKey: Pick<ApiKey, 'scopes'> }) => (
   <Group gap={4} miw={130}>
     {scopes.map((scope) => (
       <Badge key={scope} variant="default" tt="none" fw={500} title={SCOPE_WORDS[scope].label}>

@@ -3,18 +3,22 @@ import { IconArrowDown, IconArrowsSort, IconArrowUp } from '@tabler/icons-react'
 import { useState } from 'react';
 import { Link } from 'react-router';
 import type { ApiKey } from '../../../../shared/apiKeys.ts';
+import { type CallCounts, USAGE_DAYS } from '../../../../shared/apiKeyUsage.ts';
 import { PATHS } from '../../../../shared/paths.ts';
 import { RelativeTime } from '../../components/RelativeTime.tsx';
 import { KeyActions } from './KeyActions.tsx';
+import { KeyCalls, useKeyCalls } from './KeyCalls.tsx';
 import { Expires, KeyEnvironment, KeyScopes, KeyState, LastUsed } from './KeyState.tsx';
 import { hintOf } from './keys.ts';
+import { sumOf } from './outcomes.ts';
 
-/** The columns to sort by, each with the value that is compared: text by the alphabet, times by the clock. */
+/** The columns to sort by, each with the value that is compared: text by the alphabet, times by the clock, calls by number. */
 const SORTS = {
   name: ({ name }: ApiKey) => name.toLowerCase(),
   createdAt: ({ createdAt }: ApiKey) => createdAt.getTime(),
   lastUsedAt: ({ lastUsedAt }: ApiKey) => lastUsedAt?.getTime() ?? 0,
   expiresAt: ({ expiresAt }: ApiKey) => expiresAt.getTime(),
+  calls: (_: ApiKey, calls: CallCounts | null | undefined) => (calls ? sumOf(calls) : -1),
 };
 interface Sort {
   by: keyof typeof SORTS;
@@ -23,7 +27,8 @@ interface Sort {
 
 export function KeyTable({ keys, label, empty }: { keys: ApiKey[]; label: string; empty: string }) {
   const [sort, setSort] = useState<Sort>({ by: 'createdAt', isDescending: true });
-  const sortedBy = SORTS[sort.by];
+  const callsOf = useKeyCalls();
+  const sortedBy = (key: ApiKey) => SORTS[sort.by](key, callsOf(key));
   const sorted = keys.toSorted((a, b) => {
     const order = sortedBy(a) < sortedBy(b) ? -1 : sortedBy(a) > sortedBy(b) ? 1 : 0;
     return sort.isDescending ? -order : order;
@@ -39,6 +44,7 @@ export function KeyTable({ keys, label, empty }: { keys: ApiKey[]; label: string
             <Table.Th>Scopes</Table.Th>
             {heading('createdAt', 'Created')}
             {heading('lastUsedAt', 'Last used')}
+            {heading('calls', `Calls, ${USAGE_DAYS} days`)}
             {heading('expiresAt', 'Expires')}
             <Table.Th>State</Table.Th>
             <Table.Th>
@@ -48,11 +54,11 @@ export function KeyTable({ keys, label, empty }: { keys: ApiKey[]; label: string
         </Table.Thead>
         <Table.Tbody>
           {sorted.map((apiKey) => (
-            <KeyRow key={apiKey.id} apiKey={apiKey} />
+            <KeyRow key={apiKey.id} apiKey={apiKey} calls={callsOf(apiKey)} />
           ))}
           {sorted.length === 0 && (
             <Table.Tr>
-              <Table.Td colSpan={8} c="dimmed">
+              <Table.Td colSpan={9} c="dimmed">
                 {empty}
               </Table.Td>
             </Table.Tr>
@@ -63,7 +69,7 @@ export function KeyTable({ keys, label, empty }: { keys: ApiKey[]; label: string
   );
 }
 
-function KeyRow({ apiKey }: { apiKey: ApiKey }) {
+function KeyRow({ apiKey, calls }: { apiKey: ApiKey; calls: CallCounts | null | undefined }) {
   return (
     <Table.Tr>
       <Table.Td miw={140} maw={180}>
@@ -93,6 +99,9 @@ function KeyRow({ apiKey }: { apiKey: ApiKey }) {
       </Table.Td>
       <Table.Td>
         <LastUsed apiKey={apiKey} />
+      </Table.Td>
+      <Table.Td>
+        <KeyCalls calls={calls} />
       </Table.Td>
       <Table.Td>
         <Expires apiKey={apiKey} />

@@ -68,7 +68,8 @@ function RotateForm({ isPending, error, onRotate, onCancel }: RotateFormProps) {
     <Stack>
       <Text size="sm">
         The key gets a new secret and a fresh expiry; its name and scopes stay. You become the holder of the new secret.
-        Give it to whatever uses the key before the old secret stops working.
+        Give it to whatever uses the key before the old secret stops working. The tokens that the old secret minted end
+        with it.
       </Text>
       <FormError error={error} />
       <NativeSelect

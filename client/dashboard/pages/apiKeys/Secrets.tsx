@@ -1,17 +1,20 @@
-import { Badge, Button, Code, Group, Paper, Table, Text, Title } from '@mantine/core';
+import { Badge, Box, Button, Code, Group, Paper, Table, Text, Title } from '@mantine/core';
 import { useDisclosure } from '@mantine/hooks';
 import type { ApiKeyDetails, ApiKeySecret } from '../../../../shared/apiKeys.ts';
 import { RelativeTime } from '../../components/RelativeTime.tsx';
 import { RowsLoading } from '../../components/states.tsx';
 import { useSession } from '../../session.ts';
 import { EndGrace } from './EndGrace.tsx';
-import { hintOf } from './keys.ts';
+import { KeyScopes } from './KeyState.tsx';
+import { hintOf, olderSecretsOf } from './keys.ts';
 
-/** The secrets of a key that work, each with its holder, and a button that ends the grace of the older secrets. */
+/**
+ * The secrets and tokens of a key that work, each with its holder, and a button that ends the grace of the older secrets.
+ */
 export function Secrets({ apiKey }: { apiKey: ApiKeyDetails | undefined }) {
   const { may } = useSession();
   const [isEnding, { open, close }] = useDisclosure();
-  const older = apiKey?.secrets.filter(({ hint }) => hint !== apiKey.hint) ?? [];
+  const older = apiKey ? olderSecretsOf(apiKey) : [];
   return (
     <Paper withBorder p="md" component="section">
       <Group justify="space-between" mb="sm" mih={30}>
@@ -65,7 +68,17 @@ const SecretRow = ({ secret, isOlder }: { secret: ApiKeySecret; isOlder: boolean
             In grace
           </Badge>
         )}
+        {secret.type === 'token' && (
+          <Badge color="indigo" variant="dot" tt="none" miw="max-content">
+            Token
+          </Badge>
+        )}
       </Group>
+      {secret.type === 'token' && (
+        <Box mt={4}>
+          <KeyScopes apiKey={secret} />
+        </Box>
+      )}
     </Table.Td>
     <Table.Td style={{ overflowWrap: 'anywhere' }}>{secret.holder?.name ?? 'The operator'}</Table.Td>
     <Table.Td>

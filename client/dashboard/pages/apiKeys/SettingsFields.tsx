@@ -1,12 +1,15 @@
 import { Checkbox, NativeSelect, Textarea, TextInput } from '@mantine/core';
 import type { ApiKey } from '../../../../shared/apiKeys.ts';
+import { ENVIRONMENTS, fieldError } from './settings.ts';
 
-type Settings = Pick<ApiKey, 'name' | 'description' | 'environment' | 'selfRotate'>;
+interface SettingsFieldsProps {
+  apiKey?: ApiKey;
+  /** The error of the last submission. */
+  error: unknown;
+}
 
-const ENVIRONMENTS = ['development', 'staging', 'production'] as const;
-
-/** The fields of a key that may change at any time. `settingsOf` reads the fields. */
-export const SettingsFields = ({ apiKey }: { apiKey?: ApiKey }) => (
+/** The fields that say what a key is. `settingsOf` reads the fields, with those of `LimitFields`. */
+export const SettingsFields = ({ apiKey, error }: SettingsFieldsProps) => (
   <>
     <TextInput
       label="Name"
@@ -17,6 +20,7 @@ export const SettingsFields = ({ apiKey }: { apiKey?: ApiKey }) => (
       maxLength={100}
       data-autofocus
       autoComplete="off"
+      {...fieldError(error, 'name')}
     />
     <Textarea
       label="Description"
@@ -25,6 +29,7 @@ export const SettingsFields = ({ apiKey }: { apiKey?: ApiKey }) => (
       defaultValue={apiKey?.description ?? ''}
       maxLength={500}
       rows={3}
+      {...fieldError(error, 'description')}
     />
     <NativeSelect
       label="Environment"
@@ -40,13 +45,3 @@ export const SettingsFields = ({ apiKey }: { apiKey?: ApiKey }) => (
     />
   </>
 );
-
-/** The settings in a form with `SettingsFields`. `form`: the values by name, `{ name: 'Import', environment: '' }`. */
-export function settingsOf({ name = '', description, environment, selfRotate }: Record<string, string>): Settings {
-  return {
-    name: name.trim(),
-    description: description?.trim() || null,
-    environment: ENVIRONMENTS.find((known) => known === environment) ?? null,
-    selfRotate: selfRotate === 'on',
-  };
-}

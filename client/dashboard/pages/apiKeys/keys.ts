@@ -1,5 +1,5 @@
 import { queryOptions, useQueryClient } from '@tanstack/react-query';
-import type { ApiKey, Scope } from '../../../../shared/apiKeys.ts';
+import type { ApiKey, ApiKeyDetails, Scope } from '../../../../shared/apiKeys.ts';
 import { KEY_PREFIX } from '../../../../shared/keyFormat.ts';
 import { client, trpc } from '../../api.ts';
 
@@ -15,6 +15,13 @@ export const SCOPE_WORDS: Record<Scope, { label: string; description: string }> 
 
 /** The part of a key that may be shown: `introzy_1a2b3c4d…`. */
 export const hintOf = ({ hint }: Pick<ApiKey, 'hint'>) => `${KEY_PREFIX}${hint}…`;
+
+/** The secret of a key that a rotation made last, or the key's first secret; `undefined` where it no longer works. */
+export const newestSecretOf = ({ hint, secrets }: ApiKeyDetails) =>
+  secrets.find((secret) => secret.type === 'secret' && secret.hint === hint);
+/** The secrets of a key that a rotation has left in their grace. A token is never in grace. */
+export const olderSecretsOf = ({ hint, secrets }: ApiKeyDetails) =>
+  secrets.filter((secret) => secret.type === 'secret' && secret.hint !== hint);
 
 /** Milliseconds. */
 export const DAY = 86_400_000;

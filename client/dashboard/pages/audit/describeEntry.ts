@@ -52,17 +52,22 @@ const MORE: Partial<Record<AuditAction, (details: Details) => string>> = {
   'person.signInFailed': place,
 };
 
+/** The settings of a key in words, each with a function that puts the setting's value into words. */
+const SETTINGS: Record<string, [words: string, value: (value: unknown) => string]> = {
+  environment: ['environment', (value) => String(value ?? 'not said')],
+  selfRotate: ['rotates itself', (value) => (value ? 'yes' : 'no')],
+  rateLimit: ['calls a minute', (value) => String(value ?? 'the rate of the service')],
+  allowedAddresses: ['allowed addresses', (value) => [value].flat().join(', ') || 'everywhere'],
+  addressMode: ['calls from other addresses', (value) => (value === 'report' ? 'only noted' : 'refused')],
+  description: ['description', (value) => String(value ?? 'none')],
+};
+
 /** The settings that changed, with their new values: `environment: production; rotates itself: yes`. */
 function describeChange({ from, to }: Details): string {
   const [old, changed] = [from, to] as unknown as Record<string, unknown>[];
-  const settings: [name: string, words: string, value: (value: unknown) => string][] = [
-    ['environment', 'environment', (value) => String(value ?? 'not said')],
-    ['selfRotate', 'rotates itself', (value) => (value ? 'yes' : 'no')],
-    ['description', 'description', (value) => String(value ?? 'none')],
-  ];
-  return settings
-    .filter(([name]) => old?.[name] !== changed?.[name])
-    .map(([name, words, value]) => `${words}: ${value(changed?.[name])}`)
+  return Object.entries(SETTINGS)
+    .filter(([name]) => JSON.stringify(old?.[name]) !== JSON.stringify(changed?.[name]))
+    .map(([name, [words, value]]) => `${words}: ${value(changed?.[name])}`)
     .join('; ');
 }
 

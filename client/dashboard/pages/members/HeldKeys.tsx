@@ -1,4 +1,5 @@
 import { Checkbox, List, Stack, Text } from '@mantine/core';
+import { RelativeTime } from '../../components/RelativeTime.tsx';
 import { hintOf } from '../apiKeys/keys.ts';
 import { LastUse } from '../apiKeys/LastUse.tsx';
 import type { Fate } from './fates.ts';
@@ -73,13 +74,33 @@ const OwnKeys = ({ fates }: { fates: Fate[] }) => (
 /** Pixels by which a key stands to the right of the key that issued it; three steps at most, for narrow windows. */
 const indentOf = ({ depth }: Fate) => Math.min(depth, 3) * 16;
 
-/** Where a key comes from, and what becomes of the key. */
+/** Where a key comes from, what becomes of the key, and the secrets of the key that the person holds. */
 const KeyFate = ({ fate: { key, issuer, isKept, isEnding } }: { fate: Fate }) => (
   <>
     <LastUse date={key.lastUsedAt} />.{issuer && ` Issued by “${issuer.name}”.`}
     {!key.isHeld && ' Held by others alone.'}
     {key.isHeld && key.isShared && ' Others hold secrets of it too.'}{' '}
     {isEnding ? 'It ends.' : <GoesOn isKept={isKept} isHeld={key.isHeld} />}
+    {key.secrets.map((secret) => (
+      <Text key={`${secret.expiresAt.getTime()} ${secret.hint}`} span inherit display="block">
+        <SecretUse secret={secret} />
+      </Text>
+    ))}
+  </>
+);
+
+/** A secret that the person holds: `Secret introzy_1a2b3c4d…: last used 3 hours ago, expires in 5 days.` */
+const SecretUse = ({ secret: { hint, expiresAt, lastUsedAt } }: { secret: Fate['key']['secrets'][number] }) => (
+  <>
+    {hint === null ? 'An older secret' : `Secret ${hintOf({ hint })}`}:{' '}
+    {lastUsedAt ? (
+      <>
+        last used <RelativeTime date={lastUsedAt} />
+      </>
+    ) : (
+      'never used'
+    )}
+    , expires <RelativeTime date={expiresAt} />.
   </>
 );
 

@@ -26,31 +26,25 @@ interface Removal {
 
 /**
  * What becomes of each key where a person is removed. A key that is not kept ends where nobody else holds a secret of the
- * key, or where the key that issued it ends. Each key comes after the key that issued it.
+ * key, or where the nearest listed key above it in its family ends. Each key comes after the key above it.
  */
 export function fatesOf({ held, kept, keys }: Removal): Fate[] {
-  const heldBy = new Map(held.map((key) => [key.id, key]));
-  const isEnding = (id: string): boolean => {
-    if (kept.includes(id)) return false;
-    const key = heldBy.get(id);
-    if (key?.isHeld && !key.isShared) return true;
-    const issuer = issuerOf(keys, id);
-    // A key that the person does not hold is listed because a key that it descends from is.
-    return issuer ? isEnding(issuer.id) : key?.isHeld === false;
+  const listed = new Map(held.map((key) => [key.id, key]));
+  const issuers = new Map(held.map(({ id }) => [id, issuerOf(keys, id)]));
+  /** The issuer; where the issuer is not listed, the nearest held key from which the key descends. */
+  const above = ({ id, descendsFrom }: MemberKey): MemberKey | undefined => {
+    const ancestors = descendsFrom.flatMap((ancestor) => listed.get(ancestor) ?? []);
+    const [nearest] = ancestors.toSorted((one, other) => other.descendsFrom.length - one.descendsFrom.length);
+    return listed.get(issuers.get(id)?.id ?? '') ?? nearest;
   };
-  const above = (key: MemberKey) => heldBy.get(issuerOf(keys, key.id)?.id ?? '');
-  const below = (issuer: MemberKey | undefined, depth: number): Fate[] =>
-    held
-      .filter((key) => above(key) === issuer)
-      .flatMap((key) => [
-        {
-          key,
-          issuer: issuerOf(keys, key.id),
-          isKept: kept.includes(key.id),
-          isEnding: isEnding(key.id),
-          depth,
-        },
-        ...below(key, depth + 1),
-      ]);
-  return below(undefined, 0);
+  const children = Map.groupBy(held, above);
+  const below = (parent: Fate | undefined): Fate[] =>
+    (children.get(parent?.key) ?? []).flatMap((key) => {
+      const isKept = kept.includes(key.id);
+      const isLost = (key.isHeld && !key.isShared) || parent?.isEnding === true;
+      const depth = parent ? parent.depth + 1 : 0;
+      const fate: Fate = { key, issuer: issuers.get(key.id), isKept, isEnding: !isKept && isLost, depth };
+      return [fate, ...below(fate)];
+    });
+  return below(undefined);
 }
