@@ -14,6 +14,8 @@ type Json = any;
  */
 export function prepare(document: Json): Json {
   const prepared: Json = structuredClone(document);
+  // Would revoke the key with which Specmatic calls.
+  delete prepared.paths['/api/keys/current'].delete;
   for (const operation of Object.values<Json>(prepared.paths).flatMap((path) => Object.values<Json>(path))) {
     const { parameters = [] } = operation;
     const cursor = parameters.find(({ name }: Json) => name === 'cursor');
@@ -22,10 +24,13 @@ export function prepare(document: Json): Json {
     operation.parameters = parameters.filter(({ name }: Json) => name !== 'If-Match' && name !== 'expectedVersion');
   }
   for (const properties of propertiesWithin(prepared)) {
-    const { email, linkedinUrl, contacts } = properties;
+    const { email, linkedinUrl, contacts, allowedAddresses, rateLimit } = properties;
     if (linkedinUrl?.format) linkedinUrl.pattern = '^https://[a-z]{3,9}[.]com:[1-9]{2}$';
     if (email?.format) properties.email = { anyOf: [{ ...email, type: 'string' }, { type: 'null' }] };
     if (contacts?.items) contacts.items = {};
+    if (allowedAddresses?.items) allowedAddresses.items.pattern = '^(203[.]0[.]113|10[.][1-9]{2}[.][1-9]{2})[.]0/24$';
+    // The rate of the test's service, which is the most.
+    if (rateLimit) rateLimit.maximum = 1_000_000;
     delete properties.expectedVersion;
   }
   return prepared;

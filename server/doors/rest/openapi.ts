@@ -110,7 +110,7 @@ interface Request {
   hasBody: boolean;
 }
 
-/** The places of the input's fields. `organizationId` is left out: only the key's own organization is taken. */
+/** The places of the input's fields. An `id` that is not in the path is left out. `organizationId` is left out: only the key's own organization is taken. */
 function requestOf(route: Route, { input, hasBody }: Request): Partial<ZodOpenApiOperationObject> {
   const { organizationId: _, id, expectedVersion, ...shape } = input.shape;
   const isInPath = route.path.includes('{id}');
@@ -118,8 +118,7 @@ function requestOf(route: Route, { input, hasBody }: Request): Partial<ZodOpenAp
   const header =
     route.isConditional &&
     z.object({ 'If-Match': z.string().optional().meta({ description: 'An ETag', example: '"3"' }) });
-  const given = isInPath || !id ? shape : { id, ...shape };
-  const more = hasBody && expectedVersion ? { ...given, expectedVersion } : given;
+  const more = hasBody && expectedVersion ? { ...shape, expectedVersion } : shape;
   const fields = z.strictObject(hasBody ? more : { ...more, ...(expectedVersion && { expectedVersion }) });
   const isEmpty = Object.keys(fields.shape).length === 0;
   return {
