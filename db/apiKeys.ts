@@ -57,7 +57,7 @@ export async function getApiKey(
   return apiKey ?? (await explainAbsence(db, id));
 }
 
-const selectCurrentKey = prepared<{ organizationId: string; id: string }, CurrentKey>(
+const selectCurrentKey = prepared<{ organizationId: string; id: string }, Omit<CurrentKey, 'token'>>(
   (db, parameter) =>
     db
       .selectFrom('api_keys')
@@ -73,7 +73,7 @@ const selectCurrentKey = prepared<{ organizationId: string; id: string }, Curren
 export async function getCurrentKey(
   db: Tenant,
   { organizationId, id }: { organizationId: string; id: string },
-): Promise<Outcome<CurrentKey>> {
+): Promise<Outcome<Omit<CurrentKey, 'token'>>> {
   const [apiKey] = await selectCurrentKey(db, { organizationId, id });
   return apiKey ?? (await explainAbsence(db, id));
 }

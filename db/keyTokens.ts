@@ -1,9 +1,12 @@
 import { sql } from 'kysely';
-import type { MintedToken, Scope } from '../shared/apiKeys.ts';
+import type { CurrentKey, MintedToken, Scope } from '../shared/apiKeys.ts';
 import { MOST_TOKENS } from '../shared/keyFormat.ts';
 import { inTransaction, type Tenant } from './admission.ts';
 import type { NewSecret } from './keySecrets.ts';
 import type { Outcome } from './outcome.ts';
+
+/** The digest of the token that calls in the transaction. */
+const callingToken = sql`decode(current_setting('introzy.token', true), 'hex')`;
 
 /** A token to mint, of the secret that calls. */
 export interface NewToken {
@@ -67,12 +70,24 @@ async function deleteOldTokens(db: Tenant, { organizationId, id }: OfKey): Promi
     .execute();
 }
 
+/** Reads the token that calls. */
+export async function getCallingToken(db: Tenant, organizationId: string): Promise<NonNullable<CurrentKey['token']>> {
+  const { rows } = await sql<NonNullable<CurrentKey['token']>>`
+    select t.hint, t.scopes, least(t.expires_at, s.expires_at) as "expiresAt" from api_key_tokens t
+      join api_key_secrets s on s.organization_id = t.organization_id and s.api_key_id = t.api_key_id
+        and s.id = t.minted_by
+      where t.organization_id = ${organizationId} and t.digest = ${callingToken}`.execute(db);
+  const [token] = rows;
+  if (!token) throw new Error('No token calls');
+  return token;
+}
+
 /** Ends the token that calls. */
 export async function endCallingToken(db: Tenant, organizationId: string): Promise<void> {
   await db
     .updateTable('api_key_tokens')
     .set({ expires_at: sql<Date>`now()` })
     .where('organization_id', '=', organizationId)
-    .where(sql<boolean>`digest = decode(current_setting('introzy.token', true), 'hex') and expires_at > now()`)
+    .where(sql<boolean>`digest = ${callingToken} and expires_at > now()`)
     .execute();
 }

@@ -83,6 +83,10 @@ export type ApiKeyDetails = z.infer<typeof ApiKeyDetails>;
 /** The key that calls, and the holder of the secret that calls. */
 export const CurrentKey = ApiKey.extend({
   holder: Holder.describe('The person whose key this is; `null`: the operator'),
+  token: z
+    .object({ hint: z.string(), scopes: z.array(Scope), expiresAt: z.date() })
+    .nullable()
+    .describe('The token that calls, with its own scopes and expiry; `null`: the key itself calls'),
 });
 export type CurrentKey = z.infer<typeof CurrentKey>;
 /** A revoked key. `descendants`: the keys that were revoked with the key, or that were kept. */

@@ -42,7 +42,7 @@ export type MemberList = z.infer<typeof MemberList>;
 
 export const InviteRequest = z.strictObject({
   organizationId,
-  email: z.string().trim().pipe(EmailAddress),
+  email: z.string().trim().toLowerCase().pipe(EmailAddress),
   role: Role.default('member'),
 });
 export const InvitationRequest = z.strictObject({ organizationId, id: Id });

@@ -11,7 +11,7 @@ import {
 import { listKeyPlaces } from '../../db/keyPlaces.ts';
 import { endGrace, rotateApiKey } from '../../db/keyRotation.ts';
 import { listLiveSecrets } from '../../db/keySecrets.ts';
-import { endCallingToken, insertToken } from '../../db/keyTokens.ts';
+import { endCallingToken, getCallingToken, insertToken } from '../../db/keyTokens.ts';
 import { listKeyUsage } from '../../db/keyUsage.ts';
 import { proposeBlocks } from '../../shared/addresses.ts';
 import {
@@ -55,9 +55,11 @@ export const apiKeysRouter = router({
   current: keyProcedure
     .input(CurrentKeyRequest)
     .output(CurrentKey)
-    .query(async ({ ctx: { tenant, organizationId, identity } }) =>
-      settle(await getCurrentKey(tenant, { organizationId, id: requireKey(identity) }), 'API key'),
-    ),
+    .query(async ({ ctx: { tenant, organizationId, identity } }) => {
+      const id = requireKey(identity);
+      const token = isToken(identity) ? await getCallingToken(tenant, organizationId) : null;
+      return { ...settle(await getCurrentKey(tenant, { organizationId, id }), 'API key'), token };
+    }),
 
   list: ownKeysProcedure
     .input(ApiKeyListRequest)

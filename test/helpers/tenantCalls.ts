@@ -21,7 +21,7 @@ import { keepKeys, listDescendants, revokeFamilies, revokeKeys } from '../../db/
 import { listKeyPlaces, reportOutsideUse } from '../../db/keyPlaces.ts';
 import * as keyRotation from '../../db/keyRotation.ts';
 import { insertSecret, listLiveSecrets } from '../../db/keySecrets.ts';
-import { endCallingToken, insertToken } from '../../db/keyTokens.ts';
+import { endCallingToken, getCallingToken, insertToken } from '../../db/keyTokens.ts';
 import * as keyUsage from '../../db/keyUsage.ts';
 import * as keyUse from '../../db/keyUse.ts';
 import * as members from '../../db/members.ts';
@@ -84,6 +84,15 @@ const claimedNotice = ({ keyId, ownerId }: Victim) =>
     claimedUntil: new Date(CLAIMED_UNTIL),
   }) as ExpiryNotice;
 
+/** Makes a call in a transaction that seems to be the victim's token's. */
+const asVictimsToken =
+  (call: (trx: Tenant, organizationId: string) => Promise<unknown>): TenantCall =>
+  (db, { organizationId, victim }) =>
+    inTransaction(db, async (trx) => {
+      await sql`select set_config('introzy.token', ${hash('sha256', `${victim.keyId}new`)}, true)`.execute(trx);
+      return await call(trx, organizationId);
+    });
+
 /** By each function of db/ that takes a tenant: calls that try to reach another organization's rows. */
 export const TENANT_CALLS: Record<string, TenantCall[]> = {
   getApiKey: [(db, { organizationId, victim }) => apiKeys.getApiKey(db, { organizationId, id: victim.keyId })],
@@ -128,13 +137,10 @@ export const TENANT_CALLS: Record<string, TenantCall[]> = {
         secret: newSecret(app),
       }),
   ],
-  endCallingToken: [
-    (db, { organizationId, victim }) =>
-      inTransaction(db, async (trx) => {
-        const digest = hash('sha256', `${victim.keyId}new`);
-        await sql`select set_config('introzy.token', ${digest}, true)`.execute(trx);
-        await endCallingToken(trx, organizationId);
-      }),
+  endCallingToken: [asVictimsToken(endCallingToken)],
+  getCallingToken: [
+    // Without a token the function throws.
+    asVictimsToken((trx, organizationId) => getCallingToken(trx, organizationId).catch(() => undefined)),
   ],
   reportOutsideUse: [
     (db, { organizationId, victim }) =>

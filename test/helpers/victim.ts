@@ -131,7 +131,7 @@ async function wearOut(app: TestApp, { id, childId, word }: { id: string; childI
     `with worn as (update api_keys set expires_at = now() + interval '3 days' where id = '${id}' returning *),
       tokens as (
         insert into api_key_tokens (organization_id, api_key_id, minted_by, digest, secret_id, hint, scopes, expires_at)
-          select organization_id, api_key_id, s.id, sha256((api_key_id || token.name)::bytea), secret_id, hint, '{contacts:read}',
+          select organization_id, api_key_id, s.id, sha256((api_key_id || token.name)::bytea), secret_id, '${word}', '{contacts:read}',
               token.expires_at
             from api_key_secrets s, (values (timestamptz '2100-01-01Z', 'new'), ('2020-01-01Z', 'old')) token (expires_at, name)
             where api_key_id = '${id}'

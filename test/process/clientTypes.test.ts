@@ -140,7 +140,7 @@ test('the outputs', () => {
         Record<'get' | 'endGrace', Flat<ApiKey & { secrets: Secret[] }>> &
         Record<'issue' | 'rotate', { key: string; apiKey: ApiKey }> & {
           list: Page<ApiKey>;
-          current: Flat<ApiKey & { holder: Holder }>;
+          current: Flat<ApiKey & { holder: Holder; token: { hint: string; scopes: Scopes; expiresAt: Date } | null }>;
           revoke: Flat<ApiKey & { descendants: ApiKey[] }>;
           places: { places: Place[]; proposedAddresses: string[] };
           usage: Usage;

@@ -28,7 +28,14 @@ test('A token has the form of a key, the scopes of its key without keys:manage, 
   const { key, apiKey } = await app.issue(app.one.id);
   const minted = await token(app, key);
   expect(minted).toMatch(/^introzy_[0-9a-f]{64}$/);
-  expect((await app.api(minted, 'GET', '/api/keys/current')).body.data.id).toBe(apiKey.id);
+  const { id, scopes, token: shown } = (await app.api(minted, 'GET', '/api/keys/current')).body.data;
+  expect([id, scopes, shown]).toMatchObject([
+    apiKey.id,
+    apiKey.scopes,
+    { hint: minted.slice(8, 16), scopes: ['contacts:read', 'contacts:write'] },
+  ]);
+  expect(Date.parse(shown.expiresAt)).toBeLessThan(before + 10 * MINUTE);
+  expect((await app.api(key, 'GET', '/api/keys/current')).body.data.token).toBeNull();
   expect(await call(app, minted)).toBe(200);
   expect(await call(app, minted, 'POST', '/api/contacts', { name: 'made by a token' })).toBe(201);
   for (const [method, path] of [

@@ -60,8 +60,10 @@ export const tools: readonly Tool[] = [
     input: schemas.WhoamiInput,
     output: schemas.WhoamiOutput,
     async run(caller) {
-      const { id, name, scopes, expiresAt, holder } = await caller.call('keys.current', {});
+      const { id, name, holder, token, ...key } = await caller.call('keys.current', {});
       const organization = await caller.call('organization.current', {});
+      // A token has scopes and an expiry of its own.
+      const { scopes, expiresAt } = token ?? key;
       return { organization, key: { id, name, scopes, expiresAt, holder }, callsLeft: caller.callsLeft() };
     },
   }),

@@ -58,7 +58,7 @@ export const API_KEY: Wire<ApiKey> = {
   revokedAt: null,
 };
 const HOLDER = { id: PERSON.id, name: PERSON.name };
-export const CURRENT_KEY: Wire<CurrentKey> = { ...API_KEY, holder: HOLDER };
+export const CURRENT_KEY: Wire<CurrentKey> = { ...API_KEY, holder: HOLDER, token: null };
 export const KEY_WITH_SECRETS: Wire<ApiKeyDetails> = {
   ...API_KEY,
   secrets: [
