@@ -65,6 +65,46 @@ test('The page of a key lists the secrets that work, and ends the grace once tha
   await page.getByRole('alert').filter({ hasText: 'no longer work' }).getByRole('button', { name: 'Close' }).click();
 });
 
+test('Tokens are shown as tokens, are never in grace, and are named where the grace ends', PATIENCE, async () => {
+  await using app = await testApp();
+  const owner = await addMember(app, app.one.id, 'owner');
+  const { trpc } = await signedIn(app, owner);
+  const old = await trpc.keys.issue.mutate({ name: 'Agent', scopes: ['contacts:read', 'contacts:write'] });
+  const { id } = old.apiKey;
+  const mint = async (key: string) =>
+    (await app.trpc(key).keys.mintToken.mutate({ expiresInMinutes: 60, scopes: ['contacts:read'] })).token;
+  const first = await mint(old.key);
+  await using dashboard = await openDashboard(app);
+  const page = await dashboard.visit();
+  await dashboard.enter(page, { email: owner.email, at: `/settings/api-keys/${id}` });
+  const rows = page.getByRole('table', { name: 'Secrets that work' }).getByRole('row');
+  const rowOf = (secret: string) => rows.filter({ hasText: `${secret.slice(0, 16)}…` });
+  await rowOf(first).getByText('Token', { exact: true }).waitFor();
+  // A key with a single secret has no secret in grace, though a token is newer than the secret.
+  expect(await page.getByText('In grace').count()).toBe(0);
+  expect(await page.getByRole('button', { name: 'End the grace' }).count()).toBe(0);
+  const told = (await rowOf(first).innerText()).split('\t').map((cell) => cell.trim());
+  expect(told[0]).toMatch(/Token\s+contacts:read$/);
+  expect(told[3]).toMatch(/^in (1 hour|[56]\d minutes)$/);
+  expect(await rowOf(old.key).innerText()).not.toMatch(/Token|contacts:/);
+
+  const { key } = await trpc.keys.rotate.mutate({ id });
+  const second = await mint(key);
+  await page.reload();
+  await rowOf(second).waitFor();
+  const marked = rows.filter({ hasText: 'In grace' });
+  expect(await marked.allInnerTexts()).toEqual([expect.stringContaining(old.key.slice(0, 16))]);
+  await page.getByRole('button', { name: 'End the grace', exact: true }).click();
+  const dialog = page.getByRole('dialog', { name: 'End the grace of “Agent”' });
+  const stopping = dialog.getByRole('list', { name: 'Secrets that stop working' }).getByRole('listitem');
+  expect(await stopping.allInnerTexts()).toEqual([expect.stringContaining(old.key.slice(0, 16))]);
+  await dialog.getByText('The tokens that these secrets minted end with them.').waitFor();
+  await dialog.getByText(`The newest secret, ${key.slice(0, 16)}…, goes on.`).waitFor();
+  await dialog.getByRole('button', { name: 'End the grace now' }).click();
+  await expect.poll(() => rows.count()).toBe(3);
+  expect(await statuses(app, old.key, first, key, second)).toEqual([401, 401, 200, 200]);
+});
+
 test('A revocation names the keys that go with the key, and can keep them', PATIENCE, async () => {
   await using app = await testApp();
   const owner = await addMember(app, app.one.id, 'owner');
@@ -215,10 +255,9 @@ test(
     await openAction(page, 'Import', 'Edit');
     await dialog.getByRole('textbox', { name: 'Description' }).fill(`Was ${secret}`);
     await dialog.getByRole('button', { name: 'Save' }).click();
-    await dialog
-      .getByRole('alert')
-      .getByText(/description: /)
-      .waitFor();
+    await dialog.getByRole('alert').filter({ hasText: 'API key' }).waitFor();
+    const description = dialog.getByRole('textbox', { name: 'Description' });
+    expect(await description.getAttribute('aria-invalid')).toBe('true');
     await dialog.getByRole('button', { name: 'Cancel' }).click();
     await dialog.waitFor({ state: 'detached' });
     await openAction(page, 'Import', 'Edit');

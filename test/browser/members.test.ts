@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import type { Mail } from '../../server/mail/mailer.ts';
 import { addMember, PASSWORD, signedIn } from '../helpers/browser.ts';
 import { openDashboard, signIn } from '../helpers/chromium.ts';
+import { runAsAdmin } from '../helpers/tables.ts';
 import { testApp } from '../helpers/testApp.ts';
 
 const PATIENCE = { timeout: 240_000 };
@@ -114,19 +115,25 @@ test('A removal says of each key where it comes from and what becomes of it, as 
   const labels = dialog.getByRole('group').getByText(/^Keep “/);
   const listed = (await labels.allInnerTexts()).map((label) => /“(.*)”/.exec(label)?.[1]);
   expect(listed).toEqual(['Shared', 'Parent', 'Taken', 'Child']);
-  expect(await fate('Parent')).toMatch(/^Last used .*\. It ends\.$/);
-  expect(await fate('Child')).toBe('Never used. Issued by “Parent”. It ends.');
+  const secretOf = ({ apiKey }: { apiKey: { hint: string } }) => `Secret introzy_${apiKey.hint}…`;
+  expect(await fate('Parent')).toMatch(
+    new RegExp(`^Last used .*\\. It ends\\. ${secretOf(parent)}: last used .*, expires in 90 days\\.$`),
+  );
+  expect(await fate('Child')).toBe(
+    `Never used. Issued by “Parent”. It ends. ${secretOf(child)}: never used, expires in 90 days.`,
+  );
   expect(await fate('Taken')).toBe('Never used. Issued by “Parent”. Held by others alone. It ends.');
+  // Of a key with secrets of several people, the secrets of the person are named.
   expect(await fate('Shared')).toBe(
-    'Never used. Others hold secrets of it too. It goes on with the secrets of others.',
+    `Never used. Others hold secrets of it too. It goes on with the secrets of others. ${secretOf(shared)}: never used, expires in 24 hours.`,
   );
   await dialog.getByRole('button', { name: 'Cancel' }).click();
   await dialog.waitFor({ state: 'detached' });
   await expect.poll(() => remove.evaluate((button) => button === document.activeElement)).toBe(true);
   await remove.click();
   await box('Parent').check();
-  expect(await fate('Parent')).toMatch(/It goes on, and you hold it\.$/);
-  expect(await fate('Child')).toMatch(/It ends\.$/);
+  expect(await fate('Parent')).toMatch(/It goes on, and you hold it\. Secret/);
+  expect(await fate('Child')).toMatch(/It ends\. Secret/);
   expect(await fate('Taken')).toMatch(/It goes on, with its present holder\.$/);
   expect(await counts.innerText()).toBe('1 key ends, 3 go on.');
   const all = dialog.getByRole('checkbox', { name: 'Keep all of them' });
@@ -144,6 +151,54 @@ test('A removal says of each key where it comes from and what becomes of it, as 
   expect(statuses).toEqual([401, 200, 401, 401, 200]);
 });
 
+test(
+  'A key whose issuer no longer works ends, or goes on, with the key above that the person holds',
+  PATIENCE,
+  async () => {
+    await using app = await testApp();
+    const owner = await addMember(app, app.one.id, 'owner');
+    const admin = await addMember(app, app.one.id, 'admin');
+    const theirs = await signedIn(app, admin);
+    const mine = await signedIn(app, owner);
+    const managing = ['contacts:read', 'keys:manage'] as const;
+    const top = await theirs.trpc.keys.issue.mutate({ name: 'Top', scopes: [...managing] });
+    const middle = await app.trpc(top.key).keys.issue.mutate({ name: 'Middle', scopes: [...managing] });
+    const low = await app.trpc(middle.key).keys.issue.mutate({ name: 'Low', scopes: [...managing] });
+    const taken = await app.trpc(low.key).keys.issue.mutate({ name: 'Taken', scopes: ['contacts:read'] });
+    // Others hold the lower keys, so that only the family ties them to the person; the middle key is expired.
+    const lowRotated = await mine.trpc.keys.rotate.mutate({ id: low.apiKey.id, graceHours: 0 });
+    const takenRotated = await mine.trpc.keys.rotate.mutate({ id: taken.apiKey.id, graceHours: 0 });
+    for (const table of ['api_keys', 'api_key_secrets']) {
+      const id = table === 'api_keys' ? 'id' : 'api_key_id';
+      await runAsAdmin(app, `update ${table} set expires_at = now() where ${id} = '${middle.apiKey.id}'`);
+    }
+    await using dashboard = await openDashboard(app);
+    const page = await dashboard.visit();
+    await dashboard.enter(page, { email: owner.email, at: '/settings/members' });
+    await page.getByRole('button', { name: `Remove ${admin.email}` }).click();
+    const dialog = page.getByRole('dialog', { name: `Remove ${admin.email}` });
+    const labels = dialog.getByRole('group').getByText(/^Keep “/);
+    await labels.first().waitFor();
+    expect((await labels.allInnerTexts()).map((label) => /“(.*)”/.exec(label)?.[1])).toEqual(['Top', 'Low', 'Taken']);
+    const counts = dialog.getByRole('status');
+    expect(await counts.innerText()).toBe('3 keys end, 0 go on.');
+    await dialog.getByText('Never used. Issued by “Low”. Held by others alone. It ends.').waitFor();
+    await dialog.getByRole('checkbox', { name: /Keep “Top”/ }).check();
+    expect(await counts.innerText()).toBe('0 keys end, 3 go on.');
+    await dialog.getByRole('checkbox', { name: /Keep “Top”/ }).uncheck();
+    // A key that is kept leaves the family with its own descendants, also where others hold the key.
+    await dialog.getByRole('checkbox', { name: /Keep “Low”/ }).check();
+    expect(await counts.innerText()).toBe('1 key ends, 2 go on.');
+    await dialog.getByRole('button', { name: 'Remove', exact: true }).click();
+    await page.getByText(`${admin.email} is removed; keys: 1 ended, 1 kept`).waitFor();
+    const statuses = [];
+    for (const { key } of [top, lowRotated, takenRotated]) {
+      statuses.push((await app.api(key, 'GET', '/api/contacts')).status);
+    }
+    expect(statuses).toEqual([401, 200, 200]);
+  },
+);
+
 test('A person who leaves sees which keys end, and can keep no key', PATIENCE, async () => {
   await using app = await testApp();
   const admin = await addMember(app, app.one.id, 'admin');
@@ -156,7 +211,9 @@ test('A person who leaves sees which keys end, and can keep no key', PATIENCE, a
   await dialog.getByText('You lose access at once, and are signed out of this organization.').waitFor();
   await dialog.getByText('You cannot keep keys as you leave').waitFor();
   expect(await dialog.getByRole('listitem').allInnerTexts()).toEqual([
-    expect.stringMatching(/^“Mine” \(introzy_.{8}…\)\s+Never used\. It ends\.$/),
+    expect.stringMatching(
+      /^“Mine” \(introzy_.{8}…\)\s+Never used\. It ends\.\s+Secret introzy_.{8}…: never used, expires in 90 days\.$/,
+    ),
   ]);
   expect(await dialog.getByRole('checkbox').count()).toBe(0);
   await dialog.getByRole('button', { name: 'Leave', exact: true }).click();

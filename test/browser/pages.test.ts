@@ -13,16 +13,20 @@ async function furnish(app: TestApp) {
   const { keys, contacts } = app.trpc(app.one.key);
   const old = await keys.issue.mutate({ name: 'An old key' });
   await keys.revoke.mutate({ id: old.apiKey.id });
-  const { apiKey } = await keys.issue.mutate({
+  const { key, apiKey } = await keys.issue.mutate({
     name: 'Nightly import',
     scopes: ['contacts:read', 'contacts:write'],
     description:
       'Copies the contacts of the shop each night. Ask Ada, or look at https://example.com/the/runbook/of/it',
     environment: 'production',
+    allowedAddresses: ['203.0.113.0/24', '2001:db8:1234:5678:9abc:def0:1234:0/120'],
+    addressMode: 'report',
+    rateLimit: 60,
   });
   const admin = await signedIn(app, await addMember(app, app.one.id, 'admin'));
   const parent = await admin.trpc.keys.issue.mutate({ name: 'Held', scopes: ['contacts:read', 'keys:manage'] });
   await app.trpc(parent.key).keys.issue.mutate({ name: 'Held in turn', scopes: ['contacts:read'] });
+  await app.trpc(key).keys.mintToken.mutate({ expiresInMinutes: 60 });
   await admin.trpc.keys.rotate.mutate({ id: apiKey.id });
   await app.api(app.one.key, 'GET', '/api/contacts', undefined, { 'user-agent': 'curl/8.5.0' });
   for (const name of ['Ada Lovelace', 'Grace Hopper', 'Katherine Johnson']) {
@@ -51,7 +55,19 @@ const pages = ({
     ],
   ],
   [`/settings/api-keys/${keyId}`, [(page) => page.getByRole('button', { name: 'End the grace' }).click()]],
-  [`/settings/api-keys/${keyId}`, [openAction('Edit')]],
+  [
+    `/settings/api-keys/${keyId}`,
+    [
+      (page) => page.getByRole('button', { name: 'Show the days as a table' }).click(),
+      openAction('Edit'),
+      (page) => page.getByRole('button', { name: 'Propose from places of use' }).click(),
+      async (page) => {
+        await page.getByRole('textbox', { name: 'Allowed addresses' }).fill('nowhere');
+        await page.getByRole('button', { name: 'Save' }).click();
+        await page.getByRole('alert').filter({ hasText: 'nowhere' }).waitFor();
+      },
+    ],
+  ],
   [`/settings/api-keys/${keyId}`, [openAction('Rotate')]],
   [
     `/settings/api-keys/${parentId}`,

@@ -53,5 +53,5 @@ export function AddressField({ apiKey, error }: AddressFieldProps) {
 function describeProposal({ length }: string[]): string {
   if (length === 0) return 'The key was never used, so that there is nothing to propose.';
   const networks = length === 1 ? 'The network' : `The ${length} networks`;
-  return `${networks} of its places of use ${length === 1 ? 'is' : 'are'} in the list. Look through them before you save.`;
+  return `${networks} of its places of use ${length === 1 ? 'is' : 'are'} in the list. Look through the list before you save.`;
 }
