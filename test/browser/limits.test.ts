@@ -35,7 +35,7 @@ test(
     const alert = making.getByRole('alert');
     await alert.first().waitFor();
     expect(await alert.allInnerTexts()).toEqual([
-      '300.1.2.3: Must be an IPv4 or IPv6 address, or a block such as 203.0.113.0/24 or 2001:db8::/32. 10.1.2.3/8 is not the beginning of a block: write 10.0.0.0/8, or 10.1.2.3/32 for the one address',
+      '300.1.2.3: Must be an IPv4 or IPv6 address, or a block such as 203.0.113.0/24 or 2001:db8::/32. 10.1.2.3/8 is not the beginning of a block: write 10.0.0.0/8, or 10.1.2.3 for the one address',
     ]);
     expect(await addresses().getAttribute('aria-invalid')).toBe('true');
     expect(await findBarriers(page)).toEqual([]);

@@ -84,7 +84,12 @@ const Totals = ({ total }: { total: CallCounts }) => (
 
 /** The days with calls, newest first. */
 const Days = ({ days }: Pick<CallsProps['usage'], 'days'>) => (
-  <Table.ScrollContainer minWidth={480} mah={400}>
+  // The keyboard scrolls the table: no cell of the table takes the focus.
+  <Table.ScrollContainer
+    minWidth={480}
+    maxHeight={400}
+    scrollAreaProps={{ viewportProps: { tabIndex: 0, role: 'group', 'aria-label': 'Days' } }}
+  >
     <Table aria-label="Calls by day">
       <Table.Thead>
         <Table.Tr>
