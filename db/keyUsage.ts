@@ -1,5 +1,6 @@
 import { type Kysely, sql } from 'kysely';
-import { type ApiKeyUsage, USAGE_DAYS } from '../shared/apiKeyUsage.ts';
+import type { ApiKeyUsage } from '../shared/apiKeyUsage.ts';
+import { USAGE_DAYS } from '../shared/callOutcomes.ts';
 import { MOST_KEYS } from '../shared/keyFormat.ts';
 import type { Tenant } from './admission.ts';
 import { state } from './apiKeys.ts';

@@ -1,6 +1,6 @@
 import { type Kysely, sql } from 'kysely';
 import type { Scope } from '../shared/apiKeys.ts';
-import type { CallCounts } from '../shared/apiKeyUsage.ts';
+import type { CallCounts } from '../shared/callOutcomes.ts';
 import type { Tenant } from './admission.ts';
 import type { Schema } from './schema.ts';
 

@@ -2,16 +2,6 @@ import { z } from 'zod';
 import { ApiKey } from './apiKeys.ts';
 import { Id, organizationId } from './text.ts';
 
-/** Days for which the calls of a key are kept, today among them. Days are days in UTC. */
-export const USAGE_DAYS = 90;
-
-/** The ways in which a call can end. A call that is refused with 401 is no call of the key. */
-export const OUTCOMES = ['ok', 'clientError', 'limited', 'failed'] as const;
-export type CallOutcome = (typeof OUTCOMES)[number];
-
-/** Calls, counted by outcome. */
-export type CallCounts = Record<CallOutcome, number>;
-
 const count = z.int().min(0);
 const counts = {
   ok: count.describe('Calls that were answered: 2xx'),

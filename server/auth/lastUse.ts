@@ -3,7 +3,7 @@ import type { Logger } from 'pino';
 import { asOperator } from '../../db/admission.ts';
 import { type KeyCalls, recordKeyUses } from '../../db/keyUse.ts';
 import type { Database } from '../../db/open.ts';
-import { type CallCounts, type CallOutcome, OUTCOMES } from '../../shared/apiKeyUsage.ts';
+import { type CallCounts, type CallOutcome, OUTCOMES } from '../../shared/callOutcomes.ts';
 import { coarsePlace, type Place, type Source } from './place.ts';
 
 /** Notes when and from where keys are used, and how their calls end. Requests do not wait until this is recorded. */

@@ -1,4 +1,5 @@
-import type { ApiKeyUsage, CallCounts } from '../../shared/apiKeyUsage.ts';
+import type { ApiKeyUsage } from '../../shared/apiKeyUsage.ts';
+import type { CallCounts } from '../../shared/callOutcomes.ts';
 import { KEY_PREFIX } from '../../shared/keyFormat.ts';
 import { printable, table } from './text.ts';
 

@@ -1,5 +1,5 @@
 import type { TRPCError } from '@trpc/server';
-import type { CallOutcome } from '../../shared/apiKeyUsage.ts';
+import type { CallOutcome } from '../../shared/callOutcomes.ts';
 import { ERRORS, type ErrorCode } from '../../shared/errors.ts';
 import type { Context, Principal } from './context.ts';
 

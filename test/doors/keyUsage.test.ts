@@ -2,7 +2,7 @@ import { RateLimiterMemory } from 'rate-limiter-flexible';
 import { describe, expect, test } from 'vitest';
 import { asOperator } from '../../db/admission.ts';
 import { listKeyUsage } from '../../db/keyUsage.ts';
-import type { CallCounts } from '../../shared/apiKeyUsage.ts';
+import type { CallCounts } from '../../shared/callOutcomes.ts';
 import { addMember, signedIn } from '../helpers/browser.ts';
 import { connectMcp, post, rpc, whoami } from '../helpers/mcp.ts';
 import { type TestApp, testApp } from '../helpers/testApp.ts';

@@ -7,7 +7,7 @@ import { listKeyUsage } from '../../db/keyUsage.ts';
 import { type KeyCalls, recordKeyUses } from '../../db/keyUse.ts';
 import { createLastUse } from '../../server/auth/lastUse.ts';
 import { trimKeyUsage } from '../../server/start/trimKeyUsage.ts';
-import type { CallCounts } from '../../shared/apiKeyUsage.ts';
+import type { CallCounts } from '../../shared/callOutcomes.ts';
 import { atOnce } from '../helpers/atOnce.ts';
 import { startPeer, until } from '../helpers/instance.ts';
 import { runAsAdmin } from '../helpers/tables.ts';

@@ -1,7 +1,7 @@
 import { Badge, Group, Skeleton, Text } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import type { ApiKey } from '../../../../shared/apiKeys.ts';
-import type { CallCounts } from '../../../../shared/apiKeyUsage.ts';
+import type { CallCounts } from '../../../../shared/callOutcomes.ts';
 import { trpc } from '../../api.ts';
 import { sumOf, written } from './outcomes.ts';
 

@@ -3,7 +3,7 @@ import { IconArrowDown, IconArrowsSort, IconArrowUp } from '@tabler/icons-react'
 import { useState } from 'react';
 import { Link } from 'react-router';
 import type { ApiKey } from '../../../../shared/apiKeys.ts';
-import { type CallCounts, USAGE_DAYS } from '../../../../shared/apiKeyUsage.ts';
+import { type CallCounts, USAGE_DAYS } from '../../../../shared/callOutcomes.ts';
 import { PATHS } from '../../../../shared/paths.ts';
 import { RelativeTime } from '../../components/RelativeTime.tsx';
 import { KeyActions } from './KeyActions.tsx';

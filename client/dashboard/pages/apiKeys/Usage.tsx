@@ -1,7 +1,8 @@
 import { Button, Collapse, Group, Paper, SimpleGrid, Skeleton, Stack, Table, Text, Title } from '@mantine/core';
 import { useDisclosure } from '@mantine/hooks';
 import { useQuery } from '@tanstack/react-query';
-import { type ApiKeyUsage, type CallCounts, OUTCOMES, USAGE_DAYS } from '../../../../shared/apiKeyUsage.ts';
+import type { ApiKeyUsage } from '../../../../shared/apiKeyUsage.ts';
+import { type CallCounts, OUTCOMES, USAGE_DAYS } from '../../../../shared/callOutcomes.ts';
 import { trpc } from '../../api.ts';
 import { ErrorState } from '../../components/states.tsx';
 import { OUTCOME_WORDS, sumOf, utcDay, written } from './outcomes.ts';

@@ -1,4 +1,5 @@
-import { type ApiKeyUsage, type CallCounts, OUTCOMES, USAGE_DAYS } from '../../../../shared/apiKeyUsage.ts';
+import type { ApiKeyUsage } from '../../../../shared/apiKeyUsage.ts';
+import { type CallCounts, OUTCOMES, USAGE_DAYS } from '../../../../shared/callOutcomes.ts';
 import { DAY } from './keys.ts';
 import { OUTCOME_WORDS, sumOf, utcDay, written } from './outcomes.ts';
 import classes from './UsageChart.module.css';

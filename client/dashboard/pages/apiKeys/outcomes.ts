@@ -1,4 +1,4 @@
-import { type CallCounts, type CallOutcome, OUTCOMES } from '../../../../shared/apiKeyUsage.ts';
+import { type CallCounts, type CallOutcome, OUTCOMES } from '../../../../shared/callOutcomes.ts';
 
 /** The ways in which a call can end, in words. */
 export const OUTCOME_WORDS: Record<CallOutcome, { label: string; description: string }> = {
