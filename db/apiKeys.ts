@@ -16,6 +16,15 @@ export const state = sql<
   ApiKey['state']
 >`case when revoked_at is not null then 'revoked' when expires_at <= now() then 'expired'
   else 'active' end`;
+/** The condition of a state, in the form that an index knows. */
+const inState = (only: ApiKey['state']) =>
+  sql<boolean>`${sql.raw(
+    {
+      active: 'revoked_at is null and expires_at > now()',
+      expired: 'revoked_at is null and expires_at <= now()',
+      revoked: 'revoked_at is not null',
+    }[only],
+  )}`;
 export const columns = [
   'id',
   'organization_id as organizationId',
@@ -100,7 +109,7 @@ export async function listApiKeys(
     .where('organization_id', '=', organizationId)
     .$if(cursor !== undefined, (query) => query.where('id', '<=', cursor as string))
     .$if(createdBy !== undefined, (query) => query.where('created_by_id', '=', createdBy as string))
-    .$if(only !== undefined, (query) => query.where(state, '=', only as ApiKey['state']))
+    .$if(only !== undefined, (query) => query.where(inState(only as ApiKey['state'])))
     .orderBy('id', 'desc')
     .limit(limit + 1)
     .execute();
@@ -184,12 +193,12 @@ export async function insertApiKey(
 }
 
 /** Counts the active keys of the organization, up to the most that an organization may have. */
-async function countActiveKeys(db: Tenant, organizationId: string): Promise<number> {
+export async function countActiveKeys(db: Tenant, organizationId: string): Promise<number> {
   const active = db
     .selectFrom('api_keys')
     .select('id')
     .where('organization_id', '=', organizationId)
-    .where(state, '=', 'active')
+    .where(inState('active'))
     .limit(MOST_KEYS);
   const { count } = await db
     .selectFrom(active.as('active'))

@@ -1,8 +1,9 @@
 import { sql } from 'kysely';
 import type { ApiKey, Scope } from '../shared/apiKeys.ts';
-import { EXPIRY_DAYS } from '../shared/keyFormat.ts';
+import { EXPIRY_DAYS, MOST_KEYS } from '../shared/keyFormat.ts';
 import { inTransaction, type Tenant } from './admission.ts';
-import { columns, explainAbsence, selectApiKey } from './apiKeys.ts';
+import { columns, countActiveKeys, explainAbsence, selectApiKey } from './apiKeys.ts';
+import { lockFamilies } from './keyFamily.ts';
 import { daysFromNow, insertSecret, type NewSecret } from './keySecrets.ts';
 import type { Outcome } from './outcome.ts';
 
@@ -29,6 +30,7 @@ export async function rotateApiKey(
   { organizationId, id, scopes, graceHours, graceFrom, expiresInDays: days, secret }: Rotation,
 ): Promise<Outcome<ApiKey>> {
   return await inTransaction(db, async (trx) => {
+    if (await isBeyondMost(trx, { organizationId, id })) return { failure: 'tooManyKeys' };
     const key = await trx
       .selectFrom('api_keys')
       .select(['scopes', 'revoked_at'])
@@ -42,12 +44,14 @@ export async function rotateApiKey(
     if (missing.length > 0) return { failure: 'scopes', scopes: missing };
 
     const expiresInDays = days ?? (await readDays(trx, { organizationId, id }));
-    const isReplaced = await replaceUnused(trx, { organizationId, id });
-    // A repeated rotation leaves the older secrets alone, unless the caller cuts them off.
-    if (graceFrom === 'now' && (!isReplaced || graceHours === 0)) {
+    const replaced = await replaceUnused(trx, { organizationId, id });
+    // A repeated rotation leaves the older secrets alone, unless the caller cuts them off, or no grace of theirs has begun.
+    const hasGrace = replaced !== undefined && replaced.graceHours === null && graceHours > 0;
+    const endsAfter = graceFrom === 'firstUse' ? expiresInDays * 24 : hasGrace ? undefined : graceHours;
+    if (endsAfter !== undefined) {
       await trx
         .updateTable('api_key_secrets')
-        .set({ expires_at: sql<Date>`least(expires_at, now() + make_interval(hours => ${graceHours}))` })
+        .set({ expires_at: sql<Date>`least(expires_at, now() + make_interval(hours => ${endsAfter}))` })
         .where('organization_id', '=', organizationId)
         .where('api_key_id', '=', id)
         .execute();
@@ -68,13 +72,14 @@ export async function rotateApiKey(
 
 /**
  * Ends the newest secret of a key where the caller seems not to have received it: the same caller made the secret by a
- * rotation within the last 10 minutes, and nobody has used the secret. Gives true where a secret was ended.
+ * rotation within the last 10 minutes, and nobody has used the secret. Gives the grace of the secret that was ended:
+ * `null` where the grace of the older secrets has begun.
  */
 async function replaceUnused(
   db: Tenant,
   { organizationId, id }: { organizationId: string; id: string },
-): Promise<boolean> {
-  const { rows } = await sql`
+): Promise<{ graceHours: number | null } | undefined> {
+  const { rows } = await sql<{ graceHours: number | null }>`
     update api_key_secrets s set expires_at = now()
       where s.organization_id = ${organizationId} and s.api_key_id = ${id} and s.first_used_at is null
         and s.expires_at > now() and s.created_at > now() - interval '10 minutes'
@@ -83,8 +88,20 @@ async function replaceUnused(
             and count(*) filter (where other.created_at < s.created_at) > 0
           from api_key_secrets other
           where other.organization_id = s.organization_id and other.api_key_id = s.api_key_id)
-      returning s.secret_id`.execute(db);
-  return rows.length > 0;
+      returning s.grace_hours as "graceHours"`.execute(db);
+  return rows[0];
+}
+
+/**
+ * True where a rotation would make an expired key active, and the organization has no room for an active key. The rotation
+ * of an expired key takes its turn with the issues of keys.
+ */
+async function isBeyondMost(trx: Tenant, { organizationId, id }: { organizationId: string; id: string }) {
+  const key = trx.selectFrom('api_keys').select(sql<boolean>`expires_at <= now()`.as('isExpired'));
+  const found = await key.where('organization_id', '=', organizationId).where('id', '=', id).executeTakeFirst();
+  if (!found?.isExpired) return false;
+  await lockFamilies(trx, organizationId);
+  return (await countActiveKeys(trx, organizationId)) >= MOST_KEYS;
 }
 
 /** The days for which the key's newest secret was made. The key's expiry is that of its newest secret. */
@@ -98,7 +115,7 @@ async function readDays(db: Tenant, { organizationId, id }: { organizationId: st
 }
 
 /**
- * Cuts off every secret of a key but the newest secret. Failures: `absent`, `elsewhere`, and `revoked`.
+ * Cuts off every secret of a key but the newest secret that has not ended. Failures: `absent`, `elsewhere`, and `revoked`.
  */
 export async function endGrace(
   db: Tenant,
@@ -121,7 +138,8 @@ export async function endGrace(
       .where('api_key_id', '=', id)
       .where(sql<boolean>`expires_at > now() and exists (
         select from api_key_secrets newer where newer.organization_id = api_key_secrets.organization_id
-          and newer.api_key_id = api_key_secrets.api_key_id and newer.created_at > api_key_secrets.created_at)`)
+          and newer.api_key_id = api_key_secrets.api_key_id and newer.created_at > api_key_secrets.created_at
+          and newer.expires_at > now())`)
       .returning('secret_id')
       .execute();
     if (ended.length > 0) {

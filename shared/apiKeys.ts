@@ -141,9 +141,13 @@ export const ApiKeyUpdateRequest = z.strictObject({
   addressMode: settings.addressMode.optional(),
 });
 export const ApiKeyRenameRequest = z.strictObject({ organizationId, id: Id, name: ApiKeyName });
+const keyOrCurrent = z
+  .union([z.literal('current'), Id])
+  .describe('The id of the key, or `current` for the key that calls');
+export const ApiKeyEndGraceRequest = ApiKeyRequest.extend({ id: keyOrCurrent });
 export const ApiKeyRotateRequest = z.strictObject({
   organizationId,
-  id: z.union([z.literal('current'), Id]).describe('The id of the key, or `current` for the key that calls'),
+  id: keyOrCurrent,
   expiresInDays: days.optional().describe('Days until the new secret expires; left out, as many days as the key had'),
   graceHours: z
     .int()

@@ -71,10 +71,11 @@ const tokens = [
   'grant select (rate_limit) on api_keys to introzy_lookup',
 ];
 
+// As `introzy_holder`, without a query of its own.
+const HOLDER = `case when s.id is not null then s.holder_id when k.created_by_type = 'person' then k.created_by_id::uuid end`;
 const OF_KEY = `join api_keys k on k.organization_id = s.organization_id and k.id = s.api_key_id
-      left join members m on m.organization_id = s.organization_id and m.user_id = s.holder_id`;
-const COLUMNS =
-  's.id as secret, s.created_at, s.expires_at, s.holder_id, m.role, k.id, k.revoked_at, k.allowed_addresses, k.address_mode';
+      left join members m on m.organization_id = s.organization_id and m.user_id = ${HOLDER}`;
+const COLUMNS = `s.id as secret, s.created_at, s.expires_at, ${HOLDER} as holder_id, m.role, k.id, k.revoked_at, k.allowed_addresses, k.address_mode`;
 
 const selectKey = (
   condition: string,

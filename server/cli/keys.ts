@@ -205,7 +205,7 @@ function rotateCommand() {
     .addHelpText('after', '\nJSON: {"key","apiKey":{…}}');
   return addAction(command, ({ args: [id], options }) => {
     const request = {
-      id,
+      ...parseOptions(ApiKeyRequest, { id }),
       expiresInDays: toNumber(options.days),
       graceHours: toNumber(options.graceHours),
       graceFrom: options.graceFrom,

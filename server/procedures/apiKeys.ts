@@ -17,6 +17,7 @@ import { proposeBlocks } from '../../shared/addresses.ts';
 import {
   ApiKey,
   ApiKeyDetails,
+  ApiKeyEndGraceRequest,
   ApiKeyIssueRequest,
   ApiKeyListRequest,
   ApiKeyPage,
@@ -135,15 +136,18 @@ export const apiKeysRouter = router({
       return { key, apiKey: settle(await rotateApiKey(tenant, rotation), 'API key') };
     }),
 
-  endGrace: scopedProcedure(MANAGE_KEYS)
-    .input(ApiKeyRequest)
+  endGrace: rotationProcedure
+    .input(ApiKeyEndGraceRequest)
     .output(ApiKeyDetails)
-    .mutation(async ({ ctx: { tenant, organizationId }, input: { id } }) =>
+    .mutation(async ({ ctx, input: { id: named } }) => {
+      const { tenant, organizationId, identity } = ctx;
+      const id = named === 'current' ? requireKey(identity) : named;
+      if (id !== ctx.granted) await requireScopes(ctx, [MANAGE_KEYS]);
       // In one transaction: a secret that ends itself would not be admitted again.
-      inTransaction(tenant, async (trx) =>
+      return await inTransaction(tenant, async (trx) =>
         withSecrets({ tenant: trx, organizationId }, settle(await endGrace(trx, { organizationId, id }), 'API key')),
-      ),
-    ),
+      );
+    }),
 
   mintToken: keyProcedure
     .input(TokenRequest)

@@ -1,4 +1,4 @@
-import { initTRPC } from '@trpc/server';
+import { getTRPCErrorFromUnknown, initTRPC } from '@trpc/server';
 import type { Admission } from '../../db/admission.ts';
 import { getApiKey } from '../../db/apiKeys.ts';
 import { AddressRefused, ScopeRefused } from '../../db/errors.ts';
@@ -136,7 +136,11 @@ const procedureFor = <Granted>(check: (principal: Principal) => Granted) =>
     } catch (thrown) {
       const error = toTrpcError(thrown);
       if (principal && !ctx.isCounted) countOutcome(ctx, { principal, error });
-      if (principal && error.code === 'UNAUTHORIZED') await dropCount(ctx, { principal, counts });
+      // A key that was stolen, and is used from a foreign address, must not use up the rate of its owner.
+      const isForeign = getTRPCErrorFromUnknown(thrown).cause instanceof AddressRefused;
+      const isRefused = error.code === 'UNAUTHORIZED';
+      if (isRefused) principal?.refuse();
+      if (principal && (isRefused || isForeign)) await dropCount(ctx, { principal, counts });
       throw error;
     }
   });
@@ -147,7 +151,7 @@ export const keyProcedure = procedureFor(() => undefined);
 export const scopedProcedure = (scope: Scope) => keyProcedure.meta({ scope });
 /** About keys. `granted` is the issuer whose keys the caller may deal with: see `issuerInSight`. */
 export const ownKeysProcedure = procedureFor(issuerInSight).meta({ scope: MANAGE_KEYS, hasExceptions: true });
-/** Rotates keys. `granted` is the key that calls, where the key may rotate itself whatever its scopes. */
+/** Deals with secrets. `granted` is the key that calls, where the key may rotate itself whatever its scopes. */
 export const rotationProcedure = procedureFor(selfRotating).meta({ scope: MANAGE_KEYS, hasExceptions: true });
 /** For people; `granted` is the person. */
 export const personProcedure = procedureFor(requirePerson);

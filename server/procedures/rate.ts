@@ -72,7 +72,6 @@ export async function dropCount(
   { deps: { log }, seen }: Context,
   { principal, counts }: Omit<Counted, 'calls'>,
 ): Promise<void> {
-  principal.refuse();
   delete seen.rate;
   const { id } = principal.identity.who;
   const given = counts.splice(0).map(giveBack);

@@ -94,16 +94,22 @@ const rotate = (actor: Actor, { target, graceHours, graceFrom, isCurrent }: ActO
 
 const endGrace = (actor: Actor, { target }: ActOf<'endGrace'>): Step => {
   const { row, id, failure } = findKey(actor, target);
+  const { caller, key: own } = actor;
+  const mayItself = own?.shown.selfRotate;
   return {
     procedure: 'keys.endGrace',
-    scope: 'keys:manage',
+    scope: mayItself ? undefined : 'keys:manage',
     input: { id },
     expected() {
+      const reason = mayItself && row === own ? undefined : reasonAgainst(caller, ['keys:manage']);
+      if (reason) return refusing(reason);
       if (!row) return absence(failure);
       if (row.shown.state === 'revoked') return REVOKED;
       return {
         accept(apiKey: ModelKey & { secrets: object[] }) {
-          for (const older of row.secrets.slice(0, -1)) older.isOver = true;
+          // The newest secret that goes on may be older than a secret whose holder left.
+          const newest = row.secrets.findLast(({ isOver }) => !isOver);
+          for (const older of row.secrets) older.isOver ||= older !== newest;
           expect(shownKey({ ...apiKey })).toEqual(row.shown);
           expectSecrets(apiKey, row.secrets);
         },
@@ -201,7 +207,8 @@ const current = ({ key, caller }: Actor): Step => ({
   expected() {
     if (!key) return { status: 404, error: 'You are signed in, and call with no API key' };
     return {
-      accept(apiKey: ModelKey & { holder: object | null }) {
+      accept({ token, ...apiKey }: ModelKey & { holder: object | null; token: null }) {
+        expect(token).toBeNull();
         expect(shownKey({ ...apiKey })).toEqual(key.shown);
         expect(apiKey.holder).toEqual(shownPerson(holderOf(caller)));
       },

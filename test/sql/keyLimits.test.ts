@@ -63,6 +63,16 @@ test('A foreign address is refused at every door, before the scope is judged, an
   expect(await keys.places.query({ id: apiKey.id })).toEqual({ places: [], proposedAddresses: [] });
 });
 
+test('Calls from a foreign address do not use up the rate of the key', async () => {
+  await using app = await behindProxy(3);
+  const manager = await app.issue(app.one.id, { scopes: ['keys:manage'] });
+  const { key } = await app
+    .trpc(manager.key)
+    .keys.issue.mutate({ name: 'stolen', scopes: ['keys:manage'], allowedAddresses: ['203.0.113.0/24'] });
+  for (let call = 0; call < 10; call++) await callFrom(app, key, '198.51.100.1');
+  expect(await callFrom(app, key, '203.0.113.1')).toBe(200);
+});
+
 test('A change of the addresses acts from the next request on, on every instance', async () => {
   await using app = await behindProxy();
   await using peer = await startPeer(app);

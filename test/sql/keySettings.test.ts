@@ -127,4 +127,10 @@ test('An organization has at most 1,000 active keys', async () => {
   ]);
   await keys.revoke.mutate({ id: apiKey.id });
   expect((await app.api(app.one.key, 'POST', '/api/keys', { name: 'again' })).status).toBe(201);
+  // A rotation renews an expired key, which then counts again.
+  const many = `select id from api_keys where organization_id = '${app.one.id}' and name = 'many' limit 1`;
+  const [expired] = await runAsAdmin(app, `update api_keys set expires_at = now() where id = (${many}) returning id`);
+  await keys.issue.mutate({ name: 'instead' });
+  expect((await app.api(app.one.key, 'POST', `/api/keys/${expired?.id}/rotate`, {})).status).toBe(409);
+  expect((await app.api(app.one.key, 'POST', `/api/keys/${app.one.keyId}/rotate`, {})).status).toBe(200);
 });

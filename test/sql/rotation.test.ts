@@ -43,9 +43,14 @@ test('With graceFrom firstUse the older secrets go on until the hours after the 
   expect((await ends())[first.apiKey.hint]).toEqual(first.apiKey.expiresAt);
   await use(app, first.key);
   expect((await ends())[first.apiKey.hint]).toEqual(first.apiKey.expiresAt);
+  await runAsAdmin(
+    app,
+    `update api_key_secrets set created_at = created_at - interval '9 hours' where api_key_id = '${id}'`,
+  );
   const begun = Date.now();
   await use(app, second.key);
   const end = (await ends())[first.apiKey.hint]?.getTime() ?? Number.NaN;
+  // Nine hours after the rotation.
   expect(Math.abs(end - begun - 2 * HOUR)).toBeLessThan(HOUR);
   await use(app, second.key);
   expect((await ends())[first.apiKey.hint]?.getTime()).toBe(end);
@@ -79,8 +84,44 @@ test('A rotation whose answer was lost is repeated without harm: the unused secr
   expect(await statusOf(app, others.key)).toBe(200);
   const older = `created_at = created_at - interval '11 minutes'`;
   await runAsAdmin(app, `update api_key_secrets set ${older} where api_key_id = '${id}'`);
-  const late = await app.trpc(manager.key).keys.rotate.mutate({ id, graceHours: 0 });
-  expect((await keys.get.query({ id })).secrets).toMatchObject([{ hint: late.apiKey.hint }]);
+  const unused = (await keys.get.query({ id })).secrets[0]?.hint;
+  const late = await app.trpc(manager.key).keys.rotate.mutate({ id, graceHours: 1 });
+  const live = (await keys.get.query({ id })).secrets.map(({ hint }) => hint);
+  expect(live).toEqual(expect.arrayContaining([late.apiKey.hint, unused]));
+});
+
+test('With graceFrom firstUse no secret outlives the key, and a repetition that counts from now begins the grace', async () => {
+  await using app = await testApp();
+  const { keys } = app.trpc(app.one.key);
+  const { apiKey } = await keys.issue.mutate({ name: 'long', expiresInDays: 365 });
+  const { id } = apiKey;
+  const ofOldest = async () => (await keys.get.query({ id })).secrets.at(-1)?.expiresAt.getTime() ?? Number.NaN;
+  const short = await keys.rotate.mutate({ id, graceFrom: 'firstUse', expiresInDays: 30 });
+  expect(await ofOldest()).toBeLessThanOrEqual(short.apiKey.expiresAt.getTime());
+  await keys.rotate.mutate({ id, graceHours: 3 });
+  expect(Math.abs((await ofOldest()) - Date.now() - 3 * HOUR)).toBeLessThan(HOUR);
+});
+
+test('A key that may rotate itself may end its own grace, and no other key’s', async () => {
+  await using app = await testApp();
+  const { keys } = app.trpc(app.one.key);
+  const made = { name: 'alone', scopes: ['contacts:read' as const], selfRotate: true };
+  const [own, other] = [await keys.issue.mutate(made), await keys.issue.mutate(made)];
+  const { key } = (await app.api(own.key, 'POST', '/api/keys/current/rotate', {})).body.data;
+  const end = async (id: string) => (await app.api(key, 'POST', `/api/keys/${id}/end-grace`)).status;
+  expect(await end(other.apiKey.id)).toBe(403);
+  expect([await end('current'), await end(own.apiKey.id)]).toEqual([200, 200]);
+  expect([await statusOf(app, own.key), await statusOf(app, key)]).toEqual([401, 200]);
+});
+
+test('Where the holder of the newest secret has left, the grace ends for no secret of others', async () => {
+  await using app = await testApp();
+  const { keys } = app.trpc(app.one.key);
+  const { key, apiKey } = await keys.issue.mutate({ name: 'shared' });
+  const seen = await keys.rotate.mutate({ id: apiKey.id });
+  await runAsAdmin(app, `update api_key_secrets set expires_at = now() where hint = '${seen.apiKey.hint}'`);
+  expect((await keys.endGrace.mutate({ id: apiKey.id })).secrets).toMatchObject([{ hint: apiKey.hint }]);
+  expect(await statusOf(app, key)).toBe(200);
 });
 
 test('A repeated rotation with no grace cuts the older secrets off', async () => {

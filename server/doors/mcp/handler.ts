@@ -111,7 +111,10 @@ async function serve(served: Served): Promise<Response> {
   // A refused key has made no call.
   if (failure?.code !== 'UNAUTHORIZED') countOutcomes(served, { failed, isRead: answer.ok });
   if (isRefused) {
-    if (failure.code === 'UNAUTHORIZED') await dropCount(context, { principal, counts });
+    if (failure.code === 'UNAUTHORIZED') {
+      principal.refuse();
+      await dropCount(context, { principal, counts });
+    }
     return toErrorAnswer(failure, context);
   }
   for (const [name, value] of Object.entries(commonHeaders(context))) answer.headers.set(name, value);

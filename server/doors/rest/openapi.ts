@@ -88,7 +88,7 @@ function override({ zodSchema, jsonSchema, io }: Overridden) {
 function toOperation(route: Route): ZodOpenApiOperationObject {
   const { tag, summary, description, errors = [] } = route;
   const { meta, input, output } = procedures[route.procedure];
-  const words = [description, meta.scope ? `Scope: \`${meta.scope}\`.` : 'Any key will do.'];
+  const words = [description, meta.scope && !route.id ? `Scope: \`${meta.scope}\`.` : 'Any key will do.'];
   const hasBody = route.method === 'POST' || route.method === 'PATCH';
   const ofBody = hasBody ? ([413, 415] as const) : [];
   const statuses = [400, 401, 403, 405, ...errors, ...ofBody, 429, 431, 500, 503] as const;
