@@ -71,7 +71,7 @@ test(
     await edit();
     expect(await addresses(editing).inputValue()).toBe(allowedAddresses.join('\n'));
     await keys.update.mutate({ id, allowedAddresses: ['198.51.100.7'] });
-    await editing.getByRole('combobox', { name: 'Calls from other addresses' }).selectOption('Are only noted');
+    await editing.getByRole('combobox', { name: 'Calls from other addresses' }).selectOption('report');
     await editing.getByRole('spinbutton', { name: 'Calls a minute' }).fill('');
     await editing.getByRole('button', { name: 'Save' }).click();
     await facts.getByText('Calls from other addresses are only noted in the audit log.').waitFor();

@@ -190,7 +190,8 @@ test(
     await dialog.getByRole('checkbox', { name: /Keep “Low”/ }).check();
     expect(await counts.innerText()).toBe('1 key ends, 2 go on.');
     await dialog.getByRole('button', { name: 'Remove', exact: true }).click();
-    await page.getByText(`${admin.email} is removed; keys: 1 ended, 1 kept`).waitFor();
+    // The expired key is revoked as well.
+    await page.getByText(`${admin.email} is removed; keys: 2 ended, 1 kept`).waitFor();
     const statuses = [];
     for (const { key } of [top, lowRotated, takenRotated]) {
       statuses.push((await app.api(key, 'GET', '/api/contacts')).status);

@@ -51,6 +51,17 @@ test.each([
     expect(said[2]).toMatch(/^\w{3} \d+, \d{4}: 12,000 answered, 30 refused, 4 over a rate, 1 failed$/);
     // The first and the last day stand at the ends; the smallest count can be seen; no bar is higher than the chart.
     const frame = (await chart.boundingBox()) ?? { x: 0, y: 0, width: 0, height: 0 };
+    // The outcomes have colours of their own, which the totals explain.
+    const explained = await section
+      .locator('dl span:has(> span)')
+      .evaluateAll((marks) => marks.map((mark) => getComputedStyle(mark).color));
+    expect(new Set(explained).size).toBe(4);
+    const drawn = await chart
+      .locator('g')
+      .last()
+      .locator('rect[class]')
+      .evaluateAll((rects) => rects.map((rect) => getComputedStyle(rect).fill));
+    expect(drawn).toEqual(explained);
     const bars = await chart.locator('rect[class]').evaluateAll((rects) =>
       rects.map((rect) => {
         const { left, right, top, height } = rect.getBoundingClientRect();

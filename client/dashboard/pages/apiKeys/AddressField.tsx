@@ -25,7 +25,7 @@ export function AddressField({ apiKey, error }: AddressFieldProps) {
         label="Allowed addresses"
         name="allowedAddresses"
         description="IPv4 and IPv6 addresses or blocks, one a line, such as 203.0.113.0/24. Without an address the key may be used from everywhere"
-        ff="monospace"
+        styles={{ input: { fontFamily: 'var(--mantine-font-family-monospace)' } }}
         autosize
         minRows={2}
         maxRows={8}

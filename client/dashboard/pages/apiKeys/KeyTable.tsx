@@ -40,7 +40,6 @@ export function KeyTable({ keys, label, empty }: { keys: ApiKey[]; label: string
         <Table.Thead>
           <Table.Tr>
             {heading('name', 'Name')}
-            <Table.Th>Key</Table.Th>
             <Table.Th>Scopes</Table.Th>
             {heading('createdAt', 'Created')}
             {heading('lastUsedAt', 'Last used')}
@@ -58,7 +57,7 @@ export function KeyTable({ keys, label, empty }: { keys: ApiKey[]; label: string
           ))}
           {sorted.length === 0 && (
             <Table.Tr>
-              <Table.Td colSpan={9} c="dimmed">
+              <Table.Td colSpan={8} c="dimmed">
                 {empty}
               </Table.Td>
             </Table.Tr>
@@ -76,15 +75,15 @@ function KeyRow({ apiKey, calls }: { apiKey: ApiKey; calls: CallCounts | null | 
         <Anchor component={Link} to={PATHS.apiKey.replace(':id', apiKey.id)} fw={500} lineClamp={2} underline="hover">
           {apiKey.name}
         </Anchor>
+        <div>
+          <Code>{hintOf(apiKey)}</Code>
+        </div>
         {apiKey.description && (
           <Text size="xs" c="dimmed" lineClamp={2} maw={160} title={apiKey.description}>
             {apiKey.description}
           </Text>
         )}
         <KeyEnvironment apiKey={apiKey} />
-      </Table.Td>
-      <Table.Td>
-        <Code>{hintOf(apiKey)}</Code>
       </Table.Td>
       <Table.Td>
         <KeyScopes apiKey={apiKey} />
