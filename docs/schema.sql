@@ -78,23 +78,23 @@ CREATE FUNCTION public.introzy_admit_key_from(p_organization_id uuid, p_digests 
     v_key record;
     v_set text := set_config('introzy.organization_id', p_organization_id::text, true);
   begin
-    select s.id as secret, s.created_at, s.expires_at, s.holder_id, m.role, k.id, k.revoked_at, k.allowed_addresses, k.address_mode, s.secret_id, k.scopes, null::bytea as token, null::timestamptz as token_expires_at
+    select s.id as secret, s.created_at, s.expires_at, case when s.id is not null then s.holder_id when k.created_by_type = 'person' then k.created_by_id::uuid end as holder_id, m.role, k.id, k.revoked_at, k.allowed_addresses, k.address_mode, s.secret_id, k.scopes, null::bytea as token, null::timestamptz as token_expires_at
       into v_key from api_key_secrets s join api_keys k on k.organization_id = s.organization_id and k.id = s.api_key_id
-      left join members m on m.organization_id = s.organization_id and m.user_id = s.holder_id
+      left join members m on m.organization_id = s.organization_id and m.user_id = case when s.id is not null then s.holder_id when k.created_by_type = 'person' then k.created_by_id::uuid end
       where s.organization_id = p_organization_id and s.digest = p_digests[1];
     if not found and cardinality(p_digests) > 1 then
-      select s.id as secret, s.created_at, s.expires_at, s.holder_id, m.role, k.id, k.revoked_at, k.allowed_addresses, k.address_mode, s.secret_id, k.scopes, null::bytea as token, null::timestamptz as token_expires_at
+      select s.id as secret, s.created_at, s.expires_at, case when s.id is not null then s.holder_id when k.created_by_type = 'person' then k.created_by_id::uuid end as holder_id, m.role, k.id, k.revoked_at, k.allowed_addresses, k.address_mode, s.secret_id, k.scopes, null::bytea as token, null::timestamptz as token_expires_at
       into v_key from api_key_secrets s join api_keys k on k.organization_id = s.organization_id and k.id = s.api_key_id
-      left join members m on m.organization_id = s.organization_id and m.user_id = s.holder_id
+      left join members m on m.organization_id = s.organization_id and m.user_id = case when s.id is not null then s.holder_id when k.created_by_type = 'person' then k.created_by_id::uuid end
       where s.organization_id = p_organization_id and s.digest = any (p_digests);
     end if;
     if not found then
-      select s.id as secret, s.created_at, s.expires_at, s.holder_id, m.role, k.id, k.revoked_at, k.allowed_addresses, k.address_mode, null as secret_id, t.scopes, t.digest as token, t.expires_at as token_expires_at
+      select s.id as secret, s.created_at, s.expires_at, case when s.id is not null then s.holder_id when k.created_by_type = 'person' then k.created_by_id::uuid end as holder_id, m.role, k.id, k.revoked_at, k.allowed_addresses, k.address_mode, null as secret_id, t.scopes, t.digest as token, t.expires_at as token_expires_at
       into v_key from api_key_tokens t
       join api_key_secrets s on s.organization_id = t.organization_id and s.api_key_id = t.api_key_id
         and s.id = t.minted_by
       join api_keys k on k.organization_id = s.organization_id and k.id = s.api_key_id
-      left join members m on m.organization_id = s.organization_id and m.user_id = s.holder_id
+      left join members m on m.organization_id = s.organization_id and m.user_id = case when s.id is not null then s.holder_id when k.created_by_type = 'person' then k.created_by_id::uuid end
       where t.organization_id = p_organization_id and t.digest = any (p_digests);
     end if;
     if not found then
@@ -984,6 +984,8 @@ CREATE INDEX api_keys_created_by ON public.api_keys USING btree (organization_id
 CREATE INDEX api_keys_expiring ON public.api_keys USING btree (expires_at) WHERE (revoked_at IS NULL);
 
 CREATE INDEX api_keys_id ON public.api_keys USING hash (id);
+
+CREATE INDEX api_keys_not_revoked ON public.api_keys USING btree (organization_id, id) WHERE (revoked_at IS NULL);
 
 CREATE INDEX audit_log_action ON public.audit_log USING btree (organization_id, action, id);
 
