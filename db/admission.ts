@@ -12,7 +12,9 @@ import type { Schema } from './schema.ts';
  */
 export type Tenant = Kysely<Schema>;
 
-/** The parts of a call that the database judges: a key, a person's session, or the operator, who needs no credential. */
+/**
+ * The parts of a call that the database judges: a key, a person's session, or the operator, who needs no credential.
+ */
 export type Caller = KeyCaller | PersonCaller | { type: 'operator'; organizationId: string };
 
 /** A key, by its digest under each server secret, newest secret first. */
@@ -69,8 +71,8 @@ export function enter(
     if (!isNoted) onAdmitted?.(admitted);
     isNoted = true;
   };
-  // No getters here or below: V8 makes a hidden class for each object with a getter of its own, which is slow, and fills
-  // the old generation with garbage at each call.
+  // No getters here or below: V8 makes a hidden class for each object with a getter of its own, which is slow, and
+  // fills the old generation with garbage at each call.
   const entry: Entry = {
     statement: (mayShare) => statementOf(mayShare ? entries.short : entries, caller, scopes),
     onEnter({ rows }) {
@@ -113,8 +115,8 @@ export const asOperator = (db: CallDatabase, organizationId: string): Tenant =>
 
 /**
  * The login itself, for a request's queries before the organization is known. The queries have a request's time limits.
- * Without the limits, a statement that waits for a lock would hold a PostgreSQL backend even after the service has given
- * up the connection.
+ * Without the limits, a statement that waits for a lock would hold a PostgreSQL backend even after the service has
+ * given up the connection.
  */
 export const asNobody = ({ connections, entries }: CallDatabase): Kysely<Schema> =>
   outside(connections, entries.nobody);

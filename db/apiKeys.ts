@@ -11,11 +11,12 @@ import { type Page, toPage } from './page.ts';
 import { prepared } from './prepared.ts';
 import type { Schema } from './schema.ts';
 
-/** A key's columns as the API shows a key. The database's clock decides the state. */
+/** The state of a key, by the database's clock. */
 export const state = sql<
   ApiKey['state']
 >`case when revoked_at is not null then 'revoked' when expires_at <= now() then 'expired'
   else 'active' end`;
+
 /** The condition of a state, in the form that an index knows. */
 const inState = (only: ApiKey['state']) =>
   sql<boolean>`${sql.raw(
@@ -25,6 +26,7 @@ const inState = (only: ApiKey['state']) =>
       revoked: 'revoked_at is not null',
     }[only],
   )}`;
+/** A key's columns as the API shows a key. */
 export const columns = [
   'id',
   'organization_id as organizationId',
@@ -208,9 +210,9 @@ export async function countActiveKeys(db: Tenant, organizationId: string): Promi
 }
 
 /**
- * The issuer's present name: a key's name, or a person's email address. Throws `KeyRefused` where the issuer was revoked
- * or removed before the families were locked. A person's membership is locked too: the version before, which removes
- * members without locking the families, waits for that lock.
+ * The issuer's present name: a key's name, or a person's email address. Throws `KeyRefused` where the issuer was
+ * revoked or removed before the families were locked. A person's membership is locked too: the version before, which
+ * removes members without locking the families, waits for that lock.
  */
 async function nameOf(
   trx: Tenant,
@@ -291,8 +293,8 @@ async function revokeAlone(trx: Tenant, { organizationId, id }: { organizationId
 }
 
 /**
- * Revokes a key with its descendants, where the key is not revoked yet. Gives the key, and the descendants that were revoked
- * with the key or that were kept then, newest first.
+ * Revokes a key with its descendants, where the key is not revoked yet. Gives the key, and the descendants that were
+ * revoked with the key or that were kept then, newest first.
  */
 const selectRevoked = (db: Tenant, { organizationId, id }: { organizationId: string; id: string }) =>
   db

@@ -17,8 +17,8 @@ export interface Entries {
   readonly nobody: string | undefined;
   /**
    * Before a statement that may share a connection. PostgreSQL plans such a statement once, and not at each call: the
-   * statement reads by an index whatever its values are. By its own estimate PostgreSQL would make a plan for each list of
-   * a large organization, which takes twice as long as the list.
+   * statement reads by an index whatever its values are. By its own estimate PostgreSQL would make a plan for each list
+   * of a large organization, which takes twice as long as the list.
    */
   readonly short: Pick<Entries, 'key' | 'person' | 'operator'>;
 }
@@ -31,8 +31,8 @@ export const IDLE_IN_TRANSACTION = 10_000;
 
 /**
  * Writes the entries. With a single login, a transaction takes its role and its limits in its entry. With separated
- * logins, role and limits are the login's own, and an entry names the organization alone; only work that may take longer
- * than a request sets `timeouts` there.
+ * logins, role and limits are the login's own, and an entry names the organization alone; only work that may take
+ * longer than a request sets `timeouts` there.
  */
 export function createEntries({ role: takesRole = false, timeouts }: { role?: boolean; timeouts?: Timeouts }): Entries {
   const limits = timeouts

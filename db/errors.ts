@@ -35,7 +35,10 @@ export class ScopeRefused extends Error {
   }
 }
 
-/** A transaction was refused, because the key may not be used from the caller's address. Nothing of the transaction was done. */
+/**
+ * A transaction was refused, because the key may not be used from the caller's address. Nothing of the transaction was
+ * done.
+ */
 export class AddressRefused extends Error {
   override readonly name = 'AddressRefused';
 }
@@ -73,8 +76,8 @@ const WITH_VALUES = ['detail', 'params'];
 type Raised = Error & { hint?: string };
 
 /**
- * Translates a driver's error: `KeyRefused`, `ScopeRefused`, `AddressRefused`, `DatabaseUnavailable` for a transient SQLSTATE or class 08
- * (connection exception), or else the same error without the properties in `WITH_VALUES`.
+ * Translates a driver's error: `KeyRefused`, `ScopeRefused`, `AddressRefused`, `DatabaseUnavailable` for a transient
+ * SQLSTATE or class 08 (connection exception), or else the same error without the properties in `WITH_VALUES`.
  */
 export function translateError(error: unknown): unknown {
   const code = sqlState(error);

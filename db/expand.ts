@@ -15,8 +15,8 @@ import type { Schema } from './schema.ts';
 
 /**
  * Runs the migrations that come before serving. A lock lets each migration run once, however many processes start
- * together. A failure undoes the migration that failed; the next call goes on from there. Gives the names of the migrations
- * that the call ran.
+ * together. A failure undoes the migration that failed; the next call goes on from there. Gives the names of the
+ * migrations that the call ran.
  */
 export async function expand({ root }: Database, { to, list = migrations }: MigrateOptions = {}): Promise<string[]> {
   const isWanted = (name: string) => to === undefined || name <= to;
@@ -45,7 +45,8 @@ export async function expand({ root }: Database, { to, list = migrations }: Migr
 }
 
 /**
- * Runs `work` in a transaction of its own, while no other process migrates. `done`: the names of the finished migrations.
+ * Runs `work` in a transaction of its own, while no other process migrates. `done`: the names of the finished
+ * migrations.
  *
  * A transaction has one migration: requests hold a key's tables and wait for other tables, so a transaction with the
  * tables of all migrations would hold some tables and never get the others while instances of the version before serve.

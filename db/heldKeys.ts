@@ -28,7 +28,9 @@ export interface HeldKey {
   descendsFrom: string[];
 }
 
-/** Lists the active keys of which a person holds a live secret, and the active descendants of these keys, newest first. */
+/**
+ * Lists the active keys of which a person holds a live secret, and the active descendants of these keys, newest first.
+ */
 export async function listHeldKeys(db: Tenant, { organizationId, userId }: Holder): Promise<HeldKey[]> {
   const keys = await selectHeldKeys(db, { organizationId, userId });
   const { rows } = await sql<{ keyId: string } & HeldKey['secrets'][number]>`

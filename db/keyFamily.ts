@@ -8,8 +8,8 @@ import type { Tenant } from './admission.ts';
 
 /**
  * Has issues, revocations and removals in the organization take turns until the transaction ends: a family does not
- * grow while it is being revoked. The next statement of the transaction sees what the others did. `introzy_revoke_keys` takes
- * the same lock.
+ * grow while it is being revoked. The next statement of the transaction sees what the others did. `introzy_revoke_keys`
+ * takes the same lock.
  */
 export async function lockFamilies(trx: Tenant, organizationId: string): Promise<void> {
   await sql`select pg_advisory_xact_lock(hashtextextended('introzy key families ' || ${organizationId}, 0))`.execute(
@@ -36,7 +36,9 @@ export async function revokeFamilies(db: Tenant, { organizationId, ids }: Keys):
   return rows.map(({ id }) => id);
 }
 
-/** Revokes keys that are not revoked yet, without their descendants. Gives the ids of the keys that the call revoked. */
+/**
+ * Revokes keys that are not revoked yet, without their descendants. Gives the ids of the keys that the call revoked.
+ */
 export async function revokeKeys(db: Tenant, { organizationId, ids }: Keys): Promise<string[]> {
   const revoked = await db
     .updateTable('api_keys')
@@ -54,7 +56,9 @@ interface Keeping extends Keys {
   heldBy?: string;
 }
 
-/** Makes the caller the holder of live secrets of keys that are not revoked. Gives the ids of the keys that were kept. */
+/**
+ * Makes the caller the holder of live secrets of keys that are not revoked. Gives the ids of the keys that were kept.
+ */
 export async function keepKeys(db: Tenant, { organizationId, ids, heldBy }: Keeping): Promise<string[]> {
   if (ids.length === 0) return [];
   await sql`

@@ -41,7 +41,10 @@ export interface OutsideUse {
   place: { address: string; userAgent: string };
 }
 
-/** Notes in the audit log, at most once an hour of each place, that a key was used from outside of its allowed addresses. */
+/**
+ * Notes in the audit log, at most once an hour of each place, that a key was used from outside of its allowed
+ * addresses.
+ */
 export async function reportOutsideUse(db: Tenant, { organizationId, keyId, place }: OutsideUse): Promise<void> {
   await db
     .insertInto('api_key_places')

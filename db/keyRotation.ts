@@ -21,9 +21,10 @@ export interface Rotation {
 
 /**
  * Gives a key a new secret and a fresh expiry. Every older secret ends when the grace ends or at the secret's own
- * expiry, whichever is earlier. A grace of 0 hours ends every older secret at once. A rotation whose answer was lost can be
- * repeated: see `replaceUnused`. The key's row is locked first: where two rotations run at once, the second rotation sees the secret of the first rotation as an older secret.
- * Failures: `absent`, `elsewhere`, `revoked`, and `scopes` where the key has a scope that the caller lacks.
+ * expiry, whichever is earlier. A grace of 0 hours ends every older secret at once. A rotation whose answer was lost
+ * can be repeated: see `replaceUnused`. The key's row is locked first: where two rotations run at once, the second
+ * rotation sees the secret of the first rotation as an older secret. Failures: `absent`, `elsewhere`, `revoked`, and
+ * `scopes` where the key has a scope that the caller lacks.
  */
 export async function rotateApiKey(
   db: Tenant,
@@ -45,7 +46,8 @@ export async function rotateApiKey(
 
     const expiresInDays = days ?? (await readDays(trx, { organizationId, id }));
     const replaced = await replaceUnused(trx, { organizationId, id });
-    // A repeated rotation leaves the older secrets alone, unless the caller cuts them off, or no grace of theirs has begun.
+    // A repeated rotation leaves the older secrets alone, unless the caller cuts them off, or no grace of theirs has
+    // begun.
     const hasGrace = replaced !== undefined && replaced.graceHours === null && graceHours > 0;
     const endsAfter = graceFrom === 'firstUse' ? expiresInDays * 24 : hasGrace ? undefined : graceHours;
     if (endsAfter !== undefined) {
@@ -93,8 +95,8 @@ async function replaceUnused(
 }
 
 /**
- * True where a rotation would make an expired key active, and the organization has no room for an active key. The rotation
- * of an expired key takes its turn with the issues of keys.
+ * True where a rotation would make an expired key active, and the organization has no room for an active key. The
+ * rotation of an expired key takes its turn with the issues of keys.
  */
 async function isBeyondMost(trx: Tenant, { organizationId, id }: { organizationId: string; id: string }) {
   const key = trx.selectFrom('api_keys').select(sql<boolean>`expires_at <= now()`.as('isExpired'));
@@ -115,7 +117,8 @@ async function readDays(db: Tenant, { organizationId, id }: { organizationId: st
 }
 
 /**
- * Cuts off every secret of a key but the newest secret that has not ended. Failures: `absent`, `elsewhere`, and `revoked`.
+ * Cuts off every secret of a key but the newest secret that has not ended. Failures: `absent`, `elsewhere`, and
+ * `revoked`.
  */
 export async function endGrace(
   db: Tenant,

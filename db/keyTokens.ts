@@ -60,7 +60,9 @@ async function countLiveTokens(db: Tenant, { organizationId, id }: OfKey): Promi
   return rows[0]?.count ?? 0;
 }
 
-/** Deletes the tokens of a key that ended more than a day ago. Until then their holders learn that they have expired. */
+/**
+ * Deletes the tokens of a key that ended more than a day ago. Until then their holders learn that they have expired.
+ */
 async function deleteOldTokens(db: Tenant, { organizationId, id }: OfKey): Promise<void> {
   await db
     .deleteFrom('api_key_tokens')

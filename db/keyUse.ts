@@ -5,8 +5,8 @@ import type { Tenant } from './admission.ts';
 import type { Schema } from './schema.ts';
 
 /**
- * A key or a token of a key. All parts but the rate never change. Only the transaction that the key opens decides whether
- * the key is valid.
+ * A key or a token of a key. All parts but the rate never change. Only the transaction that the key opens decides
+ * whether the key is valid.
  */
 export interface KeyIdentity {
   organizationId: string;

@@ -12,7 +12,9 @@ import * as keyLimits from './migrations/0009_key_limits.ts';
 import * as keyUsage from './migrations/0010_key_usage.ts';
 import * as expiryNotices from './migrations/0011_expiry_notices.ts';
 
-/** A transaction without a rewrite of a table and without a long lock. Instances of the version before go on working. */
+/**
+ * A transaction without a rewrite of a table and without a long lock. Instances of the version before go on working.
+ */
 export interface Expand {
   kind: 'expand';
   up(db: Kysely<unknown>): Promise<void>;

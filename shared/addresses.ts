@@ -90,8 +90,8 @@ function readBlock(text: string): { block: string } | { message: string } {
 }
 
 /**
- * A block of addresses, in CIDR notation, or a single address: `203.0.113.7` → `203.0.113.7/32`. The output is in the form
- * that PostgreSQL's type `cidr` has.
+ * A block of addresses, in CIDR notation, or a single address: `203.0.113.7` → `203.0.113.7/32`. The output is in the
+ * form that PostgreSQL's type `cidr` has.
  */
 export const CidrBlock = z
   .string()

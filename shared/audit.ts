@@ -27,9 +27,9 @@ export const AuditEntry = z.object({
   /**
    * More about the event, by action: `apiKey.issued` {scopes, expiresAt, hint} · `apiKey.renamed` {from, to} ·
    * `apiKey.changed` {from, to}, each with {description, environment, selfRotate, rateLimit, allowedAddresses,
-   * addressMode} · `apiKey.rotated` {hint, expiresAt, oldSecretsEndAt} · `apiKey.tokenMinted` {hint, scopes, expiresAt} ·
-   * `apiKey.usedFrom`, `apiKey.usedOutside`, `person.signedIn`, `person.signInFailed` {address, userAgent} · `member.invited`, `member.joined`, `member.removed` {role} · `member.roleChanged`
-   * {from, to}.
+   * addressMode} · `apiKey.rotated` {hint, expiresAt, oldSecretsEndAt} · `apiKey.tokenMinted` {hint, scopes, expiresAt}
+   * · `apiKey.usedFrom`, `apiKey.usedOutside`, `person.signedIn`, `person.signInFailed` {address, userAgent} ·
+   * `member.invited`, `member.joined`, `member.removed` {role} · `member.roleChanged` {from, to}.
    */
   details: z.record(z.string(), z.unknown()),
 });

@@ -69,10 +69,10 @@ export type MemberRemoved = z.infer<typeof MemberRemoved>;
 export const MemberKeysRequest = z.strictObject({ organizationId, id: Id, role: Role.optional() });
 /**
  * A key whose fate a member's removal decides. `isHeld`: the member holds `secrets`, the newest first, of the key; else
- * the key descends from a key that the member holds. `isShared`: other people hold secrets of the key as well, which go on. `descendsFrom`:
- * the ids of the keys, out of the keys that the member holds, from which the key descends; the key ends with any of them,
- * unless the key is kept. `loses`: the scopes of the key that `role` does not allow, so that the member's secrets could
- * no longer use them.
+ * the key descends from a key that the member holds. `isShared`: other people hold secrets of the key as well, which go
+ * on. `descendsFrom`: the ids of the keys, out of the keys that the member holds, from which the key descends; the key
+ * ends with any of them, unless the key is kept. `loses`: the scopes of the key that `role` does not allow, so that the
+ * member's secrets could no longer use them.
  */
 const MemberKey = z.object({
   id: z.uuid(),

@@ -98,9 +98,9 @@ const functions = [
     select * from family
   $$`,
 
-  // Revokes keys that are not revoked yet, and their descendants. Gives the ids of the keys that the call revoked. The lock
-  // has issues, revocations and removals in the organization take turns: see db/keyFamily.ts. The update sees what the
-  // others did, because it is a statement of its own.
+  // Revokes keys that are not revoked yet, and their descendants. Gives the ids of the keys that the call revoked. The
+  // lock has issues, revocations and removals in the organization take turns: see db/keyFamily.ts. The update sees what
+  // the others did, because it is a statement of its own.
   `create function introzy_revoke_keys(p_organization_id uuid, p_ids uuid[]) returns setof uuid language plpgsql as $$
   begin
     perform pg_advisory_xact_lock(hashtextextended('introzy key families ' || p_organization_id, 0));

@@ -2,7 +2,9 @@ import { type Kysely, sql } from 'kysely';
 
 export const kind = 'background';
 
-/** Indexes for the keys that a key issued, for the keys that are not revoked, and for the secrets that a person holds. */
+/**
+ * Indexes for the keys that a key issued, for the keys that are not revoked, and for the secrets that a person holds.
+ */
 export const indexes = [
   { name: 'api_keys_created_by', table: 'api_keys', as: '(organization_id, created_by_id, id)' },
   { name: 'api_keys_not_revoked', table: 'api_keys', as: '(organization_id, id) where revoked_at is null' },
@@ -10,7 +12,8 @@ export const indexes = [
 ];
 
 /**
- * Gives the secrets of an organization that are older than holders their holders. The audit log tells who was shown a secret, and who kept a key.
+ * Gives the secrets of an organization that are older than holders their holders. The audit log tells who was shown a
+ * secret, and who kept a key.
  */
 export async function batch(trx: Kysely<unknown>, progress: unknown): Promise<unknown> {
   const { after, isAgain } = (progress ?? { after: null, isAgain: false }) as Progress;

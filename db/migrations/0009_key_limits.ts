@@ -88,7 +88,8 @@ const admission = [
   // secret that made a key's digest; null for a token, which ends before its digest needs another server secret. A
   // refusal is raised as an error, so that later statements of the same transaction do nothing; the error's hint tells
   // more. Sets `introzy.secret` to the key's secret that calls or that minted the token, `introzy.token` to the token's
-  // digest, and `introzy.outside` where the address of the call is to be reported. The first digest is looked up alone: see migration 0004.
+  // digest, and `introzy.outside` where the address of the call is to be reported. The first digest is looked up alone:
+  // see migration 0004.
   `create function introzy_admit_key_from(p_organization_id uuid, p_digests bytea[], p_scopes text[], p_address inet)
   returns text language plpgsql as $$
   declare

@@ -84,8 +84,8 @@ const DAY = 86_400_000;
 
 /**
  * Records a secret's first use at once, and later uses once in each interval: for each place that the secret was used
- * from, the last use, and the number of calls. So a busy secret costs one statement a minute, and no two statements wait
- * for each other on the key's row.
+ * from, the last use, and the number of calls. So a busy secret costs one statement a minute, and no two statements
+ * wait for each other on the key's row.
  */
 export function createLastUse({ db, log, interval = 60_000 }: LastUseOptions): LastUse {
   const keysInUse = new Map<string, KeyInUse>();

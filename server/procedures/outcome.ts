@@ -61,8 +61,8 @@ const HINTS = {
 };
 
 /**
- * Makes an error of tRPC from anything thrown: 401 for a refused key, 403 for a lacking scope or a foreign address, 503 for an absent
- * database, 500 for a defect.
+ * Makes an error of tRPC from anything thrown: 401 for a refused key, 403 for a lacking scope or a foreign address, 503
+ * for an absent database, 500 for a defect.
  */
 export function toTrpcError(thrown: unknown): TRPCError {
   const error = getTRPCErrorFromUnknown(thrown);

@@ -20,9 +20,9 @@ interface Counted {
 }
 
 /**
- * Counts `calls` against the caller's rate, and a key's calls against the rate of the organization too. Throws 429 where
- * one of the two is used up; the other rate then keeps nothing of the call. People count for no organization: whoever
- * has used up the rate of the keys can still see the keys in the dashboard.
+ * Counts `calls` against the caller's rate, and a key's calls against the rate of the organization too. Throws 429
+ * where one of the two is used up; the other rate then keeps nothing of the call. People count for no organization:
+ * whoever has used up the rate of the keys can still see the keys in the dashboard.
  */
 export async function countCall({ deps, seen }: Context, { principal, counts, calls = 1 }: Counted): Promise<void> {
   const { identity, countedAs } = principal;
@@ -64,9 +64,9 @@ const USED_UP: Record<RateState['of'], string> = {
 };
 
 /**
- * Takes back the counts of a call that the database refused: a cut-off secret must not use up the rate of its key, nor of
- * the organization. A call that was counted as the secret's own (`countedAs`) stays counted. The refused caller must not
- * see the state of the rate.
+ * Takes back the counts of a call that the database refused: a cut-off secret must not use up the rate of its key, nor
+ * of the organization. A call that was counted as the secret's own (`countedAs`) stays counted. The refused caller must
+ * not see the state of the rate.
  */
 export async function dropCount(
   { deps: { log }, seen }: Context,
@@ -83,8 +83,8 @@ interface Measured extends RateState {
 }
 
 /**
- * Counts calls, and gives the state of the rate. `penalty` only counts and refuses nothing, because `limit`, the limit of
- * a key, may be lower than the limiter's own.
+ * Counts calls, and gives the state of the rate. `penalty` only counts and refuses nothing, because `limit`, the limit
+ * of a key, may be lower than the limiter's own.
  */
 async function take({ limiter, name, calls }: Taken, of: RateState['of'], limit = limiter.points): Promise<Measured> {
   const { consumedPoints, msBeforeNext } = await limiter.penalty(name, calls).catch(cannotReach);

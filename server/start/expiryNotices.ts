@@ -14,8 +14,8 @@ import type { Deps } from '../procedures/context.ts';
 type Parts = Pick<Deps, 'db' | 'log' | 'mail' | 'publicUrl' | 'draining'>;
 
 /**
- * Sends the notices that are due: 30, 7 and 1 days before a key expires, to the holder of the key's newest secret and to
- * all owners. Each person gets a notice once, however many instances send notices at once (db/expiryNotices.ts names
+ * Sends the notices that are due: 30, 7 and 1 days before a key expires, to the holder of the key's newest secret and
+ * to all owners. Each person gets a notice once, however many instances send notices at once (db/expiryNotices.ts names
  * the exceptions). Each notice is claimed just before the notice is sent. A notice that cannot be sent is due again in
  * the next round, and holds up no other. Once the service drains, no further notice is claimed. Deletes the records of
  * past expiries.

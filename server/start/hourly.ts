@@ -16,10 +16,10 @@ const HOUR = 3_600_000;
 const PATIENCE = 1_000;
 
 /**
- * Sends notices of expiries, and deletes their old records and expired sessions, now and every hour until the service drains. Beside this work,
- * does the migrations that run beside the service, and makes contacts anew that the version before has written. Every
- * instance does so, and no instance disturbs another instance. `end` waits at most a second for the work that is under
- * way. A request's limits bound none of the work: much may have expired.
+ * Sends notices of expiries, and deletes their old records and expired sessions, now and every hour until the service
+ * drains. Beside this work, does the migrations that run beside the service, and makes contacts anew that the version
+ * before has written. Every instance does so, and no instance disturbs another instance. `end` waits at most a second
+ * for the work that is under way. A request's limits bound none of the work: much may have expired.
  */
 export function startHourly(deps: Deps, { finish }: Pick<Store, 'finish'>): { end(): Promise<void> } {
   const { log, draining } = deps;

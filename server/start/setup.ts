@@ -24,8 +24,8 @@ interface NewKey {
 }
 
 /**
- * Issues a key for the operator: with all scopes and 90 days unless given. No scopes of a caller limit the key. Failure:
- * `tooManyKeys`.
+ * Issues a key for the operator: with all scopes and 90 days unless given. No scopes of a caller limit the key.
+ * Failure: `tooManyKeys`.
  */
 export async function issueKey(db: Tenant, keySecrets: KeySecrets, newKey: NewKey): Promise<Outcome<IssuedKey>> {
   const { key, ...secret } = mintKey(keySecrets);

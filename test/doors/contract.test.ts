@@ -35,8 +35,8 @@ const revoked = async (app: TestApp) => {
 const theirs = async (app: TestApp) => (await app.trpc(app.other.key).contacts.create.mutate({ name: 'Theirs' })).id;
 
 /**
- * For every procedure that a key may call: calls with a revoked key, and without the scope. matrix.test.ts makes the same
- * calls over REST, and reads the whole answers.
+ * For every procedure that a key may call: calls with a revoked key, and without the scope. matrix.test.ts makes the
+ * same calls over REST, and reads the whole answers.
  */
 const OF_EACH: Record<string, ContractCase> = Object.fromEntries(
   Object.entries(CASES).flatMap(([procedure, { scope, ...given }]): [string, ContractCase][] => [

@@ -52,7 +52,9 @@ export async function tryIn(trx: Kysely<Schema>, statement: string): Promise<unk
   }
 }
 
-/** By table: the condition by which a row is the row of the organization `$1`. A tenant may read each of these tables. */
+/**
+ * By table: the condition by which a row is the row of the organization `$1`. A tenant may read each of these tables.
+ */
 const ROWS_OF = {
   organizations: 'id = $1',
   contacts: 'organization_id = $1',
@@ -93,7 +95,9 @@ export async function reach(db: Kysely<Schema>, other: TestApp['other']) {
 
 export const NOTHING = Object.fromEntries(Object.keys(ROWS_OF).map((table) => [table, 0]));
 
-/** Gives `other` rows in each table that `reach` counts, and `one` a contact. Gives the counts of the rows of `other`. */
+/**
+ * Gives `other` rows in each table that `reach` counts, and `one` a contact. Gives the counts of the rows of `other`.
+ */
 export async function fillTables(app: TestApp): Promise<Record<string, unknown>> {
   const { one, other } = app;
   for (const { key } of [one, other]) {

@@ -74,7 +74,9 @@ export function revokeRows(rows: ModelKeyRow[], step: number): ModelKeyRow[] {
   return revoked;
 }
 
-/** Marks keys as kept, where they are not revoked, and gives those. `holder` becomes the holder of their live secrets. */
+/**
+ * Marks keys as kept, where they are not revoked, and gives those. `holder` becomes the holder of their live secrets.
+ */
 export function keepRows(rows: ModelKeyRow[], { step, holder, from }: Keeping): ModelKeyRow[] {
   const kept = rows.filter(({ shown }) => shown.state !== 'revoked');
   for (const row of kept) {

@@ -117,9 +117,9 @@ async function addPeople(app: TestApp, word: string) {
 }
 
 /**
- * Records a use, calls and tokens of a key, some of them too old to be kept, makes the key expire in three days, and records two
- * notices to the owner: a notice 1 day ahead that is being sent, and a notice of a past expiry. The notice 7 days ahead
- * is due.
+ * Records a use, calls and tokens of a key, some of them too old to be kept, makes the key expire in three days, and
+ * records two notices to the owner: a notice 1 day ahead that is being sent, and a notice of a past expiry. The notice
+ * 7 days ahead is due.
  */
 async function wearOut(app: TestApp, { id, childId, word }: { id: string; childId: string; word: string }) {
   const use = { keyId: id, millisecondsAgo: 0, place: { address: '203.0.113.0/24', userAgent: word } };

@@ -66,8 +66,8 @@ const FORBIDDEN = { status: 403, error: 'You do not have permission to access th
 const SAYS: Record<number, string> = { 401: 'API key authentication failed', 403: FORBIDDEN.error };
 
 /**
- * A key without the time of its last use, which the service records after the answer, and without what only some answers
- * show.
+ * A key without the time of its last use, which the service records after the answer, and without what only some
+ * answers show.
  */
 export function shownKey({ lastUsedAt, secrets: _, holder: __, descendants: ___, ...shown }: Record<string, unknown>) {
   expect([null, 'string']).toContain(lastUsedAt === null ? null : typeof lastUsedAt);
@@ -163,7 +163,9 @@ export async function mainKey({ app }: World, organization: ModelOrganization) {
 
 const FOR_PEOPLE: Act['act'][] = ['changeRole', 'removeMember', 'heldKeys'];
 
-/** The caller of an operation. An owner or an admin does what is for people alone, unless the operation names a caller. */
+/**
+ * The caller of an operation. An owner or an admin does what is for people alone, unless the operation names a caller.
+ */
 export async function actorOf(world: World, { organization: index, caller: chosen, act }: Operation): Promise<Actor> {
   const organization = world.organizations[index] as ModelOrganization;
   const byKey = (caller: { key: ModelKeyRow; secret: ModelSecret }) => ({
@@ -220,7 +222,9 @@ function refusalOf({ caller }: Actor, { scope, refusal }: Step): Failure | undef
   return reason ? { status: 403, details: { reason } } : refusal;
 }
 
-/** Notes the first use of the secret that called. The older secrets' grace may begin with the use, once it is recorded. */
+/**
+ * Notes the first use of the secret that called. The older secrets' grace may begin with the use, once it is recorded.
+ */
 async function noteUse({ world, caller }: Actor) {
   if (!('secret' in caller) || caller.secret.isUsed) return;
   beginUse(caller.key, caller.secret);

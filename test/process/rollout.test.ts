@@ -36,7 +36,9 @@ async function setUpPrevious({ environment }: Place): Promise<string> {
 }
 const startPresent = (place: Place, logins = {}) => startService({ ...place.environment, ...ENVIRONMENT, ...logins });
 
-/** Makes separate logins that no other test uses: logins are the server's. The owner is the login of the version before. */
+/**
+ * Makes separate logins that no other test uses: logins are the server's. The owner is the login of the version before.
+ */
 async function makeLogins({ environment, adminUrl }: Place) {
   const owner = environment.DATABASE_URL as string;
   const suffix = randomUUID().slice(0, 8);

@@ -9,7 +9,10 @@ import type { Schema } from '../../db/schema.ts';
 import { runAsAdmin } from '../helpers/tables.ts';
 import { type TestApp, testApp } from '../helpers/testApp.ts';
 
-/** Runs `work`, and tells of tables and indexes how often they were scanned, and how many rows were read: by an index, the index counts. */
+/**
+ * Runs `work`, and tells of tables and indexes how often they were scanned, and how many rows were read: by an index,
+ * the index counts.
+ */
 async function watchScans<T extends string>(trx: Kysely<Schema>, names: T[], work: () => Promise<unknown>) {
   const read = async () => {
     const { rows } = await sql<{ name: T; scans: number; rows: number }>`

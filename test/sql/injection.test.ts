@@ -6,16 +6,18 @@ import { DENIED, fillTables, isSeparated, NOTHING, openSession, reach, SYNTAX, t
 import { type TestApp, testApp } from '../helpers/testApp.ts';
 
 /*
- * What SQL can reach that an attacker got into a statement of the service. With separate logins the SQL finds no role to
- * take: the SQL reaches the organization of the transaction, and an organization whose id the SQL names, which no tenant
- * can learn. What the SQL leaves on its session: see injectionLeftovers.test.ts. With a single login the SQL reaches
- * everything, because that login owns the tables.
+ * What SQL can reach that an attacker got into a statement of the service. With separate logins the SQL finds no role
+ * to take: the SQL reaches the organization of the transaction, and an organization whose id the SQL names, which no
+ * tenant can learn. What the SQL leaves on its session: see injectionLeftovers.test.ts. With a single login the SQL
+ * reaches everything, because that login owns the tables.
  */
 
 const separated = test.runIf(isSeparated);
 
 const NO_ROWS = () => [];
-/** SQL that an attacker would try, and the SQLSTATE of the answer, or the rows of the answer where the SQL is allowed. */
+/**
+ * SQL that an attacker would try, and the SQLSTATE of the answer, or the rows of the answer where the SQL is allowed.
+ */
 const ATTACKS: [statement: string, answer: string | ((one: TestApp['one']) => unknown[])][] = [
   ['reset role', NO_ROWS],
   ['reset session authorization', NO_ROWS],

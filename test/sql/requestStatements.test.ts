@@ -103,8 +103,8 @@ test('A statement of a request changes role and time limits with a single login,
   const changing = [...statements].filter((statement) => TAKES_POWER.test(statement));
   if (!app.db.isSeparated) return expect(changing.length).toBeGreaterThan(3);
   expect(changing).toEqual([]);
-  // No function that a statement calls, directly or through another function, changes role or limits. The definition has
-  // the body of every function, and the settings that the function is called under.
+  // No function that a statement calls, directly or through another function, changes role or limits. The definition
+  // has the body of every function, and the settings that the function is called under.
   const { rows } = await sql<{ name: string; source: string; isTrigger: boolean }>`
     select proname as name, pg_get_functiondef(p.oid) as source, exists (select from pg_trigger where tgfoid = p.oid) as "isTrigger"
       from pg_proc p where pronamespace = 'public'::regnamespace and proname like 'introzy%'`.execute(app.db.root);

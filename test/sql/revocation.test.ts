@@ -3,8 +3,8 @@ import { startPeer } from '../helpers/instance.ts';
 import { type TestApp, testApp } from '../helpers/testApp.ts';
 
 /**
- * The embedded database has one connection, and thus too few races for hundreds of keys. An organization has at most 1,000
- * active keys.
+ * The embedded database has one connection, and thus too few races for hundreds of keys. An organization has at most
+ * 1,000 active keys.
  */
 const KEYS = inject('database').kind === 'embedded' ? 50 : 990;
 /** The number of keys that are used and revoked at the same time. */

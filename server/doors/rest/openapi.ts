@@ -111,8 +111,8 @@ interface Request {
 }
 
 /**
- * The places of the input's fields. An `id` that is not in the path is left out, and so is `organizationId`: only the key's
- * own organization is taken.
+ * The places of the input's fields. An `id` that is not in the path is left out, and so is `organizationId`: only the
+ * key's own organization is taken.
  */
 function requestOf(route: Route, { input, hasBody }: Request): Partial<ZodOpenApiOperationObject> {
   const { organizationId: _, id, expectedVersion, ...shape } = input.shape;

@@ -8,9 +8,9 @@ import { sumOf, written } from './outcomes.ts';
 const NOTHING: CallCounts = { ok: 0, clientError: 0, limited: 0, failed: 0 };
 
 /**
- * Gives a function that gives the calls of a key in the last 90 days: `undefined` while they load, and `null` where they
- * are not known. A key without an entry had no call, unless the key was used in these days: then the key is left out, or
- * the use is from before calls were counted.
+ * Gives a function that gives the calls of a key in the last 90 days: `undefined` while they load, and `null` where
+ * they are not known. A key without an entry had no call, unless the key was used in these days: then the key is left
+ * out, or the use is from before calls were counted.
  */
 export function useKeyCalls() {
   const { data, error } = useQuery({ ...trpc.keys.usage.queryOptions({}), staleTime: 60_000 });

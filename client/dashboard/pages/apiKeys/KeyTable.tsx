@@ -12,7 +12,10 @@ import { Expires, KeyEnvironment, KeyScopes, KeyState, LastUsed } from './KeySta
 import { hintOf } from './keys.ts';
 import { sumOf } from './outcomes.ts';
 
-/** The columns to sort by, each with the value that is compared: text by the alphabet, times by the clock, calls by number. */
+/**
+ * The columns to sort by, each with the value that is compared: text by the alphabet, times by the clock, calls by
+ * number.
+ */
 const SORTS = {
   name: ({ name }: ApiKey) => name.toLowerCase(),
   createdAt: ({ createdAt }: ApiKey) => createdAt.getTime(),

@@ -9,7 +9,8 @@ import { KeyScopes } from './KeyState.tsx';
 import { hintOf, olderSecretsOf } from './keys.ts';
 
 /**
- * The secrets and tokens of a key that work, each with its holder, and a button that ends the grace of the older secrets.
+ * The secrets and tokens of a key that work, each with its holder, and a button that ends the grace of the older
+ * secrets.
  */
 export function Secrets({ apiKey }: { apiKey: ApiKeyDetails | undefined }) {
   const { may } = useSession();

@@ -1,8 +1,9 @@
 import type { ApiKey } from '../../../../shared/apiKeys.ts';
 
 /**
- * The keys that end with the key of this id: the keys that it issued, and theirs, each after its issuer. `keys`: every key
- * of the organization. Whatever a revoked key issued is left out: it ended with the revoked key, or somebody kept it.
+ * The keys that end with the key of this id: the keys that it issued, and theirs, each after its issuer. `keys`: every
+ * key of the organization. Whatever a revoked key issued is left out: it ended with the revoked key, or somebody kept
+ * it.
  */
 export function descendantsOf(keys: ApiKey[], id: string): ApiKey[] {
   const issued = keys.filter(({ state, createdBy }) => state !== 'revoked' && isKey(createdBy, id));

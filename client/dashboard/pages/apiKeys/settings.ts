@@ -36,8 +36,8 @@ export function changesOf(apiKey: ApiKey, settings: Settings): Partial<Settings>
 }
 
 /**
- * The properties of a field that show what the service found in the field. `items`: the submitted items of a list, to say
- * which of them an issue is about.
+ * The properties of a field that show what the service found in the field. `items`: the submitted items of a list, to
+ * say which of them an issue is about.
  */
 export function fieldError(error: unknown, field: (typeof FIELDS_WITH_ISSUES)[number], items: string[] = []) {
   const messages = issuesIn(error).flatMap(({ path: [name, index], message }) => {

@@ -25,8 +25,8 @@ interface Removal {
 }
 
 /**
- * What becomes of each key where a person is removed. A key that is not kept ends where nobody else holds a secret of the
- * key, or where the nearest listed key above it in its family ends. Each key comes after the key above it.
+ * What becomes of each key where a person is removed. A key that is not kept ends where nobody else holds a secret of
+ * the key, or where the nearest listed key above it in its family ends. Each key comes after the key above it.
  */
 export function fatesOf({ held, kept, keys }: Removal): Fate[] {
   const listed = new Map(held.map((key) => [key.id, key]));
