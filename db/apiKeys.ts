@@ -4,7 +4,7 @@ import type { ApiKey, CurrentKey, Issuer, RevokedKey, Scope } from '../shared/ap
 import { MOST_KEYS } from '../shared/keyFormat.ts';
 import { inTransaction, type Tenant } from './admission.ts';
 import { KeyRefused } from './errors.ts';
-import { keepKeys, listDescendants, lockFamilies, revokeKeys } from './keyFamily.ts';
+import { keepKeys, listDescendants, lockFamilies, refuseFormerMember, revokeKeys } from './keyFamily.ts';
 import { daysFromNow, insertSecret, type NewSecret, personOf } from './keySecrets.ts';
 import type { Failure, Outcome } from './outcome.ts';
 import { type Page, toPage } from './page.ts';
@@ -172,6 +172,7 @@ export async function insertApiKey(
 ): Promise<Outcome<ApiKey>> {
   return await inTransaction(db, async (trx) => {
     await lockFamilies(trx, organizationId);
+    await refuseFormerMember(trx, organizationId);
     if ((await countActiveKeys(trx, organizationId)) >= MOST_KEYS) return { failure: 'tooManyKeys' };
     const apiKey = await trx
       .insertInto('api_keys')

@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
 import type { Tenant } from './admission.ts';
+import { KeyRefused } from './errors.ts';
 
 /*
  * A key's family: the keys that the key issued, the keys that those keys issued, and so on. A key that somebody kept
@@ -7,7 +8,7 @@ import type { Tenant } from './admission.ts';
  */
 
 /**
- * Has issues, revocations and removals in the organization take turns until the transaction ends: a family does not
+ * Has issues, rotations, revocations and removals in the organization take turns until the transaction ends: a family does not
  * grow while it is being revoked. The next statement of the transaction sees what the others did. `introzy_revoke_keys`
  * takes the same lock.
  */
@@ -15,6 +16,17 @@ export async function lockFamilies(trx: Tenant, organizationId: string): Promise
   await sql`select pg_advisory_xact_lock(hashtextextended('introzy key families ' || ${organizationId}, 0))`.execute(
     trx,
   );
+}
+
+/**
+ * Throws `KeyRefused` where the person who would be shown a new secret is no member any more: the person may have been
+ * removed while the transaction waited for the families.
+ */
+export async function refuseFormerMember(trx: Tenant, organizationId: string): Promise<void> {
+  const { rows } = await sql`
+    select from (select introzy_actor_holder() as id) holder where holder.id is not null and not exists (
+      select from members where organization_id = ${organizationId} and user_id = holder.id)`.execute(trx);
+  if (rows.length > 0) throw new KeyRefused('revoked');
 }
 
 interface Keys {

@@ -3,7 +3,7 @@ import type { ApiKey, Scope } from '../shared/apiKeys.ts';
 import { EXPIRY_DAYS, MOST_KEYS } from '../shared/keyFormat.ts';
 import { inTransaction, type Tenant } from './admission.ts';
 import { columns, countActiveKeys, explainAbsence, selectApiKey } from './apiKeys.ts';
-import { lockFamilies } from './keyFamily.ts';
+import { lockFamilies, refuseFormerMember } from './keyFamily.ts';
 import { daysFromNow, insertSecret, type NewSecret } from './keySecrets.ts';
 import type { Outcome } from './outcome.ts';
 
@@ -22,8 +22,8 @@ export interface Rotation {
 /**
  * Gives a key a new secret and a fresh expiry. Every older secret ends when the grace ends or at the secret's own
  * expiry, whichever is earlier. A grace of 0 hours ends every older secret at once. A rotation whose answer was lost
- * can be repeated: see `replaceUnused`. The key's row is locked first: where two rotations run at once, the second
- * rotation sees the secret of the first rotation as an older secret. Failures: `absent`, `elsewhere`, `revoked`, and
+ * can be repeated: see `replaceUnused`. Rotations take turns: the second of two
+ * rotations sees the secret of the first rotation as an older secret. Failures: `absent`, `elsewhere`, `revoked`, and
  * `scopes` where the key has a scope that the caller lacks.
  */
 export async function rotateApiKey(
@@ -31,16 +31,19 @@ export async function rotateApiKey(
   { organizationId, id, scopes, graceHours, graceFrom, expiresInDays: days, secret }: Rotation,
 ): Promise<Outcome<ApiKey>> {
   return await inTransaction(db, async (trx) => {
-    if (await isBeyondMost(trx, { organizationId, id })) return { failure: 'tooManyKeys' };
+    await lockFamilies(trx, organizationId);
+    await refuseFormerMember(trx, organizationId);
     const key = await trx
       .selectFrom('api_keys')
-      .select(['scopes', 'revoked_at'])
+      .select(['scopes', 'revoked_at', sql<boolean>`expires_at <= now()`.as('isExpired')])
       .where('organization_id', '=', organizationId)
       .where('id', '=', id)
       .forUpdate()
       .executeTakeFirst();
     if (!key) return await explainAbsence(trx, id);
     if (key.revoked_at) return { failure: 'revoked' };
+    // The rotation makes an expired key active.
+    if (key.isExpired && (await countActiveKeys(trx, organizationId)) >= MOST_KEYS) return { failure: 'tooManyKeys' };
     const missing = key.scopes.filter((scope) => !scopes.includes(scope as Scope));
     if (missing.length > 0) return { failure: 'scopes', scopes: missing };
 
@@ -92,18 +95,6 @@ async function replaceUnused(
           where other.organization_id = s.organization_id and other.api_key_id = s.api_key_id)
       returning s.grace_hours as "graceHours"`.execute(db);
   return rows[0];
-}
-
-/**
- * True where a rotation would make an expired key active, and the organization has no room for an active key. The
- * rotation of an expired key takes its turn with the issues of keys.
- */
-async function isBeyondMost(trx: Tenant, { organizationId, id }: { organizationId: string; id: string }) {
-  const key = trx.selectFrom('api_keys').select(sql<boolean>`expires_at <= now()`.as('isExpired'));
-  const found = await key.where('organization_id', '=', organizationId).where('id', '=', id).executeTakeFirst();
-  if (!found?.isExpired) return false;
-  await lockFamilies(trx, organizationId);
-  return (await countActiveKeys(trx, organizationId)) >= MOST_KEYS;
 }
 
 /** The days for which the key's newest secret was made. The key's expiry is that of its newest secret. */

@@ -317,6 +317,8 @@ const OTHERS = [
     'searchable',
     'inTransaction',
     'lockFamilies',
+    'refuseFormerMember',
+    'countActiveKeys',
     'personOf',
     'daysFromNow',
     'explainAbsence',

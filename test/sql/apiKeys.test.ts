@@ -434,7 +434,7 @@ test('A key without keys:manage reads and revokes itself, and no other', async (
   await using app = await testApp();
   const { key, apiKey } = await app.issue(app.one.id, { scopes: ['contacts:read'] });
   const { keys } = app.trpc(key);
-  expect(await keys.current.query()).toEqual({ ...apiKey, holder: null, lastUsedAt: null });
+  expect(await keys.current.query()).toEqual({ ...apiKey, token: null, holder: null, lastUsedAt: null });
   const denied = refused(403, { reason: 'The API key lacks the scope keys:manage' });
   await expect(keys.get.query({ id: apiKey.id })).rejects.toMatchObject(denied);
   await expect(keys.list.query()).rejects.toMatchObject(denied);

@@ -1,10 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { sql } from 'kysely';
-import { expect, test } from 'vitest';
+import { expect, inject, test } from 'vitest';
 import { migrate } from '../../db/migrate.ts';
+import { SCOPES } from '../../shared/scopes.ts';
 import { addMember, type Browser, signedIn } from '../helpers/browser.ts';
+import { until } from '../helpers/instance.ts';
 import { openOld } from '../helpers/oldDatabase.ts';
-import { runAsRoot } from '../helpers/tables.ts';
+import { runAsAdmin, runAsRoot } from '../helpers/tables.ts';
 import { type TestApp, testApp } from '../helpers/testApp.ts';
 
 /** Makes a member who is signed in, with the id of the membership. */
@@ -287,3 +289,34 @@ test('Secrets from before holders get their holders from the audit log, else fro
     await close();
   }
 });
+
+// The embedded database has a single connection: no removal can come in between.
+test.skipIf(inject('database').kind === 'embedded')(
+  'Whoever is removed while their rotation or issue waits is shown no secret',
+  async () => {
+    await using app = await testApp();
+    const admin = await join(app, 'admin');
+    const { key } = await admin.as.trpc.keys.issue.mutate({ name: 'theirs', scopes: [...SCOPES] });
+    const other = await app.issue(app.one.id);
+    const before = await runAsAdmin(app, 'select count(*) from api_key_secrets');
+    const waiting = await app.db.root.transaction().execute(async (trx) => {
+      await sql`select pg_advisory_xact_lock(hashtextextended('introzy key families ' || ${app.one.id}, 0))`.execute(
+        trx,
+      );
+      const calls = [
+        app.api(key, 'POST', `/api/keys/${other.apiKey.id}/rotate`, {}),
+        app.api(key, 'POST', '/api/keys', { name: 'late' }),
+      ];
+      await until(async () => {
+        const waits = `select count(*)::int as count from pg_locks where locktype = 'advisory' and not granted`;
+        return Number((await runAsAdmin(app, waits))[0]?.count) >= 2;
+      }, 'two calls that wait');
+      await runAsAdmin(app, `delete from members where user_id = '${admin.userId}'`);
+      return calls;
+    });
+    for (const { status, body } of await Promise.all(waiting)) {
+      expect([status, body.details?.reason]).toEqual([401, 'API key has been revoked']);
+    }
+    expect(await runAsAdmin(app, 'select count(*) from api_key_secrets')).toEqual(before);
+  },
+);

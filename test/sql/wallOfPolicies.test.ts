@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { asOperator } from '../../db/admission.ts';
 import { findUnlisted, TENANT_CALLS } from '../helpers/tenantCalls.ts';
 import { type TestApp, testApp } from '../helpers/testApp.ts';
@@ -9,6 +9,8 @@ import { breakSearch, setPolicies, wallsApp } from '../helpers/victim.ts';
 // A file of its own has a process of its own: prepared queries stay as they were first compiled, scoped or unscoped.
 
 const names = Object.keys(TENANT_CALLS);
+// Each function is tried with rows of its own, one after another.
+vi.setConfig({ testTimeout: 180_000 });
 /** The message of the failure where the policies hide the issuing key. */
 const NO_ISSUER = 'The API key is missing';
 /**
