@@ -170,7 +170,8 @@ test(
     try {
       expect(starts.map(({ status }) => status)).toEqual(Array(5).fill('fulfilled'));
       const expanding = Object.keys(migrations).filter((name) => migrations[name]?.kind === 'expand');
-      expect(services.flatMap(({ migrated }) => migrated)).toEqual([...Object.keys(first), ...expanding]);
+      // Each migration ran in one of the processes.
+      expect(services.flatMap(({ migrated }) => migrated).sort()).toEqual([...Object.keys(first), ...expanding].sort());
       const read = async (statement: string) =>
         (await runAs(place.adminUrl, [statement]))[0]?.rows.map(({ name }) => name);
       expect(await read('select name from kysely_migration')).toEqual(Object.keys(first));
