@@ -318,7 +318,8 @@ test('No input makes any procedure fail, over either door', async () => {
   let runs = 0;
   await fc.assert(
     fc.asyncProperty(
-      fc.constantFrom(...routes),
+      // Without the route that revokes the key that calls.
+      fc.constantFrom(...routes.filter((route) => !route.id)),
       hostileInput(ids),
       fc.option(fc.dictionary(field, annotation, { maxKeys: 2 }), { nil: undefined, freq: 3 }),
       async (route, json, values) => {
@@ -467,7 +468,8 @@ test('An id in a path may be anything, and is then no id', async () => {
   for (const value of odd) {
     for (const { method, path } of routes.filter((route) => route.path.includes('{id}'))) {
       // These are routes of the key that calls.
-      const own = ['GET /api/keys/{id}', 'DELETE /api/keys/{id}', 'POST /api/keys/{id}/rotate'];
+      const own = ['GET', 'DELETE'].map((verb) => `${verb} /api/keys/{id}`);
+      own.push('POST /api/keys/{id}/rotate', 'POST /api/keys/{id}/end-grace');
       if (value === 'current' && own.includes(`${method} ${path}`)) continue;
       const body = method === 'PATCH' ? '{"name":"x"}' : undefined;
       const status = await statusOf(method, path.replace('{id}', value), body);
