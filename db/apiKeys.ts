@@ -134,14 +134,14 @@ export interface NewApiKey {
   settings?: KeySettings;
 }
 
-/** What can be changed of a key. Settings that are left out stay as they are, or are empty in a new key. */
+/** The fields of a key that can be changed. Fields that are left out stay as they are, or are empty in a new key. */
 export interface KeySettings {
   name?: string | undefined;
   description?: ApiKey['description'] | undefined;
   environment?: ApiKey['environment'] | undefined;
   selfRotate?: boolean | undefined;
   rateLimit?: ApiKey['rateLimit'] | undefined;
-  /** An empty list or `null`: from everywhere. */
+  /** With an empty list or `null`, the key may be used from everywhere. */
   allowedAddresses?: ApiKey['allowedAddresses'] | null | undefined;
   addressMode?: ApiKey['addressMode'] | undefined;
 }

@@ -55,15 +55,15 @@ export async function listLiveSecrets(
 ): Promise<ApiKeySecret[]> {
   const { rows } = await sql<ApiKeySecret>`
     with live as (
-      select s.* from api_key_secrets s
+      select s.*, k.scopes from api_key_secrets s
         join api_keys k on k.organization_id = s.organization_id and k.id = s.api_key_id
         left join members m on m.organization_id = s.organization_id and m.user_id = s.holder_id
         where s.organization_id = ${organizationId} and s.api_key_id = ${id} and k.revoked_at is null
           and s.expires_at > now()::timestamptz(3) and (s.holder_id is null or m.id is not null)
     )
-    select 'secret' as type, s.hint, k.scopes, ${personOf(sql`s.holder_id`)} as holder, s.created_at as "createdAt",
+    select 'secret' as type, s.hint, s.scopes, ${personOf(sql`s.holder_id`)} as holder, s.created_at as "createdAt",
         s.expires_at as "expiresAt", s.last_used_at as "lastUsedAt"
-      from live s join api_keys k on k.organization_id = s.organization_id and k.id = s.api_key_id
+      from live s
     union all
     select 'token', t.hint, t.scopes, ${personOf(sql`s.holder_id`)}, t.created_at, least(t.expires_at, s.expires_at),
         t.last_used_at

@@ -20,7 +20,7 @@ export const unauthorized = (reason: string, challenge = INVALID_TOKEN): Refusal
   challenge,
 });
 export const FOREIGN: Refusal = { status: 403 };
-/** `whose`: what lacks the scope, as the reason names it. */
+/** `whose`: the key, the token or the role that lacks the scope, as the reason names the part. */
 export const lacks = (scope: string, whose = 'The API key'): Refusal => ({
   status: 403,
   reason: `${whose} lacks the scope ${scope}`,

@@ -16,7 +16,7 @@ interface EndGraceProps {
   onClose: () => void;
 }
 
-/** The dialog that cuts off the older secrets of a key. It says who still uses them. */
+/** The dialog that cuts off the older secrets of a key. The dialog says who still uses these secrets. */
 export function EndGrace({ apiKey, older, opened, onClose }: EndGraceProps) {
   const { id, name, hint, secrets } = apiKey;
   const changed = useKeysChanged();

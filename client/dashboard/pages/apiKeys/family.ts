@@ -1,9 +1,9 @@
 import type { ApiKey } from '../../../../shared/apiKeys.ts';
 
 /**
- * The keys that end with the key of this id: the keys that it issued, and theirs, each after its issuer. `keys`: every
- * key of the organization. Whatever a revoked key issued is left out: it ended with the revoked key, or somebody kept
- * it.
+ * The keys that end with the key of this id: the keys that the key issued, and the keys that those keys issued, each
+ * after its issuer. `keys`: every key of the organization. The keys that a revoked key issued are left out: these keys
+ * ended with the revoked key, or somebody kept the keys.
  */
 export function descendantsOf(keys: ApiKey[], id: string): ApiKey[] {
   const issued = keys.filter(({ state, createdBy }) => state !== 'revoked' && isKey(createdBy, id));
