@@ -51,6 +51,7 @@ test('Whatever a removed admin holds is refused: a key, a key that the key issue
   expect(removed).toMatchObject({ keptKeys: [], sharedKeys: [others.apiKey.id] });
   for (const { key } of [k1, k2, k3, seen, seenByKey]) expect(await tryKey(app, key)).toEqual(REVOKED);
   expect(await tryKey(app, others.key)).toBe(200);
+  await app.deps.lastUse.flush();
   const { secrets } = await owner.as.trpc.keys.get.query({ id: others.apiKey.id });
   expect(secrets).toEqual([
     {
