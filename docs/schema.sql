@@ -78,16 +78,21 @@ CREATE FUNCTION public.introzy_admit_key_from(p_organization_id uuid, p_digests 
     v_key record;
     v_set text := set_config('introzy.organization_id', p_organization_id::text, true);
   begin
+    select s.secret_id, set_config('introzy.actor', 'key:' || k.id, true),
+        set_config('introzy.secret', s.id::text, true)
+      into v_key from api_key_secrets s
+      join api_keys k on k.organization_id = s.organization_id and k.id = s.api_key_id
+      left join members m on m.organization_id = s.organization_id and m.user_id = s.holder_id
+      where s.organization_id = p_organization_id and s.digest = p_digests[1] and s.id is not null
+        and s.expires_at > now() and k.revoked_at is null and k.allowed_addresses is null and p_scopes <@ k.scopes
+        and (s.holder_id is null or p_scopes <@ introzy_role_scopes(m.role));
+    if found then
+      return v_key.secret_id;
+    end if;
     select s.id as secret, s.created_at, s.expires_at, case when s.id is not null then s.holder_id when k.created_by_type = 'person' then k.created_by_id::uuid end as holder_id, m.role, k.id, k.revoked_at, k.allowed_addresses, k.address_mode, s.secret_id, k.scopes, null::bytea as token, null::timestamptz as token_expires_at
       into v_key from api_key_secrets s join api_keys k on k.organization_id = s.organization_id and k.id = s.api_key_id
       left join members m on m.organization_id = s.organization_id and m.user_id = case when s.id is not null then s.holder_id when k.created_by_type = 'person' then k.created_by_id::uuid end
-      where s.organization_id = p_organization_id and s.digest = p_digests[1];
-    if not found and cardinality(p_digests) > 1 then
-      select s.id as secret, s.created_at, s.expires_at, case when s.id is not null then s.holder_id when k.created_by_type = 'person' then k.created_by_id::uuid end as holder_id, m.role, k.id, k.revoked_at, k.allowed_addresses, k.address_mode, s.secret_id, k.scopes, null::bytea as token, null::timestamptz as token_expires_at
-      into v_key from api_key_secrets s join api_keys k on k.organization_id = s.organization_id and k.id = s.api_key_id
-      left join members m on m.organization_id = s.organization_id and m.user_id = case when s.id is not null then s.holder_id when k.created_by_type = 'person' then k.created_by_id::uuid end
       where s.organization_id = p_organization_id and s.digest = any (p_digests);
-    end if;
     if not found then
       select s.id as secret, s.created_at, s.expires_at, case when s.id is not null then s.holder_id when k.created_by_type = 'person' then k.created_by_id::uuid end as holder_id, m.role, k.id, k.revoked_at, k.allowed_addresses, k.address_mode, null as secret_id, t.scopes, t.digest as token, t.expires_at as token_expires_at
       into v_key from api_key_tokens t
@@ -448,6 +453,17 @@ CREATE FUNCTION public.introzy_enter(p_organization_id uuid, p_statement_timeout
 CREATE FUNCTION public.introzy_for_accounts() RETURNS boolean
     LANGUAGE sql STABLE
     RETURN (pg_has_role('introzy_auth'::name, 'usage'::text) AND (NOT pg_has_role('introzy_app'::name, 'usage'::text)));
+
+CREATE FUNCTION public.introzy_hand_over() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+  begin
+    update api_key_secrets s set holder_id = introzy_actor_holder(), id = coalesce(s.id, gen_random_uuid())
+      from api_keys k
+      where k.organization_id = old.organization_id and k.kept_at = now()::timestamptz(3)
+        and s.organization_id = k.organization_id and s.api_key_id = k.id and introzy_holder(s) = old.user_id;
+    return old;
+  end $$;
 
 CREATE FUNCTION public.introzy_hold_secret() RETURNS trigger
     LANGUAGE plpgsql
@@ -1038,6 +1054,8 @@ CREATE TRIGGER audit_removal BEFORE DELETE ON public.members FOR EACH ROW EXECUT
 CREATE TRIGGER audit_report AFTER INSERT OR UPDATE OF reported_at ON public.api_key_places FOR EACH ROW WHEN ((new.reported_at IS NOT NULL)) EXECUTE FUNCTION public.introzy_audit_report();
 
 CREATE TRIGGER audit_settings AFTER UPDATE OF description, environment, self_rotate, grace_ended_at, rate_limit, allowed_addresses, address_mode ON public.api_keys FOR EACH ROW EXECUTE FUNCTION public.introzy_audit_key_settings();
+
+CREATE TRIGGER hand_over BEFORE DELETE ON public.members FOR EACH ROW EXECUTE FUNCTION public.introzy_hand_over();
 
 CREATE TRIGGER hold BEFORE INSERT ON public.api_key_secrets FOR EACH ROW EXECUTE FUNCTION public.introzy_hold_secret();
 

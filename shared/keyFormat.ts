@@ -17,23 +17,20 @@ const FORM_ANYWHERE = new RegExp(`${KEY_PREFIX}([0-9a-f]{56})([0-9a-f]{8})`, 'g'
 /** True where a part of `text` has the form of a key. The checksum is not verified. */
 export const holdsKeyForm = (text: string) => text.includes(KEY_PREFIX) && text.search(FORM_ANYWHERE) >= 0;
 
-/** A key within a text. */
-interface FoundKey {
-  key: string;
-  /** The place of the key's first character in the text. */
-  index: number;
-}
-
 /**
  * Finds the keys in a text, also in the middle of other text. The checksum tells a real key from noise: a text of the
  * form alone is no key. The time grows with the text's length, and no faster.
  */
-export function findKeys(text: string): FoundKey[] {
+export function findKeys(text: string): string[] {
   if (!text.includes(KEY_PREFIX)) return [];
   return [...text.matchAll(FORM_ANYWHERE)]
     .filter(([, random = '', checksum]) => checksumOf(random) === checksum)
-    .map(({ 0: key, index }) => ({ key, index }));
+    .map(([key]) => key);
 }
+
+/** Decodes percent-encoded ASCII characters: `introzy%5F1a2b3c4d…` → `introzy_1a2b3c4d…`. */
+export const decodePercent = (text: string) =>
+  text.replace(/%([2-7][0-9a-f])/gi, (_, code: string) => String.fromCharCode(Number.parseInt(code, 16)));
 
 /** The remainders of the CRC-32 (ISO 3309, reflected polynomial) of each byte. */
 const CRC_TABLE = Uint32Array.from({ length: 256 }, (_, byte) => {

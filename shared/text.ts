@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { findKeys } from './keyFormat.ts';
+import { decodePercent, findKeys } from './keyFormat.ts';
 
 /** Counts characters as code points, as PostgreSQL's `char_length` does, not as UTF-16 units. */
 const characters = (text: string) => [...text].length;
@@ -8,8 +8,11 @@ const characters = (text: string) => [...text].length;
 export const isStorable = (text: string) => !text.includes('\0') && text.isWellFormed();
 export const STORABLE = 'Must not contain NUL or lone surrogates';
 
-/** True where `text` has no key in it: a key is kept as a digest alone, and in no text. */
-export const isWithoutKey = (text: string) => findKeys(text).length === 0;
+/**
+ * True where `text` has no key in it: a key is kept as a digest alone, and in no text. A key in an address may be
+ * percent-encoded, and what is compared or searched is kept in lower case as well.
+ */
+export const isWithoutKey = (text: string) => findKeys(decodePercent(text).toLowerCase()).length === 0;
 export const WITHOUT_KEY =
   'Must not contain an API key: take the key out, and rotate the key if others may have seen the key here';
 

@@ -11,6 +11,10 @@ export const accepts = [
     effect: 'adds the trigger api_key_secrets.hold',
     because: 'raises nothing, and fills the columns that the version before leaves out',
   },
+  {
+    effect: 'adds the trigger members.hand_over',
+    because: 'raises nothing, and changes the holders of secrets alone, which the version before does not know',
+  },
 ];
 
 /**
@@ -80,6 +84,17 @@ const functions = [
       new.id := null;
     end if;
     return new;
+  end $$`,
+
+  // The version before keeps a key of a member whom it removes by `kept_at` alone. The secrets go on with the caller as
+  // their holder. This version has given the secrets their holder before it removes the member.
+  `create function introzy_hand_over() returns trigger language plpgsql as $$
+  begin
+    update api_key_secrets s set holder_id = introzy_actor_holder(), id = coalesce(s.id, gen_random_uuid())
+      from api_keys k
+      where k.organization_id = old.organization_id and k.kept_at = now()::timestamptz(3)
+        and s.organization_id = k.organization_id and s.api_key_id = k.id and introzy_holder(s) = old.user_id;
+    return old;
   end $$`,
 
   // The keys of `p_ids`, each as its own ancestor, and their descendants, revoked and expired keys included. A key that
@@ -165,4 +180,5 @@ const functions = [
 
 const triggers = [
   'create trigger hold before insert on api_key_secrets for each row execute function introzy_hold_secret()',
+  'create trigger hand_over before delete on members for each row execute function introzy_hand_over()',
 ];

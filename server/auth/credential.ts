@@ -1,5 +1,5 @@
 import type { KeyRefusal } from '../../shared/errors.ts';
-import { holdsKeyForm, isKey, KEY_PREFIX, redactKeys } from '../../shared/keyFormat.ts';
+import { decodePercent, holdsKeyForm, isKey, KEY_PREFIX, redactKeys } from '../../shared/keyFormat.ts';
 import { hasSessionCookie } from './sessionCookie.ts';
 
 /** The credential of a request: an API key, the cookie of a session, or the reason why there is neither. */
@@ -54,9 +54,6 @@ const BEARER = /^\s*bearer(?:\s|$)/i;
 
 /** True where `text` holds the form of a key, as written or percent-encoded: `introzy%5F1a2b3c4d…`. */
 const holdsKey = (text: string) => holdsKeyForm(text) || (text.includes('%') && holdsKeyForm(decodePercent(text)));
-
-const decodePercent = (text: string) =>
-  text.replace(/%([2-7][0-9a-f])/gi, (_, code: string) => String.fromCharCode(Number.parseInt(code, 16)));
 
 /** The user and the password of a value such as `Basic dXNlcjpwYXNzd29yZA==`; an empty text for another scheme. */
 const decodeBasic = (value: string) => {

@@ -83,15 +83,15 @@ function issueCommand() {
 const addSettings = (command: Command) =>
   command
     .option('--description <text>', 'more about the key, up to 500 characters')
-    .option('--environment <name>', 'development, staging or production')
-    .option('--rate-limit <n>', 'calls a minute, at most the rate of the service')
+    .option('--environment <name>', 'development, staging or production; "" stands for no environment')
+    .option('--rate-limit <n>', 'calls a minute, at most the rate of the service; "" stands for that rate')
     .option('--allowed-addresses <list>', 'addresses and CIDR blocks, separated by commas; "" stands for everywhere')
     .option('--address-mode <mode>', 'enforce: refuse other addresses; report: only note them in the audit log');
 
 const readSettings = (options: Given['options']) => ({
   description: options.description,
-  environment: options.environment,
-  rateLimit: toNumber(options.rateLimit),
+  environment: options.environment === '' ? null : options.environment,
+  rateLimit: options.rateLimit === '' ? null : toNumber(options.rateLimit),
   allowedAddresses: readList(options.allowedAddresses),
   addressMode: options.addressMode,
 });

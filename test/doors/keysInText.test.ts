@@ -58,6 +58,20 @@ test('A contact with a key in any text is refused at every door, which names the
   expect(contacts).toEqual(before.contacts);
 });
 
+test('A key is refused in every field also percent-encoded, and in upper case: a lower-case copy is searched', () => {
+  const stray = newKey();
+  for (const disguised of [
+    stray.replace('_', '%5F'),
+    stray.replace('i', '%69').replace('_', '%5f'),
+    stray.toUpperCase(),
+  ]) {
+    for (const [fields] of contactsWith(disguised)) {
+      const { error } = ContactCreateRequest.safeParse({ name: 'Ada', ...fields });
+      expect(error?.issues[0]?.message, JSON.stringify(fields)).toMatch(MESSAGE);
+    }
+  }
+});
+
 test('A text of a key’s form with a wrong checksum is taken in every field', () => {
   for (const [fields] of contactsWith(wrongKey())) {
     expect(ContactCreateRequest.safeParse({ name: 'Ada', ...fields }).error, JSON.stringify(fields)).toBeUndefined();

@@ -155,6 +155,35 @@ describe('keys', () => {
     expect((await cli.call(rotated.key, '/api/keys/current')).status).toBe(200);
   });
 
+  test('have settings, which update gives and takes away, and leaves where they are not named', async () => {
+    const { id } = await sharedAcme();
+    const { apiKey: first } = await issue(id);
+    const update = (...args: string[]) =>
+      cli.run(['keys', 'update', first.id, '--organization', id, '--json', ...args]);
+    const changed = async (...args: string[]) => JSON.parse((await update(...args)).stdout).apiKey;
+    const limits = { rateLimit: 30, allowedAddresses: ['192.0.2.1/32', '2001:db8::/32'], addressMode: 'report' };
+    const given = ['--rate-limit', '30', '--allowed-addresses', '192.0.2.1, 2001:DB8::/32', '--address-mode', 'report'];
+    expect(await changed('--description', 'For tests', '--environment', 'staging', '--self-rotate', ...given)).toEqual({
+      ...first,
+      ...limits,
+      description: 'For tests',
+      environment: 'staging',
+      selfRotate: true,
+    });
+    expect(await changed('--name', 'Renamed')).toMatchObject({ ...limits, name: 'Renamed', environment: 'staging' });
+    const none = ['--description', '', '--environment', '', '--rate-limit', '', '--allowed-addresses', ''];
+    expect(await changed(...none, '--address-mode', 'enforce', '--no-self-rotate')).toEqual({
+      ...first,
+      name: 'Renamed',
+    });
+    const refused = await update('--rate-limit', '1000000');
+    expect(refused).toMatchObject({ status: 1, stdout: '' });
+    expect(refused.stderr).toMatch(/^error: --rate-limit must be at most \d+, the rate of the service\.\n$/);
+    expect((await update('--environment', 'moon')).stderr).toMatch(
+      /^error: --environment must be development, staging/,
+    );
+  });
+
   test('are counted by the outcomes of their calls, all together or day by day', async () => {
     const { id, key } = await setUp();
     const { apiKey } = await cli.json('keys', 'issue', '--organization', id, '--name', 'Unused');

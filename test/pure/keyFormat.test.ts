@@ -13,17 +13,17 @@ test('The checksum is the CRC-32 that zlib counts', () => {
   expect(checksumOf('123456789')).toBe('cbf43926');
 });
 
-test('A key is found with its place, whatever stands around the key', () => {
+test('A key is found, whatever stands around the key', () => {
   fc.assert(
     fc.property(fc.string(), fc.string(), (before, after) => {
       const key = newKey();
-      expect(findKeys(before + key + after)).toEqual([{ key, index: before.length }]);
+      expect(findKeys(before + key + after)).toEqual([key]);
     }),
   );
   const [first, second] = [newKey(), newKey()];
   for (const between of ['', ' ', 'a', '0', '_', 'introzy_', 'introzy_00', '\n']) {
     const found = findKeys(`introzy_${first}${between}${second}ff`);
-    expect(found.map(({ key }) => key)).toEqual([first, second]);
+    expect(found).toEqual([first, second]);
   }
 });
 

@@ -105,6 +105,22 @@ test('A key does no more than the role of its holder allows at the moment, and a
   expect(await tryKey(app, key, '/api/keys')).toBe(200);
 });
 
+test('A key that an instance of the version before keeps goes on with whoever removes the member', async () => {
+  await using app = await testApp();
+  const [owner, admin] = [await join(app, 'owner'), await join(app, 'admin')];
+  const [kept, left] = [await issue(admin.as, 'kept'), await issue(admin.as, 'left')];
+  await app.db.root.transaction().execute(async (trx) => {
+    const actor = `person:${owner.userId}:${owner.email}`;
+    await sql`select set_config('introzy.organization_id', ${app.one.id}, true),
+      set_config('introzy.actor', ${actor}, true)`.execute(trx);
+    await runAsRoot(trx, `update api_keys set kept_at = now() where id = '${kept.apiKey.id}'`);
+    await runAsRoot(trx, `delete from members where user_id = '${admin.userId}'`);
+  });
+  expect([await tryKey(app, kept.key), await tryKey(app, left.key)]).toEqual([200, REVOKED]);
+  const { holder } = await app.trpc(kept.key).keys.current.query();
+  expect(holder).toEqual({ id: owner.userId, name: owner.email });
+});
+
 test('Whoever keeps a key becomes its holder, so that the key ends with them', async () => {
   await using app = await testApp();
   const [owner, second, admin] = [await join(app, 'owner'), await join(app, 'owner'), await join(app, 'admin')];

@@ -30,7 +30,7 @@ export async function* keysIn(chunks: AsyncIterable<Buffer>): AsyncGenerator<Key
       if (!found) continue;
       line += countLines(bytes.subarray(0, index + 1), { from: counted, isLineEnd });
       counted = index;
-      yield { line, hint: hintOf(found.key) };
+      yield { line, hint: hintOf(found) };
     }
     const keepFrom = Math.max(end, bytes.length - LONGEST, 0) & ~1;
     line += countLines(bytes.subarray(0, keepFrom), { from: counted, isLineEnd });

@@ -63,4 +63,4 @@ const reasonOf = ({ errno, message }: NodeJS.ErrnoException) =>
 
 /** A name of a file may be a key itself. */
 const withoutKeys = (name: string) =>
-  findKeys(name).reduce((rest, { key }) => rest.replaceAll(key, `${KEY_PREFIX}…`), name);
+  findKeys(name).reduce((rest, key) => rest.replaceAll(key, `${KEY_PREFIX}…`), name);
