@@ -42,10 +42,14 @@ export async function insertSecret(
 /** Counts days as 24 hours: PostgreSQL's interval of a day depends on the time zone of the session. */
 export const daysFromNow = (days: number) => sql<Date>`now() + make_interval(hours => ${days * 24})`;
 
-/** A member, by the person's id, with the email address as the name; `null` where the id is nobody's. */
+/**
+ * A member, by the person's id, with the email address as the name; `null` where the id is nobody's. The id is computed
+ * first: PostgreSQL would compare an id that comes of a function with each account, behind the policy of the accounts.
+ */
 export function personOf(id: RawBuilder<unknown>) {
   return sql<ApiKeySecret['holder']>`(
-    select json_build_object('id', holder.id, 'name', holder.email) from users holder where holder.id = ${id})`;
+    select json_build_object('id', holder.id, 'name', holder.email)
+      from (select ${id} as id offset 0) named join users holder on holder.id = named.id)`;
 }
 
 /** Lists the secrets and the tokens of a key that work, newest first. */

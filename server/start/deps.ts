@@ -38,7 +38,7 @@ export function createDeps(choices: Choices): Deps {
     ...(choices.limiters ?? countInMemory(choices)),
     lastUse: createLastUse({ db, log }),
     keys: new LRUCache({ max: 100_000, ttl: 60_000 }),
-    reported: new LRUCache({ max: 100_000, ttl: 3_600_000 }),
+    reported: new LRUCache({ max: 10_000, ttl: 3_600_000 }),
     redigesting: new Set(),
     accounts: loadAccounts({
       db,
