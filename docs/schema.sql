@@ -237,6 +237,17 @@ CREATE FUNCTION public.introzy_audit_api_key() RETURNS trigger
     return null;
   end $$;
 
+CREATE FUNCTION public.introzy_audit_erasure() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+  begin
+    insert into audit_log (organization_id, actor, action, subject)
+      select id, introzy_actor(), 'contact.erased',
+          jsonb_build_object('type', 'contact', 'id', old.id, 'name', old.id)
+        from organizations where id = old.organization_id;
+    return null;
+  end $$;
+
 CREATE FUNCTION public.introzy_audit_invitation() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
@@ -615,6 +626,28 @@ CREATE FUNCTION public.introzy_organization_id() RETURNS uuid
     LANGUAGE sql STABLE PARALLEL SAFE
     RETURN (NULLIF(current_setting('introzy.organization_id'::text, true), ''::text))::uuid;
 
+CREATE TABLE public.organizations (
+    id uuid NOT NULL,
+    name text NOT NULL,
+    created_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+    slug text DEFAULT (gen_random_uuid())::text NOT NULL,
+    logo text,
+    metadata text,
+    CONSTRAINT organizations_name_check CHECK (((char_length(name) >= 1) AND (char_length(name) <= 100)))
+);
+
+CREATE FUNCTION public.introzy_organizations_to_erase_in(p_days integer) RETURNS SETOF uuid
+    LANGUAGE sql STABLE SECURITY DEFINER
+    BEGIN ATOMIC
+ SELECT o.id
+    FROM public.organizations o
+   WHERE (EXISTS ( SELECT
+            FROM public.contacts c
+           WHERE ((c.organization_id = o.id) AND (c.deleted_at <= (now() - make_interval(hours => (introzy_organizations_to_erase_in.p_days * 24)))))));
+END;
+
+ALTER FUNCTION public.introzy_organizations_to_erase_in(p_days integer) OWNER TO introzy_lookup;
+
 CREATE FUNCTION public.introzy_organizations_to_notify(p_days integer) RETURNS SETOF uuid
     LANGUAGE sql STABLE SECURITY DEFINER
     BEGIN ATOMIC
@@ -755,16 +788,6 @@ CREATE FUNCTION public.introzy_revoke_keys(p_organization_id uuid, p_ids uuid[])
 CREATE FUNCTION public.introzy_role_scopes(p_role text) RETURNS text[]
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN CASE WHEN (p_role = ANY (ARRAY['admin'::text, 'owner'::text])) THEN ARRAY['contacts:read'::text, 'contacts:write'::text, 'keys:manage'::text] WHEN (p_role = 'member'::text) THEN ARRAY['contacts:read'::text, 'contacts:write'::text] ELSE NULL::text[] END;
-
-CREATE TABLE public.organizations (
-    id uuid NOT NULL,
-    name text NOT NULL,
-    created_at timestamp(3) with time zone DEFAULT now() NOT NULL,
-    slug text DEFAULT (gen_random_uuid())::text NOT NULL,
-    logo text,
-    metadata text,
-    CONSTRAINT organizations_name_check CHECK (((char_length(name) >= 1) AND (char_length(name) <= 100)))
-);
 
 CREATE TABLE public.sessions (
     id uuid NOT NULL,
@@ -1009,6 +1032,8 @@ CREATE INDEX audit_log_subject ON public.audit_log USING btree (organization_id,
 
 CREATE INDEX contacts_before_form_1 ON public.contacts USING btree (organization_id, id) WHERE (form < 1);
 
+CREATE INDEX contacts_deleted_at ON public.contacts USING btree (organization_id, deleted_at) WHERE (deleted_at IS NOT NULL);
+
 CREATE UNIQUE INDEX contacts_email ON public.contacts USING btree (organization_id, email_key) WHERE (deleted_at IS NULL);
 
 CREATE INDEX contacts_email_deleted ON public.contacts USING btree (organization_id, email_key) WHERE (deleted_at IS NOT NULL);
@@ -1046,6 +1071,8 @@ CREATE TRIGGER audit AFTER INSERT ON public.sessions FOR EACH ROW EXECUTE FUNCTI
 CREATE TRIGGER audit_change AFTER UPDATE OF name, hint, expires_at, kept_at, revoked_at ON public.api_keys FOR EACH ROW EXECUTE FUNCTION public.introzy_audit_api_key();
 
 CREATE TRIGGER audit_change AFTER INSERT OR UPDATE OF role ON public.members FOR EACH ROW EXECUTE FUNCTION public.introzy_audit_member();
+
+CREATE TRIGGER audit_erasure AFTER DELETE ON public.contacts FOR EACH ROW EXECUTE FUNCTION public.introzy_audit_erasure();
 
 CREATE TRIGGER audit_issue AFTER INSERT ON public.api_keys FOR EACH ROW EXECUTE FUNCTION public.introzy_audit_api_key();
 
@@ -1246,7 +1273,7 @@ GRANT SELECT(hint) ON TABLE public.api_key_secrets TO introzy_lookup;
 
 GRANT SELECT(holder_id) ON TABLE public.api_key_secrets TO introzy_lookup;
 
-GRANT SELECT,INSERT,UPDATE ON TABLE public.contacts TO introzy_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.contacts TO introzy_app;
 
 GRANT SELECT(organization_id) ON TABLE public.contacts TO introzy_lookup;
 
@@ -1290,6 +1317,16 @@ GRANT ALL ON FUNCTION public.introzy_identify_key(p_digests bytea[]) TO introzy_
 
 REVOKE ALL ON FUNCTION public.introzy_matching_contacts(p_patterns text[], p_tag text, p_updated_since timestamp with time zone, p_include_deleted boolean, p_from uuid, p_limit integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.introzy_matching_contacts(p_patterns text[], p_tag text, p_updated_since timestamp with time zone, p_include_deleted boolean, p_from uuid, p_limit integer) TO introzy_app;
+
+GRANT SELECT ON TABLE public.organizations TO introzy_app;
+GRANT SELECT,INSERT ON TABLE public.organizations TO introzy_auth;
+
+GRANT SELECT(id) ON TABLE public.organizations TO introzy_lookup;
+
+GRANT SELECT(name) ON TABLE public.organizations TO introzy_lookup;
+
+REVOKE ALL ON FUNCTION public.introzy_organizations_to_erase_in(p_days integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.introzy_organizations_to_erase_in(p_days integer) TO introzy_auth;
 
 REVOKE ALL ON FUNCTION public.introzy_organizations_to_notify(p_days integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.introzy_organizations_to_notify(p_days integer) TO introzy_auth;
@@ -1338,13 +1375,6 @@ GRANT SELECT ON TABLE public.api_key_notices_due TO introzy_lookup;
 
 REVOKE ALL ON FUNCTION public.introzy_organizations_with_notices() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.introzy_organizations_with_notices() TO introzy_auth;
-
-GRANT SELECT ON TABLE public.organizations TO introzy_app;
-GRANT SELECT,INSERT ON TABLE public.organizations TO introzy_auth;
-
-GRANT SELECT(id) ON TABLE public.organizations TO introzy_lookup;
-
-GRANT SELECT(name) ON TABLE public.organizations TO introzy_lookup;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.sessions TO introzy_auth;
 GRANT DELETE ON TABLE public.sessions TO introzy_app;

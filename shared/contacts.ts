@@ -104,6 +104,13 @@ const instant = documentAs(
   z.iso.datetime({ offset: true }),
 );
 
+/** The input of an erasure. An erasure takes the contacts out of every table, and cannot be undone. */
+export const ContactEraseRequest = z.strictObject({ organizationId, ids: z.array(Id).min(1).max(100) });
+
+export const ContactsErased = z.object({
+  erased: z.array(z.uuid()).describe('The contacts that the call erased: an id that is not known is left out'),
+});
+
 /** The input of a list of contacts. A list has the contacts that meet every given condition. */
 export const ContactListRequest = PageRequest.extend({
   search: soughtText(200)

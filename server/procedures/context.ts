@@ -20,6 +20,8 @@ export interface Deps extends KeyParts {
   publicUrl: string;
   /** The last address in `X-Forwarded-For` is the caller's: a proxy of ours put that address there. */
   trustProxy: boolean;
+  /** Days after which deleted contacts are erased. `undefined`: never. */
+  deletedDays: number | undefined;
   /** Aborted when the service is about to end: open requests are answered, and no new requests are taken. */
   draining: AbortController;
 }

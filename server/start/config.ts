@@ -31,6 +31,8 @@ export interface Config {
   openSignUp: boolean;
   /** The last address in `X-Forwarded-For` is the caller's: a proxy of ours put that address there. */
   trustProxy: boolean;
+  /** Days after which deleted contacts are erased. `undefined`: never. */
+  deletedDays: number | undefined;
   /** `smtp://` or `smtps://`. `undefined`: the log gets the links of the mails. */
   smtpUrl: string | undefined;
   mailFrom: string;
@@ -95,6 +97,7 @@ const Environment = z.object({
   INTROZY_RATE_LIMIT: z.coerce.number().int().min(1).default(300),
   INTROZY_ORGANIZATION_RATE_LIMIT: z.coerce.number().int().min(1).optional(),
   REDIS_URL: RedisUrl.optional(),
+  DELETED_DAYS: z.coerce.number().int().min(1).max(36_500).optional(),
   OPEN_SIGNUP: z.enum(['true', 'false']).default('false'),
   TRUST_PROXY: z.enum(['true', 'false']).default('false'),
   SMTP_URL: z.url({ protocol: /^smtps?$/ }).optional(),
@@ -138,6 +141,7 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env): Config
     rateLimit: data.INTROZY_RATE_LIMIT,
     organizationRateLimit: data.INTROZY_ORGANIZATION_RATE_LIMIT,
     redisUrl: data.REDIS_URL,
+    deletedDays: data.DELETED_DAYS,
     openSignUp: data.OPEN_SIGNUP === 'true',
     trustProxy: data.TRUST_PROXY === 'true',
     smtpUrl: data.SMTP_URL,

@@ -22,6 +22,7 @@ interface Choices {
   mail?: Mailer;
   publicUrl?: string;
   trustProxy?: boolean;
+  deletedDays?: number | undefined;
   openSignUp?: boolean;
   /** Requests per minute: see `AccountsOptions`. 10 unless given. */
   signInRate?: number;
@@ -54,6 +55,7 @@ export function createDeps(choices: Choices): Deps {
     mail,
     publicUrl,
     trustProxy,
+    deletedDays: choices.deletedDays,
     draining: new AbortController(),
   };
 }

@@ -3,6 +3,7 @@ import { deleteExpiredSessions } from '../../db/accounts.ts';
 import { asAccounts } from '../../db/admission.ts';
 import { withLimits } from '../../db/open.ts';
 import type { Deps } from '../procedures/context.ts';
+import { eraseDeleted } from './eraseDeleted.ts';
 import { sendExpiryNotices } from './expiryNotices.ts';
 import { COMMAND_LIMITS, type Store } from './store.ts';
 import { trimKeyUsage } from './trimKeyUsage.ts';
@@ -29,6 +30,7 @@ export function startHourly(deps: Deps, { finish }: Pick<Store, 'finish'>): { en
     everyHour(signal, async () => {
       await sendExpiryNotices({ ...deps, db });
       await trimKeyUsage({ ...deps, db });
+      await eraseDeleted({ ...deps, db });
       await deleteExpiredSessions(asAccounts(db), signal).catch((error: unknown) =>
         log.warn({ err: error }, 'sessions that are over are not deleted yet'),
       );

@@ -5,6 +5,7 @@ import { sql } from 'kysely';
 import { inTransaction, type Tenant } from '../../db/admission.ts';
 import * as apiKeys from '../../db/apiKeys.ts';
 import { listAuditEntries } from '../../db/audit.ts';
+import { eraseContacts, eraseDeletedContacts } from '../../db/contactErasure.ts';
 import { type ContactListQuery, listContacts } from '../../db/contactList.ts';
 import * as contacts from '../../db/contacts.ts';
 import { upsertContacts } from '../../db/contactUpsert.ts';
@@ -274,6 +275,14 @@ export const TENANT_CALLS: Record<string, TenantCall[]> = {
     (db, { organizationId, victim }) => contacts.restoreContact(db, { organizationId, id: victim.deletedContactId }),
     (db, { organizationId, victim }) => contacts.restoreContact(db, { organizationId, id: victim.deletedSharedId }),
   ],
+  eraseContacts: [
+    (db, { organizationId, victim }) => eraseContacts(db, { organizationId, ids: [victim.contactId] }),
+    (db, { organizationId, victim }) =>
+      eraseContacts(db, { organizationId, ids: [victim.deletedContactId, victim.deletedSharedId] }),
+  ],
+  eraseDeletedContacts: [
+    (db, { organizationId }) => eraseDeletedContacts(db, { organizationId, days: 0, limit: 1_000 }),
+  ],
   listContacts: [
     list(() => ({})),
     list(() => ({ limit: 200 })),
@@ -346,6 +355,7 @@ const OTHERS = [
   ...[
     'listOrganizationsToNotify',
     'listOrganizationsToTrim',
+    'listOrganizationsToEraseIn',
     'insertOrganization',
     'findOrganization',
     'listOrganizations',

@@ -10,6 +10,7 @@ const PUBLIC = `'public'::regnamespace`;
 const OF_OWNER = ['introzy_contacts_before_form(integer,integer)'];
 /** The ids of organizations are for the service's hourly work, and never for a tenant. */
 const OF_ACCOUNTS = [
+  'introzy_organizations_to_erase_in(integer)',
   'introzy_organizations_to_notify(integer)',
   'introzy_organizations_to_trim(integer)',
   'introzy_organizations_with_notices()',
@@ -21,6 +22,7 @@ const LOOKUPS = [
   'introzy_identify(bytea[])',
   'introzy_identify_key(bytea[])',
   'introzy_matching_contacts(text[],text,timestamp with time zone,boolean,uuid,integer)',
+  'introzy_organizations_to_erase_in(integer)',
   'introzy_organizations_to_notify(integer)',
   'introzy_organizations_to_trim(integer)',
   'introzy_organizations_with_notices()',
@@ -226,7 +228,7 @@ test('The grants are those of the migration, to the column', async () => {
     'introzy_app api_keys INSERT,SELECT,UPDATE',
     // No entry of the log can be changed or removed.
     'introzy_app audit_log INSERT,SELECT',
-    'introzy_app contacts INSERT,SELECT,UPDATE',
+    'introzy_app contacts DELETE,INSERT,SELECT,UPDATE',
     'introzy_app introzy_uuid_counter USAGE',
     'introzy_app invitations INSERT,SELECT',
     'introzy_app members DELETE,INSERT,SELECT',

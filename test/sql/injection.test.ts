@@ -65,6 +65,7 @@ const ATTACKS: [statement: string, answer: string | ((one: TestApp['one']) => un
   ['select password from accounts', DENIED],
   ['select value from verifications', DENIED],
   ['select * from introzy_organizations_to_notify(365)', DENIED],
+  ['select * from introzy_organizations_to_erase_in(0)', DENIED],
   ['select * from introzy_organizations_to_trim(0)', DENIED],
   ['select * from introzy_organizations_with_notices()', DENIED],
   ['select * from introzy_contacts_before_form(9, 9)', DENIED],

@@ -44,6 +44,7 @@ const JUDGED: Record<string, string> = {
   introzy_audit_key_settings: 'a trigger',
   introzy_audit_member: 'a trigger',
   introzy_audit_place: 'a trigger',
+  introzy_audit_erasure: 'a trigger',
   introzy_audit_report: 'a trigger',
   introzy_audit_session: 'a trigger',
   introzy_audit_token: 'a trigger',

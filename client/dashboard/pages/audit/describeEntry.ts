@@ -14,6 +14,7 @@ export const ACTION_WORDS: Record<AuditAction, string> = {
   'apiKey.usedFrom': 'Key used from a new place',
   'apiKey.usedOutside': 'Key used from outside of its allowed addresses',
   'apiKey.tokenMinted': 'Token minted',
+  'contact.erased': 'Contact erased',
   'member.invited': 'Member invited',
   'member.invitationCancelled': 'Invitation taken back',
   'member.joined': 'Member joined',
