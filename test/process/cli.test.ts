@@ -248,6 +248,22 @@ describe('keys', () => {
   });
 });
 
+describe('contacts', () => {
+  test('are erased by their ids, at most once', async () => {
+    const one = await setUp();
+    const made = (await cli.call(one.key, '/api/contacts', { name: 'Ada' })).body.data.id;
+    const theirs = (await cli.call((await sharedOther()).key, '/api/contacts', { name: 'Bob' })).body.data.id;
+    const erase = (...args: string[]) => cli.run(['contacts', 'erase', ...args, '--organization', one.id]);
+    const refused = await erase(made, theirs);
+    expect(refused).toMatchObject({ status: 1, stdout: '' });
+    expect(refused.stderr).toMatch(/^error: A contact is another organization's\. Name that organization/);
+    expect((await erase('Ada')).stderr).toBe('error: The ids must be the UUIDs of 1 to 100 contacts.\n');
+    expect((await erase(made, randomUUID())).stdout).toBe('Erased contacts: 1\nNot known, or erased before: 1\n');
+    expect(JSON.parse((await erase(made, '--json')).stdout)).toEqual({ erased: [] });
+    expect((await cli.call(one.key, `/api/contacts/${made}`)).status).toBe(404);
+  });
+});
+
 describe('errors', () => {
   test('name the organizations there are, where one was meant that is not', async () => {
     const { id, name } = await sharedAcme();
