@@ -1,8 +1,8 @@
 import { type RawBuilder, type SqlBool, sql } from 'kysely';
 import { MAX as LAST_ID } from 'uuid';
-import type { Contact, ContactPage } from '../shared/contacts.ts';
-import { decodeDocument, encodedPage } from '../shared/encoded.ts';
-import { encodeCursor } from '../shared/paging.ts';
+import type { ContactPage } from '../shared/contacts.ts';
+import { encodedPage } from '../shared/encoded.ts';
+import { encodeCursor, PAGE_BYTES } from '../shared/paging.ts';
 import { comparable } from '../shared/text.ts';
 import type { Tenant } from './admission.ts';
 import { prepared } from './prepared.ts';
@@ -11,6 +11,8 @@ import { searchable } from './wordBreaks.ts';
 export interface ContactListQuery {
   organizationId: string;
   limit: number;
+  /** The most bytes of a page, `PAGE_BYTES` unless given. A page has at least one contact, however long. */
+  bytes?: number | undefined;
   /** The id (a UUID) of the page's first contact. */
   cursor?: string | undefined;
   /** A contact matches where its name, email and company together contain every word of the text. */
@@ -30,22 +32,21 @@ export interface ContactListQuery {
  */
 export async function listContacts(db: Tenant, query: ContactListQuery): Promise<ContactPage> {
   const patterns = toPatterns(query.search ?? '');
-  const { organizationId, limit, cursor = LAST_ID, includeDeleted } = query;
+  const { organizationId, limit, bytes = PAGE_BYTES, cursor = LAST_ID, includeDeleted } = query;
   const isFiltered = patterns.length > 0 || query.tag !== undefined || query.updatedSince !== undefined;
 
-  if (query.email !== undefined)
-    return toContactPage(await readFound(db, organizationId, foundByEmail(query, patterns)), limit);
+  if (query.email !== undefined) return toContactPage(await readFound(db, query, foundByEmail(query, patterns)));
   if (!isFiltered) {
-    const [page] = await readNewest[includeDeleted ? 'all' : 'living'](db, { organizationId, limit, cursor });
-    return toContactPage(page as PageRow, limit);
+    const [page] = await readNewest[includeDeleted ? 'all' : 'living'](db, { organizationId, limit, cursor, bytes });
+    return toContactPage(page as PageRow);
   }
   for (let window = FIRST_WINDOW; window <= LAST_WINDOW; ) {
-    const page = await readFound(db, organizationId, foundAmongNewest(query, { patterns, window }));
-    if (page.count > limit || page.scanned < window) return toContactPage(page, limit);
+    const page = await readFound(db, query, foundAmongNewest(query, { patterns, window }));
+    if (page.next !== null || page.scanned < window) return toContactPage(page);
     // Twice the contacts that a page needs at this window's rate of matches. No match gives Infinity and ends the loop.
     window *= Math.ceil((2 * (limit + 1)) / page.count);
   }
-  return toContactPage(await readFound(db, organizationId, foundByIndex(query, patterns)), limit);
+  return toContactPage(await readFound(db, query, foundByIndex(query, patterns)));
 }
 
 /** The number of newest contacts that the first window holds, and the most that a window may hold. */
@@ -53,30 +54,39 @@ const FIRST_WINDOW = 300;
 const LAST_WINDOW = 12_000;
 
 /**
- * The documents of up to `limit` + 1 contacts, joined by `SEPARATOR`. The separator contains a line break, and a
- * document contains no line break, because JSON escapes line breaks.
+ * A page, out of the `count` contacts (up to `limit` + 1) that a query found: the documents, joined by `SEPARATOR`, and
+ * the id of the first contact that the page has no room for, which begins the next page.
  */
 interface PageRow {
   documents: string | null;
   count: number;
+  next: string | null;
 }
-const SEPARATOR = ',\n';
-const pageRow = sql`string_agg(document, ${sql.lit(SEPARATOR)}) as documents, count(*)::int as count`;
+const SEPARATOR = ',';
 
-/** Makes a page out of up to `limit` + 1 documents. The surplus contact begins the next page. */
-function toContactPage({ documents, count }: PageRow, limit: number): ContactPage {
-  const text = documents ?? '';
-  if (count <= limit) return encodedPage(`[${text}]`, null);
-  const end = text.lastIndexOf(SEPARATOR);
-  const { id } = decodeDocument<Contact>(text.slice(end + SEPARATOR.length));
-  return encodedPage(`[${text.slice(0, end)}]`, encodeCursor(id));
-}
+/**
+ * SQL that makes a page of `found`, SQL that gives `id` and `document` of up to `limit` + 1 contacts. The page is cut here,
+ * so that the database does not send what the page has no room for. The length of a document is known without reading
+ * the document.
+ */
+const pageOf = (
+  { limit, bytes = PAGE_BYTES }: Pick<ContactListQuery, 'limit' | 'bytes'>,
+  found: RawBuilder<unknown>,
+) => sql<PageRow>`
+  select string_agg(document, ${sql.lit(SEPARATOR)}) filter (where fits) as documents, count(*)::int as count,
+      (array_agg(id) filter (where not fits))[1] as next
+    from (
+      select id, document, place <= ${limit}::int and (place = 1 or size <= ${bytes}::int) as fits from (
+        select id, document, row_number() over newest as place,
+            sum(octet_length(document) + ${sql.lit(SEPARATOR.length)}) over newest as size
+          from (${found}) found window newest as (order by id desc rows unbounded preceding)
+      ) measured
+    ) page`;
 
-interface Newest {
-  organizationId: string;
-  limit: number;
-  cursor: string;
-}
+const toContactPage = ({ documents, next }: PageRow): ContactPage =>
+  encodedPage(`[${documents ?? ''}]`, next === null ? null : encodeCursor(next));
+
+type Newest = Required<Pick<ContactListQuery, 'organizationId' | 'limit' | 'bytes'>> & { cursor: string };
 
 /** The condition on `deleted_at` stands in the statement itself: only then can the index of the living be used. */
 const living = sql<SqlBool>`deleted_at is null`;
@@ -84,12 +94,12 @@ const living = sql<SqlBool>`deleted_at is null`;
 const readNewestOf = (condition: RawBuilder<SqlBool>) =>
   prepared<Newest, PageRow>(
     (db, parameter) =>
-      sql<PageRow>`
-      select ${pageRow} from (
-        select document from contacts
+      pageOf(
+        { limit: parameter('limit'), bytes: parameter('bytes') },
+        sql`select id, document from contacts
           where organization_id = ${parameter('organizationId')} and id <= ${parameter('cursor')} and ${condition}
-          order by id desc limit ${parameter('limit')}::int + 1
-      ) page`.compile(db),
+          order by id desc limit ${parameter('limit')}::int + 1`,
+      ).compile(db),
     { mayShare: true },
   );
 const readNewest = { living: readNewestOf(living), all: readNewestOf(sql`true`) };
@@ -100,15 +110,16 @@ const readNewest = { living: readNewestOf(living), all: readNewestOf(sql`true`) 
  */
 async function readFound(
   db: Tenant,
-  organizationId: string,
+  query: ContactListQuery,
   found: RawBuilder<unknown>,
 ): Promise<PageRow & { scanned: number }> {
+  const documents = sql`
+    select found.id, document from found cross join lateral (
+      select document from contacts where organization_id = ${query.organizationId} and contacts.id = found.id offset 0
+    ) contact`;
   const { rows } = await sql<PageRow & { scanned: number }>`
     with ${found}
-    select ${pageRow}, (select count(*)::int from scanned) as scanned
-      from found cross join lateral (
-        select document from contacts where organization_id = ${organizationId} and contacts.id = found.id offset 0
-      ) page`.execute(db);
+    select page.*, (select count(*)::int from scanned) as scanned from (${pageOf(query, documents)}) page`.execute(db);
   return rows[0] as PageRow & { scanned: number };
 }
 

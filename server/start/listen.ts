@@ -1,13 +1,21 @@
 import { randomUUID } from 'node:crypto';
-import { createServer, type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { getRequestListener, RequestError } from '@hono/node-server';
 import type { Logger } from 'pino';
 import { CONNECTION_ERRORS, ERRORS, type ErrorDetails } from '../../shared/errors.ts';
 import { type Config, ConfigError } from './config.ts';
+import { capConnections } from './connectionCap.ts';
 
 /** Milliseconds for a request's headers, for the whole request, and for a connection without a request. */
 const TIMEOUTS = { headersTimeout: 10_000, requestTimeout: 30_000, keepAliveTimeout: 72_000 } as const;
+/**
+ * Milliseconds without a byte in either direction. An answer that its reader does not take is given up after them; a
+ * silent stream, as of an MCP client that listens, goes on.
+ */
+const STALL = 20_000;
+/** Milliseconds in which a peer may read the answer to an unreadable request, and close. Then the connection is reset. */
+const LINGER = 2_000;
 const MAX_CONNECTIONS = 10_000;
 /** Milliseconds that the listener stays open after the drain begins: a load balancer sees `/readyz` turn to 503. */
 const NOTICE = 1_000;
@@ -20,19 +28,23 @@ export interface Listener {
   drain(): Promise<void>;
 }
 
-interface ListenOptions extends Pick<Config, 'host' | 'port'> {
+interface ListenOptions extends Pick<Config, 'host' | 'port'>, Partial<Pick<Config, 'connectionsPerAddress'>> {
   log: Logger;
 }
 
 type Fetch = Parameters<typeof getRequestListener>[0];
 
 /** Serves `fetch` over HTTP. Throws `ConfigError` where the address or the port cannot be had. */
-export async function listen(fetch: Fetch, { host, port, log }: ListenOptions): Promise<Listener> {
+export async function listen(fetch: Fetch, options: ListenOptions): Promise<Listener> {
+  const { host, port, log, connectionsPerAddress: most } = options;
   // Node looks for connections that are over their time every second, not every half minute (Node's default). A missing
   // `Host` is answered by `answerRequestError`, as Node's own answer has no body.
-  const options = { ...TIMEOUTS, connectionsCheckingInterval: 1_000, requireHostHeader: false };
-  const server = createServer(options, getRequestListener(fetch, { errorHandler: answerRequestError(log) }));
+  const settings = { ...TIMEOUTS, connectionsCheckingInterval: 1_000, requireHostHeader: false };
+  const server = createServer(settings, getRequestListener(fetch, { errorHandler: answerRequestError(log) }));
   server.maxConnections = MAX_CONNECTIONS;
+  server.on('drop', makeRoom(server));
+  if (most !== undefined) capConnections(server, { most, log });
+  server.setTimeout(STALL, endStalled);
   server.on('clientError', answerClientError(log));
   server.on('checkExpectation', answerExpectation(log));
   let isDraining = false;
@@ -68,6 +80,22 @@ const LISTEN_ERRORS: Record<string, string> = {
   EADDRNOTAVAIL: 'the address is not one of this machine’s. Set HOST to 127.0.0.1, or to 0.0.0.0 for all of them',
   ENOTFOUND: 'there is no such host. Set HOST to 127.0.0.1, or to 0.0.0.0 for all addresses of this machine',
 };
+
+/** Closes the connections that only wait for their next request, at most once a second: to look for them takes time. */
+function makeRoom(server: Server) {
+  let madeAt = Number.NEGATIVE_INFINITY;
+  return () => {
+    if (performance.now() - madeAt < 1_000) return;
+    madeAt = performance.now();
+    server.closeIdleConnections();
+  };
+}
+
+/** Ends a connection that waited too long for its next request, or whose peer does not read its answer. */
+function endStalled(socket: Socket) {
+  // After an answer Node sets the time to `keepAliveTimeout`.
+  if (socket.timeout !== STALL || socket.writableLength > 0) socket.destroy();
+}
 
 /** Makes an answer without the app, and writes the answer's line to the log. */
 function ownAnswer(log: Logger, { status, error, details, cause }: OwnAnswer) {
@@ -110,9 +138,16 @@ const CLIENT_ERRORS: Record<string, keyof typeof CONNECTION_ERRORS> = {
   ERR_HTTP_REQUEST_TIMEOUT: 'TIMEOUT',
 };
 
+/** The connections that have got their last answer, and end within `LINGER`. */
+const answered = new WeakSet<Socket>();
+
 /** Answers where Node cannot read an HTTP request (400, 408 or 431): the app never gets the request. */
 const answerClientError = (log: Logger) => (cause: Error & { code?: string }, socket: Socket) => {
-  if (cause.code === 'ECONNRESET' || !socket.writable) return socket.destroy();
+  if (cause.code === 'ECONNRESET') return socket.destroy();
+  // The peer goes on sending. To destroy the connection now might take the answer away before the peer has read it.
+  if (answered.has(socket)) return;
+  if (!socket.writable) return socket.destroy();
+  answered.add(socket);
   const { status, message: error } = CONNECTION_ERRORS[CLIENT_ERRORS[cause.code ?? ''] ?? 'NOT_HTTP'];
   const { headers, body } = ownAnswer(log, { status, error, cause });
   socket.end(
@@ -125,4 +160,7 @@ const answerClientError = (log: Logger) => (cause: Error & { code?: string }, so
       body,
     ].join('\r\n'),
   );
+  // `end` closes our half alone. A peer that never closes its own half would keep the connection for ever.
+  const reset = setTimeout(() => socket.resetAndDestroy(), LINGER);
+  socket.once('close', () => clearTimeout(reset));
 };
