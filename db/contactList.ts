@@ -1,10 +1,18 @@
 import { type RawBuilder, type SqlBool, sql } from 'kysely';
 import { MAX as LAST_ID } from 'uuid';
 import type { ContactPage } from '../shared/contacts.ts';
-import { encodedPage } from '../shared/encoded.ts';
-import { encodeCursor, PAGE_BYTES } from '../shared/paging.ts';
 import { comparable } from '../shared/text.ts';
 import type { Tenant } from './admission.ts';
+import {
+  type CutRow,
+  cutPage,
+  type Room,
+  roomOf,
+  toCutPage,
+  toWholePage,
+  type WholeRow,
+  wholeRow,
+} from './contactPage.ts';
 import { prepared } from './prepared.ts';
 import { searchable } from './wordBreaks.ts';
 
@@ -32,95 +40,79 @@ export interface ContactListQuery {
  */
 export async function listContacts(db: Tenant, query: ContactListQuery): Promise<ContactPage> {
   const patterns = toPatterns(query.search ?? '');
-  const { organizationId, limit, bytes = PAGE_BYTES, cursor = LAST_ID, includeDeleted } = query;
+  const { organizationId, limit, cursor = LAST_ID, includeDeleted } = query;
   const isFiltered = patterns.length > 0 || query.tag !== undefined || query.updatedSince !== undefined;
 
-  if (query.email !== undefined) return toContactPage(await readFound(db, query, foundByEmail(query, patterns)));
+  if (query.email !== undefined) return (await readFound(db, query, foundByEmail(query, patterns))).page;
   if (!isFiltered) {
-    const [page] = await readNewest[includeDeleted ? 'all' : 'living'](db, { organizationId, limit, cursor, bytes });
-    return toContactPage(page as PageRow);
+    const range = { organizationId, limit, cursor, ...roomOf(query) };
+    const { whole, cut } = readNewest[includeDeleted ? 'all' : 'living'];
+    const [row] = await whole(db, range);
+    return toWholePage(row as WholeRow, limit) ?? toCutPage((await cut(db, range))[0] as CutRow);
   }
   for (let window = FIRST_WINDOW; window <= LAST_WINDOW; ) {
-    const page = await readFound(db, query, foundAmongNewest(query, { patterns, window }));
-    if (page.next !== null || page.scanned < window) return toContactPage(page);
+    const { page, count, scanned } = await readFound(db, query, foundAmongNewest(query, { patterns, window }));
+    if (page.nextCursor !== null || scanned < window) return page;
     // Twice the contacts that a page needs at this window's rate of matches. No match gives Infinity and ends the loop.
-    window *= Math.ceil((2 * (limit + 1)) / page.count);
+    window *= Math.ceil((2 * (limit + 1)) / count);
   }
-  return toContactPage(await readFound(db, query, foundByIndex(query, patterns)));
+  return (await readFound(db, query, foundByIndex(query, patterns))).page;
 }
 
 /** The number of newest contacts that the first window holds, and the most that a window may hold. */
 const FIRST_WINDOW = 300;
 const LAST_WINDOW = 12_000;
 
-/**
- * A page, out of the `count` contacts (up to `limit` + 1) that a query found: the documents, joined by `SEPARATOR`, and
- * the id of the first contact that the page has no room for, which begins the next page.
- */
-interface PageRow {
-  documents: string | null;
-  count: number;
-  next: string | null;
+interface Newest extends Room {
+  organizationId: string;
+  limit: number;
+  cursor: string;
 }
-const SEPARATOR = ',';
-
-/**
- * SQL that makes a page of `found`, SQL that gives `id` and `document` of up to `limit` + 1 contacts. The page is cut here,
- * so that the database does not send what the page has no room for. The length of a document is known without reading
- * the document.
- */
-const pageOf = (
-  { limit, bytes = PAGE_BYTES }: Pick<ContactListQuery, 'limit' | 'bytes'>,
-  found: RawBuilder<unknown>,
-) => sql<PageRow>`
-  select string_agg(document, ${sql.lit(SEPARATOR)}) filter (where fits) as documents, count(*)::int as count,
-      (array_agg(id) filter (where not fits))[1] as next
-    from (
-      select id, document, place <= ${limit}::int and (place = 1 or size <= ${bytes}::int) as fits from (
-        select id, document, row_number() over newest as place,
-            sum(octet_length(document) + ${sql.lit(SEPARATOR.length)}) over newest as size
-          from (${found}) found window newest as (order by id desc rows unbounded preceding)
-      ) measured
-    ) page`;
-
-const toContactPage = ({ documents, next }: PageRow): ContactPage =>
-  encodedPage(`[${documents ?? ''}]`, next === null ? null : encodeCursor(next));
-
-type Newest = Required<Pick<ContactListQuery, 'organizationId' | 'limit' | 'bytes'>> & { cursor: string };
 
 /** The condition on `deleted_at` stands in the statement itself: only then can the index of the living be used. */
 const living = sql<SqlBool>`deleted_at is null`;
 
-const readNewestOf = (condition: RawBuilder<SqlBool>) =>
-  prepared<Newest, PageRow>(
-    (db, parameter) =>
-      pageOf(
-        { limit: parameter('limit'), bytes: parameter('bytes') },
-        sql`select id, document from contacts
-          where organization_id = ${parameter('organizationId')} and id <= ${parameter('cursor')} and ${condition}
-          order by id desc limit ${parameter('limit')}::int + 1`,
-      ).compile(db),
-    { mayShare: true },
-  );
+const readNewestOf = (condition: RawBuilder<SqlBool>) => {
+  type Parameter = <K extends keyof Newest>(name: K) => Newest[K];
+  const newest = (parameter: Parameter) => sql`
+    select id, document from contacts
+      where organization_id = ${parameter('organizationId')} and id <= ${parameter('cursor')} and ${condition}
+      order by id desc limit ${parameter('limit')}::int + 1`;
+  return {
+    whole: prepared<Newest, WholeRow>(
+      (db, parameter) =>
+        sql<WholeRow>`
+          select ${wholeRow({ share: parameter('share') })} from (${newest(parameter)}) page`.compile(db),
+      { mayShare: true },
+    ),
+    cut: prepared<Newest, CutRow>(
+      (db, parameter) =>
+        cutPage({ limit: parameter('limit'), bytes: parameter('bytes') }, newest(parameter)).compile(db),
+      { mayShare: true },
+    ),
+  };
+};
 const readNewest = { living: readNewestOf(living), all: readNewestOf(sql`true`) };
 
 /**
- * Reads the contacts that `found` names. `found` is SQL of two common table expressions: `found`, up to `limit` + 1 ids
- * in the page's order, and `scanned`, a row for each contact that was tried.
+ * Reads the page of the contacts that `found` names. `found` is SQL of two common table expressions: `found`, up to
+ * `limit` + 1 ids in the page's order, and `scanned`, a row for each contact that was tried.
  */
-async function readFound(
-  db: Tenant,
-  query: ContactListQuery,
-  found: RawBuilder<unknown>,
-): Promise<PageRow & { scanned: number }> {
-  const documents = sql`
+async function readFound(db: Tenant, query: ContactListQuery, found: RawBuilder<unknown>) {
+  const { organizationId, limit } = query;
+  const room = roomOf(query);
+  const contacts = sql`
     select found.id, document from found cross join lateral (
-      select document from contacts where organization_id = ${query.organizationId} and contacts.id = found.id offset 0
+      select document from contacts where organization_id = ${organizationId} and contacts.id = found.id offset 0
     ) contact`;
-  const { rows } = await sql<PageRow & { scanned: number }>`
+  const { rows } = await sql<WholeRow & { scanned: number }>`
     with ${found}
-    select page.*, (select count(*)::int from scanned) as scanned from (${pageOf(query, documents)}) page`.execute(db);
-  return rows[0] as PageRow & { scanned: number };
+    select ${wholeRow(room)}, (select count(*)::int from scanned) as scanned from (${contacts}) page`.execute(db);
+  const [row] = rows as [WholeRow & { scanned: number }];
+  const whole = toWholePage(row, limit);
+  if (whole) return { ...row, page: whole };
+  const cut = await sql<CutRow>`with ${found} ${cutPage({ limit, ...room }, contacts)}`.execute(db);
+  return { ...row, page: toCutPage(cut.rows[0] as CutRow) };
 }
 
 const nothingScanned = sql`scanned as (select where false)`;

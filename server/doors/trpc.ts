@@ -1,5 +1,6 @@
 import type { TRPCError } from '@trpc/server';
 import { fetchRequestHandler } from '@trpc/server/adapters/fetch';
+import { pageBytesOf } from '../../shared/paging.ts';
 import { transformer } from '../../shared/transformer.ts';
 import { readText, requireJson } from '../http/body.ts';
 import { describeError, fault } from '../http/errors.ts';
@@ -28,7 +29,8 @@ export async function answerTrpc(
       endpoint: TRPC_PATH,
       router: appRouter,
       req: await toPlainRequest(request),
-      createContext: () => context,
+      // An answer is held in memory as a whole, and written at once: a batch of pages must not be 80 MiB.
+      createContext: ({ info }): Context => ({ ...context, pageBytes: pageBytesOf(info.calls.length) }),
       maxBatchSize: BATCH_LIMIT,
       onError: ({ error }) => onError(error),
       responseMeta: ({ errors }) => ({ headers: new Headers({ ...commonHeaders(context), ...headersOf(errors) }) }),

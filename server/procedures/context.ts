@@ -36,6 +36,8 @@ export interface Context {
   seen: { identity?: Identity; rate?: RateState };
   /** The door counts the call, and how it ends: the procedures do not count again. */
   isCounted?: boolean | undefined;
+  /** The most bytes of a page of contacts, where several calls share an answer; else `PAGE_BYTES`. */
+  pageBytes?: number | undefined;
 }
 
 export type { Identity, Principal };
