@@ -8,10 +8,7 @@ import { errorShape } from '../procedures/call.ts';
 import type { Context } from '../procedures/context.ts';
 import { toTrpcError } from '../procedures/outcome.ts';
 import { appRouter } from '../procedures/router.ts';
-import { commonHeaders } from './answer.ts';
-
-/** The most calls in a batch. */
-const BATCH_LIMIT = 20;
+import { BATCH_LIMIT, commonHeaders } from './answer.ts';
 
 export const TRPC_PATH = '/trpc';
 const ALLOWED = 'GET, POST';
