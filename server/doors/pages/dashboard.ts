@@ -35,17 +35,13 @@ export function createDashboard() {
     });
   }
   if (html === undefined) return app;
-  // The name of an asset holds a hash of its content, so that a browser may keep the asset for ever.
-  app.use('/assets/*', compress());
-  app.use(
-    '/assets/*',
-    serveStatic({
-      root: BUILT,
-      onFound: (_, c) => {
-        const headers = { ...commonHeaders(c.get('context')), 'Cache-Control': 'public, max-age=31536000, immutable' };
-        for (const [name, value] of Object.entries(headers)) c.header(name, value);
-      },
-    }),
-  );
+  app.use('/assets/*', compress(), async (c, next) => {
+    await next();
+    const headers = commonHeaders(c.get('context'));
+    // The name of an asset holds a hash of its content, so that a browser may keep the asset for ever.
+    if (c.res.ok) headers['Cache-Control'] = 'public, max-age=31536000, immutable';
+    for (const [name, value] of Object.entries(headers)) c.header(name, value);
+  });
+  app.use('/assets/*', serveStatic({ root: BUILT }));
   return app;
 }
