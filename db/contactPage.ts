@@ -16,7 +16,7 @@ export const roomOf = ({ bytes = PAGE_BYTES, limit }: { bytes?: number | undefin
   share: Math.floor(bytes / (limit + 1)) - SEPARATOR.length,
 });
 
-/** Between documents. The separator has a line break, and a document has no line break, because JSON escapes line breaks. */
+/** Stands between documents, and within no document: JSON escapes line breaks. */
 const SEPARATOR = ',\n';
 const separator = sql.lit(SEPARATOR);
 

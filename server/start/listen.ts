@@ -11,8 +11,8 @@ import { capConnections } from './connectionCap.ts';
 /** Milliseconds for a request's headers, for the whole request, and for a connection without a request. */
 const TIMEOUTS = { headersTimeout: 10_000, requestTimeout: 30_000, keepAliveTimeout: 72_000 } as const;
 /**
- * Milliseconds without a byte in either direction. An answer that its reader does not take is given up after them; a
- * silent stream, as of an MCP client that listens, goes on.
+ * Milliseconds without a byte in either direction, after which an answer that its reader does not take is given up. A
+ * silent stream goes on, such as the stream to an MCP client that listens.
  */
 const STALL = 20_000;
 /** Milliseconds in which a peer may read the answer to an unreadable request, and close. Then the connection is reset. */

@@ -10,7 +10,10 @@ const POLICY = {
   'frame-ancestors': "'none'",
 };
 
-/** The security headers of a page, beside those of every answer. `policy` replaces directives of the Content-Security-Policy. */
+/**
+ * The security headers of a page, beside the headers of every answer. `policy` replaces directives of the
+ * Content-Security-Policy.
+ */
 export function pageHeaders(policy: Record<string, string> = {}): Record<string, string> {
   const directives = Object.entries({ ...POLICY, ...policy }).map((directive) => directive.join(' '));
   return {
