@@ -76,7 +76,7 @@ const callingHolder = (parameter: (name: 'organizationId' | 'id') => unknown) =>
   case when current_setting('introzy.secret', true) <> '' then (
     select s.holder_id from api_key_secrets s
       where s.organization_id = ${parameter('organizationId')} and s.api_key_id = ${parameter('id')}
-        and s.id = current_setting('introzy.secret', true)::uuid)
+        and s.id::text = current_setting('introzy.secret', true))
   else introzy_actor_holder() end`;
 
 const selectCurrentKey = prepared<{ organizationId: string; id: string }, Omit<CurrentKey, 'token'>>(

@@ -23,7 +23,9 @@ export const contactsRouter = router({
   list: scopedProcedure('contacts:read')
     .input(ContactListRequest)
     .output(EncodedContactPage)
-    .query(({ ctx: { tenant, organizationId }, input }) => listContacts(tenant, { ...input, organizationId })),
+    .query(({ ctx: { tenant, organizationId, pageBytes: bytes }, input }) =>
+      listContacts(tenant, { ...input, organizationId, bytes }),
+    ),
 
   get: scopedProcedure('contacts:read')
     .input(ContactRequest)

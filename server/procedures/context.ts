@@ -6,6 +6,7 @@ import { type Credential, isSentTwice, readCredential } from '../auth/credential
 import type { KeyParts } from '../auth/keys.ts';
 import type { Source } from '../auth/place.ts';
 import type { Identity, Principal } from '../auth/principal.ts';
+import { isOverHttps } from '../http/securityHeaders.ts';
 import type { Mailer } from '../mail/mailer.ts';
 
 /** The parts of the service. `createDeps` puts the parts together; each function takes the parts that it needs. */
@@ -34,10 +35,14 @@ export interface Context {
   /** A header that may be sent once came twice: the door refuses the request. */
   isAmbiguous: boolean;
   source: Source;
+  /** The request came over https. */
+  isHttps: boolean;
   /** The caller, once found, and the state of the tighter rate: for headers and the log. */
   seen: { identity?: Identity; rate?: RateState };
   /** The door counts the call, and how it ends: the procedures do not count again. */
   isCounted?: boolean | undefined;
+  /** The most bytes of a page of contacts, where several calls share an answer; else `PAGE_BYTES`. */
+  pageBytes?: number | undefined;
 }
 
 export type { Identity, Principal };
@@ -66,16 +71,17 @@ export function createContext(
   { remoteAddress, rawHeaders = [] }: Incoming = {},
 ): Context {
   const { headers } = request;
-  const forwardedFor = deps.trustProxy ? headers.get('x-forwarded-for') : null;
+  const forwarded = (name: string) => (deps.trustProxy ? headers.get(name) : null);
   return {
     deps,
     requestId: randomUUID(),
     credential: readCredential(request),
     isAmbiguous: isSentTwice(rawHeaders),
     source: {
-      address: callerAddress({ peer: remoteAddress, forwardedFor }),
+      address: callerAddress({ peer: remoteAddress, forwardedFor: forwarded('x-forwarded-for') }),
       userAgent: headers.get('user-agent') ?? undefined,
     },
+    isHttps: isOverHttps({ publicUrl: deps.publicUrl, forwardedProto: forwarded('x-forwarded-proto') }),
     seen: {},
   };
 }

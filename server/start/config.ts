@@ -33,6 +33,8 @@ export interface Config {
   trustProxy: boolean;
   /** Days after which deleted contacts are erased. `undefined`: never. */
   deletedDays: number | undefined;
+  /** The most open connections of an address. `undefined` with `trustProxy`: every connection is the proxy's. */
+  connectionsPerAddress: number | undefined;
   /** `smtp://` or `smtps://`. `undefined`: the log gets the links of the mails. */
   smtpUrl: string | undefined;
   mailFrom: string;
@@ -100,6 +102,7 @@ const Environment = z.object({
   DELETED_DAYS: z.coerce.number().int().min(1).max(36_500).optional(),
   OPEN_SIGNUP: z.enum(['true', 'false']).default('false'),
   TRUST_PROXY: z.enum(['true', 'false']).default('false'),
+  INTROZY_CONNECTIONS_PER_ADDRESS: z.coerce.number().int().min(1).default(5000),
   SMTP_URL: z.url({ protocol: /^smtps?$/ }).optional(),
   MAIL_FROM: z.string().min(1).optional(),
   LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
@@ -144,6 +147,7 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env): Config
     deletedDays: data.DELETED_DAYS,
     openSignUp: data.OPEN_SIGNUP === 'true',
     trustProxy: data.TRUST_PROXY === 'true',
+    connectionsPerAddress: data.TRUST_PROXY === 'true' ? undefined : data.INTROZY_CONNECTIONS_PER_ADDRESS,
     smtpUrl: data.SMTP_URL,
     mailFrom: data.MAIL_FROM ?? `Introzy <introzy@${new URL(publicUrl).hostname}>`,
     logLevel: data.LOG_LEVEL,

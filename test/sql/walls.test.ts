@@ -34,7 +34,7 @@ async function furnish(app: TestApp) {
  * organization. `DELETABLE`: the tables from which a tenant may delete.
  */
 const UPDATABLE = ['api_key_days', 'api_key_places', 'api_key_secrets', 'api_keys', 'contacts'];
-const DELETABLE = ['api_key_days', 'api_key_notices', 'api_key_tokens', 'members'];
+const DELETABLE = ['api_key_days', 'api_key_notices', 'api_key_tokens', 'contacts', 'members'];
 
 /**
  * Statements that switch to each role that the policies hold: the connection's own role, unless that role bypasses
