@@ -38,6 +38,7 @@ async function start() {
   const deps = createDeps({ ...config, db: store.db, log, keySecrets: store.keySecrets, mail, limiters });
   const hourly = startHourly(deps, store);
   opened.defer(() => hourly.end());
+  opened.defer(() => deps.background.drain());
   // Runs before `hourly.end`, which may wait for a mail server: the uses of the last requests are recorded first.
   opened.defer(() => deps.lastUse.flush());
   const server = await listen(createApp(deps).fetch, { ...config, log });

@@ -7,6 +7,7 @@ import { openDatabase } from '../../db/open.ts';
 import { createAuth } from '../../server/auth/accounts.ts';
 import { createApp } from '../../server/doors/app.ts';
 import { createDeps } from '../../server/start/deps.ts';
+import { countInMemory } from '../../server/start/rates.ts';
 import { addMember, openBrowser, PASSWORD, signedIn } from '../helpers/browser.ts';
 import { failure, mailbox } from '../helpers/mailbox.ts';
 import { runAsAdmin } from '../helpers/tables.ts';
@@ -18,7 +19,9 @@ test('better-auth misses nothing in our tables', async () => {
   const log = pino({ level: 'silent' });
   const auth = createAuth({
     ...{ publicUrl: deps.publicUrl, db, keySecrets, log, openSignUp: false, signInRate: 10 },
-    ...{ basePath: '/api/auth', trustedOrigins: () => [], sendReset: async () => {} },
+    ...{ basePath: '/api/auth', trustedOrigins: () => [], inBackground: () => {} },
+    mails: { sendReset() {}, sendVerification() {}, sendExisting() {} },
+    signInLimiters: countInMemory({ rateLimit: 10 }),
   });
   // The connection's own role may read the tables' definitions.
   const options = { ...auth.options, database: { db: db.root, type: 'postgres' as const } };
