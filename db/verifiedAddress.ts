@@ -16,6 +16,12 @@ export async function findAccount(
     .executeTakeFirst();
 }
 
+/** True where the person of an account has proved that mail to their address reaches them. */
+export async function isVerified(db: Kysely<Schema>, userId: string): Promise<boolean> {
+  const user = await db.selectFrom('users').select('email_verified').where('id', '=', userId).executeTakeFirst();
+  return user?.email_verified ?? false;
+}
+
 /**
  * Makes a person an owner once their address is verified. Until then the person is no member, and the organization has
  * an invitation of the person by themselves, whose secret nobody knows.

@@ -17,8 +17,8 @@ import { passwordRule } from './passwordRule.ts';
 import { coarsePlace } from './place.ts';
 import { cookieOptions } from './sessionCookie.ts';
 import { createSignInGuard, guardSignIn, type SignInLimiters } from './signInGuard.ts';
-import { verifiedAddresses } from './verifiedAddresses.ts';
 import { signVerificationToken, VERIFY_WITHIN } from './verificationToken.ts';
+import { hideRace, refuseUnverified, verifiedAddresses } from './verifiedAddresses.ts';
 
 export interface AccountsOptions {
   db: Database;
@@ -84,15 +84,15 @@ export function createAccounts(options: AccountsOptions): Accounts {
       const headers = new Headers(request.headers);
       headers.delete(ADDRESS_HEADER);
       if (address !== undefined) headers.set(ADDRESS_HEADER, address);
-      const isReset = new URL(request.url).pathname === `${basePath}/request-password-reset`;
-      const asked = isReset ? request.clone() : undefined;
+      const path = new URL(request.url).pathname.slice(basePath.length);
+      const asked = path === '/request-password-reset' ? request.clone() : undefined;
       const answer = await auth.handler(new Request(request, { headers })).catch(rethrow);
       // The work for an address with an account begins after the answer, which takes the same time without an account.
       if (asked && answer.ok) {
         const { email } = (await asked.json()) as { email: string };
         inBackground(() => auth.api.requestPasswordReset({ body: { email } }), 'a password reset is not sent');
       }
-      return answer;
+      return path === '/sign-up/email' ? await hideRace(answer) : answer;
     },
     async findSession(headers) {
       const found = await auth.api.getSession({ headers, query: { disableRefresh: true } }).catch(rethrow);
@@ -128,15 +128,15 @@ export function createAuth(options: AccountsOptions) {
       enabled: true,
       minPasswordLength: PASSWORD.least,
       maxPasswordLength: PASSWORD.most,
-      requireEmailVerification: true,
+      // A sign-up signs nobody in, and does not tell that there is an account of the address already.
+      autoSignIn: false,
       revokeSessionsOnPasswordReset: true,
       sendResetPassword: async ({ user, token }) => mails.sendReset({ email: user.email, token }),
       async onPasswordReset({ user }, request) {
         await verifyAddress(accounts, user.id);
         guard.noteReset(request, user.email);
       },
-      onExistingUserSignUp: async ({ user }) =>
-        user.emailVerified ? mails.sendExisting(user) : await sendAgain(user),
+      onExistingUserSignUp: async ({ user }) => (user.emailVerified ? mails.sendExisting(user) : await sendAgain(user)),
     },
     emailVerification: {
       expiresIn: VERIFY_WITHIN,
@@ -197,6 +197,7 @@ export function createAuth(options: AccountsOptions) {
       session: {
         create: {
           async before(session, context) {
+            await refuseUnverified(accounts, session.userId);
             const activeOrganizationId = await findFirstOrganization(accounts, session.userId);
             const { address: ipAddress, userAgent } = placeOf(context?.headers);
             return { data: { ...session, activeOrganizationId, ipAddress, userAgent } };

@@ -45,7 +45,8 @@ export const passwordRule = (): BetterAuthPlugin => ({
         matcher: ({ path }) => path !== undefined && path in FIELDS,
         handler: createAuthMiddleware(async ({ path, body }) => {
           const password: unknown = body?.[FIELDS[path] ?? ''];
-          if (typeof password !== 'string' || password.length < PASSWORD.least || password.length > PASSWORD.most) return;
+          if (typeof password !== 'string' || password.length < PASSWORD.least || password.length > PASSWORD.most)
+            return;
           const own = [body.email, body.name].filter((text) => typeof text === 'string');
           if (!(await isCommonPassword(password, own))) return;
           throw new APIError('BAD_REQUEST', {

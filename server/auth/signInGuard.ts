@@ -38,12 +38,15 @@ export function createSignInGuard({ signInFailures, signInPauses, secret, public
   const secure = publicUrl.startsWith('https:');
   const attributes = { httpOnly: true, sameSite: 'lax', path: '/', secure, maxAge: DEVICE_KNOWN_FOR } as const;
   const accountOf = (email: string) =>
-    createHmac('sha256', secret).update(`sign-in ${toAccountAddress(email)}`).digest('hex').slice(0, 32);
+    createHmac('sha256', secret)
+      .update(`sign-in ${toAccountAddress(email)}`)
+      .digest('hex')
+      .slice(0, 32);
   /** A browser may know several accounts, each by a cookie of its own. */
   const cookieOf = (account: string) => `${secure ? '__Host-' : ''}introzy_device_${account.slice(0, 8)}`;
   const deviceOf = async (ctx: Cookies, account: string) => {
     const value = await ctx.getSignedCookie(cookieOf(account), secret);
-    return value && value.startsWith(`${account}.`) ? value : undefined;
+    return value !== null && value !== false && value.startsWith(`${account}.`) ? value : undefined;
   };
   /** The addresses of the accounts whose passwords requests have reset. */
   const resets = new WeakMap<Request, string>();

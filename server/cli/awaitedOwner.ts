@@ -27,7 +27,7 @@ export async function sendAwaitedOwner(
   const mail: Mail = awaitedOwnerMail({ email, token, organization, publicUrl });
   if (smtpUrl === undefined) return { sentTo: null, link: mail.link };
   try {
-    await createMailer({ smtpUrl, from: mailFrom }).send(mail);
+    await createMailer({ smtpUrl, from: mailFrom, log: { info() {} } }).send(mail);
     return { sentTo: email };
   } catch {
     // The organization is made already: the operator hands the link on.
@@ -40,6 +40,6 @@ export function describeAwaited({ sentTo, link }: SentLink): string {
   const reason =
     'There is an account of this address already, and its address is not confirmed: it may be a stranger’s. Its person becomes the owner by confirming the address';
   return sentTo === null
-    ? `${reason}, with this link, which works for a day and for nobody else to see:\n  ${link}`
-    : `${reason}, with the link that was mailed just now and works for a day`;
+    ? `${reason}, by the link below, which works for a day. No mail has the link: hand it on to the address itself\n  ${link}`
+    : `${reason}, by the link that was mailed just now and works for a day`;
 }
