@@ -31,6 +31,7 @@ const load = () =>
  * `abcdefghijkl`, or is little more than `own`: the person's name and address.
  */
 export async function isCommonPassword(password: string, own: readonly string[] = []): Promise<boolean> {
+  if (own.some((text) => text.toLowerCase() === password.toLowerCase())) return true;
   const zxcvbn = await load();
   const words = own.flatMap((text) => [text, ...text.split(/[^\p{L}\p{N}]+/u)]).filter((word) => word.length > 2);
   return zxcvbn.check(password, ['introzy', ...words]).score < LEAST_SCORE;

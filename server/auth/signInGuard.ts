@@ -6,8 +6,8 @@ import { toAccountAddress } from '../../shared/text.ts';
 
 /** Attempts with a wrong password before pauses begin, for a day. */
 const FREE_ATTEMPTS = 5;
-/** Seconds. The pause after each further attempt is twice the pause before: 2, 4, 8 … */
-const LONGEST_PAUSE = 900;
+/** Seconds. The pause after each further attempt is twice the pause before: 15, 30, 60 … */
+const PAUSES = { first: 15, longest: 900 } as const;
 /** Seconds that a browser is known after a sign-in: the most that browsers keep a cookie. */
 const DEVICE_KNOWN_FOR = 400 * 86_400;
 
@@ -61,7 +61,7 @@ export function createSignInGuard({ signInFailures, signInPauses, secret, public
       const name = (await deviceOf(ctx, account)) ?? account;
       const { consumedPoints } = await signInFailures.penalty(name);
       if (consumedPoints <= FREE_ATTEMPTS) return;
-      const pause = Math.min(2 ** (consumedPoints - FREE_ATTEMPTS), LONGEST_PAUSE);
+      const pause = Math.min(PAUSES.first * 2 ** (consumedPoints - FREE_ATTEMPTS - 1), PAUSES.longest);
       try {
         await signInPauses.consume(name, 1, { customDuration: pause });
       } catch (refused) {
