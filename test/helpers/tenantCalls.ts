@@ -343,6 +343,7 @@ const OTHERS = [
     'isInvited',
     'recordFailedSignIn',
   ],
+  ...['findAccount', 'isVerified', 'verifyAddress', 'takeOverAccount', 'endResets'],
   ...[
     'listOrganizationsToNotify',
     'listOrganizationsToTrim',
