@@ -17,7 +17,7 @@ export default function SignUp() {
           your own.
         </Text>
         <Text size="sm" c="dimmed">
-          Without SMTP_URL the link is in the log of the service: ask whoever runs the service.
+          No mail? Look into the folder for spam, or ask whoever runs this service.
         </Text>
         <SendLink email={email} />
       </AccountCard>
