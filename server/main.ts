@@ -34,6 +34,9 @@ async function start() {
   opened.defer(() => store.close());
   const { close: closeLimiters, ...limiters } = await openLimiters(config, log);
   opened.defer(closeLimiters);
+  if (config.openSignUp && config.smtpUrl === undefined) {
+    log.warn('OPEN_SIGNUP without SMTP_URL: the links that confirm addresses are in this log, for you to hand on');
+  }
   const mail = createMailer({ smtpUrl: config.smtpUrl, from: config.mailFrom, log });
   const deps = createDeps({ ...config, db: store.db, log, keySecrets: store.keySecrets, mail, limiters });
   const hourly = startHourly(deps, store);

@@ -18,7 +18,7 @@ import { coarsePlace } from './place.ts';
 import { cookieOptions } from './sessionCookie.ts';
 import { createSignInGuard, guardSignIn, type SignInLimiters } from './signInGuard.ts';
 import { signVerificationToken, VERIFY_WITHIN } from './verificationToken.ts';
-import { hideRace, refuseUnverified, verifiedAddresses } from './verifiedAddresses.ts';
+import { refuseUnverified, verifiedAddresses } from './verifiedAddresses.ts';
 
 export interface AccountsOptions {
   db: Database;
@@ -73,6 +73,22 @@ const ADDRESS_HEADER = 'x-introzy-address';
  */
 const SESSION = { expiresIn: 30 * 86_400, updateAge: 86_400 } as const;
 
+interface SignUp {
+  name: string;
+  email: string;
+  password: string;
+  invitationId?: string;
+}
+
+/**
+ * The work that follows the answer, by path: `verifiedAddresses` answers these requests. The answer takes the same time
+ * with and without an account of the address.
+ */
+const WORK: Record<string, (auth: ReturnType<typeof createAuth>, body: SignUp) => Promise<unknown>> = {
+  '/request-password-reset': ({ api }, { email }) => api.requestPasswordReset({ body: { email } }),
+  '/sign-up/email': ({ api }, { name, email, password }) => api.signUpEmail({ body: { name, email, password } }),
+};
+
 export function createAccounts(options: AccountsOptions): Accounts {
   const { basePath, inBackground } = options;
   const auth = createAuth(options);
@@ -84,15 +100,14 @@ export function createAccounts(options: AccountsOptions): Accounts {
       const headers = new Headers(request.headers);
       headers.delete(ADDRESS_HEADER);
       if (address !== undefined) headers.set(ADDRESS_HEADER, address);
-      const path = new URL(request.url).pathname.slice(basePath.length);
-      const asked = path === '/request-password-reset' ? request.clone() : undefined;
+      const work = WORK[new URL(request.url).pathname.slice(basePath.length)];
+      const asked = work && request.clone();
       const answer = await auth.handler(new Request(request, { headers })).catch(rethrow);
-      // The work for an address with an account begins after the answer, which takes the same time without an account.
-      if (asked && answer.ok) {
-        const { email } = (await asked.json()) as { email: string };
-        inBackground(() => auth.api.requestPasswordReset({ body: { email } }), 'a password reset is not sent');
-      }
-      return path === '/sign-up/email' ? await hideRace(answer) : answer;
+      if (!asked || !answer.ok) return answer;
+      const body = (await asked.json()) as SignUp;
+      // An invited person's sign-up is done.
+      if (body.invitationId === undefined) inBackground(() => work(auth, body), 'a reset or a sign-up has failed');
+      return answer;
     },
     async findSession(headers) {
       const found = await auth.api.getSession({ headers, query: { disableRefresh: true } }).catch(rethrow);

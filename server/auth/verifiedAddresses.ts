@@ -4,21 +4,30 @@ import { setSessionCookie } from 'better-auth/cookies';
 import { verifyJWT } from 'better-auth/crypto';
 import { z } from 'zod';
 import { endResets, findAccount, isVerified, takeOverAccount, verifyAddress } from '../../db/verifiedAddress.ts';
+import { PASSWORD } from '../../shared/roles.ts';
 import type { SignInGuard } from './signInGuard.ts';
 import type { VerificationToken } from './verificationToken.ts';
+
+/** The bodies of the requests whose work follows the answer, so that no answer depends on whether there is an account. */
+const DEFERRED = {
+  '/request-password-reset': z.object({ email: z.email() }),
+  '/sign-up/email': z.object({
+    name: z.string(),
+    email: z.email(),
+    password: z.string().min(PASSWORD.least).max(PASSWORD.most),
+  }),
+} as const;
+
+/** The form of a request whose work follows the answer. An invitation's secret is known to the address alone. */
+const findDeferred = ({ path, body }: { path?: string; body?: { invitationId?: unknown } }) =>
+  path !== undefined && path in DEFERRED && body?.invitationId === undefined
+    ? DEFERRED[path as keyof typeof DEFERRED]
+    : undefined;
 
 const LOOK_INTO_YOUR_MAIL = {
   status: true,
   message: 'Look into your mail: there is a link to go on with, if the address is yours',
 } as const;
-
-/** The answer to a failed sign-up becomes the answer to any other sign-up, where another sign-up was a moment faster. */
-export async function hideRace(answer: Response): Promise<Response> {
-  if (answer.status !== 422) return answer;
-  const body = await answer.text();
-  const { status } = JSON.parse(body) as { status?: boolean };
-  return new Response(body, { status: status ? 200 : answer.status, headers: answer.headers });
-}
 
 /** Refuses a session where the person's address is not verified, with better-auth's answer to a wrong password. */
 export async function refuseUnverified(accounts: Accounts, userId: string): Promise<void> {
@@ -99,13 +108,13 @@ export const verifiedAddresses = (parts: Parts): BetterAuthPlugin => {
     hooks: {
       before: [
         {
-          // The request is answered before it is known whether there is an account: see `createAccounts`.
-          matcher: ({ path, request }) => path === '/request-password-reset' && request !== undefined,
-          handler: createAuthMiddleware(async ({ body }) => {
-            const { success } = z.object({ email: z.email() }).safeParse(body);
-            if (!success) return;
+          // Answered before it is known whether there is an account: the work follows the answer, see `createAccounts`.
+          matcher: ({ request, ...context }) => request !== undefined && findDeferred(context) !== undefined,
+          handler: createAuthMiddleware(async (ctx) => {
+            const { success, data } = findDeferred(ctx)?.safeParse(ctx.body) ?? {};
+            if (!success || data === undefined) return;
             // Says now where the database is away.
-            await findAccount(accounts, body.email);
+            await findAccount(accounts, data.email);
             return LOOK_INTO_YOUR_MAIL;
           }),
         },
@@ -140,13 +149,7 @@ export const verifiedAddresses = (parts: Parts): BetterAuthPlugin => {
           handler: createAuthMiddleware(async (ctx) => {
             const { returned } = ctx.context;
             const { invitationId, email } = ctx.body ?? {};
-            if (invitationId === undefined) {
-              // Of two sign-ups at once the second fails, where the first has made the account meanwhile.
-              if (!isAPIError(returned)) return ctx.json(LOOK_INTO_YOUR_MAIL);
-              if (returned.body?.code !== 'FAILED_TO_CREATE_USER' || !(await findAccount(accounts, email))) return;
-              // The status stays until `hideRace` changes it.
-              return ctx.json(LOOK_INTO_YOUR_MAIL);
-            }
+            if (invitationId === undefined) return;
             if (isAPIError(returned)) return;
             const { user } = returned as { user: { id: string } };
             await openSession(ctx, user.id);

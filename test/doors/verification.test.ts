@@ -35,6 +35,7 @@ test('A sign-up opens nothing until the link of the mail and the password have c
   const browser = openBrowser(app);
   const email = newAddress();
   const signedUp = await browser.account('/sign-up/email', account(email));
+  await app.deps.background.idle();
   expect([signedUp.status, browser.cookies.size]).toEqual([200, 0]);
   expect((await browser.signIn(email)).status).toBe(401);
   expect((await browser.account('/organization/create', { name: 'Mine', slug: randomUUID() })).status).toBe(401);
@@ -66,6 +67,7 @@ test('A link is sent again, and an address that is verified or unknown is answer
   const email = newAddress();
   const member = await addMember(app, app.one.id);
   await browser.account('/sign-up/email', account(email));
+  await app.deps.background.idle();
   const answers = [];
   for (const address of [email, member.email, newAddress()]) {
     const { status, text } = await browser.account('/send-verification-email', { email: address });
@@ -84,6 +86,7 @@ test('An account under somebody else’s address never becomes owner by `setup`:
   const stranger = openBrowser(app);
   const email = newAddress('victim');
   await stranger.account('/sign-up/email', account(email));
+  await app.deps.background.idle();
   const name = `Victim ${randomUUID()}`;
   const made = await setUpOrganization(app.db, app.keySecrets, { name, email: ` ${email.toUpperCase()} ` });
   expect(made).toMatchObject({ isNewOwner: false, awaited: expect.any(String) });
@@ -115,6 +118,7 @@ test('Whoever has signed up themselves becomes the awaited owner by the link and
   const browser = openBrowser(app);
   const email = newAddress();
   await browser.account('/sign-up/email', account(email));
+  await app.deps.background.idle();
   const ids = [];
   for (const word of ['First', 'Second']) {
     const made = await setUpOrganization(app.db, app.keySecrets, { name: `${word} ${randomUUID()}`, email });
@@ -134,6 +138,7 @@ test('An invitation’s secret opens an account that a stranger has made before,
   const stranger = openBrowser(app);
   const email = newAddress('invited');
   await stranger.account('/sign-up/email', account(email));
+  await app.deps.background.idle();
   const admin = await signedIn(app, await addMember(app, app.one.id, 'admin'));
   await admin.trpc.members.invite.mutate({ email });
   const invitationId = (await mailsTo(email)).at(-1)!.link.split('/').at(-1);
@@ -189,6 +194,7 @@ test('Open sign-up answers alike for a new, a known, an unverified and a concurr
     return [status, text, [...headers.keys()].sort()];
   };
   await signUp(unverified);
+  await app.deps.background.idle();
   const answers = [];
   for (const email of [fresh, known.email, known.email.toUpperCase(), unverified]) answers.push(await signUp(email));
   answers.push(...(await Promise.all([1, 2, 3].map(() => signUp(raced)))));
@@ -209,6 +215,7 @@ test('Open sign-up answers alike for a new, a known, an unverified and a concurr
   };
   const afterwards = [newAddress(), known.email];
   for (const email of afterwards) await signUp(email, OTHER_PASSWORD);
+  await app.deps.background.idle();
   const [ofNew, ofKnown, ofNobody] = [...(await Promise.all(afterwards.map(signIn))), await signIn(newAddress())];
   expect([ofNew, ofKnown]).toEqual([ofNobody, ofNobody]);
   expect(ofNew?.[0]).toBe(401);
