@@ -44,7 +44,7 @@ export interface AccountsOptions {
 }
 
 /** The mails of accounts. No answer waits for a mail. */
-export interface AccountMails {
+interface AccountMails {
   /** Mails the token of a password reset to the account's address. */
   sendReset(reset: { email: string; token: string }): void;
   /** Mails the token that verifies an account's address. */

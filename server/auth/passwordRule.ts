@@ -30,7 +30,7 @@ const load = () =>
  * True where a password is common or close to a common password, such as `Password1234!`, follows a pattern, such as
  * `abcdefghijkl`, or is little more than `own`: the person's name and address.
  */
-export async function isCommonPassword(password: string, own: readonly string[] = []): Promise<boolean> {
+async function isCommonPassword(password: string, own: readonly string[] = []): Promise<boolean> {
   if (own.some((text) => text.toLowerCase() === password.toLowerCase())) return true;
   const zxcvbn = await load();
   const words = own.flatMap((text) => [text, ...text.split(/[^\p{L}\p{N}]+/u)]).filter((word) => word.length > 2);

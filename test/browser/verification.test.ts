@@ -37,7 +37,7 @@ test(
     await page.getByRole('button', { name: 'Create the account' }).click();
     await page.getByRole('heading', { name: 'Look into your mail' }).waitFor();
     await page.getByRole('status').getByText(email).waitFor();
-  await app.deps.background.idle();
+    await app.deps.background.idle();
     expect(await findBarriers(page)).toEqual([]);
     await page.getByRole('button', { name: 'Send the link again' }).click();
     await page.getByText('a new link is on its way').waitFor();
