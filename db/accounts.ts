@@ -4,23 +4,30 @@ import { toAccountAddress } from '../shared/text.ts';
 import type { Schema } from './schema.ts';
 
 /**
- * Finds the account of an email address, or makes the account. A new account without a `passwordHash` has no password:
- * its person sets a password by a password reset. `isNew` is false for an account that existed; its password stays.
+ * Finds the account of an email address, or makes the account, for the operator, who answers for the address of a new
+ * account. A new account without a `passwordHash` has no password: its person sets a password by a password reset. An
+ * account that existed keeps its password, and may be a stranger's where its address is not verified.
  */
 export async function insertUser(
   db: Kysely<Schema>,
   { email, passwordHash }: { email: string; passwordHash: string | undefined },
-): Promise<{ id: string; isNew: boolean }> {
+): Promise<{ id: string; isNew: boolean; isVerified: boolean }> {
   const address = toAccountAddress(email);
   const made = await db
     .insertInto('users')
-    .values({ id: uuidv7(), name: address, email: address })
+    .values({ id: uuidv7(), name: address, email: address, email_verified: true })
     .onConflict((conflict) => conflict.column('email').doNothing())
     .returning('id')
     .executeTakeFirst();
   if (!made) {
-    const { id } = await db.selectFrom('users').select('id').where('email', '=', address).executeTakeFirstOrThrow();
-    return { id, isNew: false };
+    const { id, email_verified: isVerified } = await db
+      .selectFrom('users')
+      .select(['id', 'email_verified'])
+      .where('email', '=', address)
+      // A verification at the same time comes before or after the transaction.
+      .forUpdate()
+      .executeTakeFirstOrThrow();
+    return { id, isNew: false, isVerified };
   }
   if (passwordHash !== undefined) {
     await db
@@ -34,7 +41,7 @@ export async function insertUser(
       })
       .execute();
   }
-  return { id: made.id, isNew: true };
+  return { id: made.id, isNew: true, isVerified: true };
 }
 
 /** The organization that a person has been a member of for longest. */

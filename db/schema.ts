@@ -189,6 +189,8 @@ interface UsersTable {
   id: string;
   name: string;
   email: string;
+  /** The person has proved that mail to the address reaches them. */
+  email_verified: Generated<boolean>;
 }
 
 interface AccountsTable {
@@ -208,6 +210,7 @@ interface SessionsTable {
 
 interface VerificationsTable {
   id: string;
+  value: string;
   expires_at: Date;
 }
 
@@ -232,6 +235,8 @@ interface InvitationsTable {
   inviter_id: string;
   expires_at: Date;
   created_at: Stamp;
+  /** A membership that the inviter, who has the address, gets once the address is verified: see verifiedAddress.ts. */
+  awaits_verification: Generated<boolean>;
 }
 
 /** The tables, as Kysely sees them. */

@@ -23,6 +23,8 @@ const OPEN = new Map([
     '/sign-out',
     '/request-password-reset',
     '/reset-password',
+    '/send-verification-email',
+    '/verify-address',
     '/change-password',
     '/update-user',
     '/revoke-session',

@@ -35,6 +35,46 @@ export function resetMail({ email, token, publicUrl }: { email: string; token: s
   };
 }
 
+/** What a mail about an account's address needs. `token` stands in the mail alone. */
+interface AddressMail {
+  email: string;
+  token: string;
+  publicUrl: string;
+}
+
+const verifyLink = ({ publicUrl, token }: AddressMail) =>
+  `${publicUrl}${PATHS.verifyAddress}?token=${encodeURIComponent(token)}`;
+
+/** Has a person verify the address of an account. */
+export function verificationMail(address: AddressMail): Mail {
+  return {
+    to: address.email,
+    subject: 'Confirm your address for Introzy',
+    text: 'Somebody, probably you, made an Introzy account with this address. Confirm the address with the password of the account; where you do not know the password, the page lets you set a new one. If you want no account, do nothing. The link works for a day:',
+    link: verifyLink(address),
+  };
+}
+
+/** Tells the person of an account that somebody has tried to make another account with the same address. */
+export function existingAccountMail({ email, publicUrl }: Omit<AddressMail, 'token'>): Mail {
+  return {
+    to: email,
+    subject: 'You have an Introzy account already',
+    text: 'Somebody, perhaps you, tried to make an Introzy account with this address. You have an account already, and it has not changed. If it was you, sign in with your password, or set a new password here:',
+    link: `${publicUrl}${PATHS.forgotPassword}`,
+  };
+}
+
+/** Says that the operator has made an organization, whose owner the person becomes by confirming their address. */
+export function awaitedOwnerMail(address: AddressMail & { organization: string }): Mail {
+  return {
+    to: address.email,
+    subject: 'Confirm your address for Introzy',
+    text: `You are to own ${address.organization} on Introzy, and there is an account with this address already. Confirm the address with the password of the account; where you do not know the password, the page lets you set a new one. You are an owner from then on. The link works for a day:`,
+    link: verifyLink(address),
+  };
+}
+
 /** What the notice of an expiry tells a person of a key. */
 interface ExpiringKey {
   keyId: string;

@@ -7,6 +7,7 @@ import type { KeyParts } from '../auth/keys.ts';
 import type { Source } from '../auth/place.ts';
 import type { Identity, Principal } from '../auth/principal.ts';
 import { isOverHttps } from '../http/securityHeaders.ts';
+import type { Background } from '../mail/background.ts';
 import type { Mailer } from '../mail/mailer.ts';
 
 /** The parts of the service. `createDeps` puts the parts together; each function takes the parts that it needs. */
@@ -17,6 +18,8 @@ export interface Deps extends KeyParts {
   organizationRateLimiter: RateLimiterAbstract;
   accounts: Accounts;
   mail: Mailer;
+  /** Mails and other work that no answer waits for. */
+  background: Background;
   /** The address under which others reach the service, without a slash at its end. */
   publicUrl: string;
   /** The last address in `X-Forwarded-For` is the caller's: a proxy of ours put that address there. */

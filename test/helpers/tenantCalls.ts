@@ -357,6 +357,7 @@ const OTHERS = [
     'isInvited',
     'recordFailedSignIn',
   ],
+  ...['findAccount', 'isVerified', 'verifyAddress', 'takeOverAccount', 'endResets'],
   ...[
     'listOrganizationsToNotify',
     'listOrganizationsToTrim',

@@ -116,7 +116,7 @@ export async function testApp(options: TestAppOptions = {}) {
     /** Issues a key as the operator's command does. */
     async issue(organizationId: string, { name = 'a key', scopes }: { name?: string; scopes?: Scope[] } = {}) {
       const tenant = asOperator(db, organizationId);
-      const issuedBy = { type: 'person', id: (await getOwner(tenant, organizationId)).id } as const;
+      const issuedBy = { type: 'person', ...(await getOwner(tenant, organizationId)) } as const;
       const newKey = { organizationId, name, issuedBy, ...(scopes && { scopes }) };
       const issued = await issueKey(tenant, keySecrets, newKey);
       if ('failure' in issued) throw new Error(issued.failure);
@@ -163,6 +163,7 @@ export async function testApp(options: TestAppOptions = {}) {
     },
 
     async [Symbol.asyncDispose]() {
+      await deps.background.drain();
       await deps.lastUse.flush();
       canaries.expectNoneIn(logs.join(''), 'the log');
       canaries.expectOneAnswerEach();
