@@ -1,5 +1,5 @@
-import { hkdfSync } from 'node:crypto';
-import { betterAuth } from 'better-auth';
+import { kyselyAdapter } from '@better-auth/kysely-adapter';
+import { type BetterAuthOptions, betterAuth } from 'better-auth';
 import { APIError, createAuthMiddleware, isAPIError } from 'better-auth/api';
 import { organization } from 'better-auth/plugins/organization';
 import type { Logger } from 'pino';
@@ -11,9 +11,11 @@ import type { Database } from '../../db/open.ts';
 import { findOrganization } from '../../db/organizations.ts';
 import { PASSWORD } from '../../shared/roles.ts';
 import { accountTables } from './accountTables.ts';
+import { digesting, presentedToken } from './digestingAdapter.ts';
 import type { KeySecrets } from './keySecret.ts';
 import { coarsePlace } from './place.ts';
 import { cookieOptions } from './sessionCookie.ts';
+import { prepareCookies, signingSecretOf } from './signedCookies.ts';
 
 export interface AccountsOptions {
   db: Database;
@@ -62,12 +64,13 @@ export function createAccounts(options: AccountsOptions): Accounts {
   };
   return {
     handle(request, address) {
-      const headers = new Headers(request.headers);
+      const { headers, token } = prepareCookies(request.headers, options.keySecrets);
       headers.delete(ADDRESS_HEADER);
       if (address !== undefined) headers.set(ADDRESS_HEADER, address);
-      return auth.handler(new Request(request, { headers })).catch(rethrow);
+      return presentedToken.run(token, () => auth.handler(new Request(request, { headers })).catch(rethrow));
     },
-    async findSession(headers) {
+    async findSession(given) {
+      const { headers } = prepareCookies(given, options.keySecrets);
       const found = await auth.api.getSession({ headers, query: { disableRefresh: true } }).catch(rethrow);
       return found?.session.id;
     },
@@ -89,8 +92,8 @@ export function createAuth(options: AccountsOptions) {
     appName: 'Introzy',
     baseURL: publicUrl,
     basePath,
-    secret: Buffer.from(hkdfSync('sha256', keySecrets[0].secret, '', 'introzy sessions', 32)).toString('base64url'),
-    database: { db: accounts, type: 'postgres' },
+    secret: signingSecretOf(keySecrets[0]),
+    database: (auth: BetterAuthOptions) => digesting(kyselyAdapter(accounts, { type: 'postgres' })(auth), keySecrets),
     trustedOrigins: (request) => (request ? trustedOrigins(request) : []),
     emailAndPassword: {
       enabled: true,

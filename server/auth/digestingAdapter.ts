@@ -1,0 +1,131 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import type { DBAdapter, DBTransactionAdapter, Where } from 'better-auth';
+import type { KeySecrets } from './keySecret.ts';
+import { digestsOfText, digestText, isDigest } from './textDigest.ts';
+
+/**
+ * better-auth's fields that open something, by model, and the column as the purpose of the digest. better-auth can hash
+ * identifiers, but under no key and no older secret, and has no option for tokens of sessions.
+ */
+const DIGESTED: Record<string, { field: string; purpose: string }> = {
+  session: { field: 'token', purpose: 'sessions.token' },
+  verification: { field: 'identifier', purpose: 'verifications.identifier' },
+};
+
+/** The token of the session whose cookie the request brings. */
+export const presentedToken = new AsyncLocalStorage<string | undefined>();
+
+/** A query of better-auth, of any kind. */
+interface Query {
+  model: string;
+  where?: Where[] | undefined;
+  data?: Record<string, unknown>;
+  update?: Record<string, unknown>;
+}
+type Row = Record<string, unknown>;
+
+/**
+ * Stands between better-auth and its adapter, so that the database keeps digests of tokens and identifiers. better-auth
+ * goes on with the texts that it knows:
+ *
+ * - A text that better-auth writes is digested under the first server secret. A row that is sought by a text is found by
+ *   the text's digest under any server secret, and gets the digest under the first secret when it is updated.
+ * - A row has the text instead of the digest where the query or the request's cookie tells the text. Of other sessions
+ *   better-auth sees the digest in place of the token. The digest names the session, so that a person can end it, and
+ *   is refused in a cookie (signedCookies.ts).
+ * - The version before keeps texts. Such rows are found by the text, until db/plainTokens.ts digests them.
+ */
+export function digesting(adapter: DBAdapter, keySecrets: KeySecrets): DBAdapter {
+  return {
+    ...wrap(adapter, keySecrets),
+    transaction: (work) => adapter.transaction((inner) => work(wrap(inner, keySecrets))),
+  };
+}
+
+function wrap(adapter: DBTransactionAdapter, keySecrets: KeySecrets): DBAdapter {
+  /** Sends a query with digests in place of texts, and gives the rows of the answer their texts. */
+  const send = async (query: Query, run: (query: never) => Promise<unknown>): Promise<unknown> => {
+    const digested = DIGESTED[query.model];
+    if (!digested) return await run(query as never);
+    const texts = new Map<unknown, string>();
+    const answer = await run(translate(query, { ...digested, keySecrets, texts }) as never);
+    if (query.model === 'session') note(texts, { text: presentedToken.getStore(), ...digested, keySecrets });
+    const reveal = (row: Row) => revealed(adapter, row, { ...digested, model: query.model, keySecrets, texts });
+    if (Array.isArray(answer)) return await Promise.all(answer.map(reveal));
+    return typeof answer === 'object' && answer !== null ? await reveal(answer as Row) : answer;
+  };
+  const each = (name: Method) => (query: Query) => send(query, (sent) => (adapter[name] as Run)(sent));
+  const methods = Object.fromEntries(METHODS.map((name) => [name, each(name)]));
+  return { ...adapter, ...methods } as unknown as DBAdapter;
+}
+
+const METHODS = [
+  ...(['create', 'findOne', 'findMany', 'count', 'update', 'updateMany'] as const),
+  ...(['delete', 'deleteMany', 'consumeOne', 'incrementOne'] as const),
+];
+type Method = (typeof METHODS)[number];
+type Run = (query: never) => Promise<unknown>;
+
+interface Digested {
+  field: string;
+  purpose: string;
+  keySecrets: KeySecrets;
+  /** The texts that are known, by the forms in which the database may keep each. */
+  texts: Map<unknown, string>;
+}
+
+/** Notes the text under each form in which the database may keep the text, and gives the forms. */
+function note(
+  texts: Digested['texts'],
+  { text, purpose, keySecrets }: Omit<Digested, 'texts'> & { text?: string | undefined },
+) {
+  if (text === undefined) return [];
+  const forms = [...digestsOfText(keySecrets, text, purpose), text];
+  for (const form of forms) texts.set(form, text);
+  return forms;
+}
+
+function translate(query: Query, digested: Digested): Query {
+  const { field, purpose, keySecrets, texts } = digested;
+  const digest = (values: Row) => {
+    const text = values[field];
+    if (typeof text !== 'string') return values;
+    note(texts, { ...digested, text });
+    return { ...values, [field]: digestText(keySecrets[0], text, purpose) };
+  };
+  const where = query.where?.map((condition) => {
+    if (condition.field !== field) return condition;
+    const { operator = 'eq', value } = condition;
+    if (operator !== 'eq' && operator !== 'in') throw new Error(`A digest cannot be compared by ${operator}`);
+    // A digest is a name, and not a text: a text with a digest's form is in no row.
+    const forms = [value]
+      .flat()
+      .flatMap((text) => (isDigest(`${text}`) ? [`${text}`] : note(texts, { ...digested, text: `${text}` })));
+    return { ...condition, operator: 'in' as const, value: forms };
+  });
+  const sought = new Set(texts.values());
+  const [text] = sought.size === 1 ? sought : [];
+  const moved = query.update && text !== undefined ? { [field]: text, ...query.update } : query.update;
+  return {
+    ...query,
+    ...(where && { where }),
+    ...(query.data && { data: digest(query.data) }),
+    ...(moved && { update: digest(moved) }),
+  };
+}
+
+async function revealed(
+  adapter: DBTransactionAdapter,
+  row: Row,
+  { field, purpose, keySecrets, texts, model }: Digested & { model: string },
+) {
+  const kept = row[field];
+  if (typeof kept !== 'string') return row;
+  const text = texts.get(kept);
+  if (text !== undefined) return { ...row, [field]: text };
+  if (isDigest(kept)) return row;
+  // A row of the version before, which the caller did not name: the caller must not learn the text.
+  const digest = digestText(keySecrets[0], kept, purpose);
+  await adapter.update({ model, where: [{ field: 'id', value: row.id as string }], update: { [field]: digest } });
+  return { ...row, [field]: digest };
+}
