@@ -11,7 +11,7 @@ import type { Database } from '../../db/open.ts';
 import { findOrganization } from '../../db/organizations.ts';
 import { PASSWORD } from '../../shared/roles.ts';
 import { accountTables } from './accountTables.ts';
-import { digesting, presentedToken } from './digestingAdapter.ts';
+import { type AccountsRequest, accountsRequest, digesting } from './digestingAdapter.ts';
 import type { KeySecrets } from './keySecret.ts';
 import { coarsePlace } from './place.ts';
 import { cookieOptions } from './sessionCookie.ts';
@@ -63,11 +63,16 @@ export function createAccounts(options: AccountsOptions): Accounts {
     throw findUnavailable(error) ?? error;
   };
   return {
-    handle(request, address) {
+    async handle(request, address) {
       const { headers, token } = prepareCookies(request.headers, options.keySecrets);
       headers.delete(ADDRESS_HEADER);
       if (address !== undefined) headers.set(ADDRESS_HEADER, address);
-      return presentedToken.run(token, () => auth.handler(new Request(request, { headers })).catch(rethrow));
+      const handled: AccountsRequest = { token };
+      const answer = await accountsRequest.run(handled, () =>
+        auth.handler(new Request(request, { headers })).catch(rethrow),
+      );
+      if (handled.unavailable) throw handled.unavailable;
+      return answer;
     },
     async findSession(given) {
       const { headers } = prepareCookies(given, options.keySecrets);

@@ -1,5 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { DBAdapter, DBTransactionAdapter, Where } from 'better-auth';
+import { DatabaseUnavailable } from '../../db/errors.ts';
 import type { KeySecrets } from './keySecret.ts';
 import { digestsOfText, digestText, isDigest } from './textDigest.ts';
 
@@ -12,8 +13,14 @@ const DIGESTED: Record<string, { field: string; purpose: string }> = {
   verification: { field: 'identifier', purpose: 'verifications.identifier' },
 };
 
-/** The token of the session whose cookie the request brings. */
-export const presentedToken = new AsyncLocalStorage<string | undefined>();
+/** A request to better-auth, as the adapter sees the request. */
+export interface AccountsRequest {
+  /** The token of the session whose cookie the request brings. */
+  token: string | undefined;
+  /** The database was away for a query. better-auth takes some failures for an answer, such as "no session". */
+  unavailable?: DatabaseUnavailable;
+}
+export const accountsRequest = new AsyncLocalStorage<AccountsRequest>();
 
 /** A query of better-auth, of any kind. */
 interface Query {
@@ -49,12 +56,17 @@ function wrap(adapter: DBTransactionAdapter, keySecrets: KeySecrets): DBAdapter 
     if (!digested) return await run(query as never);
     const texts = new Map<unknown, string>();
     const answer = await run(translate(query, { ...digested, keySecrets, texts }) as never);
-    if (query.model === 'session') note(texts, { text: presentedToken.getStore(), ...digested, keySecrets });
+    if (query.model === 'session') note(texts, { text: accountsRequest.getStore()?.token, ...digested, keySecrets });
     const reveal = (row: Row) => revealed(adapter, row, { ...digested, model: query.model, keySecrets, texts });
     if (Array.isArray(answer)) return await Promise.all(answer.map(reveal));
     return typeof answer === 'object' && answer !== null ? await reveal(answer as Row) : answer;
   };
-  const each = (name: Method) => (query: Query) => send(query, (sent) => (adapter[name] as Run)(sent));
+  const each = (name: Method) => (query: Query) =>
+    send(query, (sent) => (adapter[name] as Run)(sent)).catch((error: unknown) => {
+      const request = accountsRequest.getStore();
+      if (request && error instanceof DatabaseUnavailable) request.unavailable = error;
+      throw error;
+    });
   const methods = Object.fromEntries(METHODS.map((name) => [name, each(name)]));
   return { ...adapter, ...methods } as unknown as DBAdapter;
 }
