@@ -1,14 +1,7 @@
 import { type Kysely, sql } from 'kysely';
+import { DIGESTED_COLUMNS, IS_DIGEST } from './digestedColumns.ts';
 import type { Schema } from './schema.ts';
 
-/** The columns of better-auth that hold a digest of a text that opens something. */
-const DIGESTED = [
-  { table: 'sessions', column: 'token' },
-  { table: 'verifications', column: 'identifier' },
-] as const;
-
-/** The form of a digest: see server/auth/textDigest.ts. */
-const DIGEST = '^[a-zA-Z0-9_-]{1,64}:[a-zA-Z0-9_-]{43}$';
 const BATCH = 500;
 
 /**
@@ -20,10 +13,10 @@ export async function digestPlainTokens(
   { digest, signal }: { digest(text: string, purpose: string): string; signal?: AbortSignal | undefined },
 ): Promise<number> {
   let count = 0;
-  for (const { table, column } of DIGESTED) {
+  for (const { table, column } of DIGESTED_COLUMNS) {
     for (let isFull = true; isFull && !signal?.aborted; ) {
       const { rows } = await sql<{ id: string; text: string }>`
-        select id, ${sql.ref(column)} as text from ${sql.table(table)} where ${sql.ref(column)} !~ ${DIGEST}
+        select id, ${sql.ref(column)} as text from ${sql.table(table)} where ${sql.ref(column)} !~ ${IS_DIGEST}
           limit ${BATCH}`.execute(db);
       const digests = rows.map(({ id, text }) => ({ id, text, digest: digest(text, `${table}.${column}`) }));
       const { numAffectedRows = 0n } = await sql`
