@@ -2,8 +2,8 @@ import { type Kysely, sql } from 'kysely';
 import type { Schema } from './schema.ts';
 
 /**
- * A column with texts that server/auth/sealedText.ts has sealed, in a table of the accounts with a column `id`. `null` stands
- * for no text.
+ * A column with texts that server/auth/sealedText.ts has sealed, in a table of the accounts whose key is the uuid `id`. `null`
+ * stands for no text.
  */
 export interface SealedColumn {
   table: string;
@@ -29,24 +29,25 @@ export async function countSealed(
 const BATCH = 200;
 
 /**
- * Seals texts of a column anew, in batches that commit one by one: the texts under the server secrets `from`. Gives the
- * number of texts. A text that somebody changes at the same time stays as changed.
+ * Seals the texts of a column anew that another server secret than `secretId` has sealed, in batches that commit one by
+ * one. `reseal` gives `undefined` for a text that stays. Gives the number of texts that were sealed anew. A text that
+ * somebody changes at the same time stays as changed.
  */
 export async function resealColumn(
   db: Kysely<Schema>,
-  { table, column, from, reseal }: SealedColumn & { from: readonly string[]; reseal(sealed: string): string },
+  { table, column, secretId, reseal }: SealedColumn & { secretId: string; reseal(sealed: string): string | undefined },
 ): Promise<number> {
   let count = 0;
   for (let after: string | null = null; ; ) {
     const { rows } = await sql<{ id: string; sealed: string }>`
-      select id::text, ${sql.ref(column)} as sealed from ${sql.table(table)}
-        where ${sealerOf(column)} = any(${from}::text[]) and (${after}::text is null or id::text > ${after}::text)
-        order by id::text limit ${BATCH}`.execute(db);
+      select id, ${sql.ref(column)} as sealed from ${sql.table(table)}
+        where ${sealerOf(column)} <> ${secretId} and (${after}::uuid is null or id > ${after}::uuid)
+        order by id limit ${BATCH}`.execute(db);
     const texts = rows.map(({ id, sealed }) => ({ id, sealed, anew: reseal(sealed) }));
     const { numAffectedRows = 0n } = await sql`
       update ${sql.table(table)} t set ${sql.ref(column)} = n.anew
-        from json_to_recordset(${JSON.stringify(texts)}::json) n (id text, sealed text, anew text)
-        where t.id::text = n.id and t.${sql.ref(column)} = n.sealed`.execute(db);
+        from json_to_recordset(${JSON.stringify(texts)}::json) n (id uuid, sealed text, anew text)
+        where t.id = n.id and t.${sql.ref(column)} = n.sealed and n.anew is not null`.execute(db);
     count += Number(numAffectedRows);
     after = rows.at(-1)?.id ?? null;
     if (rows.length < BATCH) return count;

@@ -51,22 +51,40 @@ export async function findSecretUses(
 
 const sum = (counts: number[]) => counts.reduce((all, count) => all + count, 0);
 
+/** What a move to the first server secret did. */
+export interface Moved {
+  sealedTexts: number;
+  /** Texts in clear of the version before, which are digests now. */
+  inClear: number;
+  /** Sealed texts that stay, as no secret of the settings opens them, and why. */
+  unreadable: { count: number; reasons: string[] };
+}
+
 /**
  * Moves to the first server secret what can be moved: sealed texts, and texts in clear of the version before, which become
- * digests. A call that is interrupted loses nothing, and the next call goes on. Gives how many were moved.
+ * digests. A call that is interrupted loses nothing, and the next call goes on.
  */
 export async function moveToFirstSecret(
   { db, keySecrets }: { db: Database; keySecrets: KeySecrets },
   columns: readonly SealedColumn[] = SEALED_COLUMNS,
-): Promise<{ sealedTexts: number; inClear: number }> {
-  const [first, ...older] = keySecrets;
+): Promise<Moved> {
   const accounts = asAccounts(db);
+  const [first] = keySecrets;
+  const failures: string[] = [];
   let sealedTexts = 0;
   for (const { table, column } of columns) {
     const purpose = `${table}.${column}`;
-    const reseal = (sealed: string) => sealText(keySecrets, openText(keySecrets, sealed, purpose), purpose);
-    sealedTexts += await resealColumn(accounts, { table, column, from: older.map(({ id }) => id), reseal });
+    const reseal = (sealed: string) => {
+      try {
+        return sealText(keySecrets, openText(keySecrets, sealed, purpose), purpose);
+      } catch (error) {
+        failures.push((error as Error).message);
+        return undefined;
+      }
+    };
+    sealedTexts += await resealColumn(accounts, { table, column, secretId: first.id, reseal });
   }
   const digest = (text: string, purpose: string) => digestText(first, text, purpose);
-  return { sealedTexts, inClear: await digestPlainTokens(accounts, { digest }) };
+  const inClear = await digestPlainTokens(accounts, { digest });
+  return { sealedTexts, inClear, unreadable: { count: failures.length, reasons: [...new Set(failures)] } };
 }

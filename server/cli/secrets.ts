@@ -27,21 +27,17 @@ function reencryptCommand() {
     .description(
       'seal anew under the first server secret what older secrets have sealed; can be interrupted and repeated',
     )
-    .addHelpText('after', '\nJSON: {"first","sealedTexts","inClear","unreadable"}, the numbers of texts');
+    .addHelpText('after', '\nJSON: {"first","sealedTexts","inClear","unreadable":{"count","reasons"}}');
   return addAction(command, () => async ({ store }) => {
     const moved = await moveToFirstSecret(store);
-    const { secrets } = await findSecretUses(store);
-    const lost = secrets.filter(({ state, sealedTexts }) => state === 'missing' && sealedTexts > 0);
-    const unreadable = lost.reduce((sum, { sealedTexts }) => sum + sealedTexts, 0);
+    const { sealedTexts, inClear, unreadable } = moved;
     const [{ id: first }] = store.keySecrets;
     const lines = [
-      `Sealed anew under ${first}: ${moved.sealedTexts}`,
-      ...(moved.inClear > 0 ? [`Tokens in clear that are digests now: ${moved.inClear}`] : []),
-      ...(unreadable > 0
-        ? [`Not readable, as the server secrets ${lost.map(({ id }) => id).join(', ')} are missing: ${unreadable}`]
-        : []),
+      `Sealed anew under ${first}: ${sealedTexts}`,
+      ...(inClear > 0 ? [`Tokens in clear that are digests now: ${inClear}`] : []),
+      ...(unreadable.count > 0 ? [`Left as they were: ${unreadable.count}`, ...unreadable.reasons] : []),
     ];
-    return { json: { first, ...moved, unreadable }, text: lines.join('\n') };
+    return { json: { first, ...moved }, text: lines.join('\n') };
   });
 }
 
