@@ -18,9 +18,10 @@ const PATIENCE = 1_000;
 
 /**
  * Sends notices of expiries, and deletes their old records and expired sessions, now and every hour until the service
- * drains. Beside this work, does the migrations that run beside the service, and makes contacts anew that the version
- * before has written. From the second round on, digests the tokens of that version too. Every instance does so, and no instance disturbs another instance. `end` waits at most a second
- * for the work that is under way. A request's limits bound none of the work: much may have expired.
+ * drains. From the second round on, digests tokens that the version before has written. Beside this work, does the
+ * migrations that run beside the service, and makes contacts anew that the version before has written. Every instance does
+ * so, and no instance disturbs another instance. `end` waits at most a second for the work that is under way. A request's
+ * limits bound none of the work: much may have expired.
  */
 export function startHourly(deps: Deps, { finish }: Pick<Store, 'finish'>): { end(): Promise<void> } {
   const { log, draining } = deps;

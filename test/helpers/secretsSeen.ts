@@ -95,6 +95,9 @@ const near = (text: string, form: string) => {
   return text.slice(Math.max(at - 200, 0), at + form.length + 100);
 };
 
+/** Forgets the secrets: files of the same process have databases of their own. */
+export const forgetSecrets = () => seen.clear();
+
 /** The kinds of secrets that the test file has seen so far. */
 export const kindsSeen = () => [...new Set(seen.values())].sort();
 

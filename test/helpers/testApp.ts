@@ -15,7 +15,7 @@ import type { Scope } from '../../shared/apiKeys.ts';
 import { transformer } from '../../shared/transformer.ts';
 import { type Canaries, expectNoneKept, watchKeys } from './canaries.ts';
 import { atFileEnd } from './fileEnd.ts';
-import { expectNoSecretIn, watchMails, watchSecrets } from './secretsSeen.ts';
+import { expectNoSecretIn, forgetSecrets, watchMails, watchSecrets } from './secretsSeen.ts';
 import type { Opened } from './tables.ts';
 import { openTestDatabase, sharedTestDatabase } from './testDatabase.ts';
 
@@ -30,6 +30,7 @@ function sharedCanaries(opened: Opened) {
     atFileEnd(async () => {
       watched = undefined;
       await expectNoneKept(opened, some);
+      forgetSecrets();
     });
   }
   return watched;
