@@ -760,18 +760,18 @@ CREATE FUNCTION public.introzy_server_secrets() RETURNS TABLE(secret_id text, wh
     LANGUAGE sql STABLE SECURITY DEFINER
     BEGIN ATOMIC
  SELECT s.secret_id,
-     'apiKeys'::text,
-     count(*) AS count,
-     max(s.expires_at) AS max
+     'apiKeys'::text AS what,
+     count(*) AS live,
+     max(s.expires_at) AS last_expires_at
     FROM (public.api_key_secrets s
       JOIN public.api_keys k ON (((k.organization_id = s.organization_id) AND (k.id = s.api_key_id))))
    WHERE ((s.expires_at > now()) AND (k.revoked_at IS NULL))
    GROUP BY s.secret_id
  UNION ALL
   SELECT t.secret_id,
-     'tokens'::text,
-     count(*) AS count,
-     max(LEAST(t.expires_at, s.expires_at)) AS max
+     'tokens'::text AS what,
+     count(*) AS live,
+     max(LEAST(t.expires_at, s.expires_at)) AS last_expires_at
     FROM ((public.api_key_tokens t
       JOIN public.api_key_secrets s ON (((s.organization_id = t.organization_id) AND (s.api_key_id = t.api_key_id) AND (s.id = t.minted_by))))
       JOIN public.api_keys k ON (((k.organization_id = s.organization_id) AND (k.id = s.api_key_id))))

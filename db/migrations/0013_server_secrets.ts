@@ -15,13 +15,13 @@ const lookups = (schema: string) => [
   returns table (secret_id text, what text, live bigint, last_expires_at timestamptz)
   language sql stable security definer
   begin atomic
-    select s.secret_id, 'apiKeys', count(*), max(s.expires_at)
+    select s.secret_id, 'apiKeys' as what, count(*) as live, max(s.expires_at) as last_expires_at
       from api_key_secrets s
       join api_keys k on k.organization_id = s.organization_id and k.id = s.api_key_id
       where s.expires_at > now() and k.revoked_at is null
       group by s.secret_id
     union all
-    select t.secret_id, 'tokens', count(*), max(least(t.expires_at, s.expires_at))
+    select t.secret_id, 'tokens' as what, count(*) as live, max(least(t.expires_at, s.expires_at)) as last_expires_at
       from api_key_tokens t
       join api_key_secrets s
         on s.organization_id = t.organization_id and s.api_key_id = t.api_key_id and s.id = t.minted_by
