@@ -9,8 +9,8 @@ type Kind = 'password' | 'cookie' | 'link' | 'other';
 
 /** Every secret that the running test file has seen, with its kind. */
 const seen = new Map<string, Kind>();
-/** Shorter or simpler texts, such as the six digits of a second factor, may be in a database by chance. */
-const LEAST = { length: 12, different: 5 };
+/** Shorter or simpler texts, such as the password "a new password", may be in a database or a log by chance. */
+const LEAST = { length: 16, different: 5 };
 
 /**
  * Adds a secret: at the end of each test, no database may hold the secret. What the apps of testApp() take and give is
@@ -83,7 +83,8 @@ export function expectNoSecretIn(text: string, where: string, kinds?: readonly K
     const bytes = Buffer.from(secret);
     const whole = bytes.subarray(0, bytes.length - (bytes.length % 3));
     for (const form of [secret, bytes.toString('hex'), whole.toString('base64'), whole.toString('base64url')]) {
-      if (text.includes(form)) expect.fail(`${where} holds a secret (${kind}): ${near(text, form)}`);
+      if (text.includes(form))
+        expect.fail(`${where} holds a secret (${kind}) ${JSON.stringify(secret)}: ${near(text, form)}`);
     }
   }
 }
