@@ -8,9 +8,9 @@ import { digestsOfText, digestText, isDigest } from './textDigest.ts';
  * better-auth's fields that open something, by model, and the column as the purpose of the digest. better-auth can hash
  * identifiers, but under no key and no older secret, and has no option for tokens of sessions.
  */
-const DIGESTED: Record<string, { field: string; purpose: string }> = {
-  session: { field: 'token', purpose: 'sessions.token' },
-  verification: { field: 'identifier', purpose: 'verifications.identifier' },
+const DIGESTED: Record<string, { field: string; purpose: string; isName: boolean }> = {
+  session: { field: 'token', purpose: 'sessions.token', isName: true },
+  verification: { field: 'identifier', purpose: 'verifications.identifier', isName: false },
 };
 
 /** A request to better-auth, as the adapter sees the request. */
@@ -54,10 +54,11 @@ function wrap(adapter: DBTransactionAdapter, keySecrets: KeySecrets): DBAdapter 
   const send = async (query: Query, run: (query: never) => Promise<unknown>): Promise<unknown> => {
     const digested = DIGESTED[query.model];
     if (!digested) return await run(query as never);
-    const texts = new Map<unknown, string>();
-    const answer = await run(translate(query, { ...digested, keySecrets, texts }) as never);
-    if (query.model === 'session') note(texts, { text: accountsRequest.getStore()?.token, ...digested, keySecrets });
-    const reveal = (row: Row) => revealed(adapter, row, { ...digested, model: query.model, keySecrets, texts });
+    const parts = { ...digested, keySecrets, texts: new Map<unknown, string>() };
+    const answer = await run(translate(query, parts) as never);
+    const token = query.model === 'session' ? accountsRequest.getStore()?.token : undefined;
+    if (token !== undefined) note(parts, token);
+    const reveal = (row: Row) => revealed(adapter, row, { ...parts, model: query.model });
     if (Array.isArray(answer)) return await Promise.all(answer.map(reveal));
     return typeof answer === 'object' && answer !== null ? await reveal(answer as Row) : answer;
   };
@@ -81,38 +82,35 @@ type Run = (query: never) => Promise<unknown>;
 interface Digested {
   field: string;
   purpose: string;
+  /** A row can be sought by its digest too. */
+  isName: boolean;
   keySecrets: KeySecrets;
   /** The texts that are known, by the forms in which the database may keep each. */
   texts: Map<unknown, string>;
 }
 
 /** Notes the text under each form in which the database may keep the text, and gives the forms. */
-function note(
-  texts: Digested['texts'],
-  { text, purpose, keySecrets }: Omit<Digested, 'texts'> & { text?: string | undefined },
-) {
-  if (text === undefined) return [];
-  const forms = [...digestsOfText(keySecrets, text, purpose), text];
+function note({ purpose, keySecrets, texts }: Omit<Digested, 'field' | 'isName'>, text: string): string[] {
+  // No row keeps a text in clear that has the form of a digest: whoever has read a digest must not find its row.
+  const forms = [...digestsOfText(keySecrets, text, purpose), ...(isDigest(text) ? [] : [text])];
   for (const form of forms) texts.set(form, text);
   return forms;
 }
 
 function translate(query: Query, digested: Digested): Query {
-  const { field, purpose, keySecrets, texts } = digested;
+  const { field, purpose, isName, keySecrets, texts } = digested;
   const digest = (values: Row) => {
     const text = values[field];
     if (typeof text !== 'string') return values;
-    note(texts, { ...digested, text });
+    note(digested, text);
     return { ...values, [field]: digestText(keySecrets[0], text, purpose) };
   };
   const where = query.where?.map((condition) => {
     if (condition.field !== field) return condition;
     const { operator = 'eq', value } = condition;
     if (operator !== 'eq' && operator !== 'in') throw new Error(`A digest cannot be compared by ${operator}`);
-    // A digest is a name, and not a text: a text with a digest's form is in no row.
-    const forms = [value]
-      .flat()
-      .flatMap((text) => (isDigest(`${text}`) ? [`${text}`] : note(texts, { ...digested, text: `${text}` })));
+    const formsOf = (text: string) => (isName && isDigest(text) ? [text] : note(digested, text));
+    const forms = [value].flat().flatMap((text) => formsOf(`${text}`));
     return { ...condition, operator: 'in' as const, value: forms };
   });
   const sought = new Set(texts.values());

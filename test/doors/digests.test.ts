@@ -1,5 +1,6 @@
 import { createHmac } from 'node:crypto';
 import { expect, test } from 'vitest';
+import { parseKeySecrets } from '../../server/auth/keySecret.ts';
 import { signingSecretOf } from '../../server/auth/signedCookies.ts';
 import { isDigest } from '../../server/auth/textDigest.ts';
 import { digestTokens } from '../../server/start/digestTokens.ts';
@@ -148,6 +149,18 @@ test('The database keeps the digest of a reset’s token; the token of the mail 
   expect(await reset(app, token)).toBe(200);
   expect(await reset(app, token)).toBe(400);
   expect((await openBrowser(app).signIn(email, `${PASSWORD} anew`)).status).toBe(200);
+});
+
+test('The digest of a reset’s token opens nothing, even where a server secret has the name of better-auth’s identifiers', async () => {
+  const mail = mailbox();
+  const keySecrets = parseKeySecrets(`reset-password:${'A'.repeat(43)}`);
+  await using app = await testApp({ isAlone: true, choices: { mail }, keySecrets });
+  const { email } = await addMember(app, app.one.id);
+  const token = await askForReset(app, mail, email);
+  const [{ identifier } = {}] = await runAsAdmin(app, 'select identifier from verifications');
+  expect(identifier).toMatch(/^reset-password:/);
+  expect(await reset(app, `${identifier}`.split(':')[1] as string)).toBe(400);
+  expect(await reset(app, token)).toBe(200);
 });
 
 test('The token of a reset that the version before wrote works, before and after it is digested', async () => {
