@@ -55,7 +55,7 @@ export async function startPeer(app: TestApp, keySecrets: KeySecrets = app.keySe
 function createInstance({ db, keySecrets, close }: Pick<TestApp, 'db' | 'keySecrets'> & { close(): Promise<void> }) {
   const logs: string[] = [];
   const log = pino({}, { write: (line: string) => void logs.push(line) });
-  const deps = createDeps({ db, log, keySecrets, rateLimit: 1_000_000 });
+  const deps = createDeps({ db, log, keySecrets, rateLimit: 1_000_000, signInRate: 1_000_000 });
   const app = createApp(deps);
   watchSecrets(app);
   return {
