@@ -789,6 +789,31 @@ CREATE FUNCTION public.introzy_role_scopes(p_role text) RETURNS text[]
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN CASE WHEN (p_role = ANY (ARRAY['admin'::text, 'owner'::text])) THEN ARRAY['contacts:read'::text, 'contacts:write'::text, 'keys:manage'::text] WHEN (p_role = 'member'::text) THEN ARRAY['contacts:read'::text, 'contacts:write'::text] ELSE NULL::text[] END;
 
+CREATE FUNCTION public.introzy_server_secrets() RETURNS TABLE(secret_id text, what text, live bigint, last_expires_at timestamp with time zone)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    BEGIN ATOMIC
+ SELECT s.secret_id,
+     'apiKeys'::text AS what,
+     count(*) AS live,
+     max(s.expires_at) AS last_expires_at
+    FROM (public.api_key_secrets s
+      JOIN public.api_keys k ON (((k.organization_id = s.organization_id) AND (k.id = s.api_key_id))))
+   WHERE ((s.expires_at > now()) AND (k.revoked_at IS NULL))
+   GROUP BY s.secret_id
+ UNION ALL
+  SELECT t.secret_id,
+     'tokens'::text AS what,
+     count(*) AS live,
+     max(LEAST(t.expires_at, s.expires_at)) AS last_expires_at
+    FROM ((public.api_key_tokens t
+      JOIN public.api_key_secrets s ON (((s.organization_id = t.organization_id) AND (s.api_key_id = t.api_key_id) AND (s.id = t.minted_by))))
+      JOIN public.api_keys k ON (((k.organization_id = s.organization_id) AND (k.id = s.api_key_id))))
+   WHERE ((t.expires_at > now()) AND (s.expires_at > now()) AND (k.revoked_at IS NULL))
+   GROUP BY t.secret_id;
+END;
+
+ALTER FUNCTION public.introzy_server_secrets() OWNER TO introzy_lookup;
+
 CREATE TABLE public.sessions (
     id uuid NOT NULL,
     user_id uuid NOT NULL,
@@ -1266,7 +1291,11 @@ GRANT SELECT(api_key_id) ON TABLE public.api_key_secrets TO introzy_lookup;
 
 GRANT SELECT(digest) ON TABLE public.api_key_secrets TO introzy_lookup;
 
+GRANT SELECT(secret_id) ON TABLE public.api_key_secrets TO introzy_lookup;
+
 GRANT SELECT(created_at) ON TABLE public.api_key_secrets TO introzy_lookup;
+
+GRANT SELECT(expires_at) ON TABLE public.api_key_secrets TO introzy_lookup;
 
 GRANT SELECT(id) ON TABLE public.api_key_secrets TO introzy_lookup;
 
@@ -1305,11 +1334,16 @@ GRANT SELECT(organization_id) ON TABLE public.api_key_tokens TO introzy_lookup;
 
 GRANT SELECT(api_key_id) ON TABLE public.api_key_tokens TO introzy_lookup;
 
+GRANT SELECT(minted_by) ON TABLE public.api_key_tokens TO introzy_lookup;
+
 GRANT SELECT(digest) ON TABLE public.api_key_tokens TO introzy_lookup;
+
+GRANT SELECT(secret_id) ON TABLE public.api_key_tokens TO introzy_lookup;
 
 GRANT SELECT(scopes) ON TABLE public.api_key_tokens TO introzy_lookup;
 
 GRANT UPDATE(expires_at) ON TABLE public.api_key_tokens TO introzy_app;
+GRANT SELECT(expires_at) ON TABLE public.api_key_tokens TO introzy_lookup;
 
 GRANT UPDATE(last_used_at) ON TABLE public.api_key_tokens TO introzy_app;
 
@@ -1376,6 +1410,9 @@ GRANT SELECT ON TABLE public.api_key_notices_due TO introzy_lookup;
 
 REVOKE ALL ON FUNCTION public.introzy_organizations_with_notices() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.introzy_organizations_with_notices() TO introzy_auth;
+
+REVOKE ALL ON FUNCTION public.introzy_server_secrets() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.introzy_server_secrets() TO postgres;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.sessions TO introzy_auth;
 GRANT DELETE ON TABLE public.sessions TO introzy_app;

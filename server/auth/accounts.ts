@@ -1,4 +1,5 @@
-import { betterAuth } from 'better-auth';
+import { kyselyAdapter } from '@better-auth/kysely-adapter';
+import { type BetterAuthOptions, betterAuth } from 'better-auth';
 import { APIError, createAuthMiddleware, isAPIError } from 'better-auth/api';
 import { organization } from 'better-auth/plugins/organization';
 import type { Logger } from 'pino';
@@ -10,12 +11,13 @@ import type { Database } from '../../db/open.ts';
 import { findOrganization } from '../../db/organizations.ts';
 import { verifyAddress } from '../../db/verifiedAddress.ts';
 import { PASSWORD } from '../../shared/roles.ts';
-import { accountsSecret } from './accountsSecret.ts';
 import { accountTables } from './accountTables.ts';
+import { type AccountsRequest, accountsRequest, digesting } from './digestingAdapter.ts';
 import type { KeySecrets } from './keySecret.ts';
 import { passwordRule } from './passwordRule.ts';
 import { coarsePlace } from './place.ts';
 import { cookieOptions } from './sessionCookie.ts';
+import { prepareCookies, signingSecretOf } from './signedCookies.ts';
 import { createSignInGuard, guardSignIn, type SignInLimiters } from './signInGuard.ts';
 import { signVerificationToken, VERIFY_WITHIN } from './verificationToken.ts';
 import { refuseUnverified, verifiedAddresses } from './verifiedAddresses.ts';
@@ -97,19 +99,24 @@ export function createAccounts(options: AccountsOptions): Accounts {
   };
   return {
     async handle(request, address) {
-      const headers = new Headers(request.headers);
+      const { headers, token } = prepareCookies(request.headers, options.keySecrets);
       headers.delete(ADDRESS_HEADER);
       if (address !== undefined) headers.set(ADDRESS_HEADER, address);
       const work = WORK[new URL(request.url).pathname.slice(basePath.length)];
       const asked = work && request.clone();
-      const answer = await auth.handler(new Request(request, { headers })).catch(rethrow);
+      const handled: AccountsRequest = { token };
+      const answer = await accountsRequest.run(handled, () =>
+        auth.handler(new Request(request, { headers })).catch(rethrow),
+      );
+      if (handled.unavailable) throw handled.unavailable;
       if (!asked || !answer.ok) return answer;
       const body = (await asked.json()) as SignUp;
       // An invited person's sign-up is done.
       if (body.invitationId === undefined) inBackground(() => work(auth, body), 'a reset or a sign-up has failed');
       return answer;
     },
-    async findSession(headers) {
+    async findSession(given) {
+      const { headers } = prepareCookies(given, options.keySecrets);
       const found = await auth.api.getSession({ headers, query: { disableRefresh: true } }).catch(rethrow);
       // An instance of the version before gives a session to an account whose address is not verified.
       return found?.user.emailVerified ? found.session.id : undefined;
@@ -128,7 +135,7 @@ export function createAuth(options: AccountsOptions) {
   const { db, log, keySecrets, publicUrl, openSignUp, signInRate, basePath, mails, trustedOrigins } = options;
   const accounts = asAccounts(db);
   const tooMany = { window: 60, max: signInRate };
-  const secret = accountsSecret(keySecrets);
+  const secret = signingSecretOf(keySecrets[0]);
   const sendAgain = async ({ id: userId, email }: { id: string; email: string }) =>
     mails.sendVerification({ email, token: await signVerificationToken(keySecrets, { userId, email }) });
   const guard = createSignInGuard({ ...options.signInLimiters, secret, publicUrl });
@@ -137,7 +144,7 @@ export function createAuth(options: AccountsOptions) {
     baseURL: publicUrl,
     basePath,
     secret,
-    database: { db: accounts, type: 'postgres' },
+    database: (auth: BetterAuthOptions) => digesting(kyselyAdapter(accounts, { type: 'postgres' })(auth), keySecrets),
     trustedOrigins: (request) => (request ? trustedOrigins(request) : []),
     emailAndPassword: {
       enabled: true,
@@ -180,7 +187,7 @@ export function createAuth(options: AccountsOptions) {
       }),
       passwordRule(),
       guardSignIn(guard),
-      verifiedAddresses({ accounts, secret, guard }),
+      verifiedAddresses({ accounts, keySecrets, guard }),
     ],
     advanced: {
       ...cookieOptions(publicUrl),

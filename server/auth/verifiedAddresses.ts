@@ -1,12 +1,12 @@
 import type { BetterAuthPlugin } from 'better-auth';
 import { APIError, createAuthEndpoint, createAuthMiddleware, isAPIError } from 'better-auth/api';
 import { setSessionCookie } from 'better-auth/cookies';
-import { verifyJWT } from 'better-auth/crypto';
 import { z } from 'zod';
 import { endResets, findAccount, isVerified, takeOverAccount, verifyAddress } from '../../db/verifiedAddress.ts';
 import { PASSWORD } from '../../shared/roles.ts';
+import type { KeySecrets } from './keySecret.ts';
 import type { SignInGuard } from './signInGuard.ts';
-import type { VerificationToken } from './verificationToken.ts';
+import { readVerificationToken } from './verificationToken.ts';
 
 /** The bodies of the requests whose work follows the answer, so that no answer depends on whether there is an account. */
 const DEFERRED = {
@@ -39,7 +39,7 @@ type Accounts = Parameters<typeof findAccount>[0];
 
 interface Parts {
   accounts: Accounts;
-  secret: string;
+  keySecrets: KeySecrets;
   guard: SignInGuard;
 }
 
@@ -57,13 +57,13 @@ async function openSession(ctx: Context, userId: string) {
  * Verifies the address of an account, by the token of a link in a mail together with the account's password. The link
  * alone would verify an account that a stranger has made with somebody else's address, and let the stranger in.
  */
-const verifyAddressEndpoint = ({ accounts, secret, guard }: Parts) =>
+const verifyAddressEndpoint = ({ accounts, keySecrets, guard }: Parts) =>
   createAuthEndpoint(
     '/verify-address',
     { method: 'POST', body: z.object({ token: z.string(), password: z.string() }) },
     async (ctx) => {
       const { token, password } = ctx.body;
-      const payload = await verifyJWT<Partial<VerificationToken> & { updateTo?: string }>(token, secret);
+      const payload = await readVerificationToken(keySecrets, token);
       const email = payload?.email;
       const found = email && !payload.updateTo && (await findAccount(accounts, email));
       if (!found || found.id !== payload.userId) {

@@ -9,6 +9,7 @@ import { keysCommand } from './keys.ts';
 import { mcpCommand } from './mcp.ts';
 import { migrateCommand } from './migrate.ts';
 import { scanCommand } from './scan/scanCommand.ts';
+import { secretsCommand } from './secrets.ts';
 import { setupCommand } from './setup.ts';
 
 const HELP = `
@@ -26,6 +27,7 @@ export function createProgram(): Command {
     .addCommand(setupCommand())
     .addCommand(keysCommand())
     .addCommand(contactsCommand())
+    .addCommand(secretsCommand())
     .addCommand(migrateCommand())
     .addCommand(scanCommand())
     .addCommand(mcpCommand());

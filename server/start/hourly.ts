@@ -3,6 +3,7 @@ import { deleteExpiredSessions } from '../../db/accounts.ts';
 import { asAccounts } from '../../db/admission.ts';
 import { withLimits } from '../../db/open.ts';
 import type { Deps } from '../procedures/context.ts';
+import { digestTokens } from './digestTokens.ts';
 import { eraseDeleted } from './eraseDeleted.ts';
 import { sendExpiryNotices } from './expiryNotices.ts';
 import { COMMAND_LIMITS, type Store } from './store.ts';
@@ -18,14 +19,17 @@ const PATIENCE = 1_000;
 
 /**
  * Sends notices of expiries, and deletes their old records and expired sessions, now and every hour until the service
- * drains. Beside this work, does the migrations that run beside the service, and makes contacts anew that the version
- * before has written. Every instance does so, and no instance disturbs another instance. `end` waits at most a second
- * for the work that is under way. A request's limits bound none of the work: much may have expired.
+ * drains. From the second round on, digests tokens that the version before has written. Beside this work, does the
+ * migrations that run beside the service, and makes contacts anew that the version before has written. Every instance does
+ * so, and no instance disturbs another instance. `end` waits at most a second for the work that is under way. A request's
+ * limits bound none of the work: much may have expired.
  */
 export function startHourly(deps: Deps, { finish }: Pick<Store, 'finish'>): { end(): Promise<void> } {
   const { log, draining } = deps;
   const { signal } = draining;
   const db = withLimits(deps.db, COMMAND_LIMITS);
+  // An instance of the version before knows a session by its token alone, and serves for a while beside a new instance.
+  let mayDigest = db.kind === 'embedded';
   const working = Promise.all([
     everyHour(signal, async () => {
       await sendExpiryNotices({ ...deps, db });
@@ -34,6 +38,8 @@ export function startHourly(deps: Deps, { finish }: Pick<Store, 'finish'>): { en
       await deleteExpiredSessions(asAccounts(db), signal).catch((error: unknown) =>
         log.warn({ err: error }, 'sessions that are over are not deleted yet'),
       );
+      if (mayDigest) await digestTokens({ ...deps, db });
+      mayDigest = true;
     }),
     everyHour(signal, async () => {
       try {

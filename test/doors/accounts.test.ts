@@ -331,7 +331,8 @@ test('While the database is away a session is neither refused nor served: 503, w
   try {
     const lines: string[] = [];
     const log = pino({}, { write: (line: string) => void lines.push(line) });
-    const away = openBrowser({ app: createApp(createDeps({ db, log, keySecrets: app.keySecrets, rateLimit: 100 })) });
+    const rates = { rateLimit: 100, signInRate: 1_000 };
+    const away = openBrowser({ app: createApp(createDeps({ db, log, keySecrets: app.keySecrets, ...rates })) });
     for (const [name, value] of cookies) away.cookies.set(name, value);
     for (const answer of [
       await away.call('GET', '/api/contacts'),

@@ -350,12 +350,16 @@ const OTHERS = [
   ...['createLog', 'readFinished', 'lockProgress', 'recordProgress', 'setLockTimeout', 'inShortLocks', 'inOneWait'],
   ...['DatabaseUnavailable', 'KeyRefused', 'ScopeRefused', 'AddressRefused', 'identifyKey', 'bumpIf', 'toColumns'],
   ...[
+    'countDigests',
+    'countSealed',
     'deleteExpiredSessions',
+    'digestPlainTokens',
     'findSessionPerson',
     'findFirstOrganization',
     'insertUser',
     'isInvited',
     'recordFailedSignIn',
+    'resealColumn',
   ],
   ...['findAccount', 'isVerified', 'verifyAddress', 'takeOverAccount', 'endResets'],
   ...[

@@ -7,7 +7,7 @@ const ask = ({ db }: TestApp, statement: string) => runAsRoot(db.root, statement
 const PUBLIC = `'public'::regnamespace`;
 
 /** Told apart by the caller: the owner of the tables asks for migrations, introzy_app asks for requests. */
-const OF_OWNER = ['introzy_contacts_before_form(integer,integer)'];
+const OF_OWNER = ['introzy_contacts_before_form(integer,integer)', 'introzy_server_secrets()'];
 /** The ids of organizations are for the service's hourly work, and never for a tenant. */
 const OF_ACCOUNTS = [
   'introzy_organizations_to_erase_in(integer)',
@@ -26,6 +26,7 @@ const LOOKUPS = [
   'introzy_organizations_to_notify(integer)',
   'introzy_organizations_to_trim(integer)',
   'introzy_organizations_with_notices()',
+  'introzy_server_secrets()',
   'introzy_session_person(uuid)',
 ];
 
@@ -261,8 +262,8 @@ test('The grants are those of the migration, to the column', async () => {
     'introzy_app users SELECT email,id,name',
     'introzy_lookup api_key_days SELECT day,organization_id',
     'introzy_lookup api_key_notices SELECT api_key_id,claimed_until,days,expires_at,organization_id,sent_at,user_id',
-    'introzy_lookup api_key_secrets SELECT api_key_id,created_at,digest,hint,holder_id,id,organization_id',
-    'introzy_lookup api_key_tokens SELECT api_key_id,digest,organization_id,scopes',
+    'introzy_lookup api_key_secrets SELECT api_key_id,created_at,digest,expires_at,hint,holder_id,id,organization_id,secret_id',
+    'introzy_lookup api_key_tokens SELECT api_key_id,digest,expires_at,minted_by,organization_id,scopes,secret_id',
     'introzy_lookup api_keys SELECT created_by_id,created_by_type,expires_at,expiry_notice_for,hint,id,organization_id,rate_limit,revoked_at,scopes',
     'introzy_lookup contacts SELECT deleted_at,form,id,organization_id,search,tags,updated_at',
     'introzy_lookup members SELECT created_at,organization_id,role,user_id',

@@ -69,6 +69,7 @@ const ATTACKS: [statement: string, answer: string | ((one: TestApp['one']) => un
   ['select * from introzy_organizations_to_trim(0)', DENIED],
   ['select * from introzy_organizations_with_notices()', DENIED],
   ['select * from introzy_contacts_before_form(9, 9)', DENIED],
+  ['select * from introzy_server_secrets()', DENIED],
   ['truncate contacts', DENIED],
   ['delete from audit_log', DENIED],
 ];
@@ -155,6 +156,7 @@ separated('A login that has changed its own settings is refused at the next star
     'may make others members of introzy_app',
     expect.stringMatching(/^owns the database introzy_.* and \d+ more$/),
     'has rights of its own on public.introzy_contacts_before_form(integer,integer)',
+    'has rights of its own on public.introzy_server_secrets()',
     'may create schemas',
     'may create tables and functions in the schema public',
     'may create temporary tables',
