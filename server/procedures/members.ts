@@ -1,3 +1,4 @@
+import type { Tenant } from '../../db/admission.ts';
 import { listHeldKeys } from '../../db/heldKeys.ts';
 import { cancelInvitation, insertInvitation, listInvitations } from '../../db/invitations.ts';
 import { deleteMember, getMember, listMembers, updateMemberRole } from '../../db/members.ts';
@@ -36,17 +37,17 @@ export const membersRouter = router({
   invite: adminProcedure
     .input(InviteRequest)
     .output(Invitation)
-    .mutation(async ({ ctx: { deps, tenant, organizationId, granted }, input: { email, role } }) => {
+    .mutation(async ({ ctx, input: { email, role } }) => {
+      const { deps, tenant, organizationId, granted } = ctx;
       const { id: inviterId, role: by } = granted;
       const made = await insertInvitation(tenant, { organizationId, email, role, inviterId, by });
       const sent = settle(made, 'invitation');
       const { name } = await getOrganization(tenant, organizationId);
-      await sendInvitation(
-        deps,
-        organizationId,
-        invitationMail({ ...sent, organization: name, publicUrl: deps.publicUrl }),
-      );
-      return sent.invitation;
+      const { invitation, secret } = sent;
+      const mail = { invitation, organization: name, publicUrl: deps.publicUrl };
+      if (secret !== undefined)
+        await sendInvitation({ ...ctx, id: invitation.id }, invitationMail({ ...mail, secret }));
+      return invitation;
     }),
 
   cancelInvitation: adminProcedure
@@ -82,12 +83,21 @@ export const membersRouter = router({
     }),
 });
 
-/** Sends an invitation. Throws 503 where the mail server refuses the mail; inviting again sends another mail. */
-async function sendInvitation({ mail, log }: Deps, organizationId: string, invitation: Mail) {
+interface ToSend {
+  deps: Deps;
+  tenant: Tenant;
+  organizationId: string;
+  /** The id of the invitation. */
+  id: string;
+}
+
+/** Sends an invitation. Where the mail server refuses the mail, takes the invitation back, and throws 503. */
+async function sendInvitation({ deps: { mail, log }, tenant, organizationId, id }: ToSend, invitation: Mail) {
   try {
     await mail.send(invitation);
   } catch (error) {
     log.warn({ err: error, organizationId }, 'an invitation is not sent');
+    await cancelInvitation(tenant, { organizationId, id });
     const message = 'The mail server did not take the invitation. Check the address, and invite once more';
     throw fault('SERVICE_UNAVAILABLE', { message, headers: { 'Retry-After': '60' } });
   }
