@@ -41,15 +41,13 @@ export interface NewInvitation {
 
 /**
  * An invitation, and the secret that opens the invitation. Only the invited address may receive the secret, of which the
- * database keeps a digest alone. Without a secret, another call has just made the invitation, and mails its secret.
+ * database keeps a digest alone. Without a secret, another call made the invitation meanwhile, and mails its secret.
  */
 export interface SentInvitation {
   invitation: Invitation;
   secret: string | undefined;
 }
 
-/** Seconds in which a second invitation of an address, to the same role, counts as the same click. */
-const SAME_CLICK = 2;
 /** The most invitations in an hour: of an address to an organization, and of an organization. */
 const MOST_AN_HOUR = { address: 5, organization: 100 } as const;
 
@@ -77,17 +75,17 @@ export async function insertInvitation(
       .where('users.email', '=', address)
       .executeTakeFirst();
     if (member) return { failure: 'alreadyMember' };
-    const pending = trx
+    const meanwhile = await trx
       .selectFrom('invitations')
       .select(columns)
       .where('organization_id', '=', organizationId)
       .where('email', '=', address)
       .where('status', '=', 'pending')
-      .where('role', '=', role);
-    const just = await pending
-      .where('created_at', '>', sql<Date>`now() - make_interval(secs => ${SAME_CLICK})`)
+      .where('role', '=', role)
+      // Made since this transaction began, while it waited for its turn.
+      .where('created_at', '>', sql<Date>`now()`)
       .executeTakeFirst();
-    if (just) return { invitation: just, secret: undefined };
+    if (meanwhile) return { invitation: meanwhile, secret: undefined };
     if (await isTooMuch(trx, { organizationId, address })) return { failure: 'tooManyInvitations' };
     await trx
       .updateTable('invitations')
@@ -106,6 +104,7 @@ export async function insertInvitation(
         email: address,
         role,
         inviter_id: inviterId,
+        created_at: sql<Date>`clock_timestamp()`,
         expires_at: sql<Date>`now() + make_interval(hours => ${INVITATION_DAYS * 24})`,
       })
       .returning(columns)

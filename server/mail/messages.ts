@@ -65,7 +65,8 @@ interface ExpiringKey {
 
 /** Says that a key is about to expire, to the key's holder or to an owner of the key's organization. */
 export function expiryMail({ notice, publicUrl }: { notice: ExpiringKey; publicUrl: string }): Mail {
-  const { keyId, name, hint, environment, selfRotate, expiresAt, lastUsedAt, organization, isHolder } = notice;
+  const { keyId, hint, environment, selfRotate, expiresAt, lastUsedAt, isHolder } = notice;
+  const [name, organization] = [asText(notice.name), asText(notice.organization)];
   const left = timeLeft(notice.hoursLeft);
   const [day, time] = [dayOf(expiresAt), expiresAt.toISOString().slice(11, 16)];
   const holder = isHolder ? 'you' : (notice.holder ?? 'nobody; the operator’s command line made the key');

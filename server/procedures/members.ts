@@ -1,8 +1,6 @@
-import type { Tenant } from '../../db/admission.ts';
 import { listHeldKeys } from '../../db/heldKeys.ts';
-import { cancelInvitation, insertInvitation, listInvitations } from '../../db/invitations.ts';
+import { cancelInvitation, listInvitations } from '../../db/invitations.ts';
 import { deleteMember, getMember, listMembers, updateMemberRole } from '../../db/members.ts';
-import { getOrganization } from '../../db/organizations.ts';
 import {
   Invitation,
   InvitationRequest,
@@ -18,10 +16,7 @@ import {
 } from '../../shared/people.ts';
 import { scopesOf } from '../../shared/roles.ts';
 import type { Scope } from '../../shared/scopes.ts';
-import { fault } from '../http/errors.ts';
-import type { Mail } from '../mail/mailer.ts';
-import { invitationMail } from '../mail/messages.ts';
-import type { Deps } from './context.ts';
+import { invite } from './invite.ts';
 import { settle } from './outcome.ts';
 import { adminProcedure, router } from './procedure.ts';
 
@@ -37,17 +32,9 @@ export const membersRouter = router({
   invite: adminProcedure
     .input(InviteRequest)
     .output(Invitation)
-    .mutation(async ({ ctx, input: { email, role } }) => {
-      const { deps, tenant, organizationId, granted } = ctx;
+    .mutation(async ({ ctx: { deps, tenant, organizationId, granted }, input: { email, role } }) => {
       const { id: inviterId, role: by } = granted;
-      const made = await insertInvitation(tenant, { organizationId, email, role, inviterId, by });
-      const sent = settle(made, 'invitation');
-      const { name } = await getOrganization(tenant, organizationId);
-      const { invitation, secret } = sent;
-      const mail = { invitation, organization: name, publicUrl: deps.publicUrl };
-      if (secret !== undefined)
-        await sendInvitation({ ...ctx, id: invitation.id }, invitationMail({ ...mail, secret }));
-      return invitation;
+      return await invite({ deps, tenant }, { organizationId, email, role, inviterId, by });
     }),
 
   cancelInvitation: adminProcedure
@@ -82,23 +69,3 @@ export const membersRouter = router({
       return { keys: held.map((key) => ({ ...key, loses: key.isHeld ? lose(key.scopes) : [] })) };
     }),
 });
-
-interface ToSend {
-  deps: Deps;
-  tenant: Tenant;
-  organizationId: string;
-  /** The id of the invitation. */
-  id: string;
-}
-
-/** Sends an invitation. Where the mail server refuses the mail, takes the invitation back, and throws 503. */
-async function sendInvitation({ deps: { mail, log }, tenant, organizationId, id }: ToSend, invitation: Mail) {
-  try {
-    await mail.send(invitation);
-  } catch (error) {
-    log.warn({ err: error, organizationId }, 'an invitation is not sent');
-    await cancelInvitation(tenant, { organizationId, id });
-    const message = 'The mail server did not take the invitation. Check the address, and invite once more';
-    throw fault('SERVICE_UNAVAILABLE', { message, headers: { 'Retry-After': '60' } });
-  }
-}

@@ -355,6 +355,7 @@ const OTHERS = [
     'findFirstOrganization',
     'insertUser',
     'isInvited',
+    'findAcceptedInvitation',
     'recordFailedSignIn',
   ],
   ...[
