@@ -69,6 +69,26 @@ export async function isInvited(db: Kysely<Schema>, { id, email }: { id: string;
   return invitation !== undefined;
 }
 
+/** Finds the membership that a person got by an invitation, by the invitation's id. */
+export async function findAcceptedInvitation(
+  db: Kysely<Schema>,
+  { id, userId }: { id: string; userId: string },
+): Promise<{ organizationId: string; memberId: string; role: string } | undefined> {
+  return await db
+    .selectFrom('invitations')
+    .innerJoin('users', 'users.email', 'invitations.email')
+    .innerJoin('members', (join) =>
+      join
+        .onRef('members.user_id', '=', 'users.id')
+        .onRef('members.organization_id', '=', 'invitations.organization_id'),
+    )
+    .select(['invitations.organization_id as organizationId', 'members.id as memberId', 'members.role'])
+    .where('invitations.id', '=', id)
+    .where('invitations.status', '=', 'accepted')
+    .where('users.id', '=', userId)
+    .executeTakeFirst();
+}
+
 /**
  * Records a failed sign-in to the account of an email address, in the audit log of each organization of the account's
  * person. Without an account, or without an organization, nothing is recorded.

@@ -19,11 +19,17 @@ export function invitationMail({
 }): Mail {
   return {
     to: invitation.email,
-    subject: `Join ${organization} on Introzy`,
-    text: `${invitation.invitedBy} invites you to ${organization} on Introzy. The link works for seven days:`,
+    subject: `Join ${asText(organization)} on Introzy`,
+    text: `${invitation.invitedBy} invites you to “${asText(organization)}” on Introzy. The link works for seven days:`,
     link: `${publicUrl}${PATHS.invitation.replace(':id', secret)}`,
   };
 }
+
+/**
+ * A name that somebody chose, for a mail. Mail programs make a link of an address such as `evil.example`, and the reader
+ * takes the link for ours: an invisible word joiner after each mark of an address keeps it a text.
+ */
+const asText = (name: string) => name.replace(/[.:/@\\]/g, '$&\u2060');
 
 /** Lets a person set a new password. `token` stands in this mail alone. */
 export function resetMail({ email, token, publicUrl }: { email: string; token: string; publicUrl: string }): Mail {
@@ -99,7 +105,8 @@ interface ExpiringKey {
 
 /** Says that a key is about to expire, to the key's holder or to an owner of the key's organization. */
 export function expiryMail({ notice, publicUrl }: { notice: ExpiringKey; publicUrl: string }): Mail {
-  const { keyId, name, hint, environment, selfRotate, expiresAt, lastUsedAt, organization, isHolder } = notice;
+  const { keyId, hint, environment, selfRotate, expiresAt, lastUsedAt, isHolder } = notice;
+  const [name, organization] = [asText(notice.name), asText(notice.organization)];
   const left = timeLeft(notice.hoursLeft);
   const [day, time] = [dayOf(expiresAt), expiresAt.toISOString().slice(11, 16)];
   const holder = isHolder ? 'you' : (notice.holder ?? 'nobody; the operator’s command line made the key');

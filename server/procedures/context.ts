@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { RateLimiterAbstract } from 'rate-limiter-flexible';
+import type { Invitation } from '../../shared/people.ts';
 import type { Accounts } from '../auth/accounts.ts';
 import { callerAddress } from '../auth/address.ts';
 import { type Credential, isSentTwice, readCredential } from '../auth/credential.ts';
@@ -23,6 +24,8 @@ export interface Deps extends KeyParts {
   /** The address under which others reach the service, without a slash at its end. */
   publicUrl: string;
   /** The last address in `X-Forwarded-For` is the caller's: a proxy of ours put that address there. */
+  /** The invitations that are under way: see invite.ts. */
+  inviting: Map<string, Promise<Invitation>>;
   trustProxy: boolean;
   /** Days after which deleted contacts are erased. `undefined`: never. */
   deletedDays: number | undefined;

@@ -44,6 +44,7 @@ export function createDeps(choices: Choices): Deps {
     keys: new LRUCache({ max: 100_000, ttl: 60_000 }),
     reported: new LRUCache({ max: 10_000, ttl: 3_600_000 }),
     redigesting: new Set(),
+    inviting: new Map(),
     accounts: loadAccounts({
       db,
       log,

@@ -358,6 +358,7 @@ const OTHERS = [
     'findFirstOrganization',
     'insertUser',
     'isInvited',
+    'findAcceptedInvitation',
     'recordFailedSignIn',
     'resealColumn',
   ],

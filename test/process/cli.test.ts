@@ -279,10 +279,10 @@ describe('errors', () => {
   });
 
   test.each([
-    ['setup --organization  --email a@b.c', /^--organization must be a name of 1 to 100 characters\.$/],
+    ['setup --organization  --email a@b.c', /^--organization must be a name of 1 to 100 characters in a single line/],
     [`setup --organization ${'x'.repeat(101)} --email a@b.c`, /^--organization must be a name/],
-    ['setup --organization Acme --email nobody', /^--email must be an email address\.$/],
-    ['keys issue --name ', /^--name must be 1 to 100 characters\.$/],
+    ['setup --organization Acme --email nobody', /^--email must be an email address, such as/],
+    ['keys issue --name ', /^--name must be 1 to 100 characters in a single line/],
     ['keys issue --name A --days 29', /^--days must be a whole number, 30 to 365\.$/],
     ['keys issue --name A --days 366', /^--days must be a whole number, 30 to 365\.$/],
     ['keys issue --name A --days 3e1', /^--days must be a whole number, 30 to 365\.$/],
