@@ -28,6 +28,7 @@ import * as keyUse from '../../db/keyUse.ts';
 import * as members from '../../db/members.ts';
 import { getOrganization } from '../../db/organizations.ts';
 import { getCurrentSession, getOwner } from '../../db/people.ts';
+import { insertAwaitedOwner } from '../../db/verifiedAddress.ts';
 import { mintKey } from '../../server/auth/keySecret.ts';
 import type { UpsertRow } from '../../shared/contactRows.ts';
 import { SCOPES } from '../../shared/scopes.ts';
@@ -222,6 +223,10 @@ export const TENANT_CALLS: Record<string, TenantCall[]> = {
         callerId: victim.ownerId,
         keepKeys: [victim.keyId],
       }),
+  ],
+  insertAwaitedOwner: [
+    (db, { app, organizationId }) =>
+      insertAwaitedOwner(db, { organizationId, userId: app.one.ownerId, email: 'slipped-in-later@example.com' }),
   ],
   listInvitations: [(db, { organizationId }) => invitations.listInvitations(db, organizationId)],
   insertInvitation: [
