@@ -69,20 +69,23 @@ export async function isInvited(db: Kysely<Schema>, { id, email }: { id: string;
   return invitation !== undefined;
 }
 
-/** Finds the membership that a person got by an invitation, by the invitation's id. */
+/**
+ * Finds an invitation that a person has accepted, by the invitation's id, with the membership; `memberId` is null while
+ * the membership is not made yet, or not any more.
+ */
 export async function findAcceptedInvitation(
   db: Kysely<Schema>,
   { id, userId }: { id: string; userId: string },
-): Promise<{ organizationId: string; memberId: string; role: string } | undefined> {
+): Promise<{ organizationId: string; role: string; memberId: string | null } | undefined> {
   return await db
     .selectFrom('invitations')
     .innerJoin('users', 'users.email', 'invitations.email')
-    .innerJoin('members', (join) =>
+    .leftJoin('members', (join) =>
       join
         .onRef('members.user_id', '=', 'users.id')
         .onRef('members.organization_id', '=', 'invitations.organization_id'),
     )
-    .select(['invitations.organization_id as organizationId', 'members.id as memberId', 'members.role'])
+    .select(['invitations.organization_id as organizationId', 'invitations.role', 'members.id as memberId'])
     .where('invitations.id', '=', id)
     .where('invitations.status', '=', 'accepted')
     .where('users.id', '=', userId)

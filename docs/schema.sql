@@ -451,6 +451,14 @@ CREATE FUNCTION public.introzy_contacts_before_form(p_form integer, p_limit inte
 
 ALTER FUNCTION public.introzy_contacts_before_form(p_form integer, p_limit integer) OWNER TO introzy_lookup;
 
+CREATE FUNCTION public.introzy_digest_invitation() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+  begin
+    new.id := introzy_invitation_digest(new.id);
+    return new;
+  end $$;
+
 CREATE FUNCTION public.introzy_enter(p_organization_id uuid, p_statement_timeout integer, p_lock_timeout integer) RETURNS void
     LANGUAGE plpgsql
     AS $$
@@ -557,6 +565,10 @@ CREATE FUNCTION public.introzy_identify_key(p_digests bytea[]) RETURNS TABLE(org
 END;
 
 ALTER FUNCTION public.introzy_identify_key(p_digests bytea[]) OWNER TO introzy_lookup;
+
+CREATE FUNCTION public.introzy_invitation_digest(p_secret uuid) RETURNS uuid
+    LANGUAGE sql IMMUTABLE
+    RETURN (encode(substr(sha256(convert_to((p_secret)::text, 'UTF8'::name)), 1, 16), 'hex'::text))::uuid;
 
 CREATE FUNCTION public.introzy_keep_contact() RETURNS trigger
     LANGUAGE plpgsql
@@ -1107,6 +1119,8 @@ CREATE TRIGGER audit_removal BEFORE DELETE ON public.members FOR EACH ROW EXECUT
 CREATE TRIGGER audit_report AFTER INSERT OR UPDATE OF reported_at ON public.api_key_places FOR EACH ROW WHEN ((new.reported_at IS NOT NULL)) EXECUTE FUNCTION public.introzy_audit_report();
 
 CREATE TRIGGER audit_settings AFTER UPDATE OF description, environment, self_rotate, grace_ended_at, rate_limit, allowed_addresses, address_mode ON public.api_keys FOR EACH ROW EXECUTE FUNCTION public.introzy_audit_key_settings();
+
+CREATE TRIGGER digest BEFORE INSERT ON public.invitations FOR EACH ROW EXECUTE FUNCTION public.introzy_digest_invitation();
 
 CREATE TRIGGER hand_over BEFORE DELETE ON public.members FOR EACH ROW EXECUTE FUNCTION public.introzy_hand_over();
 

@@ -30,5 +30,15 @@ const statements = [
     return new;
   end $$`,
   'create trigger digest before insert on invitations for each row execute function introzy_digest_invitation()',
-  'update invitations set id = introzy_invitation_digest(id)',
+  // Row-level security shows the rows of a single organization.
+  `do $$
+  declare
+    v_id uuid;
+  begin
+    for v_id in select id from organizations loop
+      perform set_config('introzy.organization_id', v_id::text, true);
+      update invitations set id = introzy_invitation_digest(id) where organization_id = v_id;
+    end loop;
+    perform set_config('introzy.organization_id', '', true);
+  end $$`,
 ];

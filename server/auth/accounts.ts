@@ -11,6 +11,7 @@ import type { Database } from '../../db/open.ts';
 import { findOrganization } from '../../db/organizations.ts';
 import { verifyAddress } from '../../db/verifiedAddress.ts';
 import { PASSWORD } from '../../shared/roles.ts';
+import { answerAgain, withInvitationId } from './acceptedInvitation.ts';
 import { accountTables } from './accountTables.ts';
 import { type AccountsRequest, accountsRequest, digesting } from './digestingAdapter.ts';
 import type { KeySecrets } from './keySecret.ts';
@@ -94,21 +95,29 @@ const WORK: Record<string, (auth: ReturnType<typeof createAuth>, body: SignUp) =
 export function createAccounts(options: AccountsOptions): Accounts {
   const { basePath, inBackground } = options;
   const auth = createAuth(options);
+  const accounts = asAccounts(options.db);
   const rethrow = (error: unknown) => {
     throw findUnavailable(error) ?? error;
   };
   return {
-    async handle(request, address) {
+    async handle(given, address) {
+      const { request, id: invitationId } = await withInvitationId(given);
       const { headers, token } = prepareCookies(request.headers, options.keySecrets);
       headers.delete(ADDRESS_HEADER);
       if (address !== undefined) headers.set(ADDRESS_HEADER, address);
-      const work = WORK[new URL(request.url).pathname.slice(basePath.length)];
+      const path = new URL(request.url).pathname.slice(basePath.length);
+      const work = WORK[path];
       const asked = work && request.clone();
       const handled: AccountsRequest = { token };
       const answer = await accountsRequest.run(handled, () =>
         auth.handler(new Request(request, { headers })).catch(rethrow),
       );
       if (handled.unavailable) throw handled.unavailable;
+      if (invitationId !== undefined && path === '/organization/accept-invitation' && answer.status === 400) {
+        const person = (await auth.api.getSession({ headers, query: { disableRefresh: true } }))?.user.id;
+        const again = person && (await answerAgain(accounts, { id: invitationId, userId: person }));
+        return again || answer;
+      }
       if (!asked || !answer.ok) return answer;
       const body = (await asked.json()) as SignUp;
       // An invited person's sign-up is done.
