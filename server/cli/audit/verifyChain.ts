@@ -1,0 +1,144 @@
+import type { ChainEntry, ChainItem, ChainSeal, ChainStart } from '../../../db/auditChain.ts';
+import { digestName, ERASED, hashEntry, hashSeal, namesIn } from '../../../db/auditHash.ts';
+
+/** A place where a chain does not hold. */
+export interface Break {
+  kind: 'changed entry' | 'missing entry' | 'inserted entry' | 'changed seal' | 'missing seal';
+  /** The seal; `null` where the break is outside of the seals. */
+  seal: number | null;
+  /** The id of the entry, where the break is in an entry. */
+  entry: string | null;
+  message: string;
+}
+
+export interface Verification {
+  /** True where nothing speaks against the log. */
+  holds: boolean;
+  seals: number;
+  entries: number;
+  /** Names that were erased. Their entries hold. */
+  erasedNames: number;
+  /** Entries that are too new to be sealed. */
+  unsealed: number;
+  /** The last seal: noted elsewhere, it shows later that nobody has written the chain anew. */
+  last: SealMark | null;
+  firstBreak: Break | null;
+  breaks: number;
+}
+
+/** A seal's number and hash. */
+export interface SealMark {
+  number: number;
+  hash: string;
+}
+
+/**
+ * Verifies a chain, item by item in the order of `readChain`. `noted`: a seal that was noted earlier, which the chain must
+ * still have, unless AUDIT_DAYS has erased the seal.
+ */
+export function createVerifier(noted?: SealMark) {
+  const found: Verification = {
+    holds: true,
+    seals: 0,
+    entries: 0,
+    erasedNames: 0,
+    unsealed: 0,
+    last: null,
+    firstBreak: null,
+    breaks: 0,
+  };
+  let start: ChainStart | undefined;
+  let isNotedFound = false;
+  let hashes: string[] = [];
+
+  const report = (
+    kind: Break['kind'],
+    { seal, entry = null }: { seal: number | null; entry?: string | null },
+    message: string,
+  ) => {
+    found.firstBreak ??= { kind, seal, entry, message };
+    found.breaks += 1;
+    found.holds = false;
+  };
+
+  const checkEntry = (entry: ChainEntry) => {
+    const place = { seal: entry.seal, entry: entry.id };
+    if (entry.seal === null) {
+      if (!entry.isMissing && start?.settledAt && entry.at < start.settledAt) {
+        return report(
+          'inserted entry',
+          place,
+          `Entry ${entry.id} is in no seal, and entries of its time are all sealed.`,
+        );
+      }
+      found.unsealed += 1;
+      return;
+    }
+    found.entries += 1;
+    hashes.push(entry.hash as string);
+    if (entry.isMissing)
+      return report('missing entry', place, `Entry ${entry.id} is in seal ${entry.seal}, and not in the log.`);
+    const reason = changeIn(entry);
+    if (reason) report('changed entry', place, `Entry ${entry.id} was changed after seal ${entry.seal}: ${reason}.`);
+    found.erasedNames += Object.values(entry.names).filter(({ salt }) => salt === undefined).length;
+  };
+
+  const checkSeal = (seal: ChainSeal) => {
+    const { organizationId } = start as ChainStart;
+    const before = found.last ?? start;
+    const place = { seal: seal.number };
+    const expected = (before?.number ?? 0) + 1;
+    found.seals += 1;
+    if (seal.number !== expected)
+      report('missing seal', { seal: expected }, `Seal ${expected} is not there: seal ${seal.number} comes next.`);
+    else if (seal.previous !== (before?.hash ?? null))
+      report('changed seal', place, `Seal ${seal.number} does not follow the seal before.`);
+    if (hashSeal({ ...seal, organizationId, entries: hashes }) !== seal.hash) {
+      report('changed seal', place, `Seal ${seal.number} has other entries than were sealed, or was changed.`);
+    }
+    if (noted?.number === seal.number) {
+      isNotedFound = true;
+      if (noted.hash !== seal.hash)
+        report('changed seal', place, `Seal ${seal.number} is not the seal that was noted.`);
+    }
+    found.last = { number: seal.number, hash: seal.hash };
+    hashes = [];
+  };
+
+  return {
+    add(item: ChainItem) {
+      if (item.type === 'start') start = item;
+      else if (item.type === 'entry') checkEntry(item);
+      else checkSeal(item);
+    },
+    end(): Verification {
+      const from = start?.number ?? 0;
+      const last = found.last?.number ?? from;
+      if (start && last < start.sealedThrough) {
+        report(
+          'missing seal',
+          { seal: last + 1 },
+          `Seal ${last + 1} is not there: the log was sealed up to seal ${start.sealedThrough}.`,
+        );
+      }
+      if (noted && noted.number === from) isNotedFound = noted.hash === start?.hash;
+      if (noted && !isNotedFound && noted.number >= from && found.breaks === 0) {
+        report('missing seal', { seal: noted.number }, `Seal ${noted.number}, which was noted, is not there.`);
+      }
+      return found;
+    },
+  };
+}
+
+/** Says in which way an entry is not the entry that was sealed; `undefined` where the entry is the same. */
+function changeIn(entry: ChainEntry & { isMissing: false }): string | undefined {
+  if (hashEntry(entry, entry.names) !== entry.hash) return 'its content is another';
+  const now = new Map(namesIn(entry));
+  for (const [place, { salt, digest }] of Object.entries(entry.names)) {
+    const name = now.get(place);
+    const isSame =
+      salt === undefined ? name === ERASED : name !== undefined && digestName({ salt, place, name }) === digest;
+    if (!isSame) return `${place} is another name`;
+  }
+  return undefined;
+}
