@@ -49,6 +49,7 @@ export function createVerifier(noted?: SealMark) {
   };
   let start: ChainStart | undefined;
   let isNotedFound = false;
+  let isTailChecked = false;
   let hashes: string[] = [];
 
   const report = (
@@ -61,9 +62,20 @@ export function createVerifier(noted?: SealMark) {
     found.holds = false;
   };
 
+  /** Looks for seals that are missing at the end, once all seals were added. */
+  const checkTail = () => {
+    if (!start || isTailChecked) return;
+    isTailChecked = true;
+    const next = (found.last ?? start).number + 1;
+    if (next > start.sealedThrough) return;
+    const message = `Seal ${next} is not there: the log was sealed up to seal ${start.sealedThrough}.`;
+    report('missing seal', { seal: next }, message);
+  };
+
   const checkEntry = (entry: ChainEntry) => {
     const place = { seal: entry.seal, entry: entry.id };
     if (entry.seal === null) {
+      checkTail();
       if (!entry.isMissing && start?.settledAt && entry.at < start.settledAt) {
         return report(
           'inserted entry',
@@ -112,15 +124,8 @@ export function createVerifier(noted?: SealMark) {
       else checkSeal(item);
     },
     end(): Verification {
+      checkTail();
       const from = start?.number ?? 0;
-      const last = found.last?.number ?? from;
-      if (start && last < start.sealedThrough) {
-        report(
-          'missing seal',
-          { seal: last + 1 },
-          `Seal ${last + 1} is not there: the log was sealed up to seal ${start.sealedThrough}.`,
-        );
-      }
       if (noted && noted.number === from) isNotedFound = noted.hash === start?.hash;
       if (noted && !isNotedFound && noted.number >= from && found.breaks === 0) {
         report('missing seal', { seal: noted.number }, `Seal ${noted.number}, which was noted, is not there.`);
