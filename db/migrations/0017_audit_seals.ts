@@ -242,20 +242,19 @@ const functions = (schema: string) => [
           or place in ('/actor/name', '/details/address', '/details/userAgent') and p_actor->>'id' = p_user_id::text))`,
 ];
 
+const TO_SEAL = 'introzy_organizations_to_seal(timestamptz)';
 const ERASURES = ['introzy_erase_audit_log(uuid, int)', 'introzy_erase_audit_person(uuid, text[])'];
 
 const ownership = (schema: string) => [
   'grant introzy_lookup to current_user',
   `grant create on schema ${schema} to introzy_lookup`,
-  ...['introzy_organizations_to_seal(timestamptz)', ...ERASURES].map(
-    (name) => `revoke execute on function ${name} from public`,
-  ),
-  'grant execute on function introzy_organizations_to_seal(timestamptz) to introzy_auth',
-  // The owner of the tables alone.
+  ...[TO_SEAL, ...ERASURES].flatMap((name) => [
+    `alter function ${name} owner to introzy_lookup`,
+    `revoke execute on function ${name} from public`,
+  ]),
+  `grant execute on function ${TO_SEAL} to introzy_auth`,
+  // For the owner of the tables alone.
   ...ERASURES.map((name) => `grant execute on function ${name} to current_user`),
-  ...['introzy_organizations_to_seal(timestamptz)', ...ERASURES].map(
-    (name) => `alter function ${name} owner to introzy_lookup`,
-  ),
   `revoke create on schema ${schema} from introzy_lookup`,
   'revoke introzy_lookup from current_user',
 ];

@@ -30,8 +30,8 @@ export const REQUEST_LIMITS = { statement: 1_300, lock: 1_000, deadline: 1_600 }
 export const COMMAND_LIMITS = { statement: 300_000, lock: 30_000, deadline: 600_000 } as const;
 /** The most connections to PostgreSQL. */
 const POOL_SIZE = 10;
-/** Milliseconds that a single step beside the service may take, such as the index of a large table. */
-const STEP_DEADLINE = 86_400_000;
+/** Milliseconds that a single step may take that nobody waits for, such as the index of a large table. */
+export const STEP_DEADLINE = 86_400_000;
 
 /**
  * Opens the database that `config` names, for requests or for a command of the operator, and runs the migrations that come
