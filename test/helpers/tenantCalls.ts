@@ -5,6 +5,7 @@ import { sql } from 'kysely';
 import { inTransaction, type Tenant } from '../../db/admission.ts';
 import * as apiKeys from '../../db/apiKeys.ts';
 import { listAuditEntries } from '../../db/audit.ts';
+import { sealEntries } from '../../db/auditSeals.ts';
 import { type ContactListQuery, listContacts } from '../../db/contactList.ts';
 import * as contacts from '../../db/contacts.ts';
 import { upsertContacts } from '../../db/contactUpsert.ts';
@@ -72,6 +73,9 @@ const upsert =
     const rows = [...rowsOf(victim.email), ...rowsOf(victim.sharedEmail)].map((input, index) => ({ index, input }));
     return upsertContacts(db, { organizationId, rows, merge });
   };
+
+/** An id that sorts before every id. */
+const NO_ID = '00000000-0000-0000-0000-000000000000';
 
 /** The notice of the victim's key that is being sent. */
 const claimedNotice = ({ keyId, ownerId }: Victim) =>
@@ -191,6 +195,7 @@ export const TENANT_CALLS: Record<string, TenantCall[]> = {
     (db, { organizationId, victim }) => returnExpiryNotice(db, { organizationId, notice: claimedNotice(victim) }),
   ],
   deletePastNotices: [(db, { organizationId }) => deletePastNotices(db, organizationId)],
+  sealEntries: [(db, { organizationId }) => sealEntries(db, { organizationId, after: NO_ID })],
   listAuditEntries: [
     (db, { organizationId }) => listAuditEntries(db, { organizationId, limit: 200 }),
     (db, { organizationId, victim }) =>
@@ -344,6 +349,9 @@ const OTHERS = [
     'recordFailedSignIn',
   ],
   ...[
+    ...['canonicalJson', 'digestName', 'digestNames', 'hashEntry', 'hashSeal', 'namesIn', 'readChain'],
+    ...['beginRound', 'endRound', 'listOrganizationsToSeal', 'logFailedSignIns'],
+    ...['eraseAuditLog', 'eraseAuditNames', 'eraseOldEntries'],
     'listOrganizationsToNotify',
     'listOrganizationsToTrim',
     'insertOrganization',
