@@ -33,6 +33,7 @@ import type { UpsertRow } from '../../shared/contactRows.ts';
 import { SCOPES } from '../../shared/scopes.ts';
 
 import { addPerson } from './browser.ts';
+import { runAsAdmin } from './tables.ts';
 import type { TestApp } from './testApp.ts';
 import { CLAIMED_UNTIL, NOTICE_FOR, type Victim } from './victim.ts';
 
@@ -195,7 +196,17 @@ export const TENANT_CALLS: Record<string, TenantCall[]> = {
     (db, { organizationId, victim }) => returnExpiryNotice(db, { organizationId, notice: claimedNotice(victim) }),
   ],
   deletePastNotices: [(db, { organizationId }) => deletePastNotices(db, organizationId)],
-  sealEntries: [(db, { organizationId }) => sealEntries(db, { organizationId, after: NO_ID })],
+  sealEntries: [
+    // Entries of another organization in a seal are a breach, which no row of the other organization shows.
+    async (db, { app, organizationId }) => [
+      await sealEntries(db, { organizationId, after: NO_ID }),
+      await runAsAdmin(
+        app,
+        `select a.organization_id from audit_seal_entries e join audit_log a on a.id = e.id
+          where a.organization_id <> e.organization_id`,
+      ),
+    ],
+  ],
   listAuditEntries: [
     (db, { organizationId }) => listAuditEntries(db, { organizationId, limit: 200 }),
     (db, { organizationId, victim }) =>
