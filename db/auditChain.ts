@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import { enterAsOperator, type Tenant } from './admission.ts';
-import type { AuditContent, NameDigests } from './auditHash.ts';
+import type { AuditContent, NameSalts } from './auditHash.ts';
 import type { Database } from './open.ts';
 
 /** The beginning of a chain of seals. */
@@ -17,7 +17,7 @@ export interface ChainStart {
 }
 
 /** An entry, whose content is missing where somebody took the entry out of the log. `seal`: `null` until sealed. */
-export type ChainEntry = { type: 'entry'; seal: number | null; id: string; hash: string | null; names: NameDigests } & (
+export type ChainEntry = { type: 'entry'; seal: number | null; id: string; hash: string | null; names: NameSalts } & (
   | (AuditContent & { isMissing: false })
   | { isMissing: true }
 );

@@ -15,8 +15,11 @@ export interface AuditContent {
   details: unknown;
 }
 
-/** The digests of an entry's names, by the name's place such as `/actor/name`. Without `salt` the name was erased. */
-export type NameDigests = Readonly<Record<string, { salt?: string; digest: string }>>;
+/**
+ * The salts of an entry's names, by the name's place such as `/actor/name`. A name that was erased has its digest in place
+ * of the salt.
+ */
+export type NameSalts = Readonly<Record<string, { salt: string } | { digest: string }>>;
 
 /** The place of each text that may name a person, or tell where a person was. */
 export const NAME_PLACES = [
@@ -36,34 +39,32 @@ export const ERASED = '(erased)';
 /** Bytes of a salt: too many to guess a name by its digest. */
 const SALT = 16;
 
-/** Gives each name in an entry a salt and a digest. */
-export function digestNames(content: AuditContent): NameDigests {
-  return Object.fromEntries(
-    namesIn(content).map(([place, name]) => {
-      const salt = randomBytes(SALT).toString('base64url');
-      return [place, { salt, digest: digestName({ salt, place, name }) }];
-    }),
+/** Makes a salt for each name in an entry. */
+export const saltNames = (content: AuditContent): NameSalts =>
+  Object.fromEntries(
+    NAME_PLACES.filter((place) => typeof valueAt(content, place) === 'string').map((place) => [
+      place,
+      { salt: randomBytes(SALT).toString('base64url') },
+    ]),
   );
-}
 
-/** The names in an entry, each with its place. */
-export function namesIn(content: AuditContent): [place: string, name: string][] {
-  return NAME_PLACES.flatMap((place) => {
-    const value = place.slice(1).split('/').reduce(child, content);
-    return typeof value === 'string' ? [[place, value] as [string, string]] : [];
-  });
-}
+/** The value at a place such as `/actor/name`. */
+export const valueAt = (content: AuditContent, place: string): unknown => pathOf(place).reduce<unknown>(child, content);
 
-export const digestName = ({ salt, place, name }: { salt: string; place: string; name: string }) =>
-  hashOf([salt, place, name]);
+const pathOf = (place: string) => place.slice(1).split('/');
 
-/** The hash of an entry, in which digests stand for the names. */
-export function hashEntry({ id, at, actor, action, subject, details }: AuditContent, names: NameDigests): string {
+/**
+ * The hash of an entry, in which digests stand for the names. `introzy_erase_audit_person` makes the same digests in SQL.
+ */
+export function hashEntry(content: AuditContent, names: NameSalts): string {
+  const { id, at, actor, action, subject, details } = content;
   const entry = structuredClone({ id, at: at.toISOString(), actor, action, subject, details });
-  for (const [place, { digest }] of Object.entries(names)) {
-    const path = place.slice(1).split('/');
-    const parent = path.slice(0, -1).reduce<unknown>(child, entry);
-    if (isObject(parent)) parent[path.at(-1) as string] = digest;
+  for (const [place, name] of Object.entries(names)) {
+    const path = pathOf(place);
+    const last = path.pop() as string;
+    const parent = path.reduce<unknown>(child, entry);
+    if (!isObject(parent)) continue;
+    parent[last] = 'digest' in name ? name.digest : hashOf([name.salt, place, parent[last] ?? null]);
   }
   return hashOf(entry);
 }

@@ -1,6 +1,6 @@
 import { type Kysely, sql } from 'kysely';
 import type { Tenant } from './admission.ts';
-import { type AuditContent, digestNames, hashEntry, hashSeal } from './auditHash.ts';
+import { type AuditContent, hashEntry, hashSeal, saltNames } from './auditHash.ts';
 import type { Schema } from './schema.ts';
 
 /** The most entries of a seal. */
@@ -33,7 +33,7 @@ export async function sealEntries(
     if (lastId === undefined) return { isBusy: false, sealed: 0, lastId };
     const last = await findLastSeal(trx, organizationId);
     const rows = entries.map((content) => {
-      const names = digestNames(content);
+      const names = saltNames(content);
       return { id: content.id, hash: hashEntry(content, names), names };
     });
     const seal = { organizationId, number: Number(last?.number ?? 0) + 1, previous: last?.hash ?? null, sealedAt };

@@ -193,13 +193,13 @@ interface AuditSealsTable {
   last_at: Date;
 }
 
-/** The entries of a seal. Without `salt` the name was erased. */
+/** The entries of a seal. A name that was erased has a digest in place of the salt. */
 interface AuditSealEntriesTable {
   organization_id: string;
   seal: string;
   id: string;
   hash: Buffer;
-  names: Record<string, { salt?: string; digest: string }>;
+  names: Record<string, { salt: string } | { digest: string }>;
 }
 
 /** The numbers of an organization's last seal and of the last seal that AUDIT_DAYS erased, with that seal's hash. */

@@ -528,6 +528,7 @@ CREATE FUNCTION public.introzy_erase_audit_person(p_user_id uuid, p_names text[]
         declare
           v_content jsonb := jsonb_build_object('actor', v_entry.actor, 'subject', v_entry.subject,
             'details', v_entry.details);
+          v_before jsonb := v_content;
           v_places text[] := introzy_audit_names_of(v_entry.actor, v_entry.subject, v_entry.details, p_user_id, v_names);
           v_place text;
         begin
@@ -537,8 +538,10 @@ CREATE FUNCTION public.introzy_erase_audit_person(p_user_id uuid, p_names text[]
           update audit_log set actor = v_content->'actor', subject = v_content->'subject', details = v_content->'details'
             where organization_id = v_id and id = v_entry.id;
           update audit_seal_entries e set names = (
-              select coalesce(jsonb_object_agg(place, case when place = any (v_places) then digest - 'salt' else digest end), '{}')
-                from jsonb_each(e.names) name (place, digest))
+              select coalesce(jsonb_object_agg(place, case when place <> all (v_places) then name else
+                  jsonb_build_object('digest', encode(sha256(convert_to(format('["%s","%s",%s]', name->>'salt', place,
+                    to_json(v_before #>> string_to_array(ltrim(place, '/'), '/'))), 'UTF8')), 'hex')) end), '{}')
+                from jsonb_each(e.names) names (place, name))
             where organization_id = v_id and id = v_entry.id;
           v_count := v_count + 1;
         end;
@@ -1115,10 +1118,7 @@ ALTER TABLE ONLY public.audit_log
     ADD CONSTRAINT audit_log_pkey PRIMARY KEY (organization_id, id);
 
 ALTER TABLE ONLY public.audit_seal_entries
-    ADD CONSTRAINT audit_seal_entries_organization_id_id_key UNIQUE (organization_id, id);
-
-ALTER TABLE ONLY public.audit_seal_entries
-    ADD CONSTRAINT audit_seal_entries_pkey PRIMARY KEY (organization_id, seal, id);
+    ADD CONSTRAINT audit_seal_entries_pkey PRIMARY KEY (organization_id, id);
 
 ALTER TABLE ONLY public.audit_sealing
     ADD CONSTRAINT audit_sealing_pkey PRIMARY KEY (only_row);
@@ -1198,6 +1198,8 @@ CREATE INDEX audit_log_action ON public.audit_log USING btree (organization_id, 
 CREATE INDEX audit_log_at ON public.audit_log USING brin (at) WITH (pages_per_range='16', autosummarize='on');
 
 CREATE INDEX audit_log_subject ON public.audit_log USING btree (organization_id, ((subject ->> 'id'::text)), id);
+
+CREATE INDEX audit_seal_entries_seal ON public.audit_seal_entries USING btree (organization_id, seal);
 
 CREATE INDEX audit_seals_last_at ON public.audit_seals USING btree (last_at);
 

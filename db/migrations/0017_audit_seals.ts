@@ -32,17 +32,17 @@ const tables = [
   )`,
   // For AUDIT_DAYS, of all organizations.
   'create index audit_seals_last_at on audit_seals (last_at)',
-  // `names` has the digest of each name in the entry, by the name's place such as `/actor/name`, and the digest's salt
-  // until the name is erased.
+  // `names` has the salt of each name in the entry, by the name's place such as `/actor/name`. Once a name is erased, the
+  // name's digest takes the place of the salt.
   `create table audit_seal_entries (
     organization_id uuid not null references organizations on delete cascade,
     seal bigint not null,
     id uuid not null,
     hash bytea not null,
     names jsonb not null,
-    primary key (organization_id, seal, id),
-    unique (organization_id, id)
+    primary key (organization_id, id)
   )`,
+  'create index audit_seal_entries_seal on audit_seal_entries (organization_id, seal)',
   // What a cut at the end of a chain cannot take along, and where a chain begins after AUDIT_DAYS.
   `create table audit_chains (
     organization_id uuid not null references organizations on delete cascade,
@@ -187,7 +187,8 @@ const functions = (schema: string) => [
 
   // Takes a person out of the entries of all organizations: the person's name where the person acted or is the subject,
   // the person's places, and each name that is among `p_names`, such as the person's addresses. The digests of the
-  // names stay, without their salts, so that the seals hold and nobody can guess the names. Gives the number of entries.
+  // names stay, as db/auditHash.ts makes them, and the salts go: so the seals hold, and nobody can guess the names. Gives
+  // the number of entries.
   `create function introzy_erase_audit_person(p_user_id uuid, p_names text[]) returns bigint
   language plpgsql security definer set search_path = ${schema}, pg_temp as $$
   declare
@@ -208,6 +209,7 @@ const functions = (schema: string) => [
         declare
           v_content jsonb := jsonb_build_object('actor', v_entry.actor, 'subject', v_entry.subject,
             'details', v_entry.details);
+          v_before jsonb := v_content;
           v_places text[] := introzy_audit_names_of(v_entry.actor, v_entry.subject, v_entry.details, p_user_id, v_names);
           v_place text;
         begin
@@ -217,8 +219,10 @@ const functions = (schema: string) => [
           update audit_log set actor = v_content->'actor', subject = v_content->'subject', details = v_content->'details'
             where organization_id = v_id and id = v_entry.id;
           update audit_seal_entries e set names = (
-              select coalesce(jsonb_object_agg(place, case when place = any (v_places) then digest - 'salt' else digest end), '{}')
-                from jsonb_each(e.names) name (place, digest))
+              select coalesce(jsonb_object_agg(place, case when place <> all (v_places) then name else
+                  jsonb_build_object('digest', encode(sha256(convert_to(format('["%s","%s",%s]', name->>'salt', place,
+                    to_json(v_before #>> string_to_array(ltrim(place, '/'), '/'))), 'UTF8')), 'hex')) end), '{}')
+                from jsonb_each(e.names) names (place, name))
             where organization_id = v_id and id = v_entry.id;
           v_count := v_count + 1;
         end;

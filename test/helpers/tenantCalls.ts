@@ -360,7 +360,7 @@ const OTHERS = [
     'recordFailedSignIn',
   ],
   ...[
-    ...['canonicalJson', 'digestName', 'digestNames', 'hashEntry', 'hashSeal', 'namesIn', 'readChain'],
+    ...['canonicalJson', 'saltNames', 'valueAt', 'hashEntry', 'hashSeal', 'readChain'],
     ...['beginRound', 'endRound', 'listOrganizationsToSeal', 'logFailedSignIns'],
     ...['eraseAuditLog', 'eraseAuditNames', 'eraseOldEntries'],
     'listOrganizationsToNotify',

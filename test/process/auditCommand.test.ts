@@ -95,7 +95,7 @@ test(
     const { status, stdout } = await cli.run(['audit', 'verify', '--organization', 'Acme']);
     expect(status).toBe(1);
     expect(stdout).toMatch(
-      /the audit log DOES NOT HOLD\.\n(?:.*\n)*? *First break, of 1: Entry [\da-f-]{36} was changed after seal 1: /,
+      /the audit log DOES NOT HOLD\.\n(?:.*\n)*? *First break, of 1: Entry [\da-f-]{36} was changed after seal 1 was made\.\n/,
     );
 
     // AUDIT_DAYS takes the seals away once their entries are old, in the hourly work of a start.

@@ -4,6 +4,7 @@ import { type Kysely, sql } from 'kysely';
 import { expect, test } from 'vitest';
 import { asOperator } from '../../db/admission.ts';
 import { eraseAuditLog, eraseAuditNames, eraseOldEntries } from '../../db/auditErasure.ts';
+import { NAME_PLACES } from '../../db/auditHash.ts';
 import { sealEntries } from '../../db/auditSeals.ts';
 import type { Schema } from '../../db/schema.ts';
 import { addEntries, seal, tamper, verify } from '../helpers/auditChain.ts';
@@ -99,7 +100,8 @@ const TAMPERED: [kind: string, change: (id: string) => string][] = [
   ],
   [
     'changed entry',
-    (id) => `update audit_seal_entries set names = names #- '{/actor/name,salt}' where id = ${entryOf(id, 2)}`,
+    (id) =>
+      `update audit_seal_entries set names = jsonb_set(names, '{/actor/name}', jsonb_build_object('digest', encode(sha256(''), 'hex'))) where id = ${entryOf(id, 2)}`,
   ],
   ['missing entry', (id) => `delete from audit_log where id = ${entryOf(id, 2)}`],
   [
@@ -372,6 +374,43 @@ test('A person is erased from the log, and the seals hold', async () => {
   // The owner's names and places are as before.
   expect(await text()).toContain(owner.email);
   expect(await eraseAuditNames(app.db.root, { userId: person.userId, names: [person.email] })).toBe(0);
+});
+
+/** Names with characters that JSON escapes, or could escape. */
+const ODD_NAMES = [
+  '"',
+  '\\',
+  'a"b\\c/d',
+  '\b\f\n\r\t\u0001\u001f\u007f',
+  '\u0085\u2028\u2029',
+  'Ünï çødé 姓名 🙂',
+  '%s %I $1',
+];
+
+test('Whatever a name is made of, and wherever the name stands, the seals hold without the name', async () => {
+  await using app = await testApp({ isAlone: true });
+  const { id } = app.one;
+  const userId = randomUUID();
+  const tenant = asOperator(app.db, id);
+  for (const name of ODD_NAMES) {
+    for (const place of NAME_PLACES) {
+      const entry = place.endsWith('/description') ? { from: {}, to: {} } : {};
+      const content = { actor: { type: 'person', id: userId }, subject: { id: null }, details: entry };
+      await sql`
+        insert into audit_log (organization_id, actor, action, subject, details)
+          select ${id}, content->'actor', 'member.joined', content->'subject', content->'details'
+            from jsonb_set(${JSON.stringify(content)}::jsonb, ${place.slice(1).split('/')}::text[],
+              to_jsonb(${name}::text)) content`.execute(tenant);
+    }
+  }
+  await seal(app);
+  const erased = await eraseAuditNames(app.db.root, { userId, names: ODD_NAMES });
+  expect(erased).toBe(ODD_NAMES.length * NAME_PLACES.length);
+  expect(await verify(app, id)).toMatchObject({ holds: true, breaks: 0, erasedNames: erased });
+  const { audit_log, audit_seal_entries } = await readTables(app);
+  const texts = audit_log.map((row) => JSON.stringify(row)).filter((row) => row.includes(userId));
+  for (const text of texts) expect(text.match(/\(erased\)/g)).toHaveLength(1);
+  expect(JSON.stringify(audit_seal_entries).match(/"digest"/g)).toHaveLength(erased);
 });
 
 test('The log of an organization goes with the organization, by its function', async () => {

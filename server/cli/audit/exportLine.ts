@@ -12,7 +12,7 @@ export function toLine(item: ChainItem): string {
 
 const Hash = z.string().regex(/^[\da-f]{64}$/);
 const Time = z.iso.datetime({ offset: true }).transform((text) => new Date(text));
-const Names = z.record(z.string(), z.object({ salt: z.string().optional(), digest: Hash }));
+const Names = z.record(z.string(), z.union([z.strictObject({ salt: z.string() }), z.strictObject({ digest: Hash })]));
 const Count = z.int().min(0);
 
 const Start = z.object({
