@@ -102,12 +102,10 @@ async function insertSeal(db: Tenant, { organizationId, number, previous, sealed
         ${lastAt})`.execute(db);
 }
 
-/** A moment at which a round of sealing begins. Numbers of transactions are PostgreSQL's `xid8`, as text. */
+/** The beginning of a round of sealing. Numbers of transactions are PostgreSQL's `xid8`, as text. */
 export interface Round {
-  /** All entries from before this time are sealed: a round looks at the entries since then alone. */
-  since: string;
-  /** The ids of these entries sort after this id, which is made of the time. */
-  sinceId: string;
+  /** All entries with smaller ids are sealed: a round looks at the entries after this id alone. */
+  after: string;
   /** The `pending_at` that the round has read. */
   pendingAt: string | null;
   /** All transactions from before `pending_at` have ended: a round that seals everything may take it for `settled_at`. */
@@ -120,14 +118,14 @@ export interface Round {
 /** An id that sorts before the ids of all entries. */
 const NIL = '00000000-0000-0000-0000-000000000000';
 
-/** An entry's time, its transaction's number and this process's look at both may differ by as much: clocks are set. */
+/** An entry's id is made of its time shortly before its transaction gets a number, and clocks are set. */
 const SLACK = sql`interval '1 hour'`;
 
 /** Begins a round of sealing. A database that was restored elsewhere knows none of the older transactions. */
 export async function beginRound(db: Kysely<Schema>): Promise<Round> {
   const { rows } = await sql<Round>`
-    select since::text, case when since = '-infinity' then ${NIL}::uuid else (lpad(to_hex(
-          (extract(epoch from since - interval '1 second') * 1000)::bigint), 12, '0') || repeat('0', 20))::uuid end as "sinceId",
+    select case when since = '-infinity' then ${NIL}::uuid else (lpad(to_hex(
+          (extract(epoch from since) * 1000)::bigint), 12, '0') || repeat('0', 20))::uuid end as after,
         pending_at::text as "pendingAt",
         coalesce(pending_xid <= pg_snapshot_xmin(snapshot) or pending_xid > pg_snapshot_xmax(snapshot), false)
           as "isSettled",
@@ -154,9 +152,8 @@ export async function endRound(
       where pending_at is not distinct from ${pendingAt}::timestamptz`.execute(db);
 }
 
-/** Lists the ids of the organizations with entries since then that are not sealed. */
-export async function listOrganizationsToSeal(db: Kysely<Schema>, { since }: Pick<Round, 'since'>): Promise<string[]> {
-  const { rows } = await sql<{ id: string }>`
-    select introzy_organizations_to_seal(${since}::timestamptz) as id`.execute(db);
+/** Lists the ids of the organizations with entries after an id that are not sealed. */
+export async function listOrganizationsToSeal(db: Kysely<Schema>, { after }: Pick<Round, 'after'>): Promise<string[]> {
+  const { rows } = await sql<{ id: string }>`select introzy_organizations_to_seal(${after}) as id`.execute(db);
   return rows.map(({ id }) => id);
 }

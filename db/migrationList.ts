@@ -12,7 +12,6 @@ import * as keyLimits from './migrations/0009_key_limits.ts';
 import * as keyUsage from './migrations/0010_key_usage.ts';
 import * as expiryNotices from './migrations/0011_expiry_notices.ts';
 import * as auditSeals from './migrations/0017_audit_seals.ts';
-import * as auditTime from './migrations/0018_audit_time.ts';
 
 /**
  * A transaction without a rewrite of a table and without a long lock. Instances of the version before go on working.
@@ -75,7 +74,6 @@ export const migrations: Migrations = {
   '0010_key_usage': keyUsage,
   '0011_expiry_notices': expiryNotices,
   '0017_audit_seals': auditSeals,
-  '0018_audit_time': auditTime,
 };
 
 /** What to run: by default all migrations. */

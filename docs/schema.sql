@@ -727,16 +727,65 @@ END;
 
 ALTER FUNCTION public.introzy_organizations_to_notify(p_days integer) OWNER TO introzy_lookup;
 
-CREATE FUNCTION public.introzy_organizations_to_seal(p_since timestamp with time zone) RETURNS SETOF uuid
-    LANGUAGE plpgsql STABLE SECURITY DEFINER
-    SET search_path TO 'public', 'pg_temp'
-    AS $_$
-  begin
-    return query execute 'select distinct a.organization_id from audit_log a where a.at >= $1 and not exists (
-      select from audit_seal_entries e where e.organization_id = a.organization_id and e.id = a.id)' using p_since;
-  end $_$;
+CREATE SEQUENCE public.introzy_uuid_counter
+    AS smallint
+    START WITH 0
+    INCREMENT BY 1
+    MINVALUE 0
+    MAXVALUE 4095
+    CACHE 1
+    CYCLE;
 
-ALTER FUNCTION public.introzy_organizations_to_seal(p_since timestamp with time zone) OWNER TO introzy_lookup;
+CREATE FUNCTION public.introzy_uuid_v7() RETURNS uuid
+    LANGUAGE sql
+    RETURN (encode(OVERLAY(OVERLAY(uuid_send(gen_random_uuid()) PLACING SUBSTRING(int8send(((EXTRACT(epoch FROM clock_timestamp()) * (1000)::numeric))::bigint) FROM 3) FROM 1 FOR 6) PLACING int2send(((28672 + nextval('public.introzy_uuid_counter'::regclass)))::smallint) FROM 7 FOR 2), 'hex'::text))::uuid;
+
+CREATE TABLE public.audit_log (
+    organization_id uuid NOT NULL,
+    id uuid DEFAULT public.introzy_uuid_v7() NOT NULL,
+    at timestamp(3) with time zone DEFAULT clock_timestamp() NOT NULL,
+    actor jsonb NOT NULL,
+    action text NOT NULL,
+    subject jsonb NOT NULL,
+    details jsonb DEFAULT '{}'::jsonb NOT NULL
+);
+
+ALTER TABLE ONLY public.audit_log FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE public.audit_seal_entries (
+    organization_id uuid NOT NULL,
+    seal bigint NOT NULL,
+    id uuid NOT NULL,
+    hash bytea NOT NULL,
+    names jsonb NOT NULL
+);
+
+ALTER TABLE ONLY public.audit_seal_entries FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE public.organizations (
+    id uuid NOT NULL,
+    name text NOT NULL,
+    created_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+    slug text DEFAULT (gen_random_uuid())::text NOT NULL,
+    logo text,
+    metadata text,
+    CONSTRAINT organizations_name_check CHECK (((char_length(name) >= 1) AND (char_length(name) <= 100)))
+);
+
+CREATE FUNCTION public.introzy_organizations_to_seal(p_after uuid) RETURNS SETOF uuid
+    LANGUAGE sql STABLE SECURITY DEFINER
+    BEGIN ATOMIC
+ SELECT o.id
+    FROM public.organizations o,
+     LATERAL ( SELECT
+            FROM public.audit_log a
+           WHERE ((a.organization_id = o.id) AND (a.id > introzy_organizations_to_seal.p_after) AND (NOT (EXISTS ( SELECT
+                    FROM public.audit_seal_entries e
+                   WHERE ((e.organization_id = a.organization_id) AND (e.id = a.id))))))
+          LIMIT 1) unsealed;
+END;
+
+ALTER FUNCTION public.introzy_organizations_to_seal(p_after uuid) OWNER TO introzy_lookup;
 
 CREATE TABLE public.api_key_days (
     organization_id uuid NOT NULL,
@@ -882,16 +931,6 @@ CREATE FUNCTION public.introzy_role_scopes(p_role text) RETURNS text[]
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN CASE WHEN (p_role = ANY (ARRAY['admin'::text, 'owner'::text])) THEN ARRAY['contacts:read'::text, 'contacts:write'::text, 'keys:manage'::text] WHEN (p_role = 'member'::text) THEN ARRAY['contacts:read'::text, 'contacts:write'::text] ELSE NULL::text[] END;
 
-CREATE TABLE public.organizations (
-    id uuid NOT NULL,
-    name text NOT NULL,
-    created_at timestamp(3) with time zone DEFAULT now() NOT NULL,
-    slug text DEFAULT (gen_random_uuid())::text NOT NULL,
-    logo text,
-    metadata text,
-    CONSTRAINT organizations_name_check CHECK (((char_length(name) >= 1) AND (char_length(name) <= 100)))
-);
-
 CREATE TABLE public.sessions (
     id uuid NOT NULL,
     user_id uuid NOT NULL,
@@ -932,19 +971,6 @@ END;
 
 ALTER FUNCTION public.introzy_session_person(p_session_id uuid) OWNER TO introzy_lookup;
 
-CREATE SEQUENCE public.introzy_uuid_counter
-    AS smallint
-    START WITH 0
-    INCREMENT BY 1
-    MINVALUE 0
-    MAXVALUE 4095
-    CACHE 1
-    CYCLE;
-
-CREATE FUNCTION public.introzy_uuid_v7() RETURNS uuid
-    LANGUAGE sql
-    RETURN (encode(OVERLAY(OVERLAY(uuid_send(gen_random_uuid()) PLACING SUBSTRING(int8send(((EXTRACT(epoch FROM clock_timestamp()) * (1000)::numeric))::bigint) FROM 3) FROM 1 FOR 6) PLACING int2send(((28672 + nextval('public.introzy_uuid_counter'::regclass)))::smallint) FROM 7 FOR 2), 'hex'::text))::uuid;
-
 CREATE TABLE public.accounts (
     id uuid NOT NULL,
     user_id uuid NOT NULL,
@@ -982,28 +1008,6 @@ CREATE TABLE public.audit_chains (
 );
 
 ALTER TABLE ONLY public.audit_chains FORCE ROW LEVEL SECURITY;
-
-CREATE TABLE public.audit_log (
-    organization_id uuid NOT NULL,
-    id uuid DEFAULT public.introzy_uuid_v7() NOT NULL,
-    at timestamp(3) with time zone DEFAULT clock_timestamp() NOT NULL,
-    actor jsonb NOT NULL,
-    action text NOT NULL,
-    subject jsonb NOT NULL,
-    details jsonb DEFAULT '{}'::jsonb NOT NULL
-);
-
-ALTER TABLE ONLY public.audit_log FORCE ROW LEVEL SECURITY;
-
-CREATE TABLE public.audit_seal_entries (
-    organization_id uuid NOT NULL,
-    seal bigint NOT NULL,
-    id uuid NOT NULL,
-    hash bytea NOT NULL,
-    names jsonb NOT NULL
-);
-
-ALTER TABLE ONLY public.audit_seal_entries FORCE ROW LEVEL SECURITY;
 
 CREATE TABLE public.audit_sealing (
     only_row boolean DEFAULT true NOT NULL,
@@ -1194,8 +1198,6 @@ CREATE INDEX api_keys_id ON public.api_keys USING hash (id);
 CREATE INDEX api_keys_not_revoked ON public.api_keys USING btree (organization_id, id) WHERE (revoked_at IS NULL);
 
 CREATE INDEX audit_log_action ON public.audit_log USING btree (organization_id, action, id);
-
-CREATE INDEX audit_log_at ON public.audit_log USING brin (at) WITH (pages_per_range='16', autosummarize='on');
 
 CREATE INDEX audit_log_subject ON public.audit_log USING btree (organization_id, ((subject ->> 'id'::text)), id);
 
@@ -1553,8 +1555,33 @@ GRANT ALL ON FUNCTION public.introzy_matching_contacts(p_patterns text[], p_tag 
 REVOKE ALL ON FUNCTION public.introzy_organizations_to_notify(p_days integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.introzy_organizations_to_notify(p_days integer) TO introzy_auth;
 
-REVOKE ALL ON FUNCTION public.introzy_organizations_to_seal(p_since timestamp with time zone) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.introzy_organizations_to_seal(p_since timestamp with time zone) TO introzy_auth;
+GRANT USAGE ON SEQUENCE public.introzy_uuid_counter TO introzy_app;
+GRANT USAGE ON SEQUENCE public.introzy_uuid_counter TO introzy_auth;
+
+GRANT SELECT,INSERT ON TABLE public.audit_log TO introzy_app;
+GRANT INSERT ON TABLE public.audit_log TO introzy_auth;
+GRANT SELECT,DELETE ON TABLE public.audit_log TO introzy_lookup;
+
+GRANT UPDATE(actor) ON TABLE public.audit_log TO introzy_lookup;
+
+GRANT UPDATE(subject) ON TABLE public.audit_log TO introzy_lookup;
+
+GRANT UPDATE(details) ON TABLE public.audit_log TO introzy_lookup;
+
+GRANT SELECT,INSERT ON TABLE public.audit_seal_entries TO introzy_app;
+GRANT SELECT,DELETE ON TABLE public.audit_seal_entries TO introzy_lookup;
+
+GRANT UPDATE(names) ON TABLE public.audit_seal_entries TO introzy_lookup;
+
+GRANT SELECT ON TABLE public.organizations TO introzy_app;
+GRANT SELECT,INSERT ON TABLE public.organizations TO introzy_auth;
+
+GRANT SELECT(id) ON TABLE public.organizations TO introzy_lookup;
+
+GRANT SELECT(name) ON TABLE public.organizations TO introzy_lookup;
+
+REVOKE ALL ON FUNCTION public.introzy_organizations_to_seal(p_after uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.introzy_organizations_to_seal(p_after uuid) TO introzy_auth;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.api_key_days TO introzy_app;
 
@@ -1601,13 +1628,6 @@ GRANT SELECT ON TABLE public.api_key_notices_due TO introzy_lookup;
 REVOKE ALL ON FUNCTION public.introzy_organizations_with_notices() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.introzy_organizations_with_notices() TO introzy_auth;
 
-GRANT SELECT ON TABLE public.organizations TO introzy_app;
-GRANT SELECT,INSERT ON TABLE public.organizations TO introzy_auth;
-
-GRANT SELECT(id) ON TABLE public.organizations TO introzy_lookup;
-
-GRANT SELECT(name) ON TABLE public.organizations TO introzy_lookup;
-
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.sessions TO introzy_auth;
 GRANT DELETE ON TABLE public.sessions TO introzy_app;
 
@@ -1635,9 +1655,6 @@ GRANT SELECT(email) ON TABLE public.users TO introzy_lookup;
 REVOKE ALL ON FUNCTION public.introzy_session_person(p_session_id uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.introzy_session_person(p_session_id uuid) TO introzy_app;
 
-GRANT USAGE ON SEQUENCE public.introzy_uuid_counter TO introzy_app;
-GRANT USAGE ON SEQUENCE public.introzy_uuid_counter TO introzy_auth;
-
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.accounts TO introzy_auth;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE public.api_key_places TO introzy_app;
@@ -1646,21 +1663,6 @@ GRANT SELECT,INSERT ON TABLE public.audit_chains TO introzy_app;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.audit_chains TO introzy_lookup;
 
 GRANT UPDATE(sealed_through) ON TABLE public.audit_chains TO introzy_app;
-
-GRANT SELECT,INSERT ON TABLE public.audit_log TO introzy_app;
-GRANT INSERT ON TABLE public.audit_log TO introzy_auth;
-GRANT SELECT,DELETE ON TABLE public.audit_log TO introzy_lookup;
-
-GRANT UPDATE(actor) ON TABLE public.audit_log TO introzy_lookup;
-
-GRANT UPDATE(subject) ON TABLE public.audit_log TO introzy_lookup;
-
-GRANT UPDATE(details) ON TABLE public.audit_log TO introzy_lookup;
-
-GRANT SELECT,INSERT ON TABLE public.audit_seal_entries TO introzy_app;
-GRANT SELECT,DELETE ON TABLE public.audit_seal_entries TO introzy_lookup;
-
-GRANT UPDATE(names) ON TABLE public.audit_seal_entries TO introzy_lookup;
 
 GRANT SELECT ON TABLE public.audit_sealing TO introzy_app;
 GRANT SELECT,UPDATE ON TABLE public.audit_sealing TO introzy_auth;

@@ -30,7 +30,7 @@ async function sealRound(parts: Parts) {
   const organizations = await listOrganizationsToSeal(accounts, round);
   let isWhole = true;
   for (const organizationId of organizations) {
-    const isSealed = await sealOrganization(parts, { organizationId, after: round.sinceId }).catch((error: unknown) => {
+    const isSealed = await sealOrganization(parts, { organizationId, after: round.after }).catch((error: unknown) => {
       parts.log.warn({ err: error, organizationId }, 'the audit log of an organization is not sealed yet');
       return false;
     });

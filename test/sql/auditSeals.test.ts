@@ -114,6 +114,11 @@ const TAMPERED: [kind: string, change: (id: string) => string][] = [
     (id) => `insert into audit_log (organization_id, at, actor, action, subject)
       select organization_id, at - interval '1 s', actor, action, subject from audit_log where id = ${entryOf(id, 2)}`,
   ],
+  [
+    'inserted entry',
+    (id) => `insert into audit_log (organization_id, id, actor, action, subject) select organization_id,
+      '01890000-0000-7000-8000-000000000000', actor, action, subject from audit_log where id = ${entryOf(id, 2)}`,
+  ],
   ['changed entry', (id) => `update audit_seal_entries set hash = sha256('') where id = ${entryOf(id, 2)}`],
   ['changed seal', (id) => `update audit_seals set hash = sha256('') where organization_id = '${id}' and number = 2`],
   [

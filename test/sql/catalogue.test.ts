@@ -15,7 +15,7 @@ const OF_OWNER = [
 /** The ids of organizations are for the service's hourly work, and never for a tenant. */
 const OF_ACCOUNTS = [
   'introzy_organizations_to_notify(integer)',
-  'introzy_organizations_to_seal(timestamp with time zone)',
+  'introzy_organizations_to_seal(uuid)',
   'introzy_organizations_to_trim(integer)',
   'introzy_organizations_with_notices()',
 ];
@@ -29,7 +29,7 @@ const LOOKUPS = [
   'introzy_identify_key(bytea[])',
   'introzy_matching_contacts(text[],text,timestamp with time zone,boolean,uuid,integer)',
   'introzy_organizations_to_notify(integer)',
-  'introzy_organizations_to_seal(timestamp with time zone)',
+  'introzy_organizations_to_seal(uuid)',
   'introzy_organizations_to_trim(integer)',
   'introzy_organizations_with_notices()',
   'introzy_session_person(uuid)',

@@ -67,7 +67,7 @@ const ATTACKS: [statement: string, answer: string | ((one: TestApp['one']) => un
   ['select * from introzy_organizations_to_notify(365)', DENIED],
   ['select * from introzy_organizations_to_trim(0)', DENIED],
   ['select * from introzy_organizations_with_notices()', DENIED],
-  [`select * from introzy_organizations_to_seal('-infinity')`, DENIED],
+  [`select * from introzy_organizations_to_seal(gen_random_uuid())`, DENIED],
   ['select * from introzy_contacts_before_form(9, 9)', DENIED],
   ['select introzy_erase_audit_log(null, 0)', DENIED],
   [`select introzy_erase_audit_person(gen_random_uuid(), '{}')`, DENIED],

@@ -76,20 +76,18 @@ export function createVerifier(noted?: SealMark) {
     const place = { seal: entry.seal, entry: entry.id };
     if (entry.seal === null) {
       checkTail();
-      if (!entry.isMissing && start?.settledAt && entry.at < start.settledAt) {
-        return report(
-          'inserted entry',
-          place,
-          `Entry ${entry.id} is in no seal, and entries of its time are all sealed.`,
-        );
+      if (start?.settledAt && !entry.isMissing && timeOf(entry) < start.settledAt.getTime()) {
+        const message = `Entry ${entry.id} is in no seal, and entries of its time are all sealed.`;
+        return report('inserted entry', place, message);
       }
       found.unsealed += 1;
       return;
     }
     found.entries += 1;
     hashes.push(entry.hash as string);
-    if (entry.isMissing)
+    if (entry.isMissing) {
       return report('missing entry', place, `Entry ${entry.id} is in seal ${entry.seal}, and not in the log.`);
+    }
     const erased = Object.keys(entry.names).filter((place) => 'digest' in (entry.names[place] ?? {}));
     const isSame =
       hashEntry(entry, entry.names) === entry.hash && erased.every((place) => valueAt(entry, place) === ERASED);
@@ -103,17 +101,19 @@ export function createVerifier(noted?: SealMark) {
     const place = { seal: seal.number };
     const expected = (before?.number ?? 0) + 1;
     found.seals += 1;
-    if (seal.number !== expected)
+    if (seal.number !== expected) {
       report('missing seal', { seal: expected }, `Seal ${expected} is not there: seal ${seal.number} comes next.`);
-    else if (seal.previous !== (before?.hash ?? null))
+    } else if (seal.previous !== (before?.hash ?? null)) {
       report('changed seal', place, `Seal ${seal.number} does not follow the seal before.`);
+    }
     if (hashSeal({ ...seal, organizationId, entries: hashes }) !== seal.hash) {
       report('changed seal', place, `Seal ${seal.number} has other entries than were sealed, or was changed.`);
     }
     if (noted?.number === seal.number) {
       isNotedFound = true;
-      if (noted.hash !== seal.hash)
+      if (noted.hash !== seal.hash) {
         report('changed seal', place, `Seal ${seal.number} is not the seal that was noted.`);
+      }
     }
     found.last = { number: seal.number, hash: seal.hash };
     hashes = [];
@@ -136,3 +136,7 @@ export function createVerifier(noted?: SealMark) {
     },
   };
 }
+
+/** The earlier of an entry's time and the time in the entry's id, which is a UUID of version 7: 48 bits of milliseconds. */
+const timeOf = ({ id, at }: { id: string; at: Date }) =>
+  Math.min(at.getTime(), Number.parseInt(id.replaceAll('-', '').slice(0, 12), 16));
