@@ -92,24 +92,6 @@ export async function findAcceptedInvitation(
     .executeTakeFirst();
 }
 
-/**
- * Records a failed sign-in to the account of an email address, in the audit log of each organization of the account's
- * person. Without an account, or without an organization, nothing is recorded.
- */
-export async function recordFailedSignIn(
-  db: Kysely<Schema>,
-  { email, address, userAgent }: { email: string; address: string; userAgent: string },
-): Promise<void> {
-  await sql`
-    insert into audit_log (organization_id, actor, action, subject, details)
-      select m.organization_id, person, 'person.signInFailed', person,
-          jsonb_build_object('address', ${address}::text, 'userAgent', ${userAgent}::text)
-        from users u
-        join members m on m.user_id = u.id,
-        jsonb_build_object('type', 'person', 'id', u.id, 'name', u.email) person
-        where u.email = ${toAccountAddress(email)}`.execute(db);
-}
-
 /** The most rows that a statement deletes. A row's deletion is quick, and another instance may delete at the same time. */
 const DELETE_BATCH = 1_000;
 

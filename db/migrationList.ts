@@ -14,6 +14,7 @@ import * as expiryNotices from './migrations/0011_expiry_notices.ts';
 import * as accountGuards from './migrations/0012_account_guards.ts';
 import * as serverSecrets from './migrations/0013_server_secrets.ts';
 import * as invitationDigests from './migrations/0015_invitation_digests.ts';
+import * as auditSeals from './migrations/0017_audit_seals.ts';
 import * as erasure from './migrations/0019_erasure.ts';
 import * as deletedContacts from './migrations/0020_deleted_contacts.ts';
 
@@ -80,6 +81,7 @@ export const migrations: Migrations = {
   '0012_account_guards': accountGuards,
   '0013_server_secrets': serverSecrets,
   '0015_invitation_digests': invitationDigests,
+  '0017_audit_seals': auditSeals,
   '0019_erasure': erasure,
   '0020_deleted_contacts': deletedContacts,
 };

@@ -18,7 +18,9 @@ const Subject = z.object({
   name: z.string(),
 });
 
-/** An event in the organization. An entry is never changed or deleted. */
+/**
+ * An event in the organization. An entry is never changed, but for names that are erased, which then read `(erased)`.
+ */
 export const AuditEntry = z.object({
   id: z.uuid(),
   at: z.date(),
@@ -29,8 +31,9 @@ export const AuditEntry = z.object({
    * More about the event, by action: `apiKey.issued` {scopes, expiresAt, hint} · `apiKey.renamed` {from, to} ·
    * `apiKey.changed` {from, to}, each with {description, environment, selfRotate, rateLimit, allowedAddresses,
    * addressMode} · `apiKey.rotated` {hint, expiresAt, oldSecretsEndAt} · `apiKey.tokenMinted` {hint, scopes, expiresAt}
-   * · `apiKey.usedFrom`, `apiKey.usedOutside`, `person.signedIn`, `person.signInFailed` {address, userAgent} ·
-   * `member.invited`, `member.joined`, `member.removed` {role} · `member.roleChanged` {from, to}.
+   * · `apiKey.usedFrom`, `apiKey.usedOutside`, `person.signedIn` {address, userAgent} · `person.signInFailed` {address,
+   * userAgent, count, hour}, of a whole hour · `member.invited`, `member.joined`, `member.removed` {role} ·
+   * `member.roleChanged` {from, to}.
    */
   details: z.record(z.string(), z.unknown()),
 });

@@ -16,6 +16,7 @@ const RULES: Record<string, string> = {
   environment: '--environment must be development, staging or production.',
   addressMode: '--address-mode must be enforce or report.',
   rateLimit: '--rate-limit must be a whole number, 1 or more.',
+  since: '--since must be a date or a time with its zone, such as 2026-11-01 or 2026-11-01T09:30:00Z.',
   scopes: `--scopes must be one or more of ${SCOPES.join(', ')}, separated by commas.`,
   ids: 'The ids must be the UUIDs of 1 to 100 contacts.',
   id: 'The id must be the UUID of an API key: "keys list" shows them.',

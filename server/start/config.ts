@@ -38,6 +38,8 @@ export interface Config {
   /** `smtp://` or `smtps://`. `undefined`: the log gets the links of the mails. */
   smtpUrl: string | undefined;
   mailFrom: string;
+  /** Days that the audit log keeps an entry. `undefined`: for ever. */
+  auditDays: number | undefined;
   logLevel: string;
 }
 
@@ -105,6 +107,7 @@ const Environment = z.object({
   INTROZY_CONNECTIONS_PER_ADDRESS: z.coerce.number().int().min(1).default(5000),
   SMTP_URL: z.url({ protocol: /^smtps?$/ }).optional(),
   MAIL_FROM: z.string().min(1).optional(),
+  AUDIT_DAYS: z.coerce.number().int().min(1).max(36_500).optional(),
   LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
 });
 
@@ -150,6 +153,7 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env): Config
     connectionsPerAddress: data.TRUST_PROXY === 'true' ? undefined : data.INTROZY_CONNECTIONS_PER_ADDRESS,
     smtpUrl: data.SMTP_URL,
     mailFrom: data.MAIL_FROM ?? `Introzy <introzy@${new URL(publicUrl).hostname}>`,
+    auditDays: data.AUDIT_DAYS,
     logLevel: data.LOG_LEVEL,
   };
 }

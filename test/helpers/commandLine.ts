@@ -60,6 +60,7 @@ export async function commandLine(kind: TestDatabase['kind'] = 'postgres') {
   return {
     directory,
     environment,
+    adminUrl: database?.adminUrl,
     run,
     /** Runs a command that must succeed, with --json; answers with what it printed. */
     async json(...args: string[]) {

@@ -5,6 +5,7 @@ import { sql } from 'kysely';
 import { inTransaction, type Tenant } from '../../db/admission.ts';
 import * as apiKeys from '../../db/apiKeys.ts';
 import { listAuditEntries } from '../../db/audit.ts';
+import { sealEntries } from '../../db/auditSeals.ts';
 import { eraseContacts, eraseDeletedContacts } from '../../db/contactErasure.ts';
 import { type ContactListQuery, listContacts } from '../../db/contactList.ts';
 import * as contacts from '../../db/contacts.ts';
@@ -34,6 +35,7 @@ import type { UpsertRow } from '../../shared/contactRows.ts';
 import { SCOPES } from '../../shared/scopes.ts';
 
 import { addPerson } from './browser.ts';
+import { runAsAdmin } from './tables.ts';
 import type { TestApp } from './testApp.ts';
 import { CLAIMED_UNTIL, NOTICE_FOR, type Victim } from './victim.ts';
 
@@ -74,6 +76,9 @@ const upsert =
     const rows = [...rowsOf(victim.email), ...rowsOf(victim.sharedEmail)].map((input, index) => ({ index, input }));
     return upsertContacts(db, { organizationId, rows, merge });
   };
+
+/** An id that sorts before every id. */
+const NO_ID = '00000000-0000-0000-0000-000000000000';
 
 /** The notice of the victim's key that is being sent. */
 const claimedNotice = ({ keyId, ownerId }: Victim) =>
@@ -193,6 +198,17 @@ export const TENANT_CALLS: Record<string, TenantCall[]> = {
     (db, { organizationId, victim }) => returnExpiryNotice(db, { organizationId, notice: claimedNotice(victim) }),
   ],
   deletePastNotices: [(db, { organizationId }) => deletePastNotices(db, organizationId)],
+  sealEntries: [
+    // Entries of another organization in a seal are a breach, which no row of the other organization shows.
+    async (db, { app, organizationId }) => [
+      await sealEntries(db, { organizationId, after: NO_ID }),
+      await runAsAdmin(
+        app,
+        `select a.organization_id from audit_seal_entries e join audit_log a on a.id = e.id
+          where a.organization_id <> e.organization_id`,
+      ),
+    ],
+  ],
   listAuditEntries: [
     (db, { organizationId }) => listAuditEntries(db, { organizationId, limit: 200 }),
     (db, { organizationId, victim }) =>
@@ -369,6 +385,9 @@ const OTHERS = [
   ],
   ...['findAccount', 'isVerified', 'verifyAddress', 'takeOverAccount', 'endResets'],
   ...[
+    ...['canonicalJson', 'saltNames', 'valueAt', 'hashEntry', 'hashSeal', 'readChain'],
+    ...['beginRound', 'endRound', 'listOrganizationsToSeal', 'logFailedSignIns'],
+    ...['eraseAuditLog', 'eraseAuditNames', 'eraseOldEntries'],
     'listOrganizationsToNotify',
     'listOrganizationsToTrim',
     'listOrganizationsToEraseIn',
