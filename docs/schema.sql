@@ -807,16 +807,6 @@ CREATE TABLE public.audit_seal_entries (
 
 ALTER TABLE ONLY public.audit_seal_entries FORCE ROW LEVEL SECURITY;
 
-CREATE TABLE public.organizations (
-    id uuid NOT NULL,
-    name text NOT NULL,
-    created_at timestamp(3) with time zone DEFAULT now() NOT NULL,
-    slug text DEFAULT (gen_random_uuid())::text NOT NULL,
-    logo text,
-    metadata text,
-    CONSTRAINT organizations_name_check CHECK (((char_length(name) >= 1) AND (char_length(name) <= 100)))
-);
-
 CREATE FUNCTION public.introzy_organizations_to_seal(p_after uuid) RETURNS SETOF uuid
     LANGUAGE sql STABLE SECURITY DEFINER
     BEGIN ATOMIC
@@ -1668,13 +1658,6 @@ GRANT SELECT,INSERT ON TABLE public.audit_seal_entries TO introzy_app;
 GRANT SELECT,DELETE ON TABLE public.audit_seal_entries TO introzy_lookup;
 
 GRANT UPDATE(names) ON TABLE public.audit_seal_entries TO introzy_lookup;
-
-GRANT SELECT ON TABLE public.organizations TO introzy_app;
-GRANT SELECT,INSERT ON TABLE public.organizations TO introzy_auth;
-
-GRANT SELECT(id) ON TABLE public.organizations TO introzy_lookup;
-
-GRANT SELECT(name) ON TABLE public.organizations TO introzy_lookup;
 
 REVOKE ALL ON FUNCTION public.introzy_organizations_to_seal(p_after uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.introzy_organizations_to_seal(p_after uuid) TO introzy_auth;
