@@ -49,7 +49,7 @@ export interface SentInvitation {
 }
 
 /** The most invitations in an hour: of an address to an organization, and of an organization. */
-const MOST_AN_HOUR = { address: 5, organization: 100 } as const;
+const MOST_AN_HOUR = { address: 20, organization: 200 } as const;
 
 /**
  * Invites an email address, and cancels an earlier pending invitation of the same address. Invitations of an address

@@ -76,7 +76,7 @@ export function awaitedOwnerMail(address: AddressMail & { organization: string }
   return {
     to: address.email,
     subject: 'Confirm your address for Introzy',
-    text: `You are to own ${address.organization} on Introzy, and there is an account with this address already. Confirm the address with the password of the account; where you do not know the password, the page lets you set a new one. You are an owner from then on. The link works for a day:`,
+    text: `You are to own “${asText(address.organization)}” on Introzy, and there is an account with this address already. Confirm the address with the password of the account; where you do not know the password, the page lets you set a new one. You are an owner from then on. The link works for a day:`,
     link: verifyLink(address),
   };
 }

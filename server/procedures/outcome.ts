@@ -52,7 +52,7 @@ function toError(failure: Failure, thing: Thing): TRPCError {
       });
     case 'tooManyInvitations':
       return fault('TOO_MANY_REQUESTS', {
-        message: 'Too many invitations within an hour: 5 of an address, 100 altogether. Invite again later',
+        message: 'Too many invitations within an hour: 20 of an address, 200 altogether. Invite again later',
         headers: { 'Retry-After': '3600' },
       });
     case 'alreadyMember':

@@ -119,7 +119,7 @@ separated(
       for (const secret of ['token from sessions', 'password from accounts', 'value from verifications']) {
         expect(await tryIn(trx, `select ${secret}`), secret).toBe(DENIED);
       }
-      expect(await tryIn(trx, `delete from contacts`)).toBe(DENIED);
+      expect(await tryIn(trx, `delete from api_keys`)).toBe(DENIED);
       await sql`rollback`.execute(trx);
     });
     expect(await reach(session.tenant, other)).toMatchObject({ seen: NOTHING });
