@@ -74,11 +74,9 @@ export const withLimits = (db: Database, { deadline, ...timeouts }: Timeouts & {
         }
       : source;
   const { isSeparated } = db;
-  const connections = widen(db.connections);
   return {
     ...db,
-    root: createKysely<Schema>(connections),
-    connections,
+    connections: widen(db.connections),
     accounts: widen(db.accounts),
     entries: createEntries({ role: !isSeparated, timeouts }),
   };

@@ -121,8 +121,6 @@ test.concurrent.each([
       '/forgot-password',
       '/reset-password',
       '/reset-password?token=x',
-      '/verify-address',
-      '/verify-address?token=x',
       '/invitations/x',
     ]) {
       await page.goto(path);
