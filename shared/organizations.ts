@@ -1,7 +1,18 @@
 import { z } from 'zod';
-import { organizationId } from './text.ts';
+import { line, organizationId } from './text.ts';
 
 export const Organization = z.object({ id: z.uuid(), name: z.string() });
 export type Organization = z.infer<typeof Organization>;
 
 export const CurrentOrganizationRequest = z.strictObject({ organizationId }).optional();
+
+/** Days for which the deletion of an organization can be undone. Then the organization is erased. */
+export const DAYS_TO_RESTORE = 30;
+
+/** `name`: the organization's name, as the person typed it. */
+export const OrganizationDeleteRequest = z.strictObject({ organizationId, name: z.string() });
+export const OrganizationDeleted = Organization.extend({ deletedAt: z.date(), erasedAt: z.date() });
+export type OrganizationDeleted = z.infer<typeof OrganizationDeleted>;
+
+/** The name of an organization, as the command line takes a name. */
+export const OrganizationName = z.object({ organization: line(100) });

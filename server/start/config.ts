@@ -34,6 +34,8 @@ export interface Config {
   /** `smtp://` or `smtps://`. `undefined`: the log gets the links of the mails. */
   smtpUrl: string | undefined;
   mailFrom: string;
+  /** Contacts that were deleted more days ago are erased. `undefined`: deleted contacts are kept for ever. */
+  deletedDays: number | undefined;
   logLevel: string;
 }
 
@@ -99,6 +101,7 @@ const Environment = z.object({
   TRUST_PROXY: z.enum(['true', 'false']).default('false'),
   SMTP_URL: z.url({ protocol: /^smtps?$/ }).optional(),
   MAIL_FROM: z.string().min(1).optional(),
+  DELETED_DAYS: z.coerce.number().int().min(1).max(36_500).optional(),
   LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
 });
 
@@ -142,6 +145,7 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env): Config
     trustProxy: data.TRUST_PROXY === 'true',
     smtpUrl: data.SMTP_URL,
     mailFrom: data.MAIL_FROM ?? `Introzy <introzy@${new URL(publicUrl).hostname}>`,
+    deletedDays: data.DELETED_DAYS,
     logLevel: data.LOG_LEVEL,
   };
 }

@@ -18,10 +18,10 @@ const PATIENCE = 1_000;
 /**
  * Sends notices of expiries, and deletes their old records and expired sessions, now and every hour until the service
  * drains. Beside this work, does the migrations that run beside the service, and makes contacts anew that the version
- * before has written. Every instance does so, and no instance disturbs another instance. `end` waits at most a second
+ * before has written, and erases what was deleted long enough ago. Every instance does so, and no instance disturbs another instance. `end` waits at most a second
  * for the work that is under way. A request's limits bound none of the work: much may have expired.
  */
-export function startHourly(deps: Deps, { finish }: Pick<Store, 'finish'>): { end(): Promise<void> } {
+export function startHourly(deps: Deps, { finish, erase }: Pick<Store, 'finish' | 'erase'>): { end(): Promise<void> } {
   const { log, draining } = deps;
   const { signal } = draining;
   const db = withLimits(deps.db, COMMAND_LIMITS);
@@ -39,6 +39,13 @@ export function startHourly(deps: Deps, { finish }: Pick<Store, 'finish'>): { en
         if (migrated.length > 0 || remade > 0) log.info({ migrated, remade }, 'migrations beside the service are done');
       } catch (error) {
         log.warn({ err: error }, 'migrations beside the service are not done yet');
+      }
+      try {
+        const { organizations, contacts } = await erase(signal);
+        if (organizations.length > 0 || contacts > 0)
+          log.info({ organizations, contacts }, 'what was deleted is erased');
+      } catch (error) {
+        log.warn({ err: error }, 'what was deleted is not erased yet');
       }
     }),
   ]);

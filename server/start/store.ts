@@ -1,3 +1,4 @@
+import { type Erased, erase } from '../../db/erasure.ts';
 import { expand } from '../../db/expand.ts';
 import { restoreRights } from '../../db/logins.ts';
 import { type Finished, finishMigrations, migrate } from '../../db/migrate.ts';
@@ -16,6 +17,8 @@ export interface Store {
   migrated: string[];
   /** Does the work of migrations beside the service, until `signal`. The embedded database is opened with this work done. */
   finish(signal?: AbortSignal): Promise<Finished>;
+  /** Erases organizations that were deleted 30 days ago, and contacts by DELETED_DAYS, until `signal`. */
+  erase(signal?: AbortSignal): Promise<Erased>;
   close(): Promise<void>;
 }
 
@@ -37,7 +40,7 @@ const STEP_DEADLINE = 86_400_000;
  */
 export async function openStore(config: Config, purpose: 'requests' | 'commands'): Promise<Store> {
   const { deadline: _, ...timeouts } = purpose === 'requests' ? REQUEST_LIMITS : COMMAND_LIMITS;
-  const { databaseUrl, keySecrets } = config;
+  const { databaseUrl, keySecrets, deletedDays } = config;
   if (databaseUrl !== undefined && keySecrets !== undefined) {
     const owner = config.separateLogins ? 'DATABASE_MIGRATION_URL' : 'DATABASE_URL';
     // A migration may take longer than any request.
@@ -48,11 +51,13 @@ export async function openStore(config: Config, purpose: 'requests' | 'commands'
       const db = await (purpose === 'requests'
         ? openForRequests(config, databaseUrl, migrating)
         : openAsOwner(config, databaseUrl, COMMAND_LIMITS));
-      const finish = async (signal?: AbortSignal) => {
+      const asOwner = async <T>(work: (working: Database) => Promise<T>) => {
         const working = await openAsOwner(config, databaseUrl, { ...COMMAND_LIMITS, deadline: STEP_DEADLINE });
-        return await explain(owner, finishMigrations(working, { signal })).finally(() => working.close());
+        return await explain(owner, work(working)).finally(() => working.close());
       };
-      return { db, keySecrets, migrated, finish, close: () => db.close() };
+      const finish = (signal?: AbortSignal) => asOwner((working) => finishMigrations(working, { signal }));
+      const eraseOld = (signal?: AbortSignal) => asOwner(({ root }) => erase(root, { deletedDays, signal }));
+      return { db, keySecrets, migrated, finish, erase: eraseOld, close: () => db.close() };
     } finally {
       await migrating.close();
     }
@@ -67,7 +72,9 @@ export async function openStore(config: Config, purpose: 'requests' | 'commands'
       await directory.release();
     };
     const finish = async () => ({ migrated: [], remade: 0 });
-    return { db, keySecrets: secrets, migrated: await explain('DATA_DIR', migrate(db)), finish, close };
+    const eraseOld = (signal?: AbortSignal) => erase(db.root, { deletedDays, signal });
+    const migrated = await explain('DATA_DIR', migrate(db));
+    return { db, keySecrets: secrets, migrated, finish, erase: eraseOld, close };
   } catch (error) {
     await directory.release();
     throw error;
