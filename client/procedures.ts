@@ -6,6 +6,8 @@ import type { AppRouter } from '../server/procedures/router.ts';
 type Calls = TRPCClient<AppRouter>;
 /** The groups of procedures for signed-in people, which no key may call. */
 type ForPeople = 'session' | 'members';
+/** The procedures for signed-in people in the other groups. */
+type AloneForPeople = 'erase';
 
 /** Every procedure that a key may call, with its kind. The compiler refuses a list that differs from the router. */
 export const PROCEDURES = {
@@ -36,7 +38,7 @@ export const PROCEDURES = {
   organization: { current: 'query' },
 } as const satisfies {
   [Group in Exclude<keyof inferRouterInputs<AppRouter>, ForPeople>]: {
-    [Name in keyof Calls[Group]]: keyof Calls[Group][Name];
+    [Name in Exclude<keyof Calls[Group], AloneForPeople>]: keyof Calls[Group][Name];
   };
 };
 type Procedures = typeof PROCEDURES;

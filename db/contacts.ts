@@ -3,7 +3,7 @@ import { v7 as uuidv7 } from 'uuid';
 import type { Contact, ContactInput, ContactUpdate } from '../shared/contacts.ts';
 import { decodeDocument } from '../shared/encoded.ts';
 import { comparable } from '../shared/text.ts';
-import type { Tenant } from './admission.ts';
+import { inTransaction, type Tenant } from './admission.ts';
 import { isUniqueViolation } from './errors.ts';
 import type { Failure, Outcome } from './outcome.ts';
 import { prepared } from './prepared.ts';
@@ -120,6 +120,37 @@ export async function restoreContact(db: Tenant, { organizationId, id }: Contact
       .returning('document')
       .executeTakeFirst();
     return row ? decodeDocument<Contact>(row.document) : await explainAbsence(db, { organizationId, id });
+  });
+}
+
+/**
+ * Erases contacts, deleted or not, for good: all of them or none. Failures: `absent` where an id is nobody's, such as that
+ * of a contact that is erased already; `elsewhere`.
+ */
+export async function eraseContacts(
+  db: Tenant,
+  { organizationId, ids }: { organizationId: string; ids: readonly string[] },
+): Promise<Outcome<{ ids: string[] }>> {
+  const wanted = [...new Set(ids)].sort();
+  return await inTransaction(db, async (trx) => {
+    const found = await trx
+      .selectFrom('contacts')
+      .select('id')
+      .where('organization_id', '=', organizationId)
+      .where('id', 'in', wanted)
+      .orderBy('id')
+      .forUpdate()
+      .execute();
+    const missing = new Set(wanted).difference(new Set(found.map(({ id }) => id)));
+    if (missing.size > 0) {
+      const { rows } = await sql<{ isElsewhere: boolean | null }>`
+        select bool_or(introzy_contact_exists(id)) as "isElsewhere" from unnest(${[...missing]}::uuid[]) id`.execute(
+        trx,
+      );
+      return { failure: rows[0]?.isElsewhere ? 'elsewhere' : 'absent' };
+    }
+    await trx.deleteFrom('contacts').where('organization_id', '=', organizationId).where('id', 'in', wanted).execute();
+    return { ids: wanted };
   });
 }
 

@@ -94,6 +94,11 @@ export const ContactUpdateRequest = ContactInput.partial().extend({ organization
 export type ContactUpdate = { [K in keyof ContactInput]?: ContactInput[K] | undefined };
 export const ContactDeleteRequest = ContactRequest.extend({ expectedVersion });
 
+/** Contacts to erase for good, deleted or not. */
+export const ContactEraseRequest = z.strictObject({ organizationId, ids: z.array(Id).min(1).max(100) });
+/** The ids of the contacts that are gone. */
+export const ContactsErased = z.object({ ids: z.array(z.uuid()) });
+
 /** An instant: a `Date`, or ISO 8601 with an offset such as `2026-11-24T09:30:00Z`; years 1 to 9999. */
 const instant = documentAs(
   z

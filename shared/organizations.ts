@@ -9,10 +9,12 @@ export const CurrentOrganizationRequest = z.strictObject({ organizationId }).opt
 /** Days for which the deletion of an organization can be undone. Then the organization is erased. */
 export const DAYS_TO_RESTORE = 30;
 
-/** `name`: the organization's name, as the person typed it. */
-export const OrganizationDeleteRequest = z.strictObject({ organizationId, name: z.string() });
-export const OrganizationDeleted = Organization.extend({ deletedAt: z.date(), erasedAt: z.date() });
-export type OrganizationDeleted = z.infer<typeof OrganizationDeleted>;
+/** An organization that was just deleted. */
+export interface OrganizationDeleted extends Organization {
+  deletedAt: Date;
+  /** When the organization is erased. */
+  erasedAt: Date;
+}
 
 /** The name of an organization, as the command line takes a name. */
 export const OrganizationName = z.object({ organization: line(100) });

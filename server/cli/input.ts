@@ -17,6 +17,7 @@ const RULES: Record<string, string> = {
   addressMode: '--address-mode must be enforce or report.',
   rateLimit: '--rate-limit must be a whole number, 1 or more.',
   scopes: `--scopes must be one or more of ${SCOPES.join(', ')}, separated by commas.`,
+  ids: 'The ids must be the UUIDs of 1 to 100 contacts.',
   id: 'The id must be the UUID of an API key: "keys list" shows them.',
 };
 

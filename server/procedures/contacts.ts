@@ -1,12 +1,21 @@
 import { listContacts } from '../../db/contactList.ts';
-import { deleteContact, getContact, insertContact, restoreContact, updateContact } from '../../db/contacts.ts';
+import {
+  deleteContact,
+  eraseContacts,
+  getContact,
+  insertContact,
+  restoreContact,
+  updateContact,
+} from '../../db/contacts.ts';
 import { upsertContacts } from '../../db/contactUpsert.ts';
 import { judgeRows } from '../../shared/contactRows.ts';
 import {
   ContactCreateRequest,
   ContactDeleteRequest,
+  ContactEraseRequest,
   ContactListRequest,
   ContactRequest,
+  ContactsErased,
   ContactUpdateRequest,
   ContactUpsertRequest,
   DecodedContact,
@@ -14,7 +23,7 @@ import {
   UpsertResults,
 } from '../../shared/contacts.ts';
 import { settle } from './outcome.ts';
-import { router, scopedProcedure } from './procedure.ts';
+import { adminProcedure, router, scopedProcedure } from './procedure.ts';
 
 export const contactsRouter = router({
   list: scopedProcedure('contacts:read')
@@ -56,6 +65,13 @@ export const contactsRouter = router({
     .output(DecodedContact)
     .mutation(async ({ ctx: { tenant, organizationId }, input: { id } }) =>
       settle(await restoreContact(tenant, { organizationId, id }), 'contact'),
+    ),
+
+  erase: adminProcedure
+    .input(ContactEraseRequest)
+    .output(ContactsErased)
+    .mutation(async ({ ctx: { tenant, organizationId }, input: { ids } }) =>
+      settle(await eraseContacts(tenant, { organizationId, ids }), 'contact'),
     ),
 
   upsertMany: scopedProcedure('contacts:write')

@@ -227,6 +227,11 @@ const INPUTS: Record<string, [input: (targets: PeopleTargets) => Input, status: 
     [isGiven({}), 200],
     [isGiven({ more: 1 }), 400],
   ],
+  'contacts.erase': [
+    [isGiven({ ids: [NONE] }), 404],
+    [isGiven({ ids: [] }), 400],
+    [isGiven({ ids: ['none'] }), 400],
+  ],
   'members.list': [
     [isGiven({}), 200],
     [isGiven({ more: 1 }), 400],

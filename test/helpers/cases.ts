@@ -150,6 +150,7 @@ export const CASES: Record<string, Case> = {
 /** The procedures for people alone, with valid inputs. Only tRPC has these procedures, and a key's call is refused. */
 export const FOR_PEOPLE: Record<string, Input> = {
   'session.current': {},
+  'contacts.erase': { ids: ['01890000-0000-7000-8000-000000000000'] },
   'members.list': {},
   'members.invite': { email: 'invited@example.com' },
   'members.cancelInvitation': { id: '01890000-0000-7000-8000-000000000000' },

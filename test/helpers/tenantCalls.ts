@@ -25,7 +25,12 @@ import { endCallingToken, getCallingToken, insertToken } from '../../db/keyToken
 import * as keyUsage from '../../db/keyUsage.ts';
 import * as keyUse from '../../db/keyUse.ts';
 import * as members from '../../db/members.ts';
-import { getOrganization } from '../../db/organizations.ts';
+import {
+  deleteOrganization,
+  getOrganization,
+  renameOrganization,
+  restoreOrganization,
+} from '../../db/organizations.ts';
 import { getCurrentSession, getOwner } from '../../db/people.ts';
 import { mintKey } from '../../server/auth/keySecret.ts';
 import type { UpsertRow } from '../../shared/contactRows.ts';
@@ -199,6 +204,15 @@ export const TENANT_CALLS: Record<string, TenantCall[]> = {
   getCurrentSession: [
     (db, { organizationId, victim }) => getCurrentSession(db, { organizationId, userId: victim.userId }),
   ],
+  renameOrganization: [
+    (db, { organizationId }) => renameOrganization(db, { organizationId, name: 'renamed by a stranger' }),
+  ],
+  deleteOrganization: [(db, { organizationId }) => deleteOrganization(db, organizationId)],
+  restoreOrganization: [(db, { organizationId }) => restoreOrganization(db, organizationId)],
+  eraseContacts: [
+    (db, { organizationId, victim }) =>
+      contacts.eraseContacts(db, { organizationId, ids: [victim.contactId, victim.deletedContactId] }),
+  ],
   getOrganization: [(db, { organizationId }) => getOrganization(db, organizationId)],
   getOwner: [(db, { organizationId }) => getOwner(db, organizationId)],
   listMembers: [(db, { organizationId }) => members.listMembers(db, organizationId)],
@@ -349,6 +363,7 @@ const OTHERS = [
     'insertOrganization',
     'findOrganization',
     'listOrganizations',
+    'erase',
   ],
 ];
 

@@ -37,7 +37,7 @@ const BESIDES: Record<string, string[]> = {
   api_key_places: [],
   audit_log: ['auth writes'],
   invitations: ['auth', 'lookup'],
-  members: ['auth', 'lookup'],
+  members: ['auth of living', 'lookup'],
 };
 
 test('A table is an organization’s, or is known not to be', async () => {
@@ -77,6 +77,12 @@ test('Every table of organizations has row-level security, forced, with one poli
     const auth = { policyname: 'auth', permissive, roles: '{introzy_auth}' };
     const all: Record<string, object> = {
       auth: { ...auth, cmd: 'ALL', qual: isAuth, with_check: isAuth },
+      'auth of living': {
+        ...auth,
+        cmd: 'ALL',
+        qual: expect.stringMatching(/^\(introzy_for_accounts\(\) AND \(NOT \(EXISTS [^]*deleted_at IS NOT NULL/),
+        with_check: isAuth,
+      },
       'auth writes': { ...auth, cmd: 'INSERT', qual: null, with_check: isAuth },
       lookup: {
         policyname: 'lookup',
@@ -106,6 +112,7 @@ test('Every table of organizations has row-level security, forced, with one poli
     'organizations auth {introzy_auth} ALL',
     'organizations lookup {introzy_lookup} SELECT',
     'organizations tenant {introzy_app} SELECT',
+    'organizations tenant_change {introzy_app} UPDATE',
     'sessions auth {introzy_auth} ALL',
     'sessions lookup {introzy_lookup} SELECT',
     'sessions tenant {introzy_app} ALL',
@@ -226,7 +233,7 @@ test('The grants are those of the migration, to the column', async () => {
     'introzy_app api_keys INSERT,SELECT,UPDATE',
     // No entry of the log can be changed or removed.
     'introzy_app audit_log INSERT,SELECT',
-    'introzy_app contacts INSERT,SELECT,UPDATE',
+    'introzy_app contacts DELETE,INSERT,SELECT,UPDATE',
     'introzy_app introzy_uuid_counter USAGE',
     'introzy_app invitations INSERT,SELECT',
     'introzy_app members DELETE,INSERT,SELECT',
@@ -255,6 +262,7 @@ test('The grants are those of the migration, to the column', async () => {
     'introzy_app api_key_tokens UPDATE expires_at,last_used_at',
     'introzy_app invitations UPDATE status',
     'introzy_app members UPDATE role',
+    'introzy_app organizations UPDATE deleted_at,name',
     'introzy_app sessions SELECT active_organization_id,user_id',
     'introzy_app users SELECT email,id,name',
     'introzy_lookup api_key_days SELECT day,organization_id',
@@ -264,7 +272,7 @@ test('The grants are those of the migration, to the column', async () => {
     'introzy_lookup api_keys SELECT created_by_id,created_by_type,expires_at,expiry_notice_for,hint,id,organization_id,rate_limit,revoked_at,scopes',
     'introzy_lookup contacts SELECT deleted_at,form,id,organization_id,search,tags,updated_at',
     'introzy_lookup members SELECT created_at,organization_id,role,user_id',
-    'introzy_lookup organizations SELECT id,name',
+    'introzy_lookup organizations SELECT deleted_at,id,name',
     'introzy_lookup sessions SELECT active_organization_id,expires_at,id,user_id',
     'introzy_lookup users SELECT email,id,name',
   ]);

@@ -1,5 +1,3 @@
-import { execFile } from 'node:child_process';
-import { promisify } from 'node:util';
 import { sql } from 'kysely';
 import { expect, test } from 'vitest';
 import { asOperator } from '../../db/admission.ts';
@@ -12,10 +10,10 @@ import {
   restoreOrganization,
 } from '../../db/organizations.ts';
 import { addMember, signedIn } from '../helpers/browser.ts';
+import { runAs } from '../helpers/database.ts';
 import { runAsRoot } from '../helpers/tables.ts';
 import { type TestApp, type TestOrganization, testApp } from '../helpers/testApp.ts';
 
-const run = promisify(execFile);
 const remove = ({ db }: TestApp, { id }: TestOrganization) => deleteOrganization(asOperator(db, id), id);
 const restore = ({ db }: TestApp, { id }: TestOrganization) => restoreOrganization(asOperator(db, id), id);
 const age = ({ db }: TestApp, { id }: TestOrganization, days: number) =>
@@ -24,14 +22,15 @@ const reasonOf = async ({ api }: TestApp, key: string) =>
   (await api(key, 'GET', '/api/keys/current')).body.details?.reason;
 const REVOKED = 'API key has been revoked';
 
-/** All that is kept: a dump of PostgreSQL, or every row of the embedded database. */
+/** Every row of every table, as a superuser reads the rows: no policy hides a row. */
 async function dump({ db, adminUrl }: TestApp): Promise<string> {
-  if (adminUrl) return (await run('pg_dump', ['--data-only', adminUrl], { maxBuffer: 1e9 })).stdout;
-  const tables = await runAsRoot(
-    db.root,
-    "select relname as name from pg_class where relkind = 'r' and relnamespace = 'public'::regnamespace",
+  const ask = async (statement: string) =>
+    adminUrl ? (await runAs(adminUrl, [statement]))[0]?.rows : await runAsRoot(db.root, statement);
+  const tables = await ask(
+    "select oid::regclass::text as name from pg_class where relkind = 'r' and relnamespace = 'public'::regnamespace",
   );
-  const rows = await Promise.all(tables.map(({ name }) => runAsRoot(db.root, `select * from ${name} t`)));
+  const rows = [];
+  for (const { name } of tables ?? []) rows.push(await ask(`select t::text as line from ${name} t`));
   return JSON.stringify(rows);
 }
 
@@ -152,4 +151,36 @@ test('A name is changed, and never taken twice, also not from an organization th
   expect(listed.find(({ id }) => id === one.id)).toMatchObject({ deletedAt: null, erasedAt: null });
   const gone = listed.find(({ id }) => id === other.id);
   expect(Number(gone?.erasedAt) - Number(gone?.deletedAt)).toBe(30 * 86_400_000);
+});
+
+test('Owners and admins erase contacts in person, all or none: deleted and living contacts are gone from every table', async () => {
+  await using app = await testApp({ isAlone: true });
+  const { one, other, api } = app;
+  const make = async (key: string, name: string): Promise<string> =>
+    (await api(key, 'POST', '/api/contacts', { name, notes: `${name} notes` })).body.data.id;
+  const [living, deleted, kept] = [
+    await make(one.key, 'Quixote'),
+    await make(one.key, 'Quixote'),
+    await make(one.key, 'Kept'),
+  ];
+  await api(one.key, 'DELETE', `/api/contacts/${deleted}`);
+  const foreign = await make(other.key, 'Foreign');
+  const nobodys = '01890000-0000-7000-8000-000000000000';
+  const as = async (role: 'member' | 'admin') =>
+    (await signedIn(app, await addMember(app, one.id, role))).trpc.contacts;
+  const [admin, member] = [await as('admin'), await as('member')];
+  const code = (name: string) => ({ data: { code: name } });
+
+  await expect(member.erase.mutate({ ids: [living] })).rejects.toMatchObject(code('FORBIDDEN'));
+  await expect(app.trpc(one.key).contacts.erase.mutate({ ids: [living] })).rejects.toMatchObject(code('FORBIDDEN'));
+  await expect(admin.erase.mutate({ ids: [living, foreign] })).rejects.toMatchObject(code('FORBIDDEN'));
+  await expect(admin.erase.mutate({ ids: [living, nobodys] })).rejects.toMatchObject(code('NOT_FOUND'));
+  await expect(admin.erase.mutate({ ids: Array(101).fill(living) })).rejects.toMatchObject(code('BAD_REQUEST'));
+  expect((await api(one.key, 'GET', `/api/contacts/${living}`)).status).toBe(200);
+
+  expect(await admin.erase.mutate({ ids: [living, deleted, living] })).toEqual({ ids: [living, deleted].sort() });
+  const left = await dump(app);
+  for (const text of ['Quixote', 'quixote', living, deleted]) expect(left).not.toContain(text);
+  for (const text of [kept, foreign]) expect(left).toContain(text);
+  await expect(admin.erase.mutate({ ids: [living] })).rejects.toMatchObject(code('NOT_FOUND'));
 });
