@@ -58,8 +58,12 @@ type WrittenOut<T> = T extends Whole
  */
 const writtenOut = <T>() => undefined as unknown as WrittenOut<T>;
 
-const inputs = writtenOut<Pick<inferRouterInputs<AppRouter>, keyof Procedures>>();
-const outputs = writtenOut<Pick<inferRouterOutputs<AppRouter>, keyof Procedures>>();
+/** The part of `All` about the procedures that a key may call. */
+type ForKeys<All extends Record<keyof Procedures, object>> = {
+  [Group in keyof Procedures]: Omit<All[Group], AloneForPeople>;
+};
+const inputs = writtenOut<ForKeys<inferRouterInputs<AppRouter>>>();
+const outputs = writtenOut<ForKeys<inferRouterOutputs<AppRouter>>>();
 const errorData = writtenOut<NonNullable<inferRouterError<AppRouter>['data']>>();
 
 /** The input of each procedure: `RouterInputs['contacts']['create']`. */

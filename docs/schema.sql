@@ -188,6 +188,7 @@ CREATE TABLE public.api_keys (
     rate_limit integer,
     allowed_addresses cidr[],
     address_mode text DEFAULT 'enforce'::text NOT NULL,
+    suspended_at timestamp(3) with time zone,
     CONSTRAINT api_keys_created_by_type_check CHECK ((created_by_type = ANY (ARRAY['person'::text, 'key'::text]))),
     CONSTRAINT api_keys_name_check CHECK (((char_length(name) >= 1) AND (char_length(name) <= 100)))
 );
@@ -763,6 +764,7 @@ CREATE TABLE public.organizations (
     slug text DEFAULT (gen_random_uuid())::text NOT NULL,
     logo text,
     metadata text,
+    deleted_at timestamp(3) with time zone,
     CONSTRAINT organizations_name_check CHECK (((char_length(name) >= 1) AND (char_length(name) <= 100)))
 );
 
@@ -805,6 +807,20 @@ CREATE FUNCTION public.introzy_session_person(p_session_id uuid) RETURNS TABLE(o
 END;
 
 ALTER FUNCTION public.introzy_session_person(p_session_id uuid) OWNER TO introzy_lookup;
+
+CREATE FUNCTION public.introzy_suspend_key() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+  declare
+    v_deleted_at timestamptz(3);
+  begin
+    select deleted_at into v_deleted_at from organizations where id = new.organization_id for share;
+    if v_deleted_at is not null and new.revoked_at is null then
+      new.revoked_at := v_deleted_at;
+      new.suspended_at := v_deleted_at;
+    end if;
+    return new;
+  end $$;
 
 CREATE SEQUENCE public.introzy_uuid_counter
     AS smallint
@@ -1009,6 +1025,8 @@ CREATE INDEX audit_log_subject ON public.audit_log USING btree (organization_id,
 
 CREATE INDEX contacts_before_form_1 ON public.contacts USING btree (organization_id, id) WHERE (form < 1);
 
+CREATE INDEX contacts_deleted_at ON public.contacts USING btree (organization_id, deleted_at) WHERE (deleted_at IS NOT NULL);
+
 CREATE UNIQUE INDEX contacts_email ON public.contacts USING btree (organization_id, email_key) WHERE (deleted_at IS NULL);
 
 CREATE INDEX contacts_email_deleted ON public.contacts USING btree (organization_id, email_key) WHERE (deleted_at IS NOT NULL);
@@ -1043,7 +1061,7 @@ CREATE TRIGGER audit AFTER INSERT OR UPDATE OF status ON public.invitations FOR 
 
 CREATE TRIGGER audit AFTER INSERT ON public.sessions FOR EACH ROW EXECUTE FUNCTION public.introzy_audit_session();
 
-CREATE TRIGGER audit_change AFTER UPDATE OF name, hint, expires_at, kept_at, revoked_at ON public.api_keys FOR EACH ROW EXECUTE FUNCTION public.introzy_audit_api_key();
+CREATE TRIGGER audit_change AFTER UPDATE OF name, hint, expires_at, kept_at, revoked_at ON public.api_keys FOR EACH ROW WHEN ((NOT (new.suspended_at IS DISTINCT FROM old.suspended_at))) EXECUTE FUNCTION public.introzy_audit_api_key();
 
 CREATE TRIGGER audit_change AFTER INSERT OR UPDATE OF role ON public.members FOR EACH ROW EXECUTE FUNCTION public.introzy_audit_member();
 
@@ -1060,6 +1078,8 @@ CREATE TRIGGER hand_over BEFORE DELETE ON public.members FOR EACH ROW EXECUTE FU
 CREATE TRIGGER hold BEFORE INSERT ON public.api_key_secrets FOR EACH ROW EXECUTE FUNCTION public.introzy_hold_secret();
 
 CREATE TRIGGER keep BEFORE INSERT OR UPDATE ON public.contacts FOR EACH ROW EXECUTE FUNCTION public.introzy_keep_contact();
+
+CREATE TRIGGER suspend BEFORE INSERT ON public.api_keys FOR EACH ROW EXECUTE FUNCTION public.introzy_suspend_key();
 
 ALTER TABLE ONLY public.accounts
     ADD CONSTRAINT accounts_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;
@@ -1131,7 +1151,9 @@ CREATE POLICY auth ON public.audit_log FOR INSERT TO introzy_auth WITH CHECK (pu
 
 CREATE POLICY auth ON public.invitations TO introzy_auth USING (public.introzy_for_accounts()) WITH CHECK (public.introzy_for_accounts());
 
-CREATE POLICY auth ON public.members TO introzy_auth USING (public.introzy_for_accounts()) WITH CHECK (public.introzy_for_accounts());
+CREATE POLICY auth ON public.members TO introzy_auth USING ((public.introzy_for_accounts() AND (NOT (EXISTS ( SELECT
+   FROM public.organizations o
+  WHERE ((o.id = members.organization_id) AND (o.deleted_at IS NOT NULL))))))) WITH CHECK (public.introzy_for_accounts());
 
 CREATE POLICY auth ON public.organizations TO introzy_auth USING (public.introzy_for_accounts()) WITH CHECK (public.introzy_for_accounts());
 
@@ -1161,7 +1183,7 @@ CREATE POLICY lookup ON public.invitations FOR SELECT TO introzy_lookup USING (t
 
 CREATE POLICY lookup ON public.members FOR SELECT TO introzy_lookup USING (true);
 
-CREATE POLICY lookup ON public.organizations FOR SELECT TO introzy_lookup USING (true);
+CREATE POLICY lookup ON public.organizations FOR SELECT TO introzy_lookup USING ((deleted_at IS NULL));
 
 CREATE POLICY lookup ON public.sessions FOR SELECT TO introzy_lookup USING (true);
 
@@ -1200,6 +1222,8 @@ CREATE POLICY tenant ON public.sessions TO introzy_app USING ((active_organizati
 CREATE POLICY tenant ON public.users FOR SELECT TO introzy_app USING ((id IN ( SELECT members.user_id
    FROM public.members
   WHERE (members.organization_id = public.introzy_organization_id()))));
+
+CREATE POLICY tenant_change ON public.organizations FOR UPDATE TO introzy_app USING ((id = public.introzy_organization_id())) WITH CHECK ((id = public.introzy_organization_id()));
 
 ALTER TABLE public.users ENABLE ROW LEVEL SECURITY;
 
@@ -1246,7 +1270,7 @@ GRANT SELECT(hint) ON TABLE public.api_key_secrets TO introzy_lookup;
 
 GRANT SELECT(holder_id) ON TABLE public.api_key_secrets TO introzy_lookup;
 
-GRANT SELECT,INSERT,UPDATE ON TABLE public.contacts TO introzy_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.contacts TO introzy_app;
 
 GRANT SELECT(organization_id) ON TABLE public.contacts TO introzy_lookup;
 
@@ -1345,6 +1369,10 @@ GRANT SELECT,INSERT ON TABLE public.organizations TO introzy_auth;
 GRANT SELECT(id) ON TABLE public.organizations TO introzy_lookup;
 
 GRANT SELECT(name) ON TABLE public.organizations TO introzy_lookup;
+GRANT UPDATE(name) ON TABLE public.organizations TO introzy_app;
+
+GRANT UPDATE(deleted_at) ON TABLE public.organizations TO introzy_app;
+GRANT SELECT(deleted_at) ON TABLE public.organizations TO introzy_lookup;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.sessions TO introzy_auth;
 GRANT DELETE ON TABLE public.sessions TO introzy_app;
