@@ -26,5 +26,6 @@ test('--help says of each command what it is and what it takes, and all that end
   };
   describe(createProgram());
   const ofKeys = ['issue', 'list', 'update', 'usage', 'rotate', 'end-grace', 'revoke'];
-  expect(described).toEqual(['setup', ...ofKeys, 'import', 'migrate', 'scan', 'mcp']);
+  const ofOrganizations = ['list', 'rename', 'delete', 'restore'];
+  expect(described).toEqual(['setup', ...ofOrganizations, ...ofKeys, 'import', 'erase', 'migrate', 'scan', 'mcp']);
 });
