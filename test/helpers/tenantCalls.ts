@@ -204,11 +204,6 @@ export const TENANT_CALLS: Record<string, TenantCall[]> = {
   getCurrentSession: [
     (db, { organizationId, victim }) => getCurrentSession(db, { organizationId, userId: victim.userId }),
   ],
-  renameOrganization: [
-    (db, { organizationId }) => renameOrganization(db, { organizationId, name: 'renamed by a stranger' }),
-  ],
-  deleteOrganization: [(db, { organizationId }) => deleteOrganization(db, organizationId)],
-  restoreOrganization: [(db, { organizationId }) => restoreOrganization(db, organizationId)],
   eraseContacts: [
     (db, { organizationId, victim }) =>
       contacts.eraseContacts(db, { organizationId, ids: [victim.contactId, victim.deletedContactId] }),
@@ -364,6 +359,10 @@ const OTHERS = [
     'findOrganization',
     'listOrganizations',
     'erase',
+    // They change the organization of the tenant itself: walls.test.ts tries the row of another organization.
+    'renameOrganization',
+    'deleteOrganization',
+    'restoreOrganization',
   ],
 ];
 

@@ -53,11 +53,13 @@ async function useEverything(app: TestApp) {
     expect(status, `${procedure} by a person`).toBe(200);
   }
 
-  const { session, members } = owner.trpc;
+  const { session, members, contacts } = owner.trpc;
   const { userId } = await addMember(app, one.id);
+  const { id: contactId } = await app.trpc(one.key).contacts.create.mutate({ name: 'To be erased' });
   const [found] = (await members.list.query()).members.filter(({ person }) => person.id === userId);
   const id = found?.id as string;
   const called = [
+    ['contacts.erase', await contacts.erase.mutate({ ids: [contactId] })],
     ['session.current', await session.current.query()],
     ['members.changeRole', await members.changeRole.mutate({ id, role: 'admin' })],
     ['members.keys', await members.keys.query({ id, role: 'member' })],

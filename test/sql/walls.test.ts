@@ -34,7 +34,7 @@ async function furnish(app: TestApp) {
  * organization. `DELETABLE`: the tables from which a tenant may delete.
  */
 const UPDATABLE = ['api_key_days', 'api_key_places', 'api_key_secrets', 'api_keys', 'contacts'];
-const DELETABLE = ['api_key_days', 'api_key_notices', 'api_key_tokens', 'members'];
+const DELETABLE = ['api_key_days', 'api_key_notices', 'api_key_tokens', 'contacts', 'members'];
 
 /**
  * Statements that switch to each role that the policies hold: the connection's own role, unless that role bypasses
@@ -125,7 +125,11 @@ test('A tenant that asks for everything gets, changes and deletes what is its ow
   for (const table of ['accounts', 'verifications', 'users']) {
     expect(await probe(tenant, [`select * from ${table}`]), table).toEqual({ code: '42501' });
   }
-  for (const statement of ['update organizations set name = name', 'delete from organizations', 'truncate contacts']) {
+  // A tenant may rename and delete its own organization, by two columns.
+  expect(await probe(tenant, ['update organizations set name = name'])).toMatchObject({ count: 1 });
+  const foreign = `update organizations set deleted_at = now() where id = '${other.id}'`;
+  expect(await probe(tenant, [foreign])).toMatchObject({ count: 0 });
+  for (const statement of ['update organizations set slug = slug', 'delete from organizations', 'truncate contacts']) {
     expect(await probe(tenant, [statement]), statement).toEqual({ code: '42501' });
   }
 });
