@@ -25,12 +25,7 @@ import { endCallingToken, getCallingToken, insertToken } from '../../db/keyToken
 import * as keyUsage from '../../db/keyUsage.ts';
 import * as keyUse from '../../db/keyUse.ts';
 import * as members from '../../db/members.ts';
-import {
-  deleteOrganization,
-  getOrganization,
-  renameOrganization,
-  restoreOrganization,
-} from '../../db/organizations.ts';
+import { getOrganization } from '../../db/organizations.ts';
 import { getCurrentSession, getOwner } from '../../db/people.ts';
 import { mintKey } from '../../server/auth/keySecret.ts';
 import type { UpsertRow } from '../../shared/contactRows.ts';

@@ -67,6 +67,7 @@ const JUDGED: Record<string, string> = {
   introzy_revoke_keys: 'keys under the policies',
   introzy_role_scopes: 'its arguments alone',
   introzy_session_person: 'takes the id of a session, which no tenant can read',
+  introzy_suspend_key: 'a trigger',
   introzy_uuid_v7: 'a new id',
 };
 
