@@ -13,6 +13,7 @@ import { PASSWORD } from '../../shared/roles.ts';
 import { accountTables } from './accountTables.ts';
 import type { KeySecrets } from './keySecret.ts';
 import { coarsePlace } from './place.ts';
+import { proofs } from './proofs.ts';
 import { cookieOptions } from './sessionCookie.ts';
 
 export interface AccountsOptions {
@@ -104,6 +105,7 @@ export function createAuth(options: AccountsOptions) {
     account: accountTables.account,
     verification: accountTables.verification,
     plugins: [
+      proofs(db),
       organization({
         schema: accountTables.organization,
         allowUserToCreateOrganization: openSignUp,
@@ -132,6 +134,7 @@ export function createAuth(options: AccountsOptions) {
         '/sign-in/email': tooMany,
         '/sign-up/email': tooMany,
         '/change-password': tooMany,
+        '/prove': tooMany,
         '/request-password-reset': tooMany,
         '/reset-password': tooMany,
       },

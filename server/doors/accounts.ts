@@ -24,6 +24,7 @@ const OPEN = new Map([
     '/request-password-reset',
     '/reset-password',
     '/change-password',
+    '/prove',
     '/update-user',
     '/revoke-session',
     '/revoke-sessions',

@@ -342,6 +342,8 @@ const OTHERS = [
     'insertUser',
     'isInvited',
     'recordFailedSignIn',
+    'beginProof',
+    'recordProof',
   ],
   ...[
     'listOrganizationsToNotify',
