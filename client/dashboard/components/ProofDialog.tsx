@@ -1,5 +1,5 @@
 import { Button, Group, Modal, Stack, Text } from '@mantine/core';
-import { useEffect, useState } from 'react';
+import { useEffect, useEffectEvent, useState } from 'react';
 import { auth } from '../auth.ts';
 import { askBy } from '../proof.ts';
 import { PasswordField } from './PasswordField.tsx';
@@ -14,8 +14,25 @@ export function ProofDialog() {
     for (const settle of waiting) settle(isProved);
     setWaiting([]);
   };
+  const onKey = useEffectEvent((event: KeyboardEvent) => {
+    if (event.key !== 'Escape' || waiting.length === 0) return;
+    event.stopImmediatePropagation();
+    end(false);
+  });
+  // Before the dialog behind hears of the key: Escape closes one dialog. This listener is older than any dialog's.
+  useEffect(() => {
+    const listener = (event: KeyboardEvent) => onKey(event);
+    window.addEventListener('keydown', listener, { capture: true });
+    return () => window.removeEventListener('keydown', listener, { capture: true });
+  }, []);
   return (
-    <Modal opened={waiting.length > 0} onClose={() => end(false)} title="Is it still you?" zIndex={400}>
+    <Modal
+      opened={waiting.length > 0}
+      onClose={() => end(false)}
+      closeOnEscape={false}
+      title="Is it still you?"
+      zIndex={400}
+    >
       <ProofForm onProved={() => end(true)} onCancel={() => end(false)} />
     </Modal>
   );
