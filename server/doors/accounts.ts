@@ -8,6 +8,7 @@ import { findForgery } from '../http/sameOrigin.ts';
 import type { Context } from '../procedures/context.ts';
 import { toTrpcError } from '../procedures/outcome.ts';
 import { commonHeaders } from './answer.ts';
+import { CLOSED_FIELD, closedFieldsOf, withoutClosedFields } from './closedFields.ts';
 
 export const ACCOUNTS_PATH = '/api/auth';
 
@@ -46,6 +47,7 @@ const AccountRequest = z
     invitationId: Id.optional(),
   })
   .superRefine((body, { addIssue }) => {
+    for (const name of closedFieldsOf(body)) addIssue({ code: 'custom', path: [name], message: CLOSED_FIELD });
     for (const [name, value] of Object.entries(body)) {
       if (typeof value === 'string' && !isStorable(value))
         addIssue({ code: 'custom', path: [name], message: STORABLE });
@@ -72,10 +74,11 @@ export async function answerAccounts(request: Request, { path, context }: { path
   if (forgery) throw forgery;
   const body = method === 'POST' ? await readBody(request) : undefined;
   try {
-    const answer = await deps.accounts.handle(
+    const handled = await deps.accounts.handle(
       new Request(request.url, { method, headers: request.headers, ...(body !== undefined && { body }) }),
       source.address,
     );
+    const answer = await withoutClosedFields(handled);
     for (const [name, value] of Object.entries(commonHeaders(context))) answer.headers.set(name, value);
     return answer;
   } catch (thrown) {

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { generateKeySecret, type KeySecrets, parseKeySecrets } from '../auth/keySecret.ts';
 import { ConfigError } from './config.ts';
+import { makePrivate, narrowUmask } from './privateFiles.ts';
 
 /** The directory of an embedded database, which no other process may use. */
 export interface DataDirectory {
@@ -34,6 +35,7 @@ export class DirectoryInUse extends ConfigError {
  * still counts as the holder while the process lives.
  */
 export async function takeDataDirectory(directory: string): Promise<DataDirectory> {
+  narrowUmask();
   await mkdir(directory, { recursive: true, mode: 0o700 }).catch((error: Error) => {
     throw new ConfigError(`DATA_DIR (${directory}) cannot be used: ${error.message}. Name a directory of yours.`);
   });
@@ -56,6 +58,13 @@ export async function takeDataDirectory(directory: string): Promise<DataDirector
   if (before && (await isAlive(before))) throw refuse(before);
   const holder: Holder = { pid: process.pid, startedAt: await readStart(process.pid) };
   await writeFile(holderFile, JSON.stringify(holder));
+  // The directory may be older than this rule, or made by somebody else. Only the holder changes the files.
+  await makePrivate(directory).catch((error: Error) => {
+    lock.close();
+    throw new ConfigError(
+      `DATA_DIR (${directory}) cannot be closed to other users of this machine: ${error.message}. Make the user that runs Introzy the owner of the directory and all in it.`,
+    );
+  });
 
   const database = join(directory, 'database');
   const secretsFile = join(directory, 'key-secrets');
