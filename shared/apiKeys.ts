@@ -3,7 +3,7 @@ import { AllowedAddresses } from './addresses.ts';
 import { EXPIRY_DAYS, GRACE_HOURS, TOKEN_MINUTES } from './keyFormat.ts';
 import { PageRequest, pageOf } from './paging.ts';
 import { SCOPES } from './scopes.ts';
-import { Id, line, organizationId, text } from './text.ts';
+import { Id, nameLine, organizationId, text } from './text.ts';
 
 export const Scope = z.enum(SCOPES);
 export type Scope = z.infer<typeof Scope>;
@@ -15,7 +15,7 @@ const scopes = z
   .min(1)
   .overwrite((given) => SCOPES.filter((scope) => given.includes(scope)));
 
-const ApiKeyName = line(100);
+const ApiKeyName = nameLine(100);
 const Environment = z.enum(['development', 'staging', 'production']);
 const AddressMode = z.enum(['enforce', 'report']);
 const settings = {

@@ -1,8 +1,7 @@
 import { z } from 'zod';
 import { ApiKeySecret, Scope } from './apiKeys.ts';
-import { EmailAddress } from './contacts.ts';
 import { ROLES } from './roles.ts';
-import { Id, organizationId } from './text.ts';
+import { Id, MailAddress, organizationId } from './text.ts';
 
 export const Role = z.enum(ROLES);
 export type Role = z.infer<typeof Role>;
@@ -42,7 +41,7 @@ export type MemberList = z.infer<typeof MemberList>;
 
 export const InviteRequest = z.strictObject({
   organizationId,
-  email: z.string().trim().toLowerCase().pipe(EmailAddress),
+  email: MailAddress,
   role: Role.default('member'),
 });
 export const InvitationRequest = z.strictObject({ organizationId, id: Id });

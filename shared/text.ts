@@ -19,20 +19,80 @@ export const WITHOUT_KEY =
 /** Trimmed text of 1 to `most` characters, to keep. */
 export const line = (most: number) => soughtLine(most).refine(isWithoutKey, WITHOUT_KEY);
 
+/**
+ * Characters that show nothing: spaces, controls, fillers, marks without a letter. Unicode counts the blank of Braille and
+ * the null notehead among the symbols.
+ */
+const INVISIBLE = /[\s\p{C}\p{Z}\p{M}\p{Default_Ignorable_Code_Point}\u2800\u{1D159}]/gu;
+/** Characters that end a line or steer a terminal: the controls C0 and C1, and the separators of lines and paragraphs. */
+const CONTROLS = /[\p{Cc}\u2028\u2029]/u;
+/** Characters that turn the direction of the text around them, so that a name reads as another name. */
+const DIRECTIONS = /[\u202A-\u202E\u2066-\u2069]/u;
+
+/** The name of a person, an organization or a key, to keep: 1 to `most` characters on a line, with a visible character. */
+export const nameLine = (most: number) => soughtName(most).refine(isWithoutKey, WITHOUT_KEY);
+
+/** As `nameLine`, for a body whose every text is searched for keys anyway. */
+export const soughtName = (most: number) =>
+  lineOf(
+    most,
+    z
+      .string()
+      .refine(isStorable, STORABLE)
+      .refine((name) => !CONTROLS.test(name), 'Must be on one line: take out line breaks, tabs and other controls')
+      .refine(
+        (name) => !DIRECTIONS.test(name),
+        'Must not turn the direction of text: take out the characters U+202A to U+202E and U+2066 to U+2069',
+      )
+      .refine(
+        (name) => name.trim() === '' || name.replace(INVISIBLE, '') !== '',
+        'Must have a visible character, such as a letter or a digit',
+      ),
+  );
+
+/**
+ * An email address that a mail server would take: `ada@example.com`. As the pattern of HTML's field for addresses, with a
+ * dot in the domain, and within the lengths of RFC 5321. Letters beyond ASCII are taken, since mail servers with SMTPUTF8 take them.
+ */
+export const MailAddress = z
+  .string()
+  .trim()
+  .toLowerCase()
+  .refine(
+    isMailAddress,
+    'Not an email address: write it as in ada@example.com, without a name and without angle brackets',
+  )
+  .refine(isWithoutKey, WITHOUT_KEY)
+  .meta({ format: 'email', maxLength: 254 });
+
+/** Octets: RFC 5321 allows 64 before the `@`, and 256 with the angle brackets around the whole address. */
+const ADDRESS_OCTETS = { local: 64, whole: 254 } as const;
+const LOCAL_PART = /^[\p{L}\p{N}\p{M}!#$%&'*+/=?^_`{|}~-]+(?:\.[\p{L}\p{N}\p{M}!#$%&'*+/=?^_`{|}~-]+)*$/u;
+const DOMAIN =
+  /^(?:[\p{L}\p{N}](?:[\p{L}\p{N}\p{M}-]{0,61}[\p{L}\p{N}\p{M}])?\.)+[\p{L}\p{N}](?:[\p{L}\p{N}\p{M}-]{0,61}[\p{L}\p{N}\p{M}])$/u;
+
+function isMailAddress(address: string): boolean {
+  const octets = (part: string) => new TextEncoder().encode(part).length;
+  const [local = '', domain = '', ...rest] = address.split('@');
+  const isShort = octets(local) <= ADDRESS_OCTETS.local && octets(address) <= ADDRESS_OCTETS.whole;
+  // A domain of digits alone at its end is an IP address: 192.0.2.1
+  return rest.length === 0 && isShort && LOCAL_PART.test(local) && DOMAIN.test(domain) && !/\.\d+$/.test(domain);
+}
+
 /** Text as written, of at most `most` characters, to keep. */
 export const text = (most: number) => soughtText(most).refine(isWithoutKey, WITHOUT_KEY);
 
 /** As `line`, for text that is only looked for and never kept: such a text may contain a key. */
-export const soughtLine = (most: number) => {
+export const soughtLine = (most: number) => lineOf(most, z.string().refine(isStorable, STORABLE));
+
+function lineOf(most: number, written: z.ZodString) {
   const range = `Must be 1 to ${most} characters`;
-  return z
-    .string()
-    .refine(isStorable, STORABLE)
+  return written
     .trim()
     .min(1, range)
     .refine((text) => characters(text) <= most, range)
     .meta({ maxLength: most });
-};
+}
 
 /** As `text`, for text that is only looked for and never kept. */
 export const soughtText = (most: number) =>

@@ -1,7 +1,6 @@
 import { Command } from 'commander';
 import { z } from 'zod';
-import { EmailAddress } from '../../shared/contacts.ts';
-import { line } from '../../shared/text.ts';
+import { MailAddress, nameLine } from '../../shared/text.ts';
 import { readLogins } from '../start/config.ts';
 import { generatePassword, setUpOrganization } from '../start/setup.ts';
 import { type Answer, addAction, type Given } from './command.ts';
@@ -11,7 +10,7 @@ import { describeIssued } from './issued.ts';
 import { completeLogins, rolesSql } from './rolesSql.ts';
 import { printable } from './text.ts';
 
-const Setup = z.object({ organization: line(100), email: z.string().trim().pipe(EmailAddress) });
+const Setup = z.object({ organization: nameLine(100), email: MailAddress });
 
 /** `introzy setup` */
 export function setupCommand(): Command {

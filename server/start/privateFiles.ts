@@ -6,8 +6,8 @@ const FOLDER_MODE = 0o700;
 const FILE_MODE = 0o600;
 
 /**
- * Lets nobody but the owner read the files that this process makes from now on. PGlite asks for mode 0666 for its files,
- * and only the process's umask narrows that mode. A worker thread has no umask of its own.
+ * Lets nobody but the owner read the files that this process makes from now on. A worker thread may not set the umask,
+ * which is the whole process's.
  */
 export function narrowUmask() {
   if (isMainThread) process.umask(0o077);
