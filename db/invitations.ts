@@ -1,5 +1,5 @@
 import { sql } from 'kysely';
-import { v4 as uuidv4 } from 'uuid';
+import { v7 as uuidv7 } from 'uuid';
 import type { Invitation, Role } from '../shared/people.ts';
 import { mayGive } from '../shared/roles.ts';
 import { toAccountAddress } from '../shared/text.ts';
@@ -37,24 +37,27 @@ export interface NewInvitation {
   inviterId: string;
   /** The inviter's role. An invitation may not give a role above the inviter's own. */
   by: Role;
-}
-
-/** An invitation, and the secret that opens the invitation. Only the invited address may receive the secret. */
-export interface SentInvitation {
-  invitation: Invitation;
-  secret: string;
+  /** The digest of the token that opens the invitation. */
+  tokenDigest: string;
 }
 
 /**
- * Invites an email address, and cancels an earlier pending invitation of the same address.
- * Failures: `outranked`, and `alreadyMember` where a member has the address.
+ * Invites an email address. An address has a single pending invitation: inviting the address again changes the role, the
+ * inviter and the expiry, and ends the token of before. Failures: `outranked`, and `alreadyMember` where a member has the
+ * address.
  */
 export async function insertInvitation(
   db: Tenant,
-  { organizationId, email, role, inviterId, by }: NewInvitation,
-): Promise<Outcome<SentInvitation>> {
+  { organizationId, email, role, inviterId, by, tokenDigest }: NewInvitation,
+): Promise<Outcome<Invitation>> {
   if (!mayGive(by, role)) return { failure: 'outranked' };
   const address = toAccountAddress(email);
+  const given = {
+    role,
+    inviter_id: inviterId,
+    token_digest: tokenDigest,
+    expires_at: sql<Date>`now() + make_interval(hours => ${INVITATION_DAYS * 24})`,
+  };
   return await inTransaction(db, async (trx) => {
     const member = await trx
       .selectFrom('members')
@@ -64,32 +67,22 @@ export async function insertInvitation(
       .where('users.email', '=', address)
       .executeTakeFirst();
     if (member) return { failure: 'alreadyMember' };
-    await trx
-      .updateTable('invitations')
-      .set({ status: 'canceled' })
-      .where('organization_id', '=', organizationId)
-      .where('email', '=', address)
-      .where('status', '=', 'pending')
-      .execute();
-    // A UUID of version 4 has 122 random bits.
-    const secret = uuidv4();
-    const invitation = await trx
+    return await trx
       .insertInto('invitations')
-      .values({
-        organization_id: organizationId,
-        id: secret,
-        email: address,
-        role,
-        inviter_id: inviterId,
-        expires_at: sql<Date>`now() + make_interval(hours => ${INVITATION_DAYS * 24})`,
-      })
+      .values({ organization_id: organizationId, id: uuidv7(), email: address, ...given })
+      .onConflict((conflict) =>
+        conflict
+          .columns(['organization_id', 'email'])
+          .where('status', '=', sql.lit('pending'))
+          // The status stays as it is. Naming it lets the audit log's trigger see the new invitation.
+          .doUpdateSet({ ...given, status: 'pending' }),
+      )
       .returning(columns)
       .executeTakeFirstOrThrow();
-    return { invitation, secret };
   });
 }
 
-/** Cancels a pending invitation for ever. `id` is the invitation's reference, not its secret. Failure: `absent`. */
+/** Cancels a pending invitation for ever. `id` is the invitation's reference. Failure: `absent`. */
 export async function cancelInvitation(
   db: Tenant,
   { organizationId, id }: { organizationId: string; id: string },

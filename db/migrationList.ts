@@ -11,6 +11,7 @@ import * as secretHolders from './migrations/0008_secret_holders.ts';
 import * as keyLimits from './migrations/0009_key_limits.ts';
 import * as keyUsage from './migrations/0010_key_usage.ts';
 import * as expiryNotices from './migrations/0011_expiry_notices.ts';
+import * as invitationTokens from './migrations/0015_invitation_tokens.ts';
 
 /**
  * A transaction without a rewrite of a table and without a long lock. Instances of the version before go on working.
@@ -72,6 +73,7 @@ export const migrations: Migrations = {
   '0009_key_limits': keyLimits,
   '0010_key_usage': keyUsage,
   '0011_expiry_notices': expiryNotices,
+  '0015_invitation_tokens': invitationTokens,
 };
 
 /** What to run: by default all migrations. */

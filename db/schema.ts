@@ -221,12 +221,14 @@ interface MembersTable {
 
 interface InvitationsTable {
   organization_id: string;
-  /** The secret that opens the invitation. Only the mail to the invited address contains the id. */
+  /** The id by which better-auth knows the invitation. */
   id: string;
   /** The id by which the organization's members know the invitation. */
   reference: Generated<string>;
   email: string;
   role: 'member' | 'admin' | 'owner';
+  /** The digest of the token that opens the invitation; `null` for invitations of the version before, which open nothing. */
+  token_digest: string | null;
   /** better-auth's words. `accepted`, `rejected` and `canceled` end the invitation. */
   status: Generated<'pending' | 'accepted' | 'rejected' | 'canceled'>;
   inviter_id: string;

@@ -108,7 +108,7 @@ export function createAuth(options: AccountsOptions) {
         schema: accountTables.organization,
         allowUserToCreateOrganization: openSignUp,
         membershipLimit: 100_000,
-        // An invitation's id is random, and stands in the mail to the invited address alone: the id proves the address.
+        // The token from the mail to the invited address proves the address: the door takes no invitation's id.
         requireEmailVerificationOnInvitation: false,
         organizationHooks: {
           async beforeCreateOrganization({ organization: { name } }) {

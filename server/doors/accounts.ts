@@ -1,11 +1,12 @@
 import { TRPCError } from '@trpc/server';
 import { z } from 'zod';
 import { pathToKey } from '../../shared/json.ts';
-import { Id, isStorable, STORABLE, soughtLine, soughtText, WITHOUT_KEY } from '../../shared/text.ts';
+import { Id, isStorable, MailAddress, STORABLE, soughtName, soughtText, WITHOUT_KEY } from '../../shared/text.ts';
 import { readJson } from '../http/body.ts';
 import { fault, noSuchAddress } from '../http/errors.ts';
 import { findForgery } from '../http/sameOrigin.ts';
-import type { Context } from '../procedures/context.ts';
+import type { Context, Deps } from '../procedures/context.ts';
+import { openInvitation, repeatAcceptance } from '../procedures/openedInvitations.ts';
 import { toTrpcError } from '../procedures/outcome.ts';
 import { commonHeaders } from './answer.ts';
 import { CLOSED_FIELD, closedFieldsOf, withoutClosedFields } from './closedFields.ts';
@@ -41,9 +42,10 @@ const NEVER_KEPT = new Set(['password', 'newPassword', 'currentPassword', 'token
 /** The rules that every body must keep. better-auth checks the rules of each path. */
 const AccountRequest = z
   .looseObject({
-    name: soughtLine(100).optional(),
+    name: soughtName(100).optional(),
     email: soughtText(320).optional(),
     organizationId: Id.nullish(),
+    /** The token from the mail of the invitation. better-auth gets the invitation's id instead. */
     invitationId: Id.optional(),
   })
   .superRefine((body, { addIssue }) => {
@@ -56,10 +58,20 @@ const AccountRequest = z
     }
   });
 
-async function readBody(request: Request): Promise<string> {
-  const { success, data, error } = AccountRequest.safeParse((await readJson(request)) ?? {});
+/** A new account's address must be an address. An older account signs in with the address that it has. */
+const SignUpRequest = AccountRequest.pipe(
+  z.looseObject({ email: MailAddress.optional(), invitationId: Id.optional() }),
+);
+
+async function readBody(request: Request, { path, deps }: { path: string; deps: Deps }): Promise<Body> {
+  const schema: z.ZodType<Body> = path === '/sign-up/email' ? SignUpRequest : AccountRequest;
+  const { success, data, error } = schema.safeParse((await readJson(request)) ?? {});
   if (!success) throw new TRPCError({ code: 'BAD_REQUEST', cause: error });
-  return JSON.stringify(data);
+  return await openInvitation(deps, data);
+}
+
+interface Body {
+  invitationId?: string | undefined;
 }
 
 /** Answers a request about accounts. `path` begins below `/api/auth`: `/sign-in/email`. Throws a `TRPCError`. */
@@ -72,13 +84,15 @@ export async function answerAccounts(request: Request, { path, context }: { path
   // Without a cookie too: a foreign page that signs a person in to another person's account would do harm as well.
   const forgery = findForgery(request, deps.publicUrl);
   if (forgery) throw forgery;
-  const body = method === 'POST' ? await readBody(request) : undefined;
+  const body = method === 'POST' ? await readBody(request, { path, deps }) : undefined;
   try {
     const handled = await deps.accounts.handle(
-      new Request(request.url, { method, headers: request.headers, ...(body !== undefined && { body }) }),
+      new Request(request.url, { method, headers: request.headers, ...(body && { body: JSON.stringify(body) }) }),
       source.address,
     );
-    const answer = await withoutClosedFields(handled);
+    const id = path === '/organization/accept-invitation' && !handled.ok ? body?.invitationId : undefined;
+    const again = id === undefined ? undefined : await repeatAcceptance(deps, { id, headers: request.headers });
+    const answer = await withoutClosedFields(again ?? handled);
     for (const [name, value] of Object.entries(commonHeaders(context))) answer.headers.set(name, value);
     return answer;
   } catch (thrown) {

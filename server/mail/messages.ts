@@ -4,15 +4,15 @@ import type { Invitation, Role } from '../../shared/people.ts';
 import { scopesOf } from '../../shared/roles.ts';
 import type { Mail } from './mailer.ts';
 
-/** Invites an address. `secret` opens the invitation, and stands in this mail alone. */
+/** Invites an address. `token` opens the invitation, and stands in this mail alone. */
 export function invitationMail({
   invitation,
-  secret,
+  token,
   organization,
   publicUrl,
 }: {
   invitation: Invitation;
-  secret: string;
+  token: string;
   /** The organization's name. */
   organization: string;
   publicUrl: string;
@@ -21,7 +21,7 @@ export function invitationMail({
     to: invitation.email,
     subject: `Join ${organization} on Introzy`,
     text: `${invitation.invitedBy} invites you to ${organization} on Introzy. The link works for seven days:`,
-    link: `${publicUrl}${PATHS.invitation.replace(':id', secret)}`,
+    link: `${publicUrl}${PATHS.invitation.replace(':id', token)}`,
   };
 }
 

@@ -17,6 +17,7 @@ import {
 } from '../../shared/people.ts';
 import { scopesOf } from '../../shared/roles.ts';
 import type { Scope } from '../../shared/scopes.ts';
+import { mintInvitationToken } from '../auth/invitationToken.ts';
 import { fault } from '../http/errors.ts';
 import type { Mail } from '../mail/mailer.ts';
 import { invitationMail } from '../mail/messages.ts';
@@ -38,15 +39,16 @@ export const membersRouter = router({
     .output(Invitation)
     .mutation(async ({ ctx: { deps, tenant, organizationId, granted }, input: { email, role } }) => {
       const { id: inviterId, role: by } = granted;
-      const made = await insertInvitation(tenant, { organizationId, email, role, inviterId, by });
-      const sent = settle(made, 'invitation');
+      const { token, tokenDigest } = mintInvitationToken(deps.keySecrets);
+      const made = await insertInvitation(tenant, { organizationId, email, role, inviterId, by, tokenDigest });
+      const invitation = settle(made, 'invitation');
       const { name } = await getOrganization(tenant, organizationId);
       await sendInvitation(
         deps,
         organizationId,
-        invitationMail({ ...sent, organization: name, publicUrl: deps.publicUrl }),
+        invitationMail({ invitation, token, organization: name, publicUrl: deps.publicUrl }),
       );
-      return sent.invitation;
+      return invitation;
     }),
 
   cancelInvitation: adminProcedure

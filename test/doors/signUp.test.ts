@@ -46,10 +46,58 @@ test('Sign-up is closed but to who is invited, by the invitation’s own link', 
   expect((await browser.account('/sign-up/email', { ...account(email), invitationId })).status).toBe(200);
   expect((await browser.call('GET', '/api/contacts')).status).toBe(401);
   expect((await browser.account('/organization/create', { name: 'Mine', slug: 'mine' })).status).toBe(403);
-  expect((await browser.account('/organization/accept-invitation', { invitationId })).status).toBe(200);
+  const accepted = await browser.account('/organization/accept-invitation', { invitationId });
+  expect(accepted.status).toBe(200);
   const { organization, role } = await browser.trpc.session.current.query();
   expect([organization.id, role]).toEqual([app.one.id, 'admin']);
-  expect((await browser.account('/organization/accept-invitation', { invitationId })).status).toBe(400);
+  const again = await browser.account('/organization/accept-invitation', { invitationId });
+  expect([again.status, again.body]).toEqual([200, accepted.body]);
+  expect((await admin.account('/organization/accept-invitation', { invitationId })).status).toBe(403);
+});
+
+test('Nothing in the database opens an invitation: the token from the mail alone does', async () => {
+  const mail = mailbox();
+  await using app = await testApp({ choices: { mail } });
+  const admin = await signedIn(app, await addMember(app, app.one.id, 'admin'));
+  const person = await addPerson(app);
+  const browser = await signedIn(app, person);
+  const { id: reference } = await admin.trpc.members.invite.mutate({ email: person.email });
+  const token = secretOf(mail, person.email);
+  const [row] = await runAsAdmin(app, `select id, i::text as row from invitations i where reference = '${reference}'`);
+  expect(String(row?.row)).not.toContain(token);
+  for (const invitationId of [row?.id, reference, randomUUID()]) {
+    expect((await browser.account('/organization/accept-invitation', { invitationId })).status).toBe(400);
+    const opened = await openBrowser(app).account('/sign-up/email', { ...account(person.email), invitationId });
+    expect(opened.status).toBe(403);
+  }
+  const clicks = Array.from({ length: 5 }, () =>
+    browser.account('/organization/accept-invitation', { invitationId: token }),
+  );
+  const answers = await Promise.all(clicks);
+  expect(answers.map(({ status }) => status)).toEqual([200, 200, 200, 200, 200]);
+  expect(new Set(answers.map(({ text }) => JSON.stringify(JSON.parse(text).member))).size).toBe(1);
+});
+
+test('Many invitations of an address at once are a single invitation, opened by the token of the last', async () => {
+  const mail = mailbox();
+  await using app = await testApp({ choices: { mail } });
+  const admin = await signedIn(app, await addMember(app, app.one.id, 'admin'));
+  const email = `many-${randomUUID()}@example.com`;
+  const made = await Promise.all(
+    Array.from({ length: 20 }, (_, index) =>
+      admin.trpc.members.invite.mutate({ email: index % 2 ? email : ` ${email.toUpperCase()} ` }),
+    ),
+  );
+  expect(new Set(made.map(({ id }) => id)).size).toBe(1);
+  const { invitations } = await admin.trpc.members.list.query();
+  expect(invitations.filter((each) => each.email === email)).toHaveLength(1);
+  const tokens = mail.mails.map(({ link }) => link.split('/').at(-1));
+  const statuses: number[] = [];
+  for (const invitationId of tokens) {
+    statuses.push((await openBrowser(app).account('/sign-up/email', { ...account(email), invitationId })).status);
+  }
+  expect(statuses.filter((status) => status === 200)).toHaveLength(1);
+  expect(statuses.filter((status) => status === 403)).toHaveLength(19);
 });
 
 test('An invitation is for its address, and holds until it is taken back or expires', async () => {
@@ -68,7 +116,7 @@ test('An invitation is for its address, and holds until it is taken back or expi
   const first = await invite();
   const stranger = await signedIn(app, await addPerson(app));
   expect((await stranger.account('/organization/accept-invitation', { invitationId: first.secret })).status).toBe(403);
-  // A second invitation to the same address replaces the first.
+  // A second invitation to the same address changes the first, and ends the first link.
   const second = await invite(person.email.toUpperCase());
   expect(await accept(first.secret)).toBe(400);
   expect((await admin.trpc.members.list.query()).invitations.map(({ id }) => id)).toEqual([second.id]);

@@ -231,6 +231,7 @@ export const TENANT_CALLS: Record<string, TenantCall[]> = {
         role: 'owner',
         inviterId: app.one.ownerId,
         by: 'owner',
+        tokenDigest: 'a digest',
       }),
   ],
   cancelInvitation: [
@@ -307,6 +308,8 @@ export const TENANT_CALLS: Record<string, TenantCall[]> = {
 const OTHERS = [
   ...[
     'asAccounts',
+    'findAcceptance',
+    'findInvitationId',
     'asNobody',
     'asOperator',
     'createEntries',

@@ -109,11 +109,12 @@ async function addPeople(app: TestApp, word: string) {
     role: 'member',
     inviterId: ownerId,
     by: 'owner',
+    tokenDigest: 'a digest',
   } as const;
   const invitation = await insertInvitation(db, invited);
   const [member] = (await listMembers(db, id)).filter(({ person }) => person.id === userId);
   if (!member || 'failure' in invitation) throw new Error('Nobody was added');
-  return { userId, memberId: member.id, invitationId: invitation.invitation.id };
+  return { userId, memberId: member.id, invitationId: invitation.id };
 }
 
 /**

@@ -253,7 +253,7 @@ test('The grants are those of the migration, to the column', async () => {
   expect(columns.map(({ role, relname, may, names }) => `${role} ${relname} ${may} ${names}`)).toEqual([
     'introzy_app api_key_notices UPDATE claimed_until,sent_at',
     'introzy_app api_key_tokens UPDATE expires_at,last_used_at',
-    'introzy_app invitations UPDATE status',
+    'introzy_app invitations UPDATE expires_at,inviter_id,role,status,token_digest',
     'introzy_app members UPDATE role',
     'introzy_app sessions SELECT active_organization_id,user_id',
     'introzy_app users SELECT email,id,name',

@@ -25,7 +25,14 @@ async function furnish(app: TestApp) {
         values ('${organizationId}', '${keyId}', now(), 7, '${ownerId}', now())`,
     );
     const email = `${crypto.randomUUID()}@example.com`;
-    await insertInvitation(tenant, { organizationId, email, role: 'member', inviterId: ownerId, by: 'owner' });
+    await insertInvitation(tenant, {
+      organizationId,
+      email,
+      role: 'member',
+      inviterId: ownerId,
+      by: 'owner',
+      tokenDigest: 'a digest',
+    });
   }
 }
 
