@@ -52,7 +52,7 @@ test('Sign-up is closed but to who is invited, by the invitation’s own link', 
   expect([organization.id, role]).toEqual([app.one.id, 'admin']);
   const again = await browser.account('/organization/accept-invitation', { invitationId });
   expect([again.status, again.body]).toEqual([200, accepted.body]);
-  expect((await admin.account('/organization/accept-invitation', { invitationId })).status).toBe(403);
+  expect((await admin.account('/organization/accept-invitation', { invitationId })).status).toBe(400);
 });
 
 test('Nothing in the database opens an invitation: the token from the mail alone does', async () => {
@@ -75,7 +75,7 @@ test('Nothing in the database opens an invitation: the token from the mail alone
   );
   const answers = await Promise.all(clicks);
   expect(answers.map(({ status }) => status)).toEqual([200, 200, 200, 200, 200]);
-  expect(new Set(answers.map(({ text }) => JSON.stringify(JSON.parse(text).member))).size).toBe(1);
+  for (const { body } of answers) expect(body).toEqual(answers[0]?.body);
 });
 
 test('Many invitations of an address at once are a single invitation, opened by the token of the last', async () => {
