@@ -243,11 +243,11 @@ CREATE FUNCTION public.introzy_audit_invitation() RETURNS trigger
   declare
     v_subject jsonb := jsonb_build_object('type', 'invitation', 'id', new.reference, 'name', new.email);
   begin
-    -- That one was accepted, the new member says.
-    if tg_op = 'INSERT' or new.status = 'canceled' and old.status = 'pending' then
+    -- The new member's entry says that the invitation was accepted.
+    if tg_op = 'INSERT' or old.status = 'pending' and new.status in ('pending', 'canceled') then
       insert into audit_log (organization_id, actor, action, subject, details) values (new.organization_id,
-        introzy_actor(), case when tg_op = 'INSERT' then 'member.invited' else 'member.invitationCancelled' end, v_subject,
-        jsonb_build_object('role', new.role));
+        introzy_actor(), case when new.status = 'canceled' then 'member.invitationCancelled' else 'member.invited' end,
+        v_subject, jsonb_build_object('role', new.role));
     end if;
     return null;
   end $$;
@@ -879,6 +879,7 @@ CREATE TABLE public.invitations (
     inviter_id uuid NOT NULL,
     expires_at timestamp(3) with time zone NOT NULL,
     created_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+    token_digest text,
     CONSTRAINT invitations_role_check CHECK ((role = ANY (ARRAY['member'::text, 'admin'::text, 'owner'::text])))
 );
 
@@ -1386,6 +1387,14 @@ GRANT INSERT ON TABLE public.audit_log TO introzy_auth;
 GRANT SELECT,UPDATE ON TABLE public.invitations TO introzy_auth;
 GRANT SELECT,INSERT ON TABLE public.invitations TO introzy_app;
 
+GRANT UPDATE(role) ON TABLE public.invitations TO introzy_app;
+
 GRANT UPDATE(status) ON TABLE public.invitations TO introzy_app;
+
+GRANT UPDATE(inviter_id) ON TABLE public.invitations TO introzy_app;
+
+GRANT UPDATE(expires_at) ON TABLE public.invitations TO introzy_app;
+
+GRANT UPDATE(token_digest) ON TABLE public.invitations TO introzy_app;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.verifications TO introzy_auth;

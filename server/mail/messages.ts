@@ -3,6 +3,7 @@ import { PATHS } from '../../shared/paths.ts';
 import type { Invitation, Role } from '../../shared/people.ts';
 import { scopesOf } from '../../shared/roles.ts';
 import type { Mail } from './mailer.ts';
+import { nameInMail } from './nameInMail.ts';
 
 /** Invites an address. `token` opens the invitation, and stands in this mail alone. */
 export function invitationMail({
@@ -19,8 +20,8 @@ export function invitationMail({
 }): Mail {
   return {
     to: invitation.email,
-    subject: `Join ${organization} on Introzy`,
-    text: `${invitation.invitedBy} invites you to ${organization} on Introzy. The link works for seven days:`,
+    subject: `Join ${nameInMail(organization)} on Introzy`,
+    text: `${nameInMail(invitation.invitedBy)} invites you to ${nameInMail(organization)} on Introzy. The link works for seven days:`,
     link: `${publicUrl}${PATHS.invitation.replace(':id', token)}`,
   };
 }
@@ -59,7 +60,8 @@ interface ExpiringKey {
 
 /** Says that a key is about to expire, to the key's holder or to an owner of the key's organization. */
 export function expiryMail({ notice, publicUrl }: { notice: ExpiringKey; publicUrl: string }): Mail {
-  const { keyId, name, hint, environment, selfRotate, expiresAt, lastUsedAt, organization, isHolder } = notice;
+  const { keyId, hint, environment, selfRotate, expiresAt, lastUsedAt, isHolder } = notice;
+  const [name, organization] = [nameInMail(notice.name), nameInMail(notice.organization)];
   const left = timeLeft(notice.hoursLeft);
   const [day, time] = [dayOf(expiresAt), expiresAt.toISOString().slice(11, 16)];
   const holder = isHolder ? 'you' : (notice.holder ?? 'nobody; the operator’s command line made the key');

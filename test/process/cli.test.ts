@@ -263,8 +263,8 @@ describe('errors', () => {
   });
 
   test.each([
-    ['setup --organization  --email a@b.c', /^--organization must be a name of 1 to 100 characters\.$/],
-    [`setup --organization ${'x'.repeat(101)} --email a@b.c`, /^--organization must be a name/],
+    ['setup --organization  --email a@b.example', /^--organization must be a name of 1 to 100 characters\.$/],
+    [`setup --organization ${'x'.repeat(101)} --email a@b.example`, /^--organization must be a name/],
     ['setup --organization Acme --email nobody', /^--email must be an email address\.$/],
     ['keys issue --name ', /^--name must be 1 to 100 characters\.$/],
     ['keys issue --name A --days 29', /^--days must be a whole number, 30 to 365\.$/],
