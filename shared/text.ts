@@ -29,6 +29,13 @@ const CONTROLS = /[\p{Cc}\u2028\u2029]/u;
 /** Characters that turn the direction of the text around them, so that a name reads as another name. */
 const DIRECTIONS = /[\u202A-\u202E\u2066-\u2069]/u;
 
+/** What is wrong with a name that has a fair length, and what to do. */
+export const NAME_FAULTS = {
+  controls: 'Must be on one line: take out line breaks, tabs and other controls',
+  directions: 'Must not turn the direction of text: take out the characters U+202A to U+202E and U+2066 to U+2069',
+  invisible: 'Must have a visible character, such as a letter or a digit',
+} as const;
+
 /** The name of a person, an organization or a key, to keep: 1 to `most` characters on a line, with a visible character. */
 export const nameLine = (most: number) => soughtName(most).refine(isWithoutKey, WITHOUT_KEY);
 
@@ -39,15 +46,9 @@ export const soughtName = (most: number) =>
     z
       .string()
       .refine(isStorable, STORABLE)
-      .refine((name) => !CONTROLS.test(name), 'Must be on one line: take out line breaks, tabs and other controls')
-      .refine(
-        (name) => !DIRECTIONS.test(name),
-        'Must not turn the direction of text: take out the characters U+202A to U+202E and U+2066 to U+2069',
-      )
-      .refine(
-        (name) => name.trim() === '' || name.replace(INVISIBLE, '') !== '',
-        'Must have a visible character, such as a letter or a digit',
-      ),
+      .refine((name) => !CONTROLS.test(name), NAME_FAULTS.controls)
+      .refine((name) => !DIRECTIONS.test(name), NAME_FAULTS.directions)
+      .refine((name) => name.trim() === '' || name.replace(INVISIBLE, '') !== '', NAME_FAULTS.invisible),
   );
 
 /**

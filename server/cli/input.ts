@@ -1,7 +1,7 @@
 import type { z } from 'zod';
 import { EXPIRY_DAYS, GRACE_HOURS } from '../../shared/keyFormat.ts';
 import { SCOPES } from '../../shared/scopes.ts';
-import { WITHOUT_KEY } from '../../shared/text.ts';
+import { NAME_FAULTS, WITHOUT_KEY } from '../../shared/text.ts';
 import { CommandError } from './commandError.ts';
 
 /** The sentence about each input that is not valid, by the input's name in the schemas. */
@@ -25,7 +25,8 @@ export function parseOptions<T extends z.ZodType>(schema: T, given: Record<strin
   const { success, data, error } = schema.safeParse(given);
   if (success) return data;
   const { path = [], message } = error.issues[0] ?? {};
-  const rule = message === WITHOUT_KEY ? undefined : RULES[String(path[0])];
+  const says: readonly unknown[] = [WITHOUT_KEY, ...Object.values(NAME_FAULTS)];
+  const rule = says.includes(message) ? undefined : RULES[String(path[0])];
   const option = String(path[0]).replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
   throw new CommandError(rule ?? `--${option}: ${message}.`);
 }
