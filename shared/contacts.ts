@@ -53,7 +53,7 @@ export const EncodedContactPage = documentAs(
 );
 
 /** An email address as written. Only the rough form `a@b` is checked: no pattern tells what a mail server accepts. */
-export const EmailAddress = text(320)
+const EmailAddress = text(320)
   .refine((written) => /^[^\s@]+@[^\s@]+$/u.test(written.trim()), 'Not an email address')
   .meta({ format: 'email' });
 const linkedinUrl = z

@@ -114,9 +114,11 @@ describe('keys', () => {
 
   test('are listed newest first, without a secret', async () => {
     const { id, key } = await setUp();
-    const { key: second, apiKey } = await cli.json('keys', 'issue', '--organization', id, '--name', 'Zwei\u001b[31m');
+    const refused = await cli.run(['keys', 'issue', '--organization', id, '--name', 'Zwei\u001b[31m']);
+    expect([refused.status, refused.stderr]).toEqual([1, expect.stringContaining('--name: Must be on one line')]);
+    const { key: second, apiKey } = await cli.json('keys', 'issue', '--organization', id, '--name', 'Zwei');
     const { items } = await cli.json('keys', 'list', '--organization', id);
-    expect(items.map((item: { name: string }) => item.name)).toEqual(['Zwei\u001b[31m', 'First key']);
+    expect(items.map((item: { name: string }) => item.name)).toEqual(['Zwei', 'First key']);
     expect(items[0]).toEqual(apiKey);
     const { stdout } = await cli.run(['keys', 'list', '--organization', id]);
     const [heading, ...rows] = stdout.trimEnd().split('\n');
