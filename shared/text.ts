@@ -59,11 +59,11 @@ export const MailAddress = z
   .string()
   .trim()
   .toLowerCase()
+  .refine(isWithoutKey, { error: WITHOUT_KEY, abort: true })
   .refine(
     isMailAddress,
     'Not an email address: write it as in ada@example.com, without a name and without angle brackets',
   )
-  .refine(isWithoutKey, WITHOUT_KEY)
   .meta({ format: 'email', maxLength: 254 });
 
 /** Octets: RFC 5321 allows 64 before the `@`, and 256 with the angle brackets around the whole address. */

@@ -49,12 +49,13 @@ const AccountRequest = z
     invitationId: Id.optional(),
   })
   .superRefine((body, { addIssue }) => {
-    for (const name of closedFieldsOf(body)) addIssue({ code: 'custom', path: [name], message: CLOSED_FIELD });
+    const closed = closedFieldsOf(body);
     for (const [name, value] of Object.entries(body)) {
       if (typeof value === 'string' && !isStorable(value))
         addIssue({ code: 'custom', path: [name], message: STORABLE });
       const path = NEVER_KEPT.has(name) ? undefined : pathToKey(value);
       if (path) addIssue({ code: 'custom', path: [name, ...path], message: WITHOUT_KEY });
+      else if (closed.includes(name)) addIssue({ code: 'custom', path: [name], message: CLOSED_FIELD });
     }
   });
 

@@ -21,7 +21,7 @@ export function invitationMail({
   return {
     to: invitation.email,
     subject: `Join ${nameInMail(organization)} on Introzy`,
-    text: `${nameInMail(invitation.invitedBy)} invites you to ${nameInMail(organization)} on Introzy. The link works for seven days:`,
+    text: `${invitation.invitedBy} invites you to ${nameInMail(organization)} on Introzy. The link works for seven days:`,
     link: `${publicUrl}${PATHS.invitation.replace(':id', token)}`,
   };
 }

@@ -21,7 +21,7 @@ test('A mail shows a name as text that no mail program takes for a link, and the
   for (const name of [...names, 'me@evil.example', 'mailto:x@evil.example', 'evil。example', 'evil．example']) {
     const { subject, text, link } = mailOf(name);
     expect(subject).not.toMatch(ADDRESS);
-    expect(text.replace(/:$/, '')).not.toMatch(ADDRESS);
+    expect(text.replace('grace@inviter.example', '').replace(/:$/, '')).not.toMatch(ADDRESS);
     expect(subject.replaceAll('\u2060', '')).toBe(`Join ${name} on Introzy`);
     expect(link).toBe('https://introzy.example/invitations/the-token');
   }
