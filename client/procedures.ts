@@ -6,6 +6,8 @@ import type { AppRouter } from '../server/procedures/router.ts';
 type Calls = TRPCClient<AppRouter>;
 /** The groups of procedures for signed-in people, which no key may call. */
 type ForPeople = 'session' | 'members';
+/** The procedures for signed-in people in the groups that keys may call. */
+type AlsoForPeople = 'erase';
 
 /** Every procedure that a key may call, with its kind. The compiler refuses a list that differs from the router. */
 export const PROCEDURES = {
@@ -36,7 +38,7 @@ export const PROCEDURES = {
   organization: { current: 'query' },
 } as const satisfies {
   [Group in Exclude<keyof inferRouterInputs<AppRouter>, ForPeople>]: {
-    [Name in keyof Calls[Group]]: keyof Calls[Group][Name];
+    [Name in Exclude<keyof Calls[Group], AlsoForPeople>]: keyof Calls[Group][Name];
   };
 };
 type Procedures = typeof PROCEDURES;
@@ -56,8 +58,12 @@ type WrittenOut<T> = T extends Whole
  */
 const writtenOut = <T>() => undefined as unknown as WrittenOut<T>;
 
-const inputs = writtenOut<Pick<inferRouterInputs<AppRouter>, keyof Procedures>>();
-const outputs = writtenOut<Pick<inferRouterOutputs<AppRouter>, keyof Procedures>>();
+/** The part of the router's types that is about the procedures that a key may call. */
+type OfKeys<Types extends Record<keyof Procedures, unknown>> = {
+  [Group in keyof Procedures]: Omit<Types[Group], AlsoForPeople>;
+};
+const inputs = writtenOut<OfKeys<inferRouterInputs<AppRouter>>>();
+const outputs = writtenOut<OfKeys<inferRouterOutputs<AppRouter>>>();
 const errorData = writtenOut<NonNullable<inferRouterError<AppRouter>['data']>>();
 
 /** The input of each procedure: `RouterInputs['contacts']['create']`. */

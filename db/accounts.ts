@@ -4,23 +4,30 @@ import { toAccountAddress } from '../shared/text.ts';
 import type { Schema } from './schema.ts';
 
 /**
- * Finds the account of an email address, or makes the account. A new account without a `passwordHash` has no password:
- * its person sets a password by a password reset. `isNew` is false for an account that existed; its password stays.
+ * Finds the account of an email address, or makes the account, for the operator, who answers for the address of a new
+ * account. A new account without a `passwordHash` has no password: its person sets a password by a password reset. An
+ * account that existed keeps its password, and may be a stranger's where its address is not verified.
  */
 export async function insertUser(
   db: Kysely<Schema>,
   { email, passwordHash }: { email: string; passwordHash: string | undefined },
-): Promise<{ id: string; isNew: boolean }> {
+): Promise<{ id: string; isNew: boolean; isVerified: boolean }> {
   const address = toAccountAddress(email);
   const made = await db
     .insertInto('users')
-    .values({ id: uuidv7(), name: address, email: address })
+    .values({ id: uuidv7(), name: address, email: address, email_verified: true })
     .onConflict((conflict) => conflict.column('email').doNothing())
     .returning('id')
     .executeTakeFirst();
   if (!made) {
-    const { id } = await db.selectFrom('users').select('id').where('email', '=', address).executeTakeFirstOrThrow();
-    return { id, isNew: false };
+    const { id, email_verified: isVerified } = await db
+      .selectFrom('users')
+      .select(['id', 'email_verified'])
+      .where('email', '=', address)
+      // A verification at the same time comes before or after the transaction.
+      .forUpdate()
+      .executeTakeFirstOrThrow();
+    return { id, isNew: false, isVerified };
   }
   if (passwordHash !== undefined) {
     await db
@@ -34,7 +41,7 @@ export async function insertUser(
       })
       .execute();
   }
-  return { id: made.id, isNew: true };
+  return { id: made.id, isNew: true, isVerified: true };
 }
 
 /** The organization that a person has been a member of for longest. */
@@ -63,21 +70,26 @@ export async function isInvited(db: Kysely<Schema>, { id, email }: { id: string;
 }
 
 /**
- * Records a failed sign-in to the account of an email address, in the audit log of each organization of the account's
- * person. Without an account, or without an organization, nothing is recorded.
+ * Finds an invitation that a person has accepted, by the invitation's id, with the membership; `memberId` is null while
+ * the membership is not made yet, or not any more.
  */
-export async function recordFailedSignIn(
+export async function findAcceptedInvitation(
   db: Kysely<Schema>,
-  { email, address, userAgent }: { email: string; address: string; userAgent: string },
-): Promise<void> {
-  await sql`
-    insert into audit_log (organization_id, actor, action, subject, details)
-      select m.organization_id, person, 'person.signInFailed', person,
-          jsonb_build_object('address', ${address}::text, 'userAgent', ${userAgent}::text)
-        from users u
-        join members m on m.user_id = u.id,
-        jsonb_build_object('type', 'person', 'id', u.id, 'name', u.email) person
-        where u.email = ${toAccountAddress(email)}`.execute(db);
+  { id, userId }: { id: string; userId: string },
+): Promise<{ organizationId: string; role: string; memberId: string | null } | undefined> {
+  return await db
+    .selectFrom('invitations')
+    .innerJoin('users', 'users.email', 'invitations.email')
+    .leftJoin('members', (join) =>
+      join
+        .onRef('members.user_id', '=', 'users.id')
+        .onRef('members.organization_id', '=', 'invitations.organization_id'),
+    )
+    .select(['invitations.organization_id as organizationId', 'invitations.role', 'members.id as memberId'])
+    .where('invitations.id', '=', id)
+    .where('invitations.status', '=', 'accepted')
+    .where('users.id', '=', userId)
+    .executeTakeFirst();
 }
 
 /** The most rows that a statement deletes. A row's deletion is quick, and another instance may delete at the same time. */

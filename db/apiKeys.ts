@@ -133,6 +133,8 @@ export async function listApiKeys(
 export interface IssuedBy {
   type: 'person' | 'key';
   id: string;
+  /** The email address of a person who is no member yet: the operator issues keys in the name of an owner to be. */
+  name?: string | undefined;
 }
 
 export interface NewApiKey {
@@ -196,7 +198,7 @@ export async function insertApiKey(
         hint: secret.hint,
         created_by_type: issuedBy.type,
         created_by_id: issuedBy.id,
-        created_by_name: await nameOf(trx, { organizationId, issuedBy }),
+        created_by_name: issuedBy.name ?? (await nameOf(trx, { organizationId, issuedBy })),
         expires_at: daysFromNow(expiresInDays),
       })
       .returning(columns)

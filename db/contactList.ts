@@ -1,16 +1,26 @@
 import { type RawBuilder, type SqlBool, sql } from 'kysely';
 import { MAX as LAST_ID } from 'uuid';
-import type { Contact, ContactPage } from '../shared/contacts.ts';
-import { decodeDocument, encodedPage } from '../shared/encoded.ts';
-import { encodeCursor } from '../shared/paging.ts';
+import type { ContactPage } from '../shared/contacts.ts';
 import { comparable } from '../shared/text.ts';
 import type { Tenant } from './admission.ts';
+import {
+  type CutRow,
+  cutPage,
+  type Room,
+  roomOf,
+  toCutPage,
+  toWholePage,
+  type WholeRow,
+  wholeRow,
+} from './contactPage.ts';
 import { prepared } from './prepared.ts';
 import { searchable } from './wordBreaks.ts';
 
 export interface ContactListQuery {
   organizationId: string;
   limit: number;
+  /** The most bytes of a page, `PAGE_BYTES` unless given. A page has at least one contact, however long. */
+  bytes?: number | undefined;
   /** The id (a UUID) of the page's first contact. */
   cursor?: string | undefined;
   /** A contact matches where its name, email and company together contain every word of the text. */
@@ -33,46 +43,27 @@ export async function listContacts(db: Tenant, query: ContactListQuery): Promise
   const { organizationId, limit, cursor = LAST_ID, includeDeleted } = query;
   const isFiltered = patterns.length > 0 || query.tag !== undefined || query.updatedSince !== undefined;
 
-  if (query.email !== undefined)
-    return toContactPage(await readFound(db, organizationId, foundByEmail(query, patterns)), limit);
+  if (query.email !== undefined) return (await readFound(db, query, foundByEmail(query, patterns))).page;
   if (!isFiltered) {
-    const [page] = await readNewest[includeDeleted ? 'all' : 'living'](db, { organizationId, limit, cursor });
-    return toContactPage(page as PageRow, limit);
+    const range = { organizationId, limit, cursor, ...roomOf(query) };
+    const { whole, cut } = readNewest[includeDeleted ? 'all' : 'living'];
+    const [row] = await whole(db, range);
+    return toWholePage(row as WholeRow, limit) ?? toCutPage((await cut(db, range))[0] as CutRow);
   }
   for (let window = FIRST_WINDOW; window <= LAST_WINDOW; ) {
-    const page = await readFound(db, organizationId, foundAmongNewest(query, { patterns, window }));
-    if (page.count > limit || page.scanned < window) return toContactPage(page, limit);
+    const { page, count, scanned } = await readFound(db, query, foundAmongNewest(query, { patterns, window }));
+    if (page.nextCursor !== null || scanned < window) return page;
     // Twice the contacts that a page needs at this window's rate of matches. No match gives Infinity and ends the loop.
-    window *= Math.ceil((2 * (limit + 1)) / page.count);
+    window *= Math.ceil((2 * (limit + 1)) / count);
   }
-  return toContactPage(await readFound(db, organizationId, foundByIndex(query, patterns)), limit);
+  return (await readFound(db, query, foundByIndex(query, patterns))).page;
 }
 
 /** The number of newest contacts that the first window holds, and the most that a window may hold. */
 const FIRST_WINDOW = 300;
 const LAST_WINDOW = 12_000;
 
-/**
- * The documents of up to `limit` + 1 contacts, joined by `SEPARATOR`. The separator contains a line break, and a
- * document contains no line break, because JSON escapes line breaks.
- */
-interface PageRow {
-  documents: string | null;
-  count: number;
-}
-const SEPARATOR = ',\n';
-const pageRow = sql`string_agg(document, ${sql.lit(SEPARATOR)}) as documents, count(*)::int as count`;
-
-/** Makes a page out of up to `limit` + 1 documents. The surplus contact begins the next page. */
-function toContactPage({ documents, count }: PageRow, limit: number): ContactPage {
-  const text = documents ?? '';
-  if (count <= limit) return encodedPage(`[${text}]`, null);
-  const end = text.lastIndexOf(SEPARATOR);
-  const { id } = decodeDocument<Contact>(text.slice(end + SEPARATOR.length));
-  return encodedPage(`[${text.slice(0, end)}]`, encodeCursor(id));
-}
-
-interface Newest {
+interface Newest extends Room {
   organizationId: string;
   limit: number;
   cursor: string;
@@ -81,35 +72,47 @@ interface Newest {
 /** The condition on `deleted_at` stands in the statement itself: only then can the index of the living be used. */
 const living = sql<SqlBool>`deleted_at is null`;
 
-const readNewestOf = (condition: RawBuilder<SqlBool>) =>
-  prepared<Newest, PageRow>(
-    (db, parameter) =>
-      sql<PageRow>`
-      select ${pageRow} from (
-        select document from contacts
-          where organization_id = ${parameter('organizationId')} and id <= ${parameter('cursor')} and ${condition}
-          order by id desc limit ${parameter('limit')}::int + 1
-      ) page`.compile(db),
-    { mayShare: true },
-  );
+const readNewestOf = (condition: RawBuilder<SqlBool>) => {
+  type Parameter = <K extends keyof Newest>(name: K) => Newest[K];
+  const newest = (parameter: Parameter) => sql`
+    select id, document from contacts
+      where organization_id = ${parameter('organizationId')} and id <= ${parameter('cursor')} and ${condition}
+      order by id desc limit ${parameter('limit')}::int + 1`;
+  return {
+    whole: prepared<Newest, WholeRow>(
+      (db, parameter) =>
+        sql<WholeRow>`
+          select ${wholeRow({ share: parameter('share') })} from (${newest(parameter)}) page`.compile(db),
+      { mayShare: true },
+    ),
+    cut: prepared<Newest, CutRow>(
+      (db, parameter) =>
+        cutPage({ limit: parameter('limit'), bytes: parameter('bytes') }, newest(parameter)).compile(db),
+      { mayShare: true },
+    ),
+  };
+};
 const readNewest = { living: readNewestOf(living), all: readNewestOf(sql`true`) };
 
 /**
- * Reads the contacts that `found` names. `found` is SQL of two common table expressions: `found`, up to `limit` + 1 ids
- * in the page's order, and `scanned`, a row for each contact that was tried.
+ * Reads the page of the contacts that `found` names. `found` is SQL of two common table expressions: `found`, up to
+ * `limit` + 1 ids in the page's order, and `scanned`, a row for each contact that was tried.
  */
-async function readFound(
-  db: Tenant,
-  organizationId: string,
-  found: RawBuilder<unknown>,
-): Promise<PageRow & { scanned: number }> {
-  const { rows } = await sql<PageRow & { scanned: number }>`
+async function readFound(db: Tenant, query: ContactListQuery, found: RawBuilder<unknown>) {
+  const { organizationId, limit } = query;
+  const room = roomOf(query);
+  const contacts = sql`
+    select found.id, document from found cross join lateral (
+      select document from contacts where organization_id = ${organizationId} and contacts.id = found.id offset 0
+    ) contact`;
+  const { rows } = await sql<WholeRow & { scanned: number }>`
     with ${found}
-    select ${pageRow}, (select count(*)::int from scanned) as scanned
-      from found cross join lateral (
-        select document from contacts where organization_id = ${organizationId} and contacts.id = found.id offset 0
-      ) page`.execute(db);
-  return rows[0] as PageRow & { scanned: number };
+    select ${wholeRow(room)}, (select count(*)::int from scanned) as scanned from (${contacts}) page`.execute(db);
+  const [row] = rows as [WholeRow & { scanned: number }];
+  const whole = toWholePage(row, limit);
+  if (whole) return { ...row, page: whole };
+  const cut = await sql<CutRow>`with ${found} ${cutPage({ limit, ...room }, contacts)}`.execute(db);
+  return { ...row, page: toCutPage(cut.rows[0] as CutRow) };
 }
 
 const nothingScanned = sql`scanned as (select where false)`;

@@ -39,15 +39,22 @@ export interface NewInvitation {
   by: Role;
 }
 
-/** An invitation, and the secret that opens the invitation. Only the invited address may receive the secret. */
+/**
+ * An invitation, and the secret that opens the invitation. Only the invited address may receive the secret, of which the
+ * database keeps a digest alone. Without a secret, another call made the invitation meanwhile, and mails its secret.
+ */
 export interface SentInvitation {
   invitation: Invitation;
-  secret: string;
+  secret: string | undefined;
 }
 
+/** The most invitations in an hour: of an address to an organization, and of an organization. */
+const MOST_AN_HOUR = { address: 20, organization: 200 } as const;
+
 /**
- * Invites an email address, and cancels an earlier pending invitation of the same address.
- * Failures: `outranked`, and `alreadyMember` where a member has the address.
+ * Invites an email address, and cancels an earlier pending invitation of the same address. Invitations of an address
+ * take turns; those that come at the same time are a single invitation. Failures: `outranked`, `alreadyMember` where a
+ * member has the address, and `tooManyInvitations`.
  */
 export async function insertInvitation(
   db: Tenant,
@@ -56,6 +63,10 @@ export async function insertInvitation(
   if (!mayGive(by, role)) return { failure: 'outranked' };
   const address = toAccountAddress(email);
   return await inTransaction(db, async (trx) => {
+    await sql`
+      select pg_advisory_xact_lock(hashtextextended(${`introzy invitation ${organizationId} ${address}`}, 0))`.execute(
+      trx,
+    );
     const member = await trx
       .selectFrom('members')
       .innerJoin('users', 'users.id', 'members.user_id')
@@ -64,6 +75,18 @@ export async function insertInvitation(
       .where('users.email', '=', address)
       .executeTakeFirst();
     if (member) return { failure: 'alreadyMember' };
+    const meanwhile = await trx
+      .selectFrom('invitations')
+      .select(columns)
+      .where('organization_id', '=', organizationId)
+      .where('email', '=', address)
+      .where('status', '=', 'pending')
+      .where('role', '=', role)
+      // Made since this transaction began, while it waited for its turn.
+      .where('created_at', '>', sql<Date>`now()`)
+      .executeTakeFirst();
+    if (meanwhile) return { invitation: meanwhile, secret: undefined };
+    if (await isTooMuch(trx, { organizationId, address })) return { failure: 'tooManyInvitations' };
     await trx
       .updateTable('invitations')
       .set({ status: 'canceled' })
@@ -71,7 +94,7 @@ export async function insertInvitation(
       .where('email', '=', address)
       .where('status', '=', 'pending')
       .execute();
-    // A UUID of version 4 has 122 random bits.
+    // A UUID of version 4 has 122 random bits. A trigger keeps a digest in its place.
     const secret = uuidv4();
     const invitation = await trx
       .insertInto('invitations')
@@ -81,12 +104,22 @@ export async function insertInvitation(
         email: address,
         role,
         inviter_id: inviterId,
+        created_at: sql<Date>`clock_timestamp()`,
         expires_at: sql<Date>`now() + make_interval(hours => ${INVITATION_DAYS * 24})`,
       })
       .returning(columns)
       .executeTakeFirstOrThrow();
     return { invitation, secret };
   });
+}
+
+/** True where the organization has invited the address, or people altogether, too often in the last hour. */
+async function isTooMuch(trx: Tenant, { organizationId, address }: { organizationId: string; address: string }) {
+  const { rows } = await sql<{ ofAddress: number; all: number }>`
+    select count(*) filter (where email = ${address})::int as "ofAddress", count(*)::int as "all" from invitations
+      where organization_id = ${organizationId} and created_at > now() - interval '1 hour'`.execute(trx);
+  const { ofAddress = 0, all = 0 } = rows[0] ?? {};
+  return ofAddress >= MOST_AN_HOUR.address || all >= MOST_AN_HOUR.organization;
 }
 
 /** Cancels a pending invitation for ever. `id` is the invitation's reference, not its secret. Failure: `absent`. */

@@ -11,6 +11,12 @@ import * as secretHolders from './migrations/0008_secret_holders.ts';
 import * as keyLimits from './migrations/0009_key_limits.ts';
 import * as keyUsage from './migrations/0010_key_usage.ts';
 import * as expiryNotices from './migrations/0011_expiry_notices.ts';
+import * as accountGuards from './migrations/0012_account_guards.ts';
+import * as serverSecrets from './migrations/0013_server_secrets.ts';
+import * as invitationDigests from './migrations/0015_invitation_digests.ts';
+import * as auditSeals from './migrations/0017_audit_seals.ts';
+import * as erasure from './migrations/0019_erasure.ts';
+import * as deletedContacts from './migrations/0020_deleted_contacts.ts';
 
 /**
  * A transaction without a rewrite of a table and without a long lock. Instances of the version before go on working.
@@ -72,6 +78,12 @@ export const migrations: Migrations = {
   '0009_key_limits': keyLimits,
   '0010_key_usage': keyUsage,
   '0011_expiry_notices': expiryNotices,
+  '0012_account_guards': accountGuards,
+  '0013_server_secrets': serverSecrets,
+  '0015_invitation_digests': invitationDigests,
+  '0017_audit_seals': auditSeals,
+  '0019_erasure': erasure,
+  '0020_deleted_contacts': deletedContacts,
 };
 
 /** What to run: by default all migrations. */

@@ -74,9 +74,11 @@ export const withLimits = (db: Database, { deadline, ...timeouts }: Timeouts & {
         }
       : source;
   const { isSeparated } = db;
+  const connections = widen(db.connections);
   return {
     ...db,
-    connections: widen(db.connections),
+    root: createKysely<Schema>(connections),
+    connections,
     accounts: widen(db.accounts),
     entries: createEntries({ role: !isSeparated, timeouts }),
   };

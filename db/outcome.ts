@@ -17,6 +17,8 @@ export type Failure =
   /** The member to change, or the role to give, ranks above the caller's role. */
   | { failure: 'outranked' }
   | { failure: 'alreadyMember' }
+  /** The organization has invited the address, or people altogether, too often within an hour. */
+  | { failure: 'tooManyInvitations' }
   /** A person who leaves wants to keep keys, whose holder would be no member. */
   | { failure: 'keepsForNobody' }
   /** The caller would gain these scopes, which the caller does not have. */

@@ -49,15 +49,27 @@ export async function getCurrentSession(
   return { person: { id, name, email }, organization, role, scopes: scopesOf(role) };
 }
 
-/** The organization's first owner. The operator issues keys in this owner's name. */
-export async function getOwner(db: Tenant, organizationId: string): Promise<{ id: string }> {
-  return await db
+/**
+ * The organization's first owner. The operator issues keys in this owner's name. Where the only owner is still to verify
+ * their address, the owner to be, with the address as `name`.
+ */
+export async function getOwner(db: Tenant, organizationId: string): Promise<{ id: string; name?: string | undefined }> {
+  const owner = await db
     .selectFrom('members')
     .select('user_id as id')
     .where('organization_id', '=', organizationId)
     .where('role', '=', 'owner')
     .orderBy('created_at')
     .orderBy('members.id')
+    .limit(1)
+    .executeTakeFirst();
+  if (owner) return owner;
+  return await db
+    .selectFrom('invitations')
+    .select(['inviter_id as id', 'email as name'])
+    .where('organization_id', '=', organizationId)
+    .where('awaits_verification', '=', true)
+    .orderBy('created_at')
     .limit(1)
     .executeTakeFirstOrThrow();
 }

@@ -170,7 +170,7 @@ interface ContactsTable {
   document: GeneratedAlways<string>;
 }
 
-/** Triggers and `recordFailedSignIn` (accounts.ts) write the audit log: see migrations/0003_audit_log.ts. */
+/** Triggers write the audit log, and failedSignIns.ts: see migrations/0003_audit_log.ts. */
 interface AuditLogTable {
   organization_id: string;
   id: Generated<string>;
@@ -181,6 +181,35 @@ interface AuditLogTable {
   details: JsonObject;
 }
 
+/** Seals of the audit log, which form a chain: see auditHash.ts. PostgreSQL gives a `bigint` as text. */
+interface AuditSealsTable {
+  organization_id: string;
+  number: string;
+  /** The hash of the seal before; `null` for the first seal of all. */
+  previous: Buffer | null;
+  hash: Buffer;
+  sealed_at: Date;
+  /** The time of the latest entry. */
+  last_at: Date;
+}
+
+/** The entries of a seal. A name that was erased has a digest in place of the salt. */
+interface AuditSealEntriesTable {
+  organization_id: string;
+  seal: string;
+  id: string;
+  hash: Buffer;
+  names: Record<string, { salt: string } | { digest: string }>;
+}
+
+/** The numbers of an organization's last seal and of the last seal that AUDIT_DAYS erased, with that seal's hash. */
+interface AuditChainsTable {
+  organization_id: string;
+  sealed_through: string;
+  erased_through: string;
+  erased_hash: Buffer | null;
+}
+
 /**
  * A person. `UsersTable` and the next five tables are better-auth's. Only the columns that our own code uses are
  * listed: better-auth names the other columns itself.
@@ -189,6 +218,8 @@ interface UsersTable {
   id: string;
   name: string;
   email: string;
+  /** The person has proved that mail to the address reaches them. */
+  email_verified: Generated<boolean>;
 }
 
 interface AccountsTable {
@@ -208,6 +239,7 @@ interface SessionsTable {
 
 interface VerificationsTable {
   id: string;
+  value: string;
   expires_at: Date;
 }
 
@@ -232,6 +264,8 @@ interface InvitationsTable {
   inviter_id: string;
   expires_at: Date;
   created_at: Stamp;
+  /** A membership that the inviter, who has the address, gets once the address is verified: see verifiedAddress.ts. */
+  awaits_verification: Generated<boolean>;
 }
 
 /** The tables, as Kysely sees them. */
@@ -245,6 +279,9 @@ export interface Schema {
   api_key_notices: ApiKeyNoticesTable;
   contacts: ContactsTable;
   audit_log: AuditLogTable;
+  audit_seals: AuditSealsTable;
+  audit_seal_entries: AuditSealEntriesTable;
+  audit_chains: AuditChainsTable;
   users: UsersTable;
   accounts: AccountsTable;
   sessions: SessionsTable;

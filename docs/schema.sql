@@ -237,6 +237,17 @@ CREATE FUNCTION public.introzy_audit_api_key() RETURNS trigger
     return null;
   end $$;
 
+CREATE FUNCTION public.introzy_audit_erasure() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+  begin
+    insert into audit_log (organization_id, actor, action, subject)
+      select id, introzy_actor(), 'contact.erased',
+          jsonb_build_object('type', 'contact', 'id', old.id, 'name', old.id)
+        from organizations where id = old.organization_id;
+    return null;
+  end $$;
+
 CREATE FUNCTION public.introzy_audit_invitation() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
@@ -300,6 +311,10 @@ CREATE FUNCTION public.introzy_audit_member() RETURNS trigger
       v_actor, 'member.roleChanged', v_subject, jsonb_build_object('from', old.role, 'to', new.role));
     return null;
   end $$;
+
+CREATE FUNCTION public.introzy_audit_names_of(p_actor jsonb, p_subject jsonb, p_details jsonb, p_user_id uuid, p_names text[]) RETURNS text[]
+    LANGUAGE sql IMMUTABLE
+    RETURN ARRAY(SELECT place.place FROM unnest(ARRAY['/actor/name'::text, '/subject/name'::text, '/details/address'::text, '/details/userAgent'::text, '/details/from'::text, '/details/to'::text, '/details/from/description'::text, '/details/to/description'::text]) place(place), LATERAL (SELECT (jsonb_build_object('actor', introzy_audit_names_of.p_actor, 'subject', introzy_audit_names_of.p_subject, 'details', introzy_audit_names_of.p_details) #> string_to_array(ltrim(place.place, '/'::text), '/'::text)) AS value) found WHERE ((jsonb_typeof(found.value) = 'string'::text) AND (found.value <> '"(erased)"'::jsonb) AND ((lower((found.value #>> '{}'::text[])) = ANY (introzy_audit_names_of.p_names)) OR ((place.place = '/subject/name'::text) AND ((introzy_audit_names_of.p_subject ->> 'id'::text) = (introzy_audit_names_of.p_user_id)::text)) OR ((place.place = ANY (ARRAY['/actor/name'::text, '/details/address'::text, '/details/userAgent'::text])) AND ((introzy_audit_names_of.p_actor ->> 'id'::text) = (introzy_audit_names_of.p_user_id)::text)))));
 
 CREATE FUNCTION public.introzy_audit_place() RETURNS trigger
     LANGUAGE plpgsql
@@ -440,6 +455,14 @@ CREATE FUNCTION public.introzy_contacts_before_form(p_form integer, p_limit inte
 
 ALTER FUNCTION public.introzy_contacts_before_form(p_form integer, p_limit integer) OWNER TO introzy_lookup;
 
+CREATE FUNCTION public.introzy_digest_invitation() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+  begin
+    new.id := introzy_invitation_digest(new.id);
+    return new;
+  end $$;
+
 CREATE FUNCTION public.introzy_enter(p_organization_id uuid, p_statement_timeout integer, p_lock_timeout integer) RETURNS void
     LANGUAGE plpgsql
     AS $$
@@ -449,6 +472,104 @@ CREATE FUNCTION public.introzy_enter(p_organization_id uuid, p_statement_timeout
             set_config('statement_timeout', p_statement_timeout::text, true),
             set_config('lock_timeout', p_lock_timeout::text, true);
   end $$;
+
+CREATE FUNCTION public.introzy_erase_audit_log(p_organization_id uuid, p_days integer) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+  declare
+    v_before timestamptz := now() - make_interval(days => p_days);
+    v_id uuid := p_organization_id;
+    v_last audit_seals;
+    v_count bigint;
+  begin
+    if v_id is null and p_days is null then
+      raise exception using errcode = '22004', message = 'Name an organization, or days, or both';
+    end if;
+    if v_id is null then
+      select s.organization_id into v_id from audit_seals s where s.last_at < v_before and not exists (
+        select from audit_seals earlier where earlier.organization_id = s.organization_id and earlier.number < s.number)
+        order by s.last_at limit 1;
+      if v_id is null then
+        return 0;
+      end if;
+    end if;
+    perform pg_advisory_xact_lock(hashtextextended('introzy audit ' || v_id, 0));
+    if p_days is null then
+      delete from audit_chains where organization_id = v_id;
+      delete from audit_seal_entries where organization_id = v_id;
+      delete from audit_seals where organization_id = v_id;
+      delete from audit_log where organization_id = v_id;
+      get diagnostics v_count = row_count;
+      return v_count;
+    end if;
+    select oldest.* into v_last from (
+      select * from audit_seals s where s.organization_id = v_id order by s.number limit 20
+    ) oldest where not exists (
+      select from audit_seals s where s.organization_id = v_id and s.number <= oldest.number and s.last_at >= v_before)
+      order by oldest.number desc limit 1;
+    if not found then
+      return 0;
+    end if;
+    delete from audit_log a using audit_seal_entries e
+      where e.organization_id = v_id and e.seal <= v_last.number and a.organization_id = v_id and a.id = e.id;
+    get diagnostics v_count = row_count;
+    delete from audit_seal_entries where organization_id = v_id and seal <= v_last.number;
+    delete from audit_seals where organization_id = v_id and number <= v_last.number;
+    insert into audit_chains (organization_id, sealed_through, erased_through, erased_hash)
+      values (v_id, v_last.number, v_last.number, v_last.hash)
+      on conflict (organization_id) do update
+        set erased_through = excluded.erased_through, erased_hash = excluded.erased_hash;
+    return greatest(v_count, 1);
+  end $$;
+
+ALTER FUNCTION public.introzy_erase_audit_log(p_organization_id uuid, p_days integer) OWNER TO introzy_lookup;
+
+CREATE FUNCTION public.introzy_erase_audit_person(p_user_id uuid, p_names text[]) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+  declare
+    v_names text[] := (select coalesce(array_agg(lower(name)), '{}') from unnest(p_names) name);
+    v_id uuid;
+    v_entry audit_log;
+    v_count bigint := 0;
+  begin
+    for v_id in
+      select distinct organization_id from audit_log
+        where introzy_audit_names_of(actor, subject, details, p_user_id, v_names) <> '{}' order by 1
+    loop
+      perform pg_advisory_xact_lock(hashtextextended('introzy audit ' || v_id, 0));
+      for v_entry in
+        select * from audit_log where organization_id = v_id
+          and introzy_audit_names_of(actor, subject, details, p_user_id, v_names) <> '{}'
+      loop
+        declare
+          v_content jsonb := jsonb_build_object('actor', v_entry.actor, 'subject', v_entry.subject,
+            'details', v_entry.details);
+          v_before jsonb := v_content;
+          v_places text[] := introzy_audit_names_of(v_entry.actor, v_entry.subject, v_entry.details, p_user_id, v_names);
+          v_place text;
+        begin
+          foreach v_place in array v_places loop
+            v_content := jsonb_set(v_content, string_to_array(ltrim(v_place, '/'), '/'), '"(erased)"');
+          end loop;
+          update audit_log set actor = v_content->'actor', subject = v_content->'subject', details = v_content->'details'
+            where organization_id = v_id and id = v_entry.id;
+          update audit_seal_entries e set names = (
+              select coalesce(jsonb_object_agg(place, case when place <> all (v_places) then name else
+                  jsonb_build_object('digest', encode(sha256(convert_to(format('["%s","%s",%s]', name->>'salt', place,
+                    to_json(v_before #>> string_to_array(ltrim(place, '/'), '/'))), 'UTF8')), 'hex')) end), '{}')
+                from jsonb_each(e.names) names (place, name))
+            where organization_id = v_id and id = v_entry.id;
+          v_count := v_count + 1;
+        end;
+      end loop;
+    end loop;
+    return v_count;
+  end $$;
+
+ALTER FUNCTION public.introzy_erase_audit_person(p_user_id uuid, p_names text[]) OWNER TO introzy_lookup;
 
 CREATE FUNCTION public.introzy_for_accounts() RETURNS boolean
     LANGUAGE sql STABLE
@@ -547,6 +668,10 @@ END;
 
 ALTER FUNCTION public.introzy_identify_key(p_digests bytea[]) OWNER TO introzy_lookup;
 
+CREATE FUNCTION public.introzy_invitation_digest(p_secret uuid) RETURNS uuid
+    LANGUAGE sql IMMUTABLE
+    RETURN (encode(substr(sha256(convert_to((p_secret)::text, 'UTF8'::name)), 1, 16), 'hex'::text))::uuid;
+
 CREATE FUNCTION public.introzy_keep_contact() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
@@ -615,6 +740,28 @@ CREATE FUNCTION public.introzy_organization_id() RETURNS uuid
     LANGUAGE sql STABLE PARALLEL SAFE
     RETURN (NULLIF(current_setting('introzy.organization_id'::text, true), ''::text))::uuid;
 
+CREATE TABLE public.organizations (
+    id uuid NOT NULL,
+    name text NOT NULL,
+    created_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+    slug text DEFAULT (gen_random_uuid())::text NOT NULL,
+    logo text,
+    metadata text,
+    CONSTRAINT organizations_name_check CHECK (((char_length(name) >= 1) AND (char_length(name) <= 100)))
+);
+
+CREATE FUNCTION public.introzy_organizations_to_erase_in(p_days integer) RETURNS SETOF uuid
+    LANGUAGE sql STABLE SECURITY DEFINER
+    BEGIN ATOMIC
+ SELECT o.id
+    FROM public.organizations o
+   WHERE (EXISTS ( SELECT
+            FROM public.contacts c
+           WHERE ((c.organization_id = o.id) AND (c.deleted_at <= (now() - make_interval(hours => (introzy_organizations_to_erase_in.p_days * 24)))))));
+END;
+
+ALTER FUNCTION public.introzy_organizations_to_erase_in(p_days integer) OWNER TO introzy_lookup;
+
 CREATE FUNCTION public.introzy_organizations_to_notify(p_days integer) RETURNS SETOF uuid
     LANGUAGE sql STABLE SECURITY DEFINER
     BEGIN ATOMIC
@@ -624,6 +771,56 @@ CREATE FUNCTION public.introzy_organizations_to_notify(p_days integer) RETURNS S
 END;
 
 ALTER FUNCTION public.introzy_organizations_to_notify(p_days integer) OWNER TO introzy_lookup;
+
+CREATE SEQUENCE public.introzy_uuid_counter
+    AS smallint
+    START WITH 0
+    INCREMENT BY 1
+    MINVALUE 0
+    MAXVALUE 4095
+    CACHE 1
+    CYCLE;
+
+CREATE FUNCTION public.introzy_uuid_v7() RETURNS uuid
+    LANGUAGE sql
+    RETURN (encode(OVERLAY(OVERLAY(uuid_send(gen_random_uuid()) PLACING SUBSTRING(int8send(((EXTRACT(epoch FROM clock_timestamp()) * (1000)::numeric))::bigint) FROM 3) FROM 1 FOR 6) PLACING int2send(((28672 + nextval('public.introzy_uuid_counter'::regclass)))::smallint) FROM 7 FOR 2), 'hex'::text))::uuid;
+
+CREATE TABLE public.audit_log (
+    organization_id uuid NOT NULL,
+    id uuid DEFAULT public.introzy_uuid_v7() NOT NULL,
+    at timestamp(3) with time zone DEFAULT clock_timestamp() NOT NULL,
+    actor jsonb NOT NULL,
+    action text NOT NULL,
+    subject jsonb NOT NULL,
+    details jsonb DEFAULT '{}'::jsonb NOT NULL
+);
+
+ALTER TABLE ONLY public.audit_log FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE public.audit_seal_entries (
+    organization_id uuid NOT NULL,
+    seal bigint NOT NULL,
+    id uuid NOT NULL,
+    hash bytea NOT NULL,
+    names jsonb NOT NULL
+);
+
+ALTER TABLE ONLY public.audit_seal_entries FORCE ROW LEVEL SECURITY;
+
+CREATE FUNCTION public.introzy_organizations_to_seal(p_after uuid) RETURNS SETOF uuid
+    LANGUAGE sql STABLE SECURITY DEFINER
+    BEGIN ATOMIC
+ SELECT o.id
+    FROM public.organizations o,
+     LATERAL ( SELECT
+            FROM public.audit_log a
+           WHERE ((a.organization_id = o.id) AND (a.id > introzy_organizations_to_seal.p_after) AND (NOT (EXISTS ( SELECT
+                    FROM public.audit_seal_entries e
+                   WHERE ((e.organization_id = a.organization_id) AND (e.id = a.id))))))
+          LIMIT 1) unsealed;
+END;
+
+ALTER FUNCTION public.introzy_organizations_to_seal(p_after uuid) OWNER TO introzy_lookup;
 
 CREATE TABLE public.api_key_days (
     organization_id uuid NOT NULL,
@@ -717,6 +914,19 @@ END;
 
 ALTER FUNCTION public.introzy_organizations_with_notices() OWNER TO introzy_lookup;
 
+CREATE FUNCTION public.introzy_refuse_audit_change() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+  begin
+    if tg_op = 'TRUNCATE' or current_user <> 'introzy_lookup' then
+      raise exception using errcode = '42501',
+        message = format('%s of %s is refused: the audit log is only added to', tg_op, tg_table_name),
+        hint = 'AUDIT_DAYS erases old entries. introzy_erase_audit_log erases those of an organization that is deleted, '
+          'introzy_erase_audit_person the names of a person.';
+    end if;
+    return case tg_op when 'DELETE' then old else new end;
+  end $$;
+
 CREATE FUNCTION public.introzy_require_scopes(p_whose text, p_scopes text[], p_asked text[]) RETURNS void
     LANGUAGE plpgsql IMMUTABLE
     AS $$
@@ -756,15 +966,30 @@ CREATE FUNCTION public.introzy_role_scopes(p_role text) RETURNS text[]
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN CASE WHEN (p_role = ANY (ARRAY['admin'::text, 'owner'::text])) THEN ARRAY['contacts:read'::text, 'contacts:write'::text, 'keys:manage'::text] WHEN (p_role = 'member'::text) THEN ARRAY['contacts:read'::text, 'contacts:write'::text] ELSE NULL::text[] END;
 
-CREATE TABLE public.organizations (
-    id uuid NOT NULL,
-    name text NOT NULL,
-    created_at timestamp(3) with time zone DEFAULT now() NOT NULL,
-    slug text DEFAULT (gen_random_uuid())::text NOT NULL,
-    logo text,
-    metadata text,
-    CONSTRAINT organizations_name_check CHECK (((char_length(name) >= 1) AND (char_length(name) <= 100)))
-);
+CREATE FUNCTION public.introzy_server_secrets() RETURNS TABLE(secret_id text, what text, live bigint, last_expires_at timestamp with time zone)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    BEGIN ATOMIC
+ SELECT s.secret_id,
+     'apiKeys'::text AS what,
+     count(*) AS live,
+     max(s.expires_at) AS last_expires_at
+    FROM (public.api_key_secrets s
+      JOIN public.api_keys k ON (((k.organization_id = s.organization_id) AND (k.id = s.api_key_id))))
+   WHERE ((s.expires_at > now()) AND (k.revoked_at IS NULL))
+   GROUP BY s.secret_id
+ UNION ALL
+  SELECT t.secret_id,
+     'tokens'::text AS what,
+     count(*) AS live,
+     max(LEAST(t.expires_at, s.expires_at)) AS last_expires_at
+    FROM ((public.api_key_tokens t
+      JOIN public.api_key_secrets s ON (((s.organization_id = t.organization_id) AND (s.api_key_id = t.api_key_id) AND (s.id = t.minted_by))))
+      JOIN public.api_keys k ON (((k.organization_id = s.organization_id) AND (k.id = s.api_key_id))))
+   WHERE ((t.expires_at > now()) AND (s.expires_at > now()) AND (k.revoked_at IS NULL))
+   GROUP BY t.secret_id;
+END;
+
+ALTER FUNCTION public.introzy_server_secrets() OWNER TO introzy_lookup;
 
 CREATE TABLE public.sessions (
     id uuid NOT NULL,
@@ -806,19 +1031,6 @@ END;
 
 ALTER FUNCTION public.introzy_session_person(p_session_id uuid) OWNER TO introzy_lookup;
 
-CREATE SEQUENCE public.introzy_uuid_counter
-    AS smallint
-    START WITH 0
-    INCREMENT BY 1
-    MINVALUE 0
-    MAXVALUE 4095
-    CACHE 1
-    CYCLE;
-
-CREATE FUNCTION public.introzy_uuid_v7() RETURNS uuid
-    LANGUAGE sql
-    RETURN (encode(OVERLAY(OVERLAY(uuid_send(gen_random_uuid()) PLACING SUBSTRING(int8send(((EXTRACT(epoch FROM clock_timestamp()) * (1000)::numeric))::bigint) FROM 3) FROM 1 FOR 6) PLACING int2send(((28672 + nextval('public.introzy_uuid_counter'::regclass)))::smallint) FROM 7 FOR 2), 'hex'::text))::uuid;
-
 CREATE TABLE public.accounts (
     id uuid NOT NULL,
     user_id uuid NOT NULL,
@@ -848,17 +1060,44 @@ CREATE TABLE public.api_key_places (
 
 ALTER TABLE ONLY public.api_key_places FORCE ROW LEVEL SECURITY;
 
-CREATE TABLE public.audit_log (
+CREATE TABLE public.audit_chains (
     organization_id uuid NOT NULL,
-    id uuid DEFAULT public.introzy_uuid_v7() NOT NULL,
-    at timestamp(3) with time zone DEFAULT clock_timestamp() NOT NULL,
-    actor jsonb NOT NULL,
-    action text NOT NULL,
-    subject jsonb NOT NULL,
-    details jsonb DEFAULT '{}'::jsonb NOT NULL
+    sealed_through bigint DEFAULT 0 NOT NULL,
+    erased_through bigint DEFAULT 0 NOT NULL,
+    erased_hash bytea
 );
 
-ALTER TABLE ONLY public.audit_log FORCE ROW LEVEL SECURITY;
+ALTER TABLE ONLY public.audit_chains FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE public.audit_sealing (
+    only_row boolean DEFAULT true NOT NULL,
+    settled_at timestamp with time zone DEFAULT '-infinity'::timestamp with time zone NOT NULL,
+    pending_at timestamp with time zone,
+    pending_xid xid8,
+    CONSTRAINT audit_sealing_only_row_check CHECK (only_row)
+);
+
+CREATE TABLE public.audit_seals (
+    organization_id uuid NOT NULL,
+    number bigint NOT NULL,
+    previous bytea,
+    hash bytea NOT NULL,
+    sealed_at timestamp(3) with time zone NOT NULL,
+    last_at timestamp(3) with time zone NOT NULL
+);
+
+ALTER TABLE ONLY public.audit_seals FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE public.failed_sign_ins (
+    organization_id uuid NOT NULL,
+    user_id uuid NOT NULL,
+    hour timestamp with time zone NOT NULL,
+    address text NOT NULL,
+    user_agent text NOT NULL,
+    count integer DEFAULT 1 NOT NULL
+);
+
+ALTER TABLE ONLY public.failed_sign_ins FORCE ROW LEVEL SECURITY;
 
 CREATE TABLE public.introzy_migration_lock (
 );
@@ -879,6 +1118,7 @@ CREATE TABLE public.invitations (
     inviter_id uuid NOT NULL,
     expires_at timestamp(3) with time zone NOT NULL,
     created_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+    awaits_verification boolean DEFAULT false NOT NULL,
     CONSTRAINT invitations_role_check CHECK ((role = ANY (ARRAY['member'::text, 'admin'::text, 'owner'::text])))
 );
 
@@ -936,11 +1176,26 @@ ALTER TABLE ONLY public.api_keys
 ALTER TABLE public.api_keys
     ADD CONSTRAINT api_keys_settings CHECK (((char_length(description) <= 500) AND (environment = ANY (ARRAY['development'::text, 'staging'::text, 'production'::text])) AND (rate_limit > 0) AND ((cardinality(allowed_addresses) >= 1) AND (cardinality(allowed_addresses) <= 50)) AND (address_mode = ANY (ARRAY['enforce'::text, 'report'::text])))) NOT VALID;
 
+ALTER TABLE ONLY public.audit_chains
+    ADD CONSTRAINT audit_chains_pkey PRIMARY KEY (organization_id);
+
 ALTER TABLE ONLY public.audit_log
     ADD CONSTRAINT audit_log_pkey PRIMARY KEY (organization_id, id);
 
+ALTER TABLE ONLY public.audit_seal_entries
+    ADD CONSTRAINT audit_seal_entries_pkey PRIMARY KEY (organization_id, id);
+
+ALTER TABLE ONLY public.audit_sealing
+    ADD CONSTRAINT audit_sealing_pkey PRIMARY KEY (only_row);
+
+ALTER TABLE ONLY public.audit_seals
+    ADD CONSTRAINT audit_seals_pkey PRIMARY KEY (organization_id, number);
+
 ALTER TABLE ONLY public.contacts
     ADD CONSTRAINT contacts_pkey PRIMARY KEY (organization_id, id);
+
+ALTER TABLE ONLY public.failed_sign_ins
+    ADD CONSTRAINT failed_sign_ins_pkey PRIMARY KEY (organization_id, user_id, hour, address, user_agent);
 
 ALTER TABLE ONLY public.introzy_migrations
     ADD CONSTRAINT introzy_migrations_pkey PRIMARY KEY (name);
@@ -1007,7 +1262,13 @@ CREATE INDEX audit_log_action ON public.audit_log USING btree (organization_id, 
 
 CREATE INDEX audit_log_subject ON public.audit_log USING btree (organization_id, ((subject ->> 'id'::text)), id);
 
+CREATE INDEX audit_seal_entries_seal ON public.audit_seal_entries USING btree (organization_id, seal);
+
+CREATE INDEX audit_seals_last_at ON public.audit_seals USING btree (last_at);
+
 CREATE INDEX contacts_before_form_1 ON public.contacts USING btree (organization_id, id) WHERE (form < 1);
+
+CREATE INDEX contacts_deleted_at ON public.contacts USING btree (organization_id, deleted_at) WHERE (deleted_at IS NOT NULL);
 
 CREATE UNIQUE INDEX contacts_email ON public.contacts USING btree (organization_id, email_key) WHERE (deleted_at IS NULL);
 
@@ -1020,6 +1281,10 @@ CREATE INDEX contacts_living ON public.contacts USING btree (organization_id, id
 CREATE INDEX contacts_search ON public.contacts USING gin (organization_id, search public.gin_trgm_ops, tags) WITH (gin_pending_list_limit='256');
 
 CREATE INDEX contacts_updated_at ON public.contacts USING btree (organization_id, updated_at);
+
+CREATE INDEX failed_sign_ins_hour ON public.failed_sign_ins USING btree (hour);
+
+CREATE INDEX failed_sign_ins_user_id ON public.failed_sign_ins USING btree (user_id);
 
 CREATE UNIQUE INDEX invitations_email ON public.invitations USING btree (organization_id, email) WHERE (status = 'pending'::text);
 
@@ -1047,6 +1312,8 @@ CREATE TRIGGER audit_change AFTER UPDATE OF name, hint, expires_at, kept_at, rev
 
 CREATE TRIGGER audit_change AFTER INSERT OR UPDATE OF role ON public.members FOR EACH ROW EXECUTE FUNCTION public.introzy_audit_member();
 
+CREATE TRIGGER audit_erasure AFTER DELETE ON public.contacts FOR EACH ROW EXECUTE FUNCTION public.introzy_audit_erasure();
+
 CREATE TRIGGER audit_issue AFTER INSERT ON public.api_keys FOR EACH ROW EXECUTE FUNCTION public.introzy_audit_api_key();
 
 CREATE TRIGGER audit_removal BEFORE DELETE ON public.members FOR EACH ROW EXECUTE FUNCTION public.introzy_audit_member();
@@ -1055,11 +1322,25 @@ CREATE TRIGGER audit_report AFTER INSERT OR UPDATE OF reported_at ON public.api_
 
 CREATE TRIGGER audit_settings AFTER UPDATE OF description, environment, self_rotate, grace_ended_at, rate_limit, allowed_addresses, address_mode ON public.api_keys FOR EACH ROW EXECUTE FUNCTION public.introzy_audit_key_settings();
 
+CREATE TRIGGER digest BEFORE INSERT ON public.invitations FOR EACH ROW EXECUTE FUNCTION public.introzy_digest_invitation();
+
 CREATE TRIGGER hand_over BEFORE DELETE ON public.members FOR EACH ROW EXECUTE FUNCTION public.introzy_hand_over();
 
 CREATE TRIGGER hold BEFORE INSERT ON public.api_key_secrets FOR EACH ROW EXECUTE FUNCTION public.introzy_hold_secret();
 
 CREATE TRIGGER keep BEFORE INSERT OR UPDATE ON public.contacts FOR EACH ROW EXECUTE FUNCTION public.introzy_keep_contact();
+
+CREATE TRIGGER refuse_change BEFORE DELETE OR UPDATE ON public.audit_log FOR EACH ROW EXECUTE FUNCTION public.introzy_refuse_audit_change();
+
+CREATE TRIGGER refuse_change BEFORE DELETE OR UPDATE ON public.audit_seal_entries FOR EACH ROW EXECUTE FUNCTION public.introzy_refuse_audit_change();
+
+CREATE TRIGGER refuse_change BEFORE DELETE OR UPDATE ON public.audit_seals FOR EACH ROW EXECUTE FUNCTION public.introzy_refuse_audit_change();
+
+CREATE TRIGGER refuse_truncation BEFORE TRUNCATE ON public.audit_log FOR EACH STATEMENT EXECUTE FUNCTION public.introzy_refuse_audit_change();
+
+CREATE TRIGGER refuse_truncation BEFORE TRUNCATE ON public.audit_seal_entries FOR EACH STATEMENT EXECUTE FUNCTION public.introzy_refuse_audit_change();
+
+CREATE TRIGGER refuse_truncation BEFORE TRUNCATE ON public.audit_seals FOR EACH STATEMENT EXECUTE FUNCTION public.introzy_refuse_audit_change();
 
 ALTER TABLE ONLY public.accounts
     ADD CONSTRAINT accounts_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;
@@ -1085,11 +1366,26 @@ ALTER TABLE ONLY public.api_key_tokens
 ALTER TABLE ONLY public.api_keys
     ADD CONSTRAINT api_keys_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.organizations(id) ON DELETE CASCADE;
 
+ALTER TABLE ONLY public.audit_chains
+    ADD CONSTRAINT audit_chains_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.organizations(id) ON DELETE CASCADE;
+
 ALTER TABLE ONLY public.audit_log
     ADD CONSTRAINT audit_log_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.organizations(id) ON DELETE CASCADE;
 
+ALTER TABLE ONLY public.audit_seal_entries
+    ADD CONSTRAINT audit_seal_entries_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.organizations(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.audit_seals
+    ADD CONSTRAINT audit_seals_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.organizations(id) ON DELETE CASCADE;
+
 ALTER TABLE ONLY public.contacts
     ADD CONSTRAINT contacts_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.organizations(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.failed_sign_ins
+    ADD CONSTRAINT failed_sign_ins_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.organizations(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.failed_sign_ins
+    ADD CONSTRAINT failed_sign_ins_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY public.invitations
     ADD CONSTRAINT invitations_inviter_id_fkey FOREIGN KEY (inviter_id) REFERENCES public.users(id) ON DELETE CASCADE;
@@ -1123,11 +1419,19 @@ ALTER TABLE public.api_key_tokens ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.api_keys ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE public.audit_chains ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE public.audit_log ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.audit_seal_entries ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.audit_seals ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY auth ON public.accounts TO introzy_auth USING (public.introzy_for_accounts()) WITH CHECK (public.introzy_for_accounts());
 
 CREATE POLICY auth ON public.audit_log FOR INSERT TO introzy_auth WITH CHECK (public.introzy_for_accounts());
+
+CREATE POLICY auth ON public.failed_sign_ins TO introzy_auth USING (public.introzy_for_accounts()) WITH CHECK (public.introzy_for_accounts());
 
 CREATE POLICY auth ON public.invitations TO introzy_auth USING (public.introzy_for_accounts()) WITH CHECK (public.introzy_for_accounts());
 
@@ -1142,6 +1446,16 @@ CREATE POLICY auth ON public.users TO introzy_auth USING (public.introzy_for_acc
 CREATE POLICY auth ON public.verifications TO introzy_auth USING (public.introzy_for_accounts()) WITH CHECK (public.introzy_for_accounts());
 
 ALTER TABLE public.contacts ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY erasure ON public.audit_chains TO introzy_lookup USING (true) WITH CHECK (true);
+
+CREATE POLICY erasure ON public.audit_log TO introzy_lookup USING (true) WITH CHECK (true);
+
+CREATE POLICY erasure ON public.audit_seal_entries TO introzy_lookup USING (true) WITH CHECK (true);
+
+CREATE POLICY erasure ON public.audit_seals TO introzy_lookup USING (true) WITH CHECK (true);
+
+ALTER TABLE public.failed_sign_ins ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.invitations ENABLE ROW LEVEL SECURITY;
 
@@ -1185,9 +1499,17 @@ CREATE POLICY tenant ON public.api_key_tokens USING ((organization_id = public.i
 
 CREATE POLICY tenant ON public.api_keys USING ((organization_id = public.introzy_organization_id())) WITH CHECK ((organization_id = public.introzy_organization_id()));
 
+CREATE POLICY tenant ON public.audit_chains USING ((organization_id = public.introzy_organization_id())) WITH CHECK ((organization_id = public.introzy_organization_id()));
+
 CREATE POLICY tenant ON public.audit_log USING ((organization_id = public.introzy_organization_id())) WITH CHECK ((organization_id = public.introzy_organization_id()));
 
+CREATE POLICY tenant ON public.audit_seal_entries USING ((organization_id = public.introzy_organization_id())) WITH CHECK ((organization_id = public.introzy_organization_id()));
+
+CREATE POLICY tenant ON public.audit_seals USING ((organization_id = public.introzy_organization_id())) WITH CHECK ((organization_id = public.introzy_organization_id()));
+
 CREATE POLICY tenant ON public.contacts USING ((organization_id = public.introzy_organization_id())) WITH CHECK ((organization_id = public.introzy_organization_id()));
+
+CREATE POLICY tenant ON public.failed_sign_ins USING ((organization_id = public.introzy_organization_id())) WITH CHECK ((organization_id = public.introzy_organization_id()));
 
 CREATE POLICY tenant ON public.invitations USING ((organization_id = public.introzy_organization_id())) WITH CHECK ((organization_id = public.introzy_organization_id()));
 
@@ -1238,7 +1560,11 @@ GRANT SELECT(api_key_id) ON TABLE public.api_key_secrets TO introzy_lookup;
 
 GRANT SELECT(digest) ON TABLE public.api_key_secrets TO introzy_lookup;
 
+GRANT SELECT(secret_id) ON TABLE public.api_key_secrets TO introzy_lookup;
+
 GRANT SELECT(created_at) ON TABLE public.api_key_secrets TO introzy_lookup;
+
+GRANT SELECT(expires_at) ON TABLE public.api_key_secrets TO introzy_lookup;
 
 GRANT SELECT(id) ON TABLE public.api_key_secrets TO introzy_lookup;
 
@@ -1246,7 +1572,7 @@ GRANT SELECT(hint) ON TABLE public.api_key_secrets TO introzy_lookup;
 
 GRANT SELECT(holder_id) ON TABLE public.api_key_secrets TO introzy_lookup;
 
-GRANT SELECT,INSERT,UPDATE ON TABLE public.contacts TO introzy_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.contacts TO introzy_app;
 
 GRANT SELECT(organization_id) ON TABLE public.contacts TO introzy_lookup;
 
@@ -1268,6 +1594,12 @@ GRANT ALL ON FUNCTION public.introzy_contact_exists(p_id uuid) TO introzy_app;
 REVOKE ALL ON FUNCTION public.introzy_contacts_before_form(p_form integer, p_limit integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.introzy_contacts_before_form(p_form integer, p_limit integer) TO postgres;
 
+REVOKE ALL ON FUNCTION public.introzy_erase_audit_log(p_organization_id uuid, p_days integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.introzy_erase_audit_log(p_organization_id uuid, p_days integer) TO postgres;
+
+REVOKE ALL ON FUNCTION public.introzy_erase_audit_person(p_user_id uuid, p_names text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.introzy_erase_audit_person(p_user_id uuid, p_names text[]) TO postgres;
+
 REVOKE ALL ON FUNCTION public.introzy_identify(p_digests bytea[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.introzy_identify(p_digests bytea[]) TO introzy_app;
 
@@ -1277,11 +1609,16 @@ GRANT SELECT(organization_id) ON TABLE public.api_key_tokens TO introzy_lookup;
 
 GRANT SELECT(api_key_id) ON TABLE public.api_key_tokens TO introzy_lookup;
 
+GRANT SELECT(minted_by) ON TABLE public.api_key_tokens TO introzy_lookup;
+
 GRANT SELECT(digest) ON TABLE public.api_key_tokens TO introzy_lookup;
+
+GRANT SELECT(secret_id) ON TABLE public.api_key_tokens TO introzy_lookup;
 
 GRANT SELECT(scopes) ON TABLE public.api_key_tokens TO introzy_lookup;
 
 GRANT UPDATE(expires_at) ON TABLE public.api_key_tokens TO introzy_app;
+GRANT SELECT(expires_at) ON TABLE public.api_key_tokens TO introzy_lookup;
 
 GRANT UPDATE(last_used_at) ON TABLE public.api_key_tokens TO introzy_app;
 
@@ -1291,8 +1628,39 @@ GRANT ALL ON FUNCTION public.introzy_identify_key(p_digests bytea[]) TO introzy_
 REVOKE ALL ON FUNCTION public.introzy_matching_contacts(p_patterns text[], p_tag text, p_updated_since timestamp with time zone, p_include_deleted boolean, p_from uuid, p_limit integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.introzy_matching_contacts(p_patterns text[], p_tag text, p_updated_since timestamp with time zone, p_include_deleted boolean, p_from uuid, p_limit integer) TO introzy_app;
 
+GRANT SELECT ON TABLE public.organizations TO introzy_app;
+GRANT SELECT,INSERT ON TABLE public.organizations TO introzy_auth;
+
+GRANT SELECT(id) ON TABLE public.organizations TO introzy_lookup;
+
+GRANT SELECT(name) ON TABLE public.organizations TO introzy_lookup;
+
+REVOKE ALL ON FUNCTION public.introzy_organizations_to_erase_in(p_days integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.introzy_organizations_to_erase_in(p_days integer) TO introzy_auth;
+
 REVOKE ALL ON FUNCTION public.introzy_organizations_to_notify(p_days integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.introzy_organizations_to_notify(p_days integer) TO introzy_auth;
+
+GRANT USAGE ON SEQUENCE public.introzy_uuid_counter TO introzy_app;
+GRANT USAGE ON SEQUENCE public.introzy_uuid_counter TO introzy_auth;
+
+GRANT SELECT,INSERT ON TABLE public.audit_log TO introzy_app;
+GRANT INSERT ON TABLE public.audit_log TO introzy_auth;
+GRANT SELECT,DELETE ON TABLE public.audit_log TO introzy_lookup;
+
+GRANT UPDATE(actor) ON TABLE public.audit_log TO introzy_lookup;
+
+GRANT UPDATE(subject) ON TABLE public.audit_log TO introzy_lookup;
+
+GRANT UPDATE(details) ON TABLE public.audit_log TO introzy_lookup;
+
+GRANT SELECT,INSERT ON TABLE public.audit_seal_entries TO introzy_app;
+GRANT SELECT,DELETE ON TABLE public.audit_seal_entries TO introzy_lookup;
+
+GRANT UPDATE(names) ON TABLE public.audit_seal_entries TO introzy_lookup;
+
+REVOKE ALL ON FUNCTION public.introzy_organizations_to_seal(p_after uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.introzy_organizations_to_seal(p_after uuid) TO introzy_auth;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.api_key_days TO introzy_app;
 
@@ -1339,12 +1707,8 @@ GRANT SELECT ON TABLE public.api_key_notices_due TO introzy_lookup;
 REVOKE ALL ON FUNCTION public.introzy_organizations_with_notices() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.introzy_organizations_with_notices() TO introzy_auth;
 
-GRANT SELECT ON TABLE public.organizations TO introzy_app;
-GRANT SELECT,INSERT ON TABLE public.organizations TO introzy_auth;
-
-GRANT SELECT(id) ON TABLE public.organizations TO introzy_lookup;
-
-GRANT SELECT(name) ON TABLE public.organizations TO introzy_lookup;
+REVOKE ALL ON FUNCTION public.introzy_server_secrets() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.introzy_server_secrets() TO postgres;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.sessions TO introzy_auth;
 GRANT DELETE ON TABLE public.sessions TO introzy_app;
@@ -1373,15 +1737,22 @@ GRANT SELECT(email) ON TABLE public.users TO introzy_lookup;
 REVOKE ALL ON FUNCTION public.introzy_session_person(p_session_id uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.introzy_session_person(p_session_id uuid) TO introzy_app;
 
-GRANT USAGE ON SEQUENCE public.introzy_uuid_counter TO introzy_app;
-GRANT USAGE ON SEQUENCE public.introzy_uuid_counter TO introzy_auth;
-
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.accounts TO introzy_auth;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE public.api_key_places TO introzy_app;
 
-GRANT SELECT,INSERT ON TABLE public.audit_log TO introzy_app;
-GRANT INSERT ON TABLE public.audit_log TO introzy_auth;
+GRANT SELECT,INSERT ON TABLE public.audit_chains TO introzy_app;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.audit_chains TO introzy_lookup;
+
+GRANT UPDATE(sealed_through) ON TABLE public.audit_chains TO introzy_app;
+
+GRANT SELECT ON TABLE public.audit_sealing TO introzy_app;
+GRANT SELECT,UPDATE ON TABLE public.audit_sealing TO introzy_auth;
+
+GRANT SELECT,INSERT ON TABLE public.audit_seals TO introzy_app;
+GRANT SELECT,DELETE ON TABLE public.audit_seals TO introzy_lookup;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.failed_sign_ins TO introzy_auth;
 
 GRANT SELECT,UPDATE ON TABLE public.invitations TO introzy_auth;
 GRANT SELECT,INSERT ON TABLE public.invitations TO introzy_app;

@@ -34,10 +34,14 @@ async function start() {
   opened.defer(() => store.close());
   const { close: closeLimiters, ...limiters } = await openLimiters(config, log);
   opened.defer(closeLimiters);
+  if (config.openSignUp && config.smtpUrl === undefined) {
+    log.warn('OPEN_SIGNUP without SMTP_URL: the links that confirm addresses are in this log, for you to hand on');
+  }
   const mail = createMailer({ smtpUrl: config.smtpUrl, from: config.mailFrom, log });
   const deps = createDeps({ ...config, db: store.db, log, keySecrets: store.keySecrets, mail, limiters });
   const hourly = startHourly(deps, store);
   opened.defer(() => hourly.end());
+  opened.defer(() => deps.background.drain());
   // Runs before `hourly.end`, which may wait for a mail server: the uses of the last requests are recorded first.
   opened.defer(() => deps.lastUse.flush());
   const server = await listen(createApp(deps).fetch, { ...config, log });

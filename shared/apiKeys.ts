@@ -1,9 +1,10 @@
 import { z } from 'zod';
 import { AllowedAddresses } from './addresses.ts';
 import { EXPIRY_DAYS, GRACE_HOURS, TOKEN_MINUTES } from './keyFormat.ts';
+import { Name } from './names.ts';
 import { PageRequest, pageOf } from './paging.ts';
 import { SCOPES } from './scopes.ts';
-import { Id, line, organizationId, text } from './text.ts';
+import { Id, organizationId, text } from './text.ts';
 
 export const Scope = z.enum(SCOPES);
 export type Scope = z.infer<typeof Scope>;
@@ -15,7 +16,6 @@ const scopes = z
   .min(1)
   .overwrite((given) => SCOPES.filter((scope) => given.includes(scope)));
 
-const ApiKeyName = line(100);
 const Environment = z.enum(['development', 'staging', 'production']);
 const AddressMode = z.enum(['enforce', 'report']);
 const settings = {
@@ -118,7 +118,7 @@ export const ApiKeyRevokeRequest = ApiKeyRequest.extend({
 });
 export const ApiKeyIssueRequest = z.strictObject({
   organizationId,
-  name: ApiKeyName,
+  name: Name,
   description: settings.description.default(null),
   environment: settings.environment.default(null),
   selfRotate: settings.selfRotate.default(false),
@@ -132,7 +132,7 @@ export const ApiKeyIssueRequest = z.strictObject({
 export const ApiKeyUpdateRequest = z.strictObject({
   organizationId,
   id: Id,
-  name: ApiKeyName.optional(),
+  name: Name.optional(),
   description: settings.description.optional(),
   environment: settings.environment.optional(),
   selfRotate: settings.selfRotate.optional(),
@@ -140,7 +140,7 @@ export const ApiKeyUpdateRequest = z.strictObject({
   allowedAddresses: settings.allowedAddresses.optional(),
   addressMode: settings.addressMode.optional(),
 });
-export const ApiKeyRenameRequest = z.strictObject({ organizationId, id: Id, name: ApiKeyName });
+export const ApiKeyRenameRequest = z.strictObject({ organizationId, id: Id, name: Name });
 const keyOrCurrent = z
   .union([z.literal('current'), Id])
   .describe('The id of the key, or `current` for the key that calls');

@@ -10,6 +10,7 @@ export const AUDIT_ACTIONS = [
   'apiKey.usedFrom',
   'apiKey.usedOutside',
   'apiKey.tokenMinted',
+  'contact.erased',
   'member.invited',
   'member.invitationCancelled',
   'member.joined',

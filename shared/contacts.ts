@@ -53,7 +53,7 @@ export const EncodedContactPage = documentAs(
 );
 
 /** An email address as written. Only the rough form `a@b` is checked: no pattern tells what a mail server accepts. */
-export const EmailAddress = text(320)
+const EmailAddress = text(320)
   .refine((written) => /^[^\s@]+@[^\s@]+$/u.test(written.trim()), 'Not an email address')
   .meta({ format: 'email' });
 const linkedinUrl = z
@@ -103,6 +103,13 @@ const instant = documentAs(
     .refine((date) => date.getUTCFullYear() >= 1 && date.getUTCFullYear() <= 9999, 'The year must be 1 to 9999'),
   z.iso.datetime({ offset: true }),
 );
+
+/** The input of an erasure. An erasure takes the contacts out of every table, and cannot be undone. */
+export const ContactEraseRequest = z.strictObject({ organizationId, ids: z.array(Id).min(1).max(100) });
+
+export const ContactsErased = z.object({
+  erased: z.array(z.uuid()).describe('The contacts that the call erased: an id that is not known is left out'),
+});
 
 /** The input of a list of contacts. A list has the contacts that meet every given condition. */
 export const ContactListRequest = PageRequest.extend({

@@ -16,10 +16,22 @@ const VERSION_7 = /^.{12}7.{3}[89ab]/;
 export const encodeCursor = (id: string) =>
   Uint8Array.fromHex(id.replaceAll('-', '')).toBase64({ alphabet: 'base64url', omitPadding: true });
 
+/**
+ * The most bytes of a page's items, unless a single item is longer. An answer with a page stays within 4 MiB: the rest
+ * is for what a door adds, which is at most 30 KB of tRPC's notes about dates.
+ */
+export const PAGE_BYTES = 4 * 1024 * 1024 - 64 * 1024;
+
+/** The most bytes of all pages in the answer to a batch, unless single items are longer. The pages have equal parts. */
+const BATCH_BYTES = 16 * 1024 * 1024;
+
+/** The most bytes of a page in the answer to a batch of calls: `PAGE_BYTES` up to 4 calls, 0.8 MiB of 20 calls. */
+export const pageBytesOf = (calls: number) => Math.min(PAGE_BYTES, Math.floor(BATCH_BYTES / calls));
+
 /** The input of every list: the page's size, and the cursor of the page's first row. */
 export const PageRequest = z.strictObject({
   organizationId,
-  limit: z.int().min(1).max(200).default(50).describe('Rows of a page'),
+  limit: z.int().min(1).max(200).default(50).describe('Rows of a page, at most; a page of long rows ends at 4 MiB'),
   cursor: Cursor.optional().describe('The `nextCursor` of the page before; leave it out for the first'),
 });
 

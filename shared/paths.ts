@@ -5,6 +5,7 @@ export const PATHS = {
   signUp: '/sign-up',
   forgotPassword: '/forgot-password',
   resetPassword: '/reset-password',
+  verifyAddress: '/verify-address',
   invitation: '/invitations/:id',
   contacts: '/contacts',
   apiKeys: '/settings/api-keys',

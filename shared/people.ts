@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { ApiKeySecret, Scope } from './apiKeys.ts';
-import { EmailAddress } from './contacts.ts';
+import { MailAddress } from './names.ts';
 import { ROLES } from './roles.ts';
 import { Id, organizationId } from './text.ts';
 
@@ -42,7 +42,7 @@ export type MemberList = z.infer<typeof MemberList>;
 
 export const InviteRequest = z.strictObject({
   organizationId,
-  email: z.string().trim().toLowerCase().pipe(EmailAddress),
+  email: MailAddress,
   role: Role.default('member'),
 });
 export const InvitationRequest = z.strictObject({ organizationId, id: Id });

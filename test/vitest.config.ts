@@ -17,7 +17,7 @@ const SEPARATED = [
   'injection*',
   'requestStatements',
   'admission',
-  'audit',
+  'audit*',
   'expiryNotices',
   'revocation',
   'members',

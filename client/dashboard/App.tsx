@@ -8,6 +8,7 @@ const SignIn = lazy(() => import('./pages/account/SignIn.tsx'));
 const SignUp = lazy(() => import('./pages/account/SignUp.tsx'));
 const ForgotPassword = lazy(() => import('./pages/account/ForgotPassword.tsx'));
 const ResetPassword = lazy(() => import('./pages/account/ResetPassword.tsx'));
+const VerifyAddress = lazy(() => import('./pages/account/VerifyAddress.tsx'));
 const Invitation = lazy(() => import('./pages/account/Invitation.tsx'));
 const Shell = lazy(() => import('./layout/Shell.tsx'));
 const Home = lazy(() => import('./pages/Home.tsx'));
@@ -28,6 +29,7 @@ export function App() {
           <Route path={PATHS.signUp} element={<SignUp />} />
           <Route path={PATHS.forgotPassword} element={<ForgotPassword />} />
           <Route path={PATHS.resetPassword} element={<ResetPassword />} />
+          <Route path={PATHS.verifyAddress} element={<VerifyAddress />} />
           <Route path={PATHS.invitation} element={<Invitation />} />
           <Route element={<Shell />}>
             <Route path={PATHS.home} element={<Home />} />

@@ -1,16 +1,18 @@
 /** A failed call. `message` is a sentence for people; `status` is the HTTP status, or 0 where no answer came. */
-class AccountError extends Error {
+export class AccountError extends Error {
   override readonly name = 'AccountError';
   readonly status: number;
+  /** better-auth's or the service's word for the refusal, such as `ALREADY_VERIFIED`. */
+  readonly code: string | undefined;
 
-  constructor(status: number, message: string) {
+  constructor(status: number, message: string, code?: string) {
     super(message);
     this.status = status;
+    this.code = code;
   }
 }
 
 const SENTENCES: Record<number, string> = {
-  429: 'Too many attempts. Wait a minute, and try again.',
   500: 'Something went wrong on our side. Try again.',
   503: 'Introzy is not available at the moment. Try again soon.',
 };
@@ -20,6 +22,7 @@ const SENTENCES: Record<number, string> = {
  */
 interface Refusal {
   message?: string;
+  code?: string;
   error?: string;
   details?: { issues?: { message: string }[] };
 }
@@ -34,11 +37,15 @@ async function call<T>(method: 'GET' | 'POST', path: string, body?: object): Pro
   });
   const answer = await response.json().catch(() => undefined);
   if (response.ok) return answer as T;
-  const { message, error, details } = (answer ?? {}) as Refusal;
+  const { message, code, error, details } = (answer ?? {}) as Refusal;
   const issue = details?.issues?.[0];
+  // better-auth's own limit, per address, has no code.
+  const sentence =
+    response.status === 429 && code === undefined ? 'Too many attempts. Wait a minute, and try again.' : undefined;
   throw new AccountError(
     response.status,
-    SENTENCES[response.status] ?? issue?.message ?? message ?? error ?? 'That did not work. Try again.',
+    sentence ?? SENTENCES[response.status] ?? issue?.message ?? message ?? error ?? 'That did not work. Try again.',
+    code,
   );
 }
 
@@ -64,6 +71,8 @@ export const auth = {
   signIn: (email: string, password: string) => call('POST', '/sign-in/email', { email, password }),
   signUp: (account: { name: string; email: string; password: string; invitationId?: string }) =>
     call('POST', '/sign-up/email', account),
+  verifyAddress: (token: string, password: string) => call('POST', '/verify-address', { token, password }),
+  sendVerification: (email: string) => call('POST', '/send-verification-email', { email }),
   signOut: () => call('POST', '/sign-out'),
   signOutEverywhere: () => call('POST', '/revoke-sessions'),
   getSession: () => call<SignedIn | null>('GET', '/get-session'),

@@ -4,6 +4,7 @@ import { btree_gin } from '@electric-sql/pglite/contrib/btree_gin';
 import { pg_trgm } from '@electric-sql/pglite/contrib/pg_trgm';
 import { translateError } from '../errors.ts';
 import type { Connection, ConnectionSource } from './connection.ts';
+import { privateNodeFS } from './privateNodeFS.ts';
 import { type Flight, prepareFlight, type WireConnection } from './wire.ts';
 
 /**
@@ -12,7 +13,9 @@ import { type Flight, prepareFlight, type WireConnection } from './wire.ts';
  */
 export async function openEmbedded(directory: string | undefined): Promise<ConnectionSource> {
   const extensions = { btree_gin, pg_trgm };
-  const database = await PGlite.create(directory === undefined ? { extensions } : { dataDir: directory, extensions });
+  const database = await PGlite.create(
+    directory === undefined ? { extensions } : { fs: privateNodeFS(directory), extensions },
+  );
   const connection = createConnection(database);
   // All callers share a single connection: each caller waits until the caller before has released the connection.
   let turn: Promise<unknown> = Promise.resolve();

@@ -1,19 +1,28 @@
-import { hkdfSync } from 'node:crypto';
-import { betterAuth } from 'better-auth';
+import { kyselyAdapter } from '@better-auth/kysely-adapter';
+import { type BetterAuthOptions, betterAuth } from 'better-auth';
 import { APIError, createAuthMiddleware, isAPIError } from 'better-auth/api';
 import { organization } from 'better-auth/plugins/organization';
 import type { Logger } from 'pino';
 import { v7 as uuidv7 } from 'uuid';
-import { findFirstOrganization, isInvited, recordFailedSignIn } from '../../db/accounts.ts';
+import { findFirstOrganization, isInvited } from '../../db/accounts.ts';
 import { asAccounts } from '../../db/admission.ts';
 import { DatabaseUnavailable } from '../../db/errors.ts';
+import { recordFailedSignIn } from '../../db/failedSignIns.ts';
 import type { Database } from '../../db/open.ts';
 import { findOrganization } from '../../db/organizations.ts';
+import { verifyAddress } from '../../db/verifiedAddress.ts';
 import { PASSWORD } from '../../shared/roles.ts';
+import { answerAgain, withInvitationId } from './acceptedInvitation.ts';
 import { accountTables } from './accountTables.ts';
+import { type AccountsRequest, accountsRequest, digesting } from './digestingAdapter.ts';
 import type { KeySecrets } from './keySecret.ts';
+import { passwordRule } from './passwordRule.ts';
 import { coarsePlace } from './place.ts';
 import { cookieOptions } from './sessionCookie.ts';
+import { prepareCookies, signingSecretOf } from './signedCookies.ts';
+import { createSignInGuard, guardSignIn, type SignInLimiters } from './signInGuard.ts';
+import { signVerificationToken, VERIFY_WITHIN } from './verificationToken.ts';
+import { refuseUnverified, verifiedAddresses } from './verifiedAddresses.ts';
 
 export interface AccountsOptions {
   db: Database;
@@ -31,8 +40,21 @@ export interface AccountsOptions {
   basePath: string;
   /** The origins whose pages may send requests with a session's cookie. */
   trustedOrigins(request: Request): string[];
+  /** Count the attempts to sign in to each account. */
+  signInLimiters: SignInLimiters;
+  mails: AccountMails;
+  /** Runs work after the answer. A failure is logged as `what`. */
+  inBackground(work: () => Promise<unknown>, what: string): void;
+}
+
+/** The mails of accounts. No answer waits for a mail. */
+interface AccountMails {
   /** Mails the token of a password reset to the account's address. */
-  sendReset(reset: { email: string; token: string }): Promise<void>;
+  sendReset(reset: { email: string; token: string }): void;
+  /** Mails the token that verifies an account's address. */
+  sendVerification(verification: { email: string; token: string }): void;
+  /** Tells an account's person that somebody has tried to make another account with the address. */
+  sendExisting(account: { email: string }): void;
 }
 
 /** People's accounts and sessions, kept by better-auth. */
@@ -55,21 +77,59 @@ const ADDRESS_HEADER = 'x-introzy-address';
  */
 const SESSION = { expiresIn: 30 * 86_400, updateAge: 86_400 } as const;
 
+interface SignUp {
+  name: string;
+  email: string;
+  password: string;
+  invitationId?: string;
+}
+
+/**
+ * The work that follows the answer, by path: `verifiedAddresses` answers these requests. The answer takes the same time
+ * with and without an account of the address.
+ */
+const WORK: Record<string, (auth: ReturnType<typeof createAuth>, body: SignUp) => Promise<unknown>> = {
+  '/request-password-reset': ({ api }, { email }) => api.requestPasswordReset({ body: { email } }),
+  '/sign-up/email': ({ api }, { name, email, password }) => api.signUpEmail({ body: { name, email, password } }),
+};
+
 export function createAccounts(options: AccountsOptions): Accounts {
+  const { basePath, inBackground } = options;
   const auth = createAuth(options);
+  const accounts = asAccounts(options.db);
   const rethrow = (error: unknown) => {
     throw findUnavailable(error) ?? error;
   };
   return {
-    handle(request, address) {
-      const headers = new Headers(request.headers);
+    async handle(given, address) {
+      const { request, id: invitationId } = await withInvitationId(given);
+      const { headers, token } = prepareCookies(request.headers, options.keySecrets);
       headers.delete(ADDRESS_HEADER);
       if (address !== undefined) headers.set(ADDRESS_HEADER, address);
-      return auth.handler(new Request(request, { headers })).catch(rethrow);
+      const path = new URL(request.url).pathname.slice(basePath.length);
+      const work = WORK[path];
+      const asked = work && request.clone();
+      const handled: AccountsRequest = { token };
+      const answer = await accountsRequest.run(handled, () =>
+        auth.handler(new Request(request, { headers })).catch(rethrow),
+      );
+      if (handled.unavailable) throw handled.unavailable;
+      if (invitationId !== undefined && path === '/organization/accept-invitation' && answer.status === 400) {
+        const person = (await auth.api.getSession({ headers, query: { disableRefresh: true } }))?.user.id;
+        const again = person && (await answerAgain(accounts, { id: invitationId, userId: person }));
+        return again || answer;
+      }
+      if (!asked || !answer.ok) return answer;
+      const body = (await asked.json()) as SignUp;
+      // An invited person's sign-up is done.
+      if (body.invitationId === undefined) inBackground(() => work(auth, body), 'a reset or a sign-up has failed');
+      return answer;
     },
-    async findSession(headers) {
+    async findSession(given) {
+      const { headers } = prepareCookies(given, options.keySecrets);
       const found = await auth.api.getSession({ headers, query: { disableRefresh: true } }).catch(rethrow);
-      return found?.session.id;
+      // An instance of the version before gives a session to an account whose address is not verified.
+      return found?.user.emailVerified ? found.session.id : undefined;
     },
   };
 }
@@ -82,22 +142,40 @@ function findUnavailable(error: unknown): DatabaseUnavailable | undefined {
 
 /** Sets up better-auth on our tables. */
 export function createAuth(options: AccountsOptions) {
-  const { db, log, keySecrets, publicUrl, openSignUp, signInRate, basePath, sendReset, trustedOrigins } = options;
+  const { db, log, keySecrets, publicUrl, openSignUp, signInRate, basePath, mails, trustedOrigins } = options;
   const accounts = asAccounts(db);
   const tooMany = { window: 60, max: signInRate };
+  const secret = signingSecretOf(keySecrets[0]);
+  const sendAgain = async ({ id: userId, email }: { id: string; email: string }) =>
+    mails.sendVerification({ email, token: await signVerificationToken(keySecrets, { userId, email }) });
+  const guard = createSignInGuard({ ...options.signInLimiters, secret, publicUrl });
   return betterAuth({
     appName: 'Introzy',
     baseURL: publicUrl,
     basePath,
-    secret: Buffer.from(hkdfSync('sha256', keySecrets[0].secret, '', 'introzy sessions', 32)).toString('base64url'),
-    database: { db: accounts, type: 'postgres' },
+    secret,
+    database: (auth: BetterAuthOptions) => digesting(kyselyAdapter(accounts, { type: 'postgres' })(auth), keySecrets),
     trustedOrigins: (request) => (request ? trustedOrigins(request) : []),
     emailAndPassword: {
       enabled: true,
       minPasswordLength: PASSWORD.least,
       maxPasswordLength: PASSWORD.most,
+      // A sign-up signs nobody in, and does not tell that there is an account of the address already.
+      autoSignIn: false,
       revokeSessionsOnPasswordReset: true,
-      sendResetPassword: ({ user, token }) => sendReset({ email: user.email, token }),
+      sendResetPassword: async ({ user, token }) => mails.sendReset({ email: user.email, token }),
+      async onPasswordReset({ user }, request) {
+        await verifyAddress(accounts, user.id);
+        guard.noteReset(request, user.email);
+      },
+      onExistingUserSignUp: async ({ user }) => (user.emailVerified ? mails.sendExisting(user) : await sendAgain(user)),
+    },
+    emailVerification: {
+      expiresIn: VERIFY_WITHIN,
+      sendOnSignUp: true,
+      async sendVerificationEmail({ user, token }) {
+        if (!user.emailVerified) mails.sendVerification({ email: user.email, token });
+      },
     },
     session: { ...accountTables.session, ...SESSION },
     user: accountTables.user,
@@ -106,10 +184,9 @@ export function createAuth(options: AccountsOptions) {
     plugins: [
       organization({
         schema: accountTables.organization,
-        allowUserToCreateOrganization: openSignUp,
+        allowUserToCreateOrganization: ({ emailVerified }) => openSignUp && emailVerified,
         membershipLimit: 100_000,
-        // An invitation's id is random, and stands in the mail to the invited address alone: the id proves the address.
-        requireEmailVerificationOnInvitation: false,
+        requireEmailVerificationOnInvitation: true,
         organizationHooks: {
           async beforeCreateOrganization({ organization: { name } }) {
             if (name && (await findOrganization(accounts, name))) {
@@ -118,6 +195,9 @@ export function createAuth(options: AccountsOptions) {
           },
         },
       }),
+      passwordRule(),
+      guardSignIn(guard),
+      verifiedAddresses({ accounts, keySecrets, guard }),
     ],
     advanced: {
       ...cookieOptions(publicUrl),
@@ -134,12 +214,22 @@ export function createAuth(options: AccountsOptions) {
         '/change-password': tooMany,
         '/request-password-reset': tooMany,
         '/reset-password': tooMany,
+        '/send-verification-email': tooMany,
+        '/verify-address': tooMany,
       },
     },
     databaseHooks: {
+      user: {
+        create: {
+          // An invitation's secret is random, and stands in the mail to the invited address alone: it proves the address.
+          before: async (user, context) =>
+            context?.body?.invitationId === undefined ? undefined : { data: { ...user, emailVerified: true } },
+        },
+      },
       session: {
         create: {
           async before(session, context) {
+            await refuseUnverified(accounts, session.userId);
             const activeOrganizationId = await findFirstOrganization(accounts, session.userId);
             const { address: ipAddress, userAgent } = placeOf(context?.headers);
             return { data: { ...session, activeOrganizationId, ipAddress, userAgent } };

@@ -19,8 +19,8 @@ interface Session {
   config: Config;
 }
 
-/** The work of a command whose input is valid. */
-type Work = (session: Session) => Promise<Answer>;
+/** The work of a command whose input is valid. Gives no answer where the work itself has written to standard output. */
+type Work = (session: Session) => Promise<Answer | undefined>;
 
 /** The option of each command that works on a single organization. */
 export const ORGANIZATION = [
@@ -33,17 +33,18 @@ export const ORGANIZATION = [
  * database, or the result of a command that needs no database. The result goes to standard output. The database is closed
  * whatever happens.
  */
-export function addAction(command: Command, prepare: (given: Given) => Work | Answer): Command {
+export function addAction(command: Command, prepare: (given: Given) => Work | Answer | Promise<Answer>): Command {
   return command.option('--json', 'print JSON').action(async (...passed: unknown[]) => {
     const { args } = passed.at(-1) as Command;
     const options: Given['options'] = command.opts();
     const print = ({ json, text }: Answer) => process.stdout.write(`${options.json ? JSON.stringify(json) : text}\n`);
-    const work = prepare({ args, options });
+    const work = await prepare({ args, options });
     if (typeof work !== 'function') return void print(work);
     const config = readConfig();
     const store = await openStore(config, 'commands');
     try {
-      print(await work({ store, config }));
+      const answer = await work({ store, config });
+      if (answer) print(answer);
     } finally {
       await store.close();
     }

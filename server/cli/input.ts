@@ -6,9 +6,9 @@ import { CommandError } from './commandError.ts';
 
 /** The sentence about each input that is not valid, by the input's name in the schemas. */
 const RULES: Record<string, string> = {
-  organization: '--organization must be a name of 1 to 100 characters.',
-  email: '--email must be an email address.',
-  name: '--name must be 1 to 100 characters.',
+  organization: '--organization must be a name of 1 to 100 characters in a single line, at least one of them visible.',
+  email: '--email must be an email address, such as ada@example.com.',
+  name: '--name must be 1 to 100 characters in a single line, at least one of them visible.',
   expiresInDays: `--days must be a whole number, ${EXPIRY_DAYS.least} to ${EXPIRY_DAYS.most}.`,
   graceHours: `--grace-hours must be a whole number, 0 to ${GRACE_HOURS.most}.`,
   graceFrom: '--grace-from must be now or firstUse.',
@@ -16,7 +16,9 @@ const RULES: Record<string, string> = {
   environment: '--environment must be development, staging or production.',
   addressMode: '--address-mode must be enforce or report.',
   rateLimit: '--rate-limit must be a whole number, 1 or more.',
+  since: '--since must be a date or a time with its zone, such as 2026-11-01 or 2026-11-01T09:30:00Z.',
   scopes: `--scopes must be one or more of ${SCOPES.join(', ')}, separated by commas.`,
+  ids: 'The ids must be the UUIDs of 1 to 100 contacts.',
   id: 'The id must be the UUID of an API key: "keys list" shows them.',
 };
 

@@ -71,7 +71,7 @@ function issueCommand() {
       refuseHigherRate(config, settings);
       const { id: organizationId } = await chooseOrganization(store, options.organization);
       const tenant = asOperator(store.db, organizationId);
-      const issuedBy = { type: 'person', id: (await getOwner(tenant, organizationId)).id } as const;
+      const issuedBy = { type: 'person', ...(await getOwner(tenant, organizationId)) } as const;
       const newKey = { organizationId, name, scopes, expiresInDays, settings, issuedBy };
       const issued = orCommandError(await issueKey(tenant, store.keySecrets, newKey));
       return { json: issued, text: describeIssued(issued, config) };

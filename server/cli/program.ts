@@ -3,12 +3,14 @@ import { DatabaseUnavailable } from '../../db/errors.ts';
 import { ImportError } from '../../shared/csv/importError.ts';
 import { KEY_ANYWHERE, KEY_PREFIX } from '../../shared/keyFormat.ts';
 import { ConfigError } from '../start/config.ts';
+import { auditCommand } from './audit/auditCommand.ts';
 import { CommandError, INTROZY } from './commandError.ts';
 import { contactsCommand } from './contacts.ts';
 import { keysCommand } from './keys.ts';
 import { mcpCommand } from './mcp.ts';
 import { migrateCommand } from './migrate.ts';
 import { scanCommand } from './scan/scanCommand.ts';
+import { secretsCommand } from './secrets.ts';
 import { setupCommand } from './setup.ts';
 
 const HELP = `
@@ -21,11 +23,13 @@ have --json. What goes wrong is said on stderr, and the exit status is 1 (of sca
 /** Makes the whole command line. */
 export function createProgram(): Command {
   const program = new Command('introzy')
-    .description("The operator's commands of the Introzy API: organizations, API keys, contacts")
+    .description("The operator's commands of the Introzy API: organizations, API keys, contacts, the audit log")
     .addHelpText('after', HELP)
     .addCommand(setupCommand())
     .addCommand(keysCommand())
     .addCommand(contactsCommand())
+    .addCommand(secretsCommand())
+    .addCommand(auditCommand())
     .addCommand(migrateCommand())
     .addCommand(scanCommand())
     .addCommand(mcpCommand());

@@ -1,9 +1,9 @@
 import { Command } from 'commander';
 import { z } from 'zod';
-import { EmailAddress } from '../../shared/contacts.ts';
-import { line } from '../../shared/text.ts';
+import { MailAddress, Name } from '../../shared/names.ts';
 import { readLogins } from '../start/config.ts';
 import { generatePassword, setUpOrganization } from '../start/setup.ts';
+import { describeAwaited, sendAwaitedOwner } from './awaitedOwner.ts';
 import { type Answer, addAction, type Given } from './command.ts';
 import { CommandError, INTROZY } from './commandError.ts';
 import { parseOptions } from './input.ts';
@@ -11,7 +11,7 @@ import { describeIssued } from './issued.ts';
 import { completeLogins, rolesSql } from './rolesSql.ts';
 import { printable } from './text.ts';
 
-const Setup = z.object({ organization: line(100), email: z.string().trim().pipe(EmailAddress) });
+const Setup = z.object({ organization: Name, email: MailAddress });
 
 /** `introzy setup` */
 export function setupCommand(): Command {
@@ -22,7 +22,7 @@ export function setupCommand(): Command {
     .option('--roles', 'only print the SQL that makes separate logins, for an administrator of PostgreSQL to run')
     .addHelpText(
       'after',
-      '\nRun it again to make another organization. JSON: {"organizationId","email","password","key"}, the password null where the owner has an account already. With --roles: {"sql","environment"}',
+      '\nRun it again to make another organization. JSON: {"organizationId","email","password","key"}, the password null where the owner has an account already. Where that account has not confirmed its address, also "verification":{"sentTo"} or, without a mail server, {"sentTo":null,"link"}: the owner becomes a member by the link. With --roles: {"sql","environment"}',
     );
   return addAction(command, ({ options }) => {
     if (options.roles) return printRoles(options);
@@ -39,14 +39,18 @@ export function setupCommand(): Command {
           `There is an organization of this name already. Choose another name, or issue a key of it: ${INTROZY} keys issue --organization NAME --name NAME`,
         );
       }
-      const { organization, issued, isNewOwner } = made;
+      const { organization, issued, isNewOwner, awaited: userId } = made;
+      const awaited = userId && (await sendAwaitedOwner(store, config, { userId, email, organization: name }));
       const heading = `Organization ${printable(name)} (id ${organization.id}), owner ${printable(email)}`;
       const signIn = isNewOwner
-        ? `Password, shown only this once: ${password}`
-        : 'The owner signs in with the password of their account';
+        ? `Password, shown only this once: ${password}, at ${config.publicUrl}`
+        : `The owner signs in with the password of their account, at ${config.publicUrl}`;
       return {
-        json: { organizationId: organization.id, email, password: isNewOwner ? password : null, key: issued.key },
-        text: `${describeMigrated([...store.migrated, ...migrated])}${heading}\n${signIn}, at ${config.publicUrl}\n\n${describeIssued(issued, config)}`,
+        json: {
+          ...{ organizationId: organization.id, email, password: isNewOwner ? password : null, key: issued.key },
+          ...(awaited && { verification: awaited }),
+        },
+        text: `${describeMigrated([...store.migrated, ...migrated])}${heading}\n${awaited ? describeAwaited(awaited) : signIn}\n\n${describeIssued(issued, config)}`,
       };
     };
   });

@@ -1,7 +1,8 @@
 import { TRPCError } from '@trpc/server';
 import { z } from 'zod';
 import { pathToKey } from '../../shared/json.ts';
-import { Id, isStorable, STORABLE, soughtLine, soughtText, WITHOUT_KEY } from '../../shared/text.ts';
+import { SoughtName } from '../../shared/names.ts';
+import { Id, isStorable, STORABLE, soughtText, WITHOUT_KEY } from '../../shared/text.ts';
 import { readJson } from '../http/body.ts';
 import { fault, noSuchAddress } from '../http/errors.ts';
 import { findForgery } from '../http/sameOrigin.ts';
@@ -23,6 +24,8 @@ const OPEN = new Map([
     '/sign-out',
     '/request-password-reset',
     '/reset-password',
+    '/send-verification-email',
+    '/verify-address',
     '/change-password',
     '/update-user',
     '/revoke-session',
@@ -37,16 +40,20 @@ const OPEN = new Map([
 /** The fields whose values better-auth keeps as a hash, or only compares. Every other field may be kept as text. */
 const NEVER_KEPT = new Set(['password', 'newPassword', 'currentPassword', 'token']);
 
+/** The fields of better-auth that nothing here uses: neither taken nor given. */
+const CLOSED = ['image', 'logo', 'metadata'];
+
 /** The rules that every body must keep. better-auth checks the rules of each path. */
 const AccountRequest = z
   .looseObject({
-    name: soughtLine(100).optional(),
+    name: SoughtName.optional(),
     email: soughtText(320).optional(),
     organizationId: Id.nullish(),
     invitationId: Id.optional(),
   })
   .superRefine((body, { addIssue }) => {
     for (const [name, value] of Object.entries(body)) {
+      if (CLOSED.includes(name)) addIssue({ code: 'custom', path: [name], message: 'Not taken: leave the field out' });
       if (typeof value === 'string' && !isStorable(value))
         addIssue({ code: 'custom', path: [name], message: STORABLE });
       const path = NEVER_KEPT.has(name) ? undefined : pathToKey(value);
@@ -76,9 +83,20 @@ export async function answerAccounts(request: Request, { path, context }: { path
       new Request(request.url, { method, headers: request.headers, ...(body !== undefined && { body }) }),
       source.address,
     );
-    for (const [name, value] of Object.entries(commonHeaders(context))) answer.headers.set(name, value);
-    return answer;
+    const open = await withoutClosed(answer);
+    for (const [name, value] of Object.entries(commonHeaders(context))) open.headers.set(name, value);
+    return open;
   } catch (thrown) {
     throw toTrpcError(thrown);
   }
+}
+
+/** The same answer without the closed fields, at any depth of its JSON. */
+async function withoutClosed(answer: Response): Promise<Response> {
+  if (!answer.headers.get('content-type')?.startsWith('application/json')) return answer;
+  const text = await answer.text();
+  const body = JSON.stringify(JSON.parse(text || 'null', (name, value) => (CLOSED.includes(name) ? undefined : value)));
+  const headers = new Headers(answer.headers);
+  headers.delete('content-length');
+  return new Response(text === '' ? null : body, { status: answer.status, headers });
 }

@@ -2,14 +2,18 @@ import type { TRPCError } from '@trpc/server';
 import { encodedDocument, encodedItems } from '../../shared/encoded.ts';
 import type { ErrorEnvelope } from '../../shared/errors.ts';
 import { describeError } from '../http/errors.ts';
+import { securityHeaders } from '../http/securityHeaders.ts';
 import type { Context } from '../procedures/context.ts';
 
+/** The most calls in a batch, of tRPC or of MCP: an answer is held in memory as a whole. */
+export const BATCH_LIMIT = 20;
+
 /** The headers of every answer to a request, as far as the request has come. */
-export function commonHeaders({ requestId, seen: { rate } }: Context): Record<string, string> {
+export function commonHeaders({ requestId, isHttps, seen: { rate } }: Context): Record<string, string> {
   const headers: Record<string, string> = {
     'Cache-Control': 'no-store',
-    'X-Content-Type-Options': 'nosniff',
     'X-Request-Id': requestId,
+    ...securityHeaders(isHttps),
   };
   if (rate) {
     // draft-ietf-httpapi-ratelimit-headers: q calls in w seconds; r are left, for t seconds.

@@ -84,8 +84,8 @@ export function createApp(deps: Deps) {
     return toAnswer({ status: 'ready' }, c.get('context'));
   });
   app.on('ALL', ['/livez', '/readyz'], (c) => toErrorAnswer(methodNotAllowed(['GET']), c.get('context')));
-  app.route('/', createReference(deps.publicUrl));
-  app.route('/', createDashboard(deps.publicUrl));
+  app.route('/', createReference());
+  app.route('/', createDashboard());
   return app;
 }
 

@@ -1,5 +1,6 @@
 import type { TRPCError } from '@trpc/server';
 import { fetchRequestHandler } from '@trpc/server/adapters/fetch';
+import { pageBytesOf } from '../../shared/paging.ts';
 import { transformer } from '../../shared/transformer.ts';
 import { readText, requireJson } from '../http/body.ts';
 import { describeError, fault } from '../http/errors.ts';
@@ -7,10 +8,7 @@ import { errorShape } from '../procedures/call.ts';
 import type { Context } from '../procedures/context.ts';
 import { toTrpcError } from '../procedures/outcome.ts';
 import { appRouter } from '../procedures/router.ts';
-import { commonHeaders } from './answer.ts';
-
-/** The most calls in a batch. */
-const BATCH_LIMIT = 20;
+import { BATCH_LIMIT, commonHeaders } from './answer.ts';
 
 export const TRPC_PATH = '/trpc';
 const ALLOWED = 'GET, POST';
@@ -28,7 +26,8 @@ export async function answerTrpc(
       endpoint: TRPC_PATH,
       router: appRouter,
       req: await toPlainRequest(request),
-      createContext: () => context,
+      // An answer is held in memory as a whole, and written at once: a batch of pages must not be 80 MiB.
+      createContext: ({ info }): Context => ({ ...context, pageBytes: pageBytesOf(info.calls.length) }),
       maxBatchSize: BATCH_LIMIT,
       onError: ({ error }) => onError(error),
       responseMeta: ({ errors }) => ({ headers: new Headers({ ...commonHeaders(context), ...headersOf(errors) }) }),

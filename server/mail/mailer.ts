@@ -18,7 +18,7 @@ interface MailerOptions {
   /** `smtp://` or `smtps://`. `undefined`: the log gets each mail's address, subject and link. */
   smtpUrl: string | undefined;
   from: string;
-  log: Logger;
+  log: Pick<Logger, 'info'>;
 }
 
 /** Milliseconds that a mail server may take to answer. */

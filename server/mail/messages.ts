@@ -19,11 +19,17 @@ export function invitationMail({
 }): Mail {
   return {
     to: invitation.email,
-    subject: `Join ${organization} on Introzy`,
-    text: `${invitation.invitedBy} invites you to ${organization} on Introzy. The link works for seven days:`,
+    subject: `Join ${asText(organization)} on Introzy`,
+    text: `${invitation.invitedBy} invites you to “${asText(organization)}” on Introzy. The link works for seven days:`,
     link: `${publicUrl}${PATHS.invitation.replace(':id', secret)}`,
   };
 }
+
+/**
+ * A name that somebody chose, for a mail. Mail programs make a link of an address such as `evil.example`, and the reader
+ * takes the link for ours: an invisible word joiner after each mark of an address keeps it a text.
+ */
+const asText = (name: string) => name.replace(/[.:/@\\]/g, '$&\u2060');
 
 /** Lets a person set a new password. `token` stands in this mail alone. */
 export function resetMail({ email, token, publicUrl }: { email: string; token: string; publicUrl: string }): Mail {
@@ -32,6 +38,46 @@ export function resetMail({ email, token, publicUrl }: { email: string; token: s
     subject: 'Set a new password for Introzy',
     text: 'Somebody, probably you, asked to set a new password for your Introzy account. The link works for an hour:',
     link: `${publicUrl}${PATHS.resetPassword}?token=${encodeURIComponent(token)}`,
+  };
+}
+
+/** What a mail about an account's address needs. `token` stands in the mail alone. */
+interface AddressMail {
+  email: string;
+  token: string;
+  publicUrl: string;
+}
+
+const verifyLink = ({ publicUrl, token }: AddressMail) =>
+  `${publicUrl}${PATHS.verifyAddress}?token=${encodeURIComponent(token)}`;
+
+/** Has a person verify the address of an account. */
+export function verificationMail(address: AddressMail): Mail {
+  return {
+    to: address.email,
+    subject: 'Confirm your address for Introzy',
+    text: 'Somebody, probably you, made an Introzy account with this address. Confirm the address with the password of the account; where you do not know the password, the page lets you set a new one. If you want no account, do nothing. The link works for a day:',
+    link: verifyLink(address),
+  };
+}
+
+/** Tells the person of an account that somebody has tried to make another account with the same address. */
+export function existingAccountMail({ email, publicUrl }: Omit<AddressMail, 'token'>): Mail {
+  return {
+    to: email,
+    subject: 'You have an Introzy account already',
+    text: 'Somebody, perhaps you, tried to make an Introzy account with this address. You have an account already, and it has not changed. If it was you, sign in with your password, or set a new password here:',
+    link: `${publicUrl}${PATHS.forgotPassword}`,
+  };
+}
+
+/** Says that the operator has made an organization, whose owner the person becomes by confirming their address. */
+export function awaitedOwnerMail(address: AddressMail & { organization: string }): Mail {
+  return {
+    to: address.email,
+    subject: 'Confirm your address for Introzy',
+    text: `You are to own “${asText(address.organization)}” on Introzy, and there is an account with this address already. Confirm the address with the password of the account; where you do not know the password, the page lets you set a new one. You are an owner from then on. The link works for a day:`,
+    link: verifyLink(address),
   };
 }
 
@@ -59,7 +105,8 @@ interface ExpiringKey {
 
 /** Says that a key is about to expire, to the key's holder or to an owner of the key's organization. */
 export function expiryMail({ notice, publicUrl }: { notice: ExpiringKey; publicUrl: string }): Mail {
-  const { keyId, name, hint, environment, selfRotate, expiresAt, lastUsedAt, organization, isHolder } = notice;
+  const { keyId, hint, environment, selfRotate, expiresAt, lastUsedAt, isHolder } = notice;
+  const [name, organization] = [asText(notice.name), asText(notice.organization)];
   const left = timeLeft(notice.hoursLeft);
   const [day, time] = [dayOf(expiresAt), expiresAt.toISOString().slice(11, 16)];
   const holder = isHolder ? 'you' : (notice.holder ?? 'nobody; the operator’s command line made the key');

@@ -1,3 +1,4 @@
+import { eraseContacts } from '../../db/contactErasure.ts';
 import { listContacts } from '../../db/contactList.ts';
 import { deleteContact, getContact, insertContact, restoreContact, updateContact } from '../../db/contacts.ts';
 import { upsertContacts } from '../../db/contactUpsert.ts';
@@ -5,8 +6,10 @@ import { judgeRows } from '../../shared/contactRows.ts';
 import {
   ContactCreateRequest,
   ContactDeleteRequest,
+  ContactEraseRequest,
   ContactListRequest,
   ContactRequest,
+  ContactsErased,
   ContactUpdateRequest,
   ContactUpsertRequest,
   DecodedContact,
@@ -14,13 +17,15 @@ import {
   UpsertResults,
 } from '../../shared/contacts.ts';
 import { settle } from './outcome.ts';
-import { router, scopedProcedure } from './procedure.ts';
+import { adminProcedure, router, scopedProcedure } from './procedure.ts';
 
 export const contactsRouter = router({
   list: scopedProcedure('contacts:read')
     .input(ContactListRequest)
     .output(EncodedContactPage)
-    .query(({ ctx: { tenant, organizationId }, input }) => listContacts(tenant, { ...input, organizationId })),
+    .query(({ ctx: { tenant, organizationId, pageBytes: bytes }, input }) =>
+      listContacts(tenant, { ...input, organizationId, bytes }),
+    ),
 
   get: scopedProcedure('contacts:read')
     .input(ContactRequest)
@@ -56,6 +61,13 @@ export const contactsRouter = router({
     .output(DecodedContact)
     .mutation(async ({ ctx: { tenant, organizationId }, input: { id } }) =>
       settle(await restoreContact(tenant, { organizationId, id }), 'contact'),
+    ),
+
+  erase: adminProcedure
+    .input(ContactEraseRequest)
+    .output(ContactsErased)
+    .mutation(async ({ ctx: { tenant, organizationId }, input: { ids } }) =>
+      settle(await eraseContacts(tenant, { organizationId, ids }), 'contact'),
     ),
 
   upsertMany: scopedProcedure('contacts:write')

@@ -1,11 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import type { RateLimiterAbstract } from 'rate-limiter-flexible';
+import type { Invitation } from '../../shared/people.ts';
 import type { Accounts } from '../auth/accounts.ts';
 import { callerAddress } from '../auth/address.ts';
 import { type Credential, isSentTwice, readCredential } from '../auth/credential.ts';
 import type { KeyParts } from '../auth/keys.ts';
 import type { Source } from '../auth/place.ts';
 import type { Identity, Principal } from '../auth/principal.ts';
+import { isOverHttps } from '../http/securityHeaders.ts';
+import type { Background } from '../mail/background.ts';
 import type { Mailer } from '../mail/mailer.ts';
 
 /** The parts of the service. `createDeps` puts the parts together; each function takes the parts that it needs. */
@@ -16,10 +19,16 @@ export interface Deps extends KeyParts {
   organizationRateLimiter: RateLimiterAbstract;
   accounts: Accounts;
   mail: Mailer;
+  /** Mails and other work that no answer waits for. */
+  background: Background;
   /** The address under which others reach the service, without a slash at its end. */
   publicUrl: string;
   /** The last address in `X-Forwarded-For` is the caller's: a proxy of ours put that address there. */
+  /** The invitations that are under way: see invite.ts. */
+  inviting: Map<string, Promise<Invitation>>;
   trustProxy: boolean;
+  /** Days after which deleted contacts are erased. `undefined`: never. */
+  deletedDays: number | undefined;
   /** Aborted when the service is about to end: open requests are answered, and no new requests are taken. */
   draining: AbortController;
 }
@@ -32,10 +41,14 @@ export interface Context {
   /** A header that may be sent once came twice: the door refuses the request. */
   isAmbiguous: boolean;
   source: Source;
+  /** The request came over https. */
+  isHttps: boolean;
   /** The caller, once found, and the state of the tighter rate: for headers and the log. */
   seen: { identity?: Identity; rate?: RateState };
   /** The door counts the call, and how it ends: the procedures do not count again. */
   isCounted?: boolean | undefined;
+  /** The most bytes of a page of contacts, where several calls share an answer; else `PAGE_BYTES`. */
+  pageBytes?: number | undefined;
 }
 
 export type { Identity, Principal };
@@ -64,16 +77,17 @@ export function createContext(
   { remoteAddress, rawHeaders = [] }: Incoming = {},
 ): Context {
   const { headers } = request;
-  const forwardedFor = deps.trustProxy ? headers.get('x-forwarded-for') : null;
+  const forwarded = (name: string) => (deps.trustProxy ? headers.get(name) : null);
   return {
     deps,
     requestId: randomUUID(),
     credential: readCredential(request),
     isAmbiguous: isSentTwice(rawHeaders),
     source: {
-      address: callerAddress({ peer: remoteAddress, forwardedFor }),
+      address: callerAddress({ peer: remoteAddress, forwardedFor: forwarded('x-forwarded-for') }),
       userAgent: headers.get('user-agent') ?? undefined,
     },
+    isHttps: isOverHttps({ publicUrl: deps.publicUrl, forwardedProto: forwarded('x-forwarded-proto') }),
     seen: {},
   };
 }

@@ -1,7 +1,6 @@
 import { listHeldKeys } from '../../db/heldKeys.ts';
-import { cancelInvitation, insertInvitation, listInvitations } from '../../db/invitations.ts';
+import { cancelInvitation, listInvitations } from '../../db/invitations.ts';
 import { deleteMember, getMember, listMembers, updateMemberRole } from '../../db/members.ts';
-import { getOrganization } from '../../db/organizations.ts';
 import {
   Invitation,
   InvitationRequest,
@@ -17,10 +16,7 @@ import {
 } from '../../shared/people.ts';
 import { scopesOf } from '../../shared/roles.ts';
 import type { Scope } from '../../shared/scopes.ts';
-import { fault } from '../http/errors.ts';
-import type { Mail } from '../mail/mailer.ts';
-import { invitationMail } from '../mail/messages.ts';
-import type { Deps } from './context.ts';
+import { invite } from './invite.ts';
 import { settle } from './outcome.ts';
 import { adminProcedure, router } from './procedure.ts';
 
@@ -38,15 +34,7 @@ export const membersRouter = router({
     .output(Invitation)
     .mutation(async ({ ctx: { deps, tenant, organizationId, granted }, input: { email, role } }) => {
       const { id: inviterId, role: by } = granted;
-      const made = await insertInvitation(tenant, { organizationId, email, role, inviterId, by });
-      const sent = settle(made, 'invitation');
-      const { name } = await getOrganization(tenant, organizationId);
-      await sendInvitation(
-        deps,
-        organizationId,
-        invitationMail({ ...sent, organization: name, publicUrl: deps.publicUrl }),
-      );
-      return sent.invitation;
+      return await invite({ deps, tenant }, { organizationId, email, role, inviterId, by });
     }),
 
   cancelInvitation: adminProcedure
@@ -81,14 +69,3 @@ export const membersRouter = router({
       return { keys: held.map((key) => ({ ...key, loses: key.isHeld ? lose(key.scopes) : [] })) };
     }),
 });
-
-/** Sends an invitation. Throws 503 where the mail server refuses the mail; inviting again sends another mail. */
-async function sendInvitation({ mail, log }: Deps, organizationId: string, invitation: Mail) {
-  try {
-    await mail.send(invitation);
-  } catch (error) {
-    log.warn({ err: error, organizationId }, 'an invitation is not sent');
-    const message = 'The mail server did not take the invitation. Check the address, and invite once more';
-    throw fault('SERVICE_UNAVAILABLE', { message, headers: { 'Retry-After': '60' } });
-  }
-}

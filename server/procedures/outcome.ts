@@ -50,6 +50,11 @@ function toError(failure: Failure, thing: Thing): TRPCError {
       return fault('CONFLICT', {
         message: 'You cannot keep keys and leave: ask another owner or admin to remove you, who then holds these keys',
       });
+    case 'tooManyInvitations':
+      return fault('TOO_MANY_REQUESTS', {
+        message: 'Too many invitations within an hour: 20 of an address, 200 altogether. Invite again later',
+        headers: { 'Retry-After': '3600' },
+      });
     case 'alreadyMember':
       return fault('CONFLICT', { message: 'A member of the organization has this address' });
   }

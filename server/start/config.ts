@@ -31,9 +31,15 @@ export interface Config {
   openSignUp: boolean;
   /** The last address in `X-Forwarded-For` is the caller's: a proxy of ours put that address there. */
   trustProxy: boolean;
+  /** Days after which deleted contacts are erased. `undefined`: never. */
+  deletedDays: number | undefined;
+  /** The most open connections of an address. `undefined` with `trustProxy`: every connection is the proxy's. */
+  connectionsPerAddress: number | undefined;
   /** `smtp://` or `smtps://`. `undefined`: the log gets the links of the mails. */
   smtpUrl: string | undefined;
   mailFrom: string;
+  /** Days that the audit log keeps an entry. `undefined`: for ever. */
+  auditDays: number | undefined;
   logLevel: string;
 }
 
@@ -95,10 +101,13 @@ const Environment = z.object({
   INTROZY_RATE_LIMIT: z.coerce.number().int().min(1).default(300),
   INTROZY_ORGANIZATION_RATE_LIMIT: z.coerce.number().int().min(1).optional(),
   REDIS_URL: RedisUrl.optional(),
+  DELETED_DAYS: z.coerce.number().int().min(1).max(36_500).optional(),
   OPEN_SIGNUP: z.enum(['true', 'false']).default('false'),
   TRUST_PROXY: z.enum(['true', 'false']).default('false'),
+  INTROZY_CONNECTIONS_PER_ADDRESS: z.coerce.number().int().min(1).default(5000),
   SMTP_URL: z.url({ protocol: /^smtps?$/ }).optional(),
   MAIL_FROM: z.string().min(1).optional(),
+  AUDIT_DAYS: z.coerce.number().int().min(1).max(36_500).optional(),
   LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
 });
 
@@ -138,10 +147,13 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env): Config
     rateLimit: data.INTROZY_RATE_LIMIT,
     organizationRateLimit: data.INTROZY_ORGANIZATION_RATE_LIMIT,
     redisUrl: data.REDIS_URL,
+    deletedDays: data.DELETED_DAYS,
     openSignUp: data.OPEN_SIGNUP === 'true',
     trustProxy: data.TRUST_PROXY === 'true',
+    connectionsPerAddress: data.TRUST_PROXY === 'true' ? undefined : data.INTROZY_CONNECTIONS_PER_ADDRESS,
     smtpUrl: data.SMTP_URL,
     mailFrom: data.MAIL_FROM ?? `Introzy <introzy@${new URL(publicUrl).hostname}>`,
+    auditDays: data.AUDIT_DAYS,
     logLevel: data.LOG_LEVEL,
   };
 }

@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { chmodSync, existsSync, lstatSync, readdirSync, realpathSync } from 'node:fs';
 import { mkdir, open, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -37,6 +37,7 @@ export async function takeDataDirectory(directory: string): Promise<DataDirector
   await mkdir(directory, { recursive: true, mode: 0o700 }).catch((error: Error) => {
     throw new ConfigError(`DATA_DIR (${directory}) cannot be used: ${error.message}. Name a directory of yours.`);
   });
+  closeToOthers(directory);
   const holderFile = join(directory, 'holder.json');
   const lock = new DatabaseSync(join(directory, 'lock'), { timeout: 0 });
   const refuse = (holder: Holder | undefined) => {
@@ -81,6 +82,30 @@ export async function takeDataDirectory(directory: string): Promise<DataDirector
       lock.close();
     },
   };
+}
+
+/**
+ * Has the directory and all in it, now and later, be for this process's user alone (modes 0700 and 0600): PGlite asks for
+ * files that everybody may write. Throws a `ConfigError` where a mode cannot be changed.
+ */
+function closeToOthers(directory: string) {
+  process.umask(0o077);
+  const root = realpathSync(directory);
+  const names = readdirSync(root, { recursive: true, encoding: 'utf8' });
+  for (const path of [root, ...names.map((name) => join(root, name))]) {
+    const stat = lstatSync(path, { throwIfNoEntry: false });
+    // The process that has the directory may be deleting a file; the mode of a symbolic link says nothing.
+    if (!stat || stat.isSymbolicLink() || (stat.mode & 0o077) === 0) continue;
+    try {
+      chmodSync(path, stat.isDirectory() ? 0o700 : 0o600);
+    } catch (error) {
+      const { code, message } = error as NodeJS.ErrnoException;
+      if (code === 'ENOENT') continue;
+      throw new ConfigError(
+        `${path} is open to others, and cannot be closed: ${message}. Make it your own, mode 0600.`,
+      );
+    }
+  }
 }
 
 /** Reads the note of the holder; `undefined` where there is no note, or the note is not whole yet. */

@@ -6,8 +6,9 @@ import type { KeySecrets } from '../auth/keySecret.ts';
 import { createLastUse } from '../auth/lastUse.ts';
 import { ACCOUNTS_PATH } from '../doors/accounts.ts';
 import { ownOrigins } from '../http/sameOrigin.ts';
+import { createBackground } from '../mail/background.ts';
 import { createMailer, type Mailer } from '../mail/mailer.ts';
-import { resetMail } from '../mail/messages.ts';
+import { existingAccountMail, resetMail, verificationMail } from '../mail/messages.ts';
 import type { Deps } from '../procedures/context.ts';
 import { countInMemory, type Limiters } from './rates.ts';
 
@@ -22,6 +23,7 @@ interface Choices {
   mail?: Mailer;
   publicUrl?: string;
   trustProxy?: boolean;
+  deletedDays?: number | undefined;
   openSignUp?: boolean;
   /** Requests per minute: see `AccountsOptions`. 10 unless given. */
   signInRate?: number;
@@ -31,15 +33,18 @@ interface Choices {
 export function createDeps(choices: Choices): Deps {
   const { db, log, keySecrets, publicUrl = 'http://127.0.0.1:3000', trustProxy = false } = choices;
   const { mail = createMailer({ smtpUrl: undefined, from: '', log }), openSignUp = false, signInRate = 10 } = choices;
+  const { signInFailures, signInPauses, ...limiters } = choices.limiters ?? countInMemory(choices);
+  const background = createBackground({ mail, log });
   return {
     db,
     log,
     keySecrets,
-    ...(choices.limiters ?? countInMemory(choices)),
+    ...limiters,
     lastUse: createLastUse({ db, log }),
     keys: new LRUCache({ max: 100_000, ttl: 60_000 }),
     reported: new LRUCache({ max: 10_000, ttl: 3_600_000 }),
     redigesting: new Set(),
+    inviting: new Map(),
     accounts: loadAccounts({
       db,
       log,
@@ -49,11 +54,19 @@ export function createDeps(choices: Choices): Deps {
       signInRate,
       basePath: ACCOUNTS_PATH,
       trustedOrigins: (request) => ownOrigins(request, publicUrl),
-      sendReset: (reset) => mail.send(resetMail({ ...reset, publicUrl })),
+      signInLimiters: { signInFailures, signInPauses },
+      mails: {
+        sendReset: (reset) => background.send(resetMail({ ...reset, publicUrl })),
+        sendVerification: (verification) => background.send(verificationMail({ ...verification, publicUrl })),
+        sendExisting: ({ email }) => background.send(existingAccountMail({ email, publicUrl })),
+      },
+      inBackground: background.run,
     }),
     mail,
+    background,
     publicUrl,
     trustProxy,
+    deletedDays: choices.deletedDays,
     draining: new AbortController(),
   };
 }

@@ -1,13 +1,22 @@
 import { randomUUID } from 'node:crypto';
-import { createServer, type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { getRequestListener, RequestError } from '@hono/node-server';
 import type { Logger } from 'pino';
 import { CONNECTION_ERRORS, ERRORS, type ErrorDetails } from '../../shared/errors.ts';
+import { isOverHttps, securityHeaders } from '../http/securityHeaders.ts';
 import { type Config, ConfigError } from './config.ts';
+import { capConnections } from './connectionCap.ts';
 
 /** Milliseconds for a request's headers, for the whole request, and for a connection without a request. */
 const TIMEOUTS = { headersTimeout: 10_000, requestTimeout: 30_000, keepAliveTimeout: 72_000 } as const;
+/**
+ * Milliseconds without a byte in either direction, after which an answer that its reader does not take is given up. A
+ * silent stream goes on, such as the stream to an MCP client that listens.
+ */
+const STALL = 20_000;
+/** Milliseconds in which a peer may read the answer to an unreadable request, and close. Then the connection is reset. */
+const LINGER = 2_000;
 const MAX_CONNECTIONS = 10_000;
 /** Milliseconds that the listener stays open after the drain begins: a load balancer sees `/readyz` turn to 503. */
 const NOTICE = 1_000;
@@ -20,21 +29,28 @@ export interface Listener {
   drain(): Promise<void>;
 }
 
-interface ListenOptions extends Pick<Config, 'host' | 'port'> {
+interface ListenOptions
+  extends Pick<Config, 'host' | 'port'>,
+    Partial<Pick<Config, 'connectionsPerAddress' | 'publicUrl'>> {
   log: Logger;
 }
 
 type Fetch = Parameters<typeof getRequestListener>[0];
 
 /** Serves `fetch` over HTTP. Throws `ConfigError` where the address or the port cannot be had. */
-export async function listen(fetch: Fetch, { host, port, log }: ListenOptions): Promise<Listener> {
+export async function listen(fetch: Fetch, options: ListenOptions): Promise<Listener> {
+  const { host, port, log, connectionsPerAddress: most, publicUrl = '' } = options;
+  const answer = ownAnswers(log, securityHeaders(isOverHttps({ publicUrl, forwardedProto: null })));
   // Node looks for connections that are over their time every second, not every half minute (Node's default). A missing
   // `Host` is answered by `answerRequestError`, as Node's own answer has no body.
-  const options = { ...TIMEOUTS, connectionsCheckingInterval: 1_000, requireHostHeader: false };
-  const server = createServer(options, getRequestListener(fetch, { errorHandler: answerRequestError(log) }));
+  const settings = { ...TIMEOUTS, connectionsCheckingInterval: 1_000, requireHostHeader: false };
+  const server = createServer(settings, getRequestListener(fetch, { errorHandler: answerRequestError(answer) }));
   server.maxConnections = MAX_CONNECTIONS;
-  server.on('clientError', answerClientError(log));
-  server.on('checkExpectation', answerExpectation(log));
+  server.on('drop', makeRoom(server));
+  if (most !== undefined) capConnections(server, { most, log });
+  server.setTimeout(STALL, endStalled);
+  server.on('clientError', answerClientError(answer));
+  server.on('checkExpectation', answerExpectation(answer));
   let isDraining = false;
   server.on('request', (_request, response) => {
     if (isDraining) response.setHeader('Connection', 'close');
@@ -69,8 +85,25 @@ const LISTEN_ERRORS: Record<string, string> = {
   ENOTFOUND: 'there is no such host. Set HOST to 127.0.0.1, or to 0.0.0.0 for all addresses of this machine',
 };
 
-/** Makes an answer without the app, and writes the answer's line to the log. */
-function ownAnswer(log: Logger, { status, error, details, cause }: OwnAnswer) {
+/** Closes the connections that only wait for their next request, at most once a second: to look for them takes time. */
+function makeRoom(server: Server) {
+  let madeAt = Number.NEGATIVE_INFINITY;
+  return () => {
+    if (performance.now() - madeAt < 1_000) return;
+    madeAt = performance.now();
+    server.closeIdleConnections();
+  };
+}
+
+/** Ends a connection that waited too long for its next request, or whose peer does not read its answer. */
+function endStalled(socket: Socket) {
+  // After an answer Node sets the time to `keepAliveTimeout`.
+  if (socket.timeout !== STALL || socket.writableLength > 0) socket.destroy();
+}
+
+/** Makes answers without the app, and writes the line of each answer to the log. */
+const ownAnswers = (log: Logger, security: Readonly<Record<string, string>>) => (parts: OwnAnswer) => {
+  const { status, error, details, cause } = parts;
   const requestId = randomUUID();
   if (status >= 500) log.error({ requestId, err: cause });
   log.info({ requestId, status, reason: (cause as NodeJS.ErrnoException | undefined)?.code });
@@ -78,9 +111,11 @@ function ownAnswer(log: Logger, { status, error, details, cause }: OwnAnswer) {
     'Content-Type': 'application/json; charset=UTF-8',
     'Cache-Control': 'no-store',
     'X-Request-Id': requestId,
+    ...security,
   };
   return { status, headers, body: JSON.stringify({ success: false, error, details }) };
-}
+};
+type Answerer = ReturnType<typeof ownAnswers>;
 
 interface OwnAnswer {
   status: number;
@@ -90,18 +125,18 @@ interface OwnAnswer {
 }
 
 /** Answers 400 where `Host` or the target is missing or malformed: the app never gets the request. Otherwise 500. */
-const answerRequestError = (log: Logger) => (cause: unknown) => {
+const answerRequestError = (answer: Answerer) => (cause: unknown) => {
   const isCallers = cause instanceof RequestError;
   const { status, message } = ERRORS[isCallers ? 'BAD_REQUEST' : 'INTERNAL_SERVER_ERROR'];
   const details = isCallers ? { issues: [{ path: ['Host'], message: cause.message }] } : undefined;
-  const { body, headers } = ownAnswer(log, { status, error: message, details, cause });
+  const { body, headers } = answer({ status, error: message, details, cause });
   return new Response(body, { status, headers });
 };
 
 /** Answers 417 to an `Expect` header other than `100-continue` (RFC 9110, section 10.1.1). */
-const answerExpectation = (log: Logger) => (_: IncomingMessage, response: ServerResponse) => {
+const answerExpectation = (answer: Answerer) => (_: IncomingMessage, response: ServerResponse) => {
   const { status, message: error } = CONNECTION_ERRORS.EXPECTATION_FAILED;
-  const { headers, body } = ownAnswer(log, { status, error });
+  const { headers, body } = answer({ status, error });
   response.writeHead(status, { ...headers, Connection: 'close' }).end(body);
 };
 
@@ -110,11 +145,18 @@ const CLIENT_ERRORS: Record<string, keyof typeof CONNECTION_ERRORS> = {
   ERR_HTTP_REQUEST_TIMEOUT: 'TIMEOUT',
 };
 
+/** The connections that have got their last answer, and end within `LINGER`. */
+const answered = new WeakSet<Socket>();
+
 /** Answers where Node cannot read an HTTP request (400, 408 or 431): the app never gets the request. */
-const answerClientError = (log: Logger) => (cause: Error & { code?: string }, socket: Socket) => {
-  if (cause.code === 'ECONNRESET' || !socket.writable) return socket.destroy();
+const answerClientError = (answer: Answerer) => (cause: Error & { code?: string }, socket: Socket) => {
+  if (cause.code === 'ECONNRESET') return socket.destroy();
+  // The peer goes on sending. To destroy the connection now might take the answer away before the peer has read it.
+  if (answered.has(socket)) return;
+  if (!socket.writable) return socket.destroy();
+  answered.add(socket);
   const { status, message: error } = CONNECTION_ERRORS[CLIENT_ERRORS[cause.code ?? ''] ?? 'NOT_HTTP'];
-  const { headers, body } = ownAnswer(log, { status, error, cause });
+  const { headers, body } = answer({ status, error, cause });
   socket.end(
     [
       `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
@@ -125,4 +167,7 @@ const answerClientError = (log: Logger) => (cause: Error & { code?: string }, so
       body,
     ].join('\r\n'),
   );
+  // `end` closes our half alone. A peer that never closes its own half would keep the connection for ever.
+  const reset = setTimeout(() => socket.resetAndDestroy(), LINGER);
+  socket.once('close', () => clearTimeout(reset));
 };

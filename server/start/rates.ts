@@ -1,9 +1,10 @@
 import type { Logger } from 'pino';
-import { type RateLimiterAbstract, RateLimiterMemory } from 'rate-limiter-flexible';
+import { RateLimiterMemory } from 'rate-limiter-flexible';
+import type { SignInLimiters } from '../auth/signInGuard.ts';
 import type { Deps } from '../procedures/context.ts';
 import type { Config } from './config.ts';
 
-export type Limiters = Pick<Deps, 'rateLimiter' | 'organizationRateLimiter'>;
+export type Limiters = Pick<Deps, 'rateLimiter' | 'organizationRateLimiter'> & SignInLimiters;
 type Rates = Pick<Config, 'rateLimit'> & Partial<Pick<Config, 'organizationRateLimit'>>;
 
 /** Seconds in which calls are counted. */
@@ -12,19 +13,26 @@ const WINDOW = 60;
 /** Calls per minute of an organization where the setting is not made: 3,000, or a key's rate where that is higher. */
 const organizationLimit = (rateLimit: number) => Math.max(3_000, rateLimit);
 
-/** The names and sizes of the two counts. */
+/** The names and sizes of the counts. A pause of sign-ins has a length of its own: see server/auth/signInGuard.ts. */
 const optionsOf = ({ rateLimit, organizationRateLimit = organizationLimit(rateLimit) }: Rates) => ({
   rateLimiter: { points: rateLimit, duration: WINDOW, keyPrefix: 'introzy:rate' },
   organizationRateLimiter: { points: organizationRateLimit, duration: WINDOW, keyPrefix: 'introzy:rate:organization' },
+  signInFailures: { points: Number.MAX_SAFE_INTEGER, duration: 86_400, keyPrefix: 'introzy:sign-in' },
+  signInPauses: { points: 1, duration: 1, keyPrefix: 'introzy:sign-in:pause' },
 });
+
+type Options = ReturnType<typeof optionsOf>;
+
+/** Makes each limiter of the service. */
+function eachLimiter<T>(rates: Rates, make: (options: Options[keyof Options], name: keyof Limiters) => T) {
+  const options = optionsOf(rates);
+  const names = Object.keys(options) as (keyof Options)[];
+  return Object.fromEntries(names.map((name) => [name, make(options[name], name)])) as Record<keyof Limiters, T>;
+}
 
 /** Counts calls in this process alone. */
 export function countInMemory(rates: Rates): Limiters {
-  const { rateLimiter, organizationRateLimiter } = optionsOf(rates);
-  return {
-    rateLimiter: new RateLimiterMemory(rateLimiter),
-    organizationRateLimiter: new RateLimiterMemory(organizationRateLimiter),
-  };
+  return eachLimiter(rates, (options) => new RateLimiterMemory(options));
 }
 
 /** Counts calls where the settings say: in Redis, with all instances, or in this process alone. */
@@ -37,12 +45,8 @@ export async function openLimiters(
   // Loaded only here: most services have no Redis, and start without the modules.
   const { connectRedis } = await import('./redis.ts');
   const redis = await connectRedis(config.redisUrl, log);
-  const { rateLimiter, organizationRateLimiter } = optionsOf(config);
-  const insured = (options: typeof rateLimiter, insuranceLimiter: RateLimiterAbstract) =>
-    redis.count({ ...options, insuranceLimiter });
-  return {
-    rateLimiter: insured(rateLimiter, inMemory.rateLimiter),
-    organizationRateLimiter: insured(organizationRateLimiter, inMemory.organizationRateLimiter),
-    close: () => redis.close(),
-  };
+  const limiters = eachLimiter(config, (options, name) =>
+    redis.count({ ...options, insuranceLimiter: inMemory[name] }),
+  );
+  return { ...limiters, close: () => redis.close() };
 }

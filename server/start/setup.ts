@@ -7,11 +7,13 @@ import { insertMember } from '../../db/members.ts';
 import type { Database } from '../../db/open.ts';
 import { insertOrganization } from '../../db/organizations.ts';
 import type { Outcome } from '../../db/outcome.ts';
+import { insertAwaitedOwner } from '../../db/verifiedAddress.ts';
 import type { IssuedKey, Scope } from '../../shared/apiKeys.ts';
 import type { ContactInput } from '../../shared/contacts.ts';
 import { EXPIRY_DAYS } from '../../shared/keyFormat.ts';
 import type { Organization } from '../../shared/organizations.ts';
 import { SCOPES } from '../../shared/scopes.ts';
+import { toAccountAddress } from '../../shared/text.ts';
 import { type KeySecrets, mintKey } from '../auth/keySecret.ts';
 
 interface NewKey {
@@ -45,7 +47,8 @@ export interface NewOrganization {
 
 /**
  * Makes an organization, its owner, a first key with all scopes and its first contacts, all in a single transaction.
- * `undefined` where the name is taken.
+ * Where the owner's account is there already, and its address is not verified, the account may be a stranger's: its person
+ * becomes the owner once the address is verified. `undefined` where the name is taken.
  */
 export async function setUpOrganization(
   db: Database,
@@ -59,13 +62,14 @@ export async function setUpOrganization(
     const { id: organizationId } = organization;
     const owner = await insertUser(trx, { email, passwordHash });
     await enterAsOperator(trx, db, organizationId);
-    await insertMember(trx, { organizationId, userId: owner.id, role: 'owner' });
-    const issuedBy = { type: 'person', id: owner.id } as const;
+    if (owner.isVerified) await insertMember(trx, { organizationId, userId: owner.id, role: 'owner' });
+    else await insertAwaitedOwner(trx, { organizationId, userId: owner.id, email });
+    const issuedBy = { type: 'person', id: owner.id, name: toAccountAddress(email) } as const;
     const issued = await issueKey(trx, keySecrets, { organizationId, name: 'First key', issuedBy });
     if ('failure' in issued) throw new Error('A new organization takes no key');
     const rows = contacts.map((input, index) => ({ index, input }));
     if (rows.length > 0) await upsertContacts(trx, { organizationId, rows });
-    return { organization, issued, isNewOwner: owner.isNew };
+    return { organization, issued, isNewOwner: owner.isNew, awaited: owner.isVerified ? undefined : owner.id };
   });
 }
 
@@ -79,6 +83,8 @@ export interface NewlySetUp {
   issued: IssuedKey;
   /** False where the owner had an account already. The account then keeps its password. */
   isNewOwner: boolean;
+  /** The account whose person becomes the owner once the address is verified; `undefined` where there is an owner. */
+  awaited: string | undefined;
 }
 
 /** Makes a first password: 20 characters of base64url, 120 random bits. */

@@ -1,3 +1,4 @@
+import { eraseOldEntries } from '../../db/auditErasure.ts';
 import { expand } from '../../db/expand.ts';
 import { restoreRights } from '../../db/logins.ts';
 import { type Finished, finishMigrations, migrate } from '../../db/migrate.ts';
@@ -16,6 +17,8 @@ export interface Store {
   migrated: string[];
   /** Does the work of migrations beside the service, until `signal`. The embedded database is opened with this work done. */
   finish(signal?: AbortSignal): Promise<Finished>;
+  /** Erases the entries of the audit log that are older than AUDIT_DAYS, until `signal`. Gives the number of entries. */
+  trimAuditLog(signal?: AbortSignal): Promise<number>;
   close(): Promise<void>;
 }
 
@@ -27,8 +30,8 @@ export const REQUEST_LIMITS = { statement: 1_300, lock: 1_000, deadline: 1_600 }
 export const COMMAND_LIMITS = { statement: 300_000, lock: 30_000, deadline: 600_000 } as const;
 /** The most connections to PostgreSQL. */
 const POOL_SIZE = 10;
-/** Milliseconds that a single step beside the service may take, such as the index of a large table. */
-const STEP_DEADLINE = 86_400_000;
+/** Milliseconds that a single step may take that nobody waits for, such as the index of a large table. */
+export const STEP_DEADLINE = 86_400_000;
 
 /**
  * Opens the database that `config` names, for requests or for a command of the operator, and runs the migrations that come
@@ -37,7 +40,7 @@ const STEP_DEADLINE = 86_400_000;
  */
 export async function openStore(config: Config, purpose: 'requests' | 'commands'): Promise<Store> {
   const { deadline: _, ...timeouts } = purpose === 'requests' ? REQUEST_LIMITS : COMMAND_LIMITS;
-  const { databaseUrl, keySecrets } = config;
+  const { databaseUrl, keySecrets, auditDays } = config;
   if (databaseUrl !== undefined && keySecrets !== undefined) {
     const owner = config.separateLogins ? 'DATABASE_MIGRATION_URL' : 'DATABASE_URL';
     // A migration may take longer than any request.
@@ -48,11 +51,14 @@ export async function openStore(config: Config, purpose: 'requests' | 'commands'
       const db = await (purpose === 'requests'
         ? openForRequests(config, databaseUrl, migrating)
         : openAsOwner(config, databaseUrl, COMMAND_LIMITS));
-      const finish = async (signal?: AbortSignal) => {
+      const asOwner = async <T>(work: (working: Database) => Promise<T>) => {
         const working = await openAsOwner(config, databaseUrl, { ...COMMAND_LIMITS, deadline: STEP_DEADLINE });
-        return await explain(owner, finishMigrations(working, { signal })).finally(() => working.close());
+        return await explain(owner, work(working)).finally(() => working.close());
       };
-      return { db, keySecrets, migrated, finish, close: () => db.close() };
+      const finish = (signal?: AbortSignal) => asOwner((working) => finishMigrations(working, { signal }));
+      const trimAuditLog = async (signal?: AbortSignal) =>
+        auditDays === undefined ? 0 : await asOwner(({ root }) => eraseOldEntries(root, { days: auditDays, signal }));
+      return { db, keySecrets, migrated, finish, trimAuditLog, close: () => db.close() };
     } finally {
       await migrating.close();
     }
@@ -67,7 +73,10 @@ export async function openStore(config: Config, purpose: 'requests' | 'commands'
       await directory.release();
     };
     const finish = async () => ({ migrated: [], remade: 0 });
-    return { db, keySecrets: secrets, migrated: await explain('DATA_DIR', migrate(db)), finish, close };
+    const trimAuditLog = async (signal?: AbortSignal) =>
+      auditDays === undefined ? 0 : await eraseOldEntries(db.root, { days: auditDays, signal });
+    const migrated = await explain('DATA_DIR', migrate(db));
+    return { db, keySecrets: secrets, migrated, finish, trimAuditLog, close };
   } catch (error) {
     await directory.release();
     throw error;

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Page } from 'playwright-core';
 import { expect, test } from 'vitest';
+import type { Role } from '../../shared/people.ts';
 import { addMember } from '../helpers/browser.ts';
 import { openDashboard, settled } from '../helpers/chromium.ts';
 import { runAsAdmin } from '../helpers/tables.ts';
@@ -11,8 +12,8 @@ import { type TestApp, testApp } from '../helpers/testApp.ts';
 
 const PATIENCE = { timeout: 240_000 };
 
-async function openContacts(app: TestApp) {
-  const { email } = await addMember(app, app.one.id);
+async function openContacts(app: TestApp, role: Role = 'member') {
+  const { email } = await addMember(app, app.one.id, role);
   const dashboard = await openDashboard(app);
   const page = await dashboard.visit();
   await dashboard.enter(page, { email, at: '/contacts' });
@@ -82,6 +83,32 @@ test('A contact is made, changed, deleted and had back', PATIENCE, async () => {
   await page.getByRole('heading', { name: 'No contacts yet' }).waitFor();
   await page.getByRole('button', { name: 'Undo' }).click();
   await page.getByRole('button', { name: 'Ada Lovelace' }).waitFor();
+});
+
+test('An admin erases a contact for good after a question, and a member is not offered to', PATIENCE, async () => {
+  await using app = await testApp();
+  const { contacts } = app.trpc(app.one.key);
+  const { id } = await contacts.create.mutate({ name: 'Ada' });
+  const member = await openContacts(app);
+  await using _member = member.dashboard;
+  await member.page.getByRole('button', { name: 'Ada', exact: true }).click();
+  await member.page.getByRole('button', { name: 'Delete' }).waitFor();
+  expect(await member.page.getByRole('button', { name: 'Erase…' }).count()).toBe(0);
+
+  const { page, dashboard } = await openContacts(app, 'admin');
+  await using _ = dashboard;
+  await page.getByRole('button', { name: 'Ada', exact: true }).click();
+  await page.getByRole('button', { name: 'Erase…' }).click();
+  const dialog = page.getByRole('dialog', { name: 'Erase “Ada”' });
+  await dialog.getByText('an erased contact cannot').waitFor();
+  await dialog.getByRole('button', { name: 'Cancel' }).click();
+  await dialog.waitFor({ state: 'detached' });
+  expect((await contacts.get.query({ id })).name).toBe('Ada');
+  await page.getByRole('button', { name: 'Erase…' }).click();
+  await dialog.getByRole('button', { name: 'Erase for good' }).click();
+  await page.getByText('“Ada” is erased').waitFor();
+  await page.getByRole('heading', { name: 'No contacts yet' }).waitFor();
+  expect((await contacts.list.query({ includeDeleted: true })).items).toEqual([]);
 });
 
 test('Who edits what somebody else has changed sees both, and chooses', PATIENCE, async () => {

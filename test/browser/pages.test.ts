@@ -121,6 +121,8 @@ test.concurrent.each([
       '/forgot-password',
       '/reset-password',
       '/reset-password?token=x',
+      '/verify-address',
+      '/verify-address?token=x',
       '/invitations/x',
     ]) {
       await page.goto(path);

@@ -1,7 +1,4 @@
-import type { AddressInfo } from 'node:net';
-import { text } from 'node:stream/consumers';
 import { pino } from 'pino';
-import { SMTPServer } from 'smtp-server';
 import { expect, test } from 'vitest';
 import { deleteExpiredSessions } from '../../db/accounts.ts';
 import { asAccounts, asOperator } from '../../db/admission.ts';
@@ -9,36 +6,9 @@ import { insertMember } from '../../db/members.ts';
 import { createMailer, type Mail } from '../../server/mail/mailer.ts';
 import { sendExpiryNotices } from '../../server/start/expiryNotices.ts';
 import { addMember, addPerson, openBrowser, signedIn } from '../helpers/browser.ts';
+import { type Received, startMailServer } from '../helpers/mailServer.ts';
 import { runAsAdmin } from '../helpers/tables.ts';
 import { testApp } from '../helpers/testApp.ts';
-
-interface Received {
-  to: string[];
-  content: string;
-}
-
-/** Starts a mail server that refuses mails to addresses that begin with `nobody`. */
-async function startMailServer() {
-  const received: Received[] = [];
-  const server = new SMTPServer({
-    authOptional: true,
-    disabledCommands: ['STARTTLS'],
-    onRcptTo: ({ address }, _, done) => done(address.startsWith('nobody') ? new Error('No such mailbox') : null),
-    onData(stream, session, done) {
-      text(stream).then((content) => {
-        received.push({ to: session.envelope.rcptTo.map(({ address }) => address), content });
-        done();
-      }, done);
-    },
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.server.address() as AddressInfo;
-  return {
-    received,
-    url: `smtp://127.0.0.1:${port}`,
-    [Symbol.asyncDispose]: () => new Promise<void>((resolve) => server.close(resolve)),
-  };
-}
 
 /** The text of a mail's body, and the subject, as a mail program shows them. */
 function readMail({ content }: Received) {

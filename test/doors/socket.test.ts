@@ -1,6 +1,7 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { once } from 'node:events';
 import type { Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { expect, test } from 'vitest';
 import { listen } from '../../server/start/listen.ts';
 import { until } from '../helpers/instance.ts';
@@ -189,14 +190,50 @@ test.concurrent('Headers that do not come in time are a 408, and the connection 
   expect(seconds).toBeLessThan(30);
 });
 
-test.concurrent('The listener bounds its connections, and the time of a request', async () => {
-  await using app = await listenApp();
+/** The `node:http` server behind an address. */
+async function serverOf(address: string): Promise<Server> {
   let server: Server | undefined;
   const note = (message: unknown) => void ({ server } = message as { server: Server });
   subscribe('http.server.request.start', note);
-  await fetch(`${app.address}/livez`);
+  const port = Number(new URL(address).port);
+  await until(async () => {
+    await fetch(`${address}/livez`);
+    return (server?.address() as AddressInfo | undefined)?.port === port;
+  }, 'the server');
   unsubscribe('http.server.request.start', note);
-  expect(server?.maxConnections).toBeGreaterThan(100);
-  expect(server?.maxConnections).toBeLessThanOrEqual(10_000);
-  expect(server).toMatchObject({ headersTimeout: 10_000, requestTimeout: 30_000 });
+  return server as Server;
+}
+
+test.concurrent('The listener bounds its connections, and the time of a request', async () => {
+  await using app = await listenApp();
+  const server = await serverOf(app.address);
+  expect(server.maxConnections).toBeGreaterThan(100);
+  expect(server.maxConnections).toBeLessThanOrEqual(10_000);
+  expect(server).toMatchObject({ headersTimeout: 10_000, requestTimeout: 30_000, keepAliveTimeout: 72_000 });
+});
+
+test.concurrent('Where the listener has all the connections it takes, those without a request make room', async () => {
+  await using app = await listenApp();
+  const server = await serverOf(app.address);
+  server.maxConnections = 5;
+  const get = 'GET /livez HTTP/1.1\r\nHost: introzy.test\r\n';
+  const idle = Array.from({ length: 10 }, () => openSocket(app.address));
+  for (const { send } of idle) send(`${get}\r\n`);
+  await until(async () => {
+    const { send, closed } = openSocket(app.address);
+    send(`${get}Connection: close\r\n\r\n`);
+    return parseAnswer(await closed).status === 200;
+  }, 'a connection has room');
+  for (const { socket } of idle) socket.destroy();
+});
+
+test.concurrent('A peer that goes on sending still reads its error, and is reset soon after', async () => {
+  await using app = await listenApp();
+  const { socket, send, closed } = openSocket(app.address);
+  const sending = setInterval(() => send('x'.repeat(10_000)), 10);
+  send(`GET /livez HTTP/1.1\r\nHost: introzy.test\r\nX-Large: ${'x'.repeat(100_000)}`);
+  const answer = parseAnswer(await closed);
+  clearInterval(sending);
+  expect([answer.status, answer.body]).toEqual([431, envelope('The request headers are too large')]);
+  socket.destroy();
 });

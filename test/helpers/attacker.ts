@@ -5,6 +5,7 @@ import { asOperator } from '../../db/admission.ts';
 import type { Schema } from '../../db/schema.ts';
 import { createApp } from '../../server/doors/app.ts';
 import { createDeps } from '../../server/start/deps.ts';
+import { sealAuditLog } from '../../server/start/sealAuditLog.ts';
 import { addMember, signedIn } from './browser.ts';
 import { callApi } from './instance.ts';
 import { runAsAdmin } from './tables.ts';
@@ -66,6 +67,9 @@ const ROWS_OF = {
   api_key_notices: 'organization_id = $1',
   api_key_notices_due: 'organization_id = $1',
   audit_log: 'organization_id = $1',
+  audit_seals: 'organization_id = $1',
+  audit_seal_entries: 'organization_id = $1',
+  audit_chains: 'organization_id = $1',
   members: 'organization_id = $1',
   invitations: 'organization_id = $1',
   sessions: 'active_organization_id = $1',
@@ -114,6 +118,7 @@ export async function fillTables(app: TestApp): Promise<Record<string, unknown>>
     `insert into api_key_notices (organization_id, api_key_id, expires_at, days, user_id, claimed_until)
       values ('${other.id}', '${other.keyId}', '2020-01-01Z', 1, '${other.ownerId}', '2020-01-01Z')`,
   );
+  await sealAuditLog(app.deps);
   const [counts = {}] = await runAsAdmin(app, `select ${countsOf(other)}`);
   const empty = Object.keys(counts).filter((table) => counts[table] === 0);
   if (empty.length > 0) throw new Error(`The organization has no rows in ${empty}`);

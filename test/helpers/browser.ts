@@ -7,6 +7,7 @@ import { insertMember } from '../../db/members.ts';
 import type { AppRouter } from '../../server/procedures/router.ts';
 import type { Role } from '../../shared/people.ts';
 import { transformer } from '../../shared/transformer.ts';
+import { noteSecret } from './secretsSeen.ts';
 import type { TestApp } from './testApp.ts';
 
 export const PASSWORD = 'correct horse battery staple';
@@ -21,6 +22,7 @@ export interface TestPerson {
 /** Makes an account with `PASSWORD`. The account is in no organization. */
 export async function addPerson(app: TestApp, name = 'person'): Promise<TestPerson> {
   const email = `${name}-${randomUUID()}@example.com`;
+  noteSecret('password', PASSWORD);
   const { id: userId } = await insertUser(app.db.root, {
     email,
     passwordHash: await (passwordHash ??= hashPassword(PASSWORD)),

@@ -1,7 +1,8 @@
 import { expect } from 'vitest';
 import type { createApp } from '../../server/doors/app.ts';
 import { KEY_PREFIX } from '../../shared/keyFormat.ts';
-import { type Opened, readTables } from './tables.ts';
+import { expectNoSecretIn, readAllRows } from './secretsSeen.ts';
+import type { Opened } from './tables.ts';
 
 const KEY = new RegExp(`${KEY_PREFIX}[0-9a-f]{64}`, 'g');
 
@@ -39,8 +40,9 @@ export function watchKeys(app: ReturnType<typeof createApp>) {
 
 export type Canaries = ReturnType<typeof watchKeys>;
 
-/** Checks that no table holds a key of `canaries`. */
+/** Checks that no table holds a key of `canaries`, or any other secret that the test file has seen. */
 export async function expectNoneKept(opened: Opened, canaries: Canaries[]) {
-  const tables = JSON.stringify(await readTables(opened));
-  for (const { expectNoneIn } of canaries) expectNoneIn(tables, 'the database');
+  const rows = await readAllRows(opened);
+  for (const { expectNoneIn } of canaries) expectNoneIn(rows, 'the database');
+  expectNoSecretIn(rows, 'the database');
 }

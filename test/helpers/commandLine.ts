@@ -60,6 +60,7 @@ export async function commandLine(kind: TestDatabase['kind'] = 'postgres') {
   return {
     directory,
     environment,
+    adminUrl: database?.adminUrl,
     run,
     /** Runs a command that must succeed, with --json; answers with what it printed. */
     async json(...args: string[]) {
@@ -80,9 +81,12 @@ export async function commandLine(kind: TestDatabase['kind'] = 'postgres') {
     },
     /** The status of an attempt to sign in. */
     async signIn(email: string, password: string): Promise<number> {
+      return (await this.post('/api/auth/sign-in/email', { email, password })).status;
+    },
+    /** Sends what a page of the dashboard would send, without a cookie. */
+    async post(path: string, body: object) {
       const headers = { origin: ORIGIN, 'content-type': 'application/json' };
-      const body = JSON.stringify({ email, password });
-      return (await serve(new Request(`${ORIGIN}/api/auth/sign-in/email`, { method: 'POST', headers, body }))).status;
+      return await serve(new Request(`${ORIGIN}${path}`, { method: 'POST', headers, body: JSON.stringify(body) }));
     },
     async [Symbol.asyncDispose]() {
       await database?.drop();

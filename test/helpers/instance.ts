@@ -5,6 +5,7 @@ import { createApp } from '../../server/doors/app.ts';
 import { createDeps } from '../../server/start/deps.ts';
 import { REQUEST_LIMITS } from '../../server/start/store.ts';
 import { PATIENT_LIMITS } from './database.ts';
+import { watchSecrets } from './secretsSeen.ts';
 import type { TestApp } from './testApp.ts';
 import { openSeparated } from './testDatabase.ts';
 
@@ -54,8 +55,9 @@ export async function startPeer(app: TestApp, keySecrets: KeySecrets = app.keySe
 function createInstance({ db, keySecrets, close }: Pick<TestApp, 'db' | 'keySecrets'> & { close(): Promise<void> }) {
   const logs: string[] = [];
   const log = pino({}, { write: (line: string) => void logs.push(line) });
-  const deps = createDeps({ db, log, keySecrets, rateLimit: 1_000_000 });
+  const deps = createDeps({ db, log, keySecrets, rateLimit: 1_000_000, signInRate: 1_000_000 });
   const app = createApp(deps);
+  watchSecrets(app);
   return {
     app,
     db,

@@ -15,6 +15,10 @@ const TABLES = [
     'api_key_notices',
     'contacts',
     'audit_log',
+    'audit_seals',
+    'audit_seal_entries',
+    'audit_chains',
+    'failed_sign_ins',
   ] as const),
   ...(['members', 'invitations', 'users', 'accounts', 'sessions', 'verifications'] as const),
 ];

@@ -5,6 +5,8 @@ import { sql } from 'kysely';
 import { inTransaction, type Tenant } from '../../db/admission.ts';
 import * as apiKeys from '../../db/apiKeys.ts';
 import { listAuditEntries } from '../../db/audit.ts';
+import { sealEntries } from '../../db/auditSeals.ts';
+import { eraseContacts, eraseDeletedContacts } from '../../db/contactErasure.ts';
 import { type ContactListQuery, listContacts } from '../../db/contactList.ts';
 import * as contacts from '../../db/contacts.ts';
 import { upsertContacts } from '../../db/contactUpsert.ts';
@@ -27,11 +29,13 @@ import * as keyUse from '../../db/keyUse.ts';
 import * as members from '../../db/members.ts';
 import { getOrganization } from '../../db/organizations.ts';
 import { getCurrentSession, getOwner } from '../../db/people.ts';
+import { insertAwaitedOwner } from '../../db/verifiedAddress.ts';
 import { mintKey } from '../../server/auth/keySecret.ts';
 import type { UpsertRow } from '../../shared/contactRows.ts';
 import { SCOPES } from '../../shared/scopes.ts';
 
 import { addPerson } from './browser.ts';
+import { runAsAdmin } from './tables.ts';
 import type { TestApp } from './testApp.ts';
 import { CLAIMED_UNTIL, NOTICE_FOR, type Victim } from './victim.ts';
 
@@ -72,6 +76,9 @@ const upsert =
     const rows = [...rowsOf(victim.email), ...rowsOf(victim.sharedEmail)].map((input, index) => ({ index, input }));
     return upsertContacts(db, { organizationId, rows, merge });
   };
+
+/** An id that sorts before every id. */
+const NO_ID = '00000000-0000-0000-0000-000000000000';
 
 /** The notice of the victim's key that is being sent. */
 const claimedNotice = ({ keyId, ownerId }: Victim) =>
@@ -191,6 +198,17 @@ export const TENANT_CALLS: Record<string, TenantCall[]> = {
     (db, { organizationId, victim }) => returnExpiryNotice(db, { organizationId, notice: claimedNotice(victim) }),
   ],
   deletePastNotices: [(db, { organizationId }) => deletePastNotices(db, organizationId)],
+  sealEntries: [
+    // Entries of another organization in a seal are a breach, which no row of the other organization shows.
+    async (db, { app, organizationId }) => [
+      await sealEntries(db, { organizationId, after: NO_ID }),
+      await runAsAdmin(
+        app,
+        `select a.organization_id from audit_seal_entries e join audit_log a on a.id = e.id
+          where a.organization_id <> e.organization_id`,
+      ),
+    ],
+  ],
   listAuditEntries: [
     (db, { organizationId }) => listAuditEntries(db, { organizationId, limit: 200 }),
     (db, { organizationId, victim }) =>
@@ -221,6 +239,10 @@ export const TENANT_CALLS: Record<string, TenantCall[]> = {
         callerId: victim.ownerId,
         keepKeys: [victim.keyId],
       }),
+  ],
+  insertAwaitedOwner: [
+    (db, { app, organizationId }) =>
+      insertAwaitedOwner(db, { organizationId, userId: app.one.ownerId, email: 'slipped-in-later@example.com' }),
   ],
   listInvitations: [(db, { organizationId }) => invitations.listInvitations(db, organizationId)],
   insertInvitation: [
@@ -273,6 +295,14 @@ export const TENANT_CALLS: Record<string, TenantCall[]> = {
   restoreContact: [
     (db, { organizationId, victim }) => contacts.restoreContact(db, { organizationId, id: victim.deletedContactId }),
     (db, { organizationId, victim }) => contacts.restoreContact(db, { organizationId, id: victim.deletedSharedId }),
+  ],
+  eraseContacts: [
+    (db, { organizationId, victim }) => eraseContacts(db, { organizationId, ids: [victim.contactId] }),
+    (db, { organizationId, victim }) =>
+      eraseContacts(db, { organizationId, ids: [victim.deletedContactId, victim.deletedSharedId] }),
+  ],
+  eraseDeletedContacts: [
+    (db, { organizationId }) => eraseDeletedContacts(db, { organizationId, days: 0, limit: 1_000 }),
   ],
   listContacts: [
     list(() => ({})),
@@ -329,6 +359,11 @@ const OTHERS = [
     'remakeContacts',
     'ping',
     'toPage',
+    'roomOf',
+    'wholeRow',
+    'toWholePage',
+    'cutPage',
+    'toCutPage',
     'prepared',
   ],
   ...['openDatabase', 'isUniqueViolation', 'isLockFailure', 'translateError'],
@@ -336,16 +371,26 @@ const OTHERS = [
   ...['createLog', 'readFinished', 'lockProgress', 'recordProgress', 'setLockTimeout', 'inShortLocks', 'inOneWait'],
   ...['DatabaseUnavailable', 'KeyRefused', 'ScopeRefused', 'AddressRefused', 'identifyKey', 'bumpIf', 'toColumns'],
   ...[
+    'countDigests',
+    'countSealed',
     'deleteExpiredSessions',
+    'digestPlainTokens',
     'findSessionPerson',
     'findFirstOrganization',
     'insertUser',
     'isInvited',
+    'findAcceptedInvitation',
     'recordFailedSignIn',
+    'resealColumn',
   ],
+  ...['findAccount', 'isVerified', 'verifyAddress', 'takeOverAccount', 'endResets'],
   ...[
+    ...['canonicalJson', 'saltNames', 'valueAt', 'hashEntry', 'hashSeal', 'readChain'],
+    ...['beginRound', 'endRound', 'listOrganizationsToSeal', 'logFailedSignIns'],
+    ...['eraseAuditLog', 'eraseAuditNames', 'eraseOldEntries'],
     'listOrganizationsToNotify',
     'listOrganizationsToTrim',
+    'listOrganizationsToEraseIn',
     'insertOrganization',
     'findOrganization',
     'listOrganizations',

@@ -6,6 +6,7 @@ import type { Database } from '../../db/open.ts';
 import { getOwner } from '../../db/people.ts';
 import { generateKeySecret, type KeySecrets, parseKeySecrets } from '../../server/auth/keySecret.ts';
 import { createApp } from '../../server/doors/app.ts';
+import { createMailer } from '../../server/mail/mailer.ts';
 import type { Deps } from '../../server/procedures/context.ts';
 import type { AppRouter } from '../../server/procedures/router.ts';
 import { createDeps } from '../../server/start/deps.ts';
@@ -14,6 +15,7 @@ import type { Scope } from '../../shared/apiKeys.ts';
 import { transformer } from '../../shared/transformer.ts';
 import { type Canaries, expectNoneKept, watchKeys } from './canaries.ts';
 import { atFileEnd } from './fileEnd.ts';
+import { expectNoSecretIn, forgetSecrets, watchMails, watchSecrets } from './secretsSeen.ts';
 import type { Opened } from './tables.ts';
 import { openTestDatabase, sharedTestDatabase } from './testDatabase.ts';
 
@@ -28,6 +30,7 @@ function sharedCanaries(opened: Opened) {
     atFileEnd(async () => {
       watched = undefined;
       await expectNoneKept(opened, some);
+      forgetSecrets();
     });
   }
   return watched;
@@ -78,11 +81,13 @@ export async function testApp(options: TestAppOptions = {}) {
       rateLimit,
       signInRate: 1_000_000,
       ...options.choices,
+      mail: watchMails(options.choices?.mail ?? createMailer({ smtpUrl: undefined, from: '', log })),
     }),
     options.deps,
   );
   const app = createApp(deps);
   const canaries = watchKeys(app);
+  watchSecrets(app);
 
   const organization = async (name: string): Promise<TestOrganization> => {
     const ownerEmail = `${name}-${randomUUID()}@example.com`;
@@ -116,7 +121,7 @@ export async function testApp(options: TestAppOptions = {}) {
     /** Issues a key as the operator's command does. */
     async issue(organizationId: string, { name = 'a key', scopes }: { name?: string; scopes?: Scope[] } = {}) {
       const tenant = asOperator(db, organizationId);
-      const issuedBy = { type: 'person', id: (await getOwner(tenant, organizationId)).id } as const;
+      const issuedBy = { type: 'person', ...(await getOwner(tenant, organizationId)) } as const;
       const newKey = { organizationId, name, issuedBy, ...(scopes && { scopes }) };
       const issued = await issueKey(tenant, keySecrets, newKey);
       if ('failure' in issued) throw new Error(issued.failure);
@@ -163,8 +168,11 @@ export async function testApp(options: TestAppOptions = {}) {
     },
 
     async [Symbol.asyncDispose]() {
+      await deps.background.drain();
       await deps.lastUse.flush();
       canaries.expectNoneIn(logs.join(''), 'the log');
+      // Without a mail server, the log has the links of mails.
+      expectNoSecretIn(logs.join(''), 'the log', ['password', 'cookie']);
       canaries.expectOneAnswerEach();
       if (!options.isAlone) return void sharedCanaries(test).push(canaries);
       await expectNoneKept(test, [canaries]);

@@ -39,10 +39,23 @@ async function dump(adminUrl: string): Promise<string> {
   return results.flatMap(({ rows }) => rows.map(({ row }) => row as string)).join('\n');
 }
 
+/** Signs in, and asks for a reset, whose link the log has where no mail is set up. */
+async function openAccount({ address }: { address: string }, account: { email: string; password: string }) {
+  const post = async (path: string, body: object) => {
+    const headers = { origin: address, 'content-type': 'application/json' };
+    const answer = await fetch(`${address}/api/auth${path}`, { method: 'POST', headers, body: JSON.stringify(body) });
+    expect(answer.status, path).toBe(200);
+    return (await answer.json()) as { token: string };
+  };
+  const { token: session } = await post('/sign-in/email', account);
+  await post('/request-password-reset', { email: account.email });
+  return { session, reset: (log: string) => /reset-password\?token=(\w+)/.exec(log)?.[1] ?? '' };
+}
+
 const PATIENCE = { timeout: 180_000 };
 
 test.each(['postgres', 'embedded'] as const)(
-  'A key of the command line is printed once, and is nowhere else (%s)',
+  'A key of the command line is printed once, and is nowhere else; no password, session or reset is kept (%s)',
   PATIENCE,
   async (kind) => {
     await using place = await makePlace(kind);
@@ -55,7 +68,7 @@ test.each(['postgres', 'embedded'] as const)(
       'one@example.com',
       '--json',
     ]);
-    const { key: first } = JSON.parse(setUp.stdout);
+    const { key: first, email, password } = JSON.parse(setUp.stdout);
     const issued = await introzy(environment, [
       'keys',
       'issue',
@@ -85,6 +98,7 @@ test.each(['postgres', 'embedded'] as const)(
         expect((await service.call(key, 'GET', `/api/contacts?key=${key}`)).status).toBe(400);
         expect((await service.call(key, 'GET', `/api/${key}`)).status).toBe(404);
       }
+      const opened = await openAccount(service, { email, password });
       service.child.kill('SIGTERM');
       const { code, stdout, stderr } = await service.exit;
       expect(code).toBe(0);
@@ -94,6 +108,10 @@ test.each(['postgres', 'embedded'] as const)(
         const secret = key.slice('introzy_'.length + 8);
         expect(stdout + stderr).not.toContain(secret);
         for (const { all } of said) expect(all).not.toContain(secret);
+        expect(kept.includes(secret)).toBe(false);
+      }
+      for (const secret of [password, opened.session, opened.reset(stdout)]) {
+        expect(secret.length).toBeGreaterThan(15);
         expect(kept.includes(secret)).toBe(false);
       }
     } finally {

@@ -114,9 +114,11 @@ describe('keys', () => {
 
   test('are listed newest first, without a secret', async () => {
     const { id, key } = await setUp();
-    const { key: second, apiKey } = await cli.json('keys', 'issue', '--organization', id, '--name', 'Zwei\u001b[31m');
+    const { key: second, apiKey } = await cli.json('keys', 'issue', '--organization', id, '--name', 'Zwei');
     const { items } = await cli.json('keys', 'list', '--organization', id);
-    expect(items.map((item: { name: string }) => item.name)).toEqual(['Zwei\u001b[31m', 'First key']);
+    expect(items.map((item: { name: string }) => item.name)).toEqual(['Zwei', 'First key']);
+    const refused = await cli.run(['keys', 'issue', '--organization', id, '--name', 'Zwei\u001b[31m']);
+    expect([refused.status, refused.stdout]).toEqual([1, '']);
     expect(items[0]).toEqual(apiKey);
     const { stdout } = await cli.run(['keys', 'list', '--organization', id]);
     const [heading, ...rows] = stdout.trimEnd().split('\n');
@@ -248,6 +250,22 @@ describe('keys', () => {
   });
 });
 
+describe('contacts', () => {
+  test('are erased by their ids, at most once', async () => {
+    const one = await setUp();
+    const made = (await cli.call(one.key, '/api/contacts', { name: 'Ada' })).body.data.id;
+    const theirs = (await cli.call((await sharedOther()).key, '/api/contacts', { name: 'Bob' })).body.data.id;
+    const erase = (...args: string[]) => cli.run(['contacts', 'erase', ...args, '--organization', one.id]);
+    const refused = await erase(made, theirs);
+    expect(refused).toMatchObject({ status: 1, stdout: '' });
+    expect(refused.stderr).toMatch(/^error: A contact is another organization's\. Name that organization/);
+    expect((await erase('Ada')).stderr).toBe('error: The ids must be the UUIDs of 1 to 100 contacts.\n');
+    expect((await erase(made, randomUUID())).stdout).toBe('Erased contacts: 1\nNot known, or erased before: 1\n');
+    expect(JSON.parse((await erase(made, '--json')).stdout)).toEqual({ erased: [] });
+    expect((await cli.call(one.key, `/api/contacts/${made}`)).status).toBe(404);
+  });
+});
+
 describe('errors', () => {
   test('name the organizations there are, where one was meant that is not', async () => {
     const { id, name } = await sharedAcme();
@@ -263,10 +281,10 @@ describe('errors', () => {
   });
 
   test.each([
-    ['setup --organization  --email a@b.c', /^--organization must be a name of 1 to 100 characters\.$/],
+    ['setup --organization  --email a@b.c', /^--organization must be a name of 1 to 100 characters in a single line/],
     [`setup --organization ${'x'.repeat(101)} --email a@b.c`, /^--organization must be a name/],
-    ['setup --organization Acme --email nobody', /^--email must be an email address\.$/],
-    ['keys issue --name ', /^--name must be 1 to 100 characters\.$/],
+    ['setup --organization Acme --email nobody', /^--email must be an email address, such as/],
+    ['keys issue --name ', /^--name must be 1 to 100 characters in a single line/],
     ['keys issue --name A --days 29', /^--days must be a whole number, 30 to 365\.$/],
     ['keys issue --name A --days 366', /^--days must be a whole number, 30 to 365\.$/],
     ['keys issue --name A --days 3e1', /^--days must be a whole number, 30 to 365\.$/],

@@ -26,5 +26,7 @@ test('--help says of each command what it is and what it takes, and all that end
   };
   describe(createProgram());
   const ofKeys = ['issue', 'list', 'update', 'usage', 'rotate', 'end-grace', 'revoke'];
-  expect(described).toEqual(['setup', ...ofKeys, 'import', 'migrate', 'scan', 'mcp']);
+  const ofSecrets = ['status', 'reencrypt'];
+  const rest = ['verify', 'export', 'migrate', 'scan', 'mcp'];
+  expect(described).toEqual(['setup', ...ofKeys, 'import', 'erase', ...ofSecrets, ...rest]);
 });

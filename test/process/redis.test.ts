@@ -121,6 +121,22 @@ async function openInstance(port: number) {
   return { ...limiters, output: () => lines.join(''), [Symbol.dispose]: limiters.close };
 }
 
+test('Attempts to sign in are counted together in Redis, and a pause holds on every instance', PATIENCE, async () => {
+  await using redis = await startRedis({ password: PASSWORD });
+  using one = await openInstance(redis.port);
+  using other = await openInstance(redis.port);
+  await one.signInFailures.penalty('a');
+  expect((await other.signInFailures.penalty('a')).consumedPoints).toBe(2);
+  await one.signInPauses.consume('a', 1, { customDuration: 900 });
+  const refused = await other.signInPauses.consume('a', 1, { customDuration: 900 }).catch((error: unknown) => error);
+  expect(refused).toMatchObject({ msBeforeNext: expect.any(Number) });
+  expect((refused as { msBeforeNext: number }).msBeforeNext).toBeGreaterThan(800_000);
+  await Promise.all([other.signInFailures.delete('a'), other.signInPauses.delete('a')]);
+  await redis.operator.select(3);
+  expect(await redis.operator.keys('*')).toEqual([]);
+  await one.signInPauses.consume('a', 1, { customDuration: 900 });
+});
+
 test('Redis keeps counts for a minute, under the prefix introzy:rate', PATIENCE, async () => {
   await using redis = await startRedis({ password: PASSWORD });
   using one = await openInstance(redis.port);

@@ -7,10 +7,17 @@ const ask = ({ db }: TestApp, statement: string) => runAsRoot(db.root, statement
 const PUBLIC = `'public'::regnamespace`;
 
 /** Told apart by the caller: the owner of the tables asks for migrations, introzy_app asks for requests. */
-const OF_OWNER = ['introzy_contacts_before_form(integer,integer)'];
+const OF_OWNER = [
+  'introzy_contacts_before_form(integer,integer)',
+  'introzy_erase_audit_log(uuid,integer)',
+  'introzy_erase_audit_person(uuid,text[])',
+  'introzy_server_secrets()',
+];
 /** The ids of organizations are for the service's hourly work, and never for a tenant. */
 const OF_ACCOUNTS = [
+  'introzy_organizations_to_erase_in(integer)',
   'introzy_organizations_to_notify(integer)',
+  'introzy_organizations_to_seal(uuid)',
   'introzy_organizations_to_trim(integer)',
   'introzy_organizations_with_notices()',
 ];
@@ -18,12 +25,17 @@ const LOOKUPS = [
   'introzy_api_key_exists(uuid)',
   'introzy_contact_exists(uuid)',
   'introzy_contacts_before_form(integer,integer)',
+  'introzy_erase_audit_log(uuid,integer)',
+  'introzy_erase_audit_person(uuid,text[])',
   'introzy_identify(bytea[])',
   'introzy_identify_key(bytea[])',
   'introzy_matching_contacts(text[],text,timestamp with time zone,boolean,uuid,integer)',
+  'introzy_organizations_to_erase_in(integer)',
   'introzy_organizations_to_notify(integer)',
+  'introzy_organizations_to_seal(uuid)',
   'introzy_organizations_to_trim(integer)',
   'introzy_organizations_with_notices()',
+  'introzy_server_secrets()',
   'introzy_session_person(uuid)',
 ];
 
@@ -35,7 +47,11 @@ const PEOPLE = ['accounts', 'sessions', 'users', 'verifications'];
 /** By table: the further policies, besides the tenant's policy. */
 const BESIDES: Record<string, string[]> = {
   api_key_places: [],
-  audit_log: ['auth writes'],
+  audit_chains: ['erasure'],
+  audit_log: ['auth writes', 'erasure'],
+  audit_seal_entries: ['erasure'],
+  audit_seals: ['erasure'],
+  failed_sign_ins: ['auth'],
   invitations: ['auth', 'lookup'],
   members: ['auth', 'lookup'],
 };
@@ -47,6 +63,7 @@ test('A table is an organization’s, or is known not to be', async () => {
     `select relname from pg_class where relnamespace = ${PUBLIC} and relkind in ('r', 'p', 'f', 'm')`,
   );
   const others = [
+    'audit_sealing',
     'introzy_migration_lock',
     'introzy_migrations',
     'kysely_migration',
@@ -78,6 +95,14 @@ test('Every table of organizations has row-level security, forced, with one poli
     const all: Record<string, object> = {
       auth: { ...auth, cmd: 'ALL', qual: isAuth, with_check: isAuth },
       'auth writes': { ...auth, cmd: 'INSERT', qual: null, with_check: isAuth },
+      erasure: {
+        policyname: 'erasure',
+        permissive,
+        roles: '{introzy_lookup}',
+        cmd: 'ALL',
+        qual: 'true',
+        with_check: 'true',
+      },
       lookup: {
         policyname: 'lookup',
         permissive,
@@ -134,6 +159,7 @@ test('Every key of such a table begins with the organization, but for the digest
       'api_key_tokens_digest',
       'members_user_id_fkey',
       'invitations_inviter_id_fkey',
+      'failed_sign_ins_user_id_fkey',
     ];
     const others = keys.filter(({ name }) => !excepted.includes(String(name)));
     expect(others.length, table).toBeGreaterThanOrEqual(2);
@@ -201,7 +227,8 @@ test('The functions that run as another than their caller are the lookups, close
   for (const { name, owner, provolatile, settings, is_fixed, callers } of functions) {
     const service = OF_ACCOUNTS.includes(String(name)) ? 'introzy_auth' : 'introzy_app';
     const caller = OF_OWNER.includes(String(name)) ? tables?.owner : service;
-    expect([owner, provolatile, callers], String(name)).toEqual(['introzy_lookup', 's', caller]);
+    const isErasure = String(name).startsWith('introzy_erase_');
+    expect([owner, provolatile, callers], String(name)).toEqual(['introzy_lookup', isErasure ? 'v' : 's', caller]);
     // The function fixes the meaning of its names: the body was parsed at its creation, or the function sets its own
     // search path.
     expect(is_fixed || settings === 'search_path=public, pg_temp', String(name)).toBe(true);
@@ -224,9 +251,13 @@ test('The grants are those of the migration, to the column', async () => {
     'introzy_app api_key_secrets INSERT,SELECT,UPDATE',
     'introzy_app api_key_tokens DELETE,INSERT,SELECT',
     'introzy_app api_keys INSERT,SELECT,UPDATE',
+    'introzy_app audit_chains INSERT,SELECT',
     // No entry of the log can be changed or removed.
     'introzy_app audit_log INSERT,SELECT',
-    'introzy_app contacts INSERT,SELECT,UPDATE',
+    'introzy_app audit_seal_entries INSERT,SELECT',
+    'introzy_app audit_sealing SELECT',
+    'introzy_app audit_seals INSERT,SELECT',
+    'introzy_app contacts DELETE,INSERT,SELECT,UPDATE',
     'introzy_app introzy_uuid_counter USAGE',
     'introzy_app invitations INSERT,SELECT',
     'introzy_app members DELETE,INSERT,SELECT',
@@ -235,6 +266,8 @@ test('The grants are those of the migration, to the column', async () => {
     // The accounts' role gets no contact, no key and no secret.
     'introzy_auth accounts DELETE,INSERT,SELECT,UPDATE',
     'introzy_auth audit_log INSERT',
+    'introzy_auth audit_sealing SELECT,UPDATE',
+    'introzy_auth failed_sign_ins DELETE,INSERT,SELECT,UPDATE',
     'introzy_auth introzy_uuid_counter USAGE',
     'introzy_auth invitations SELECT,UPDATE',
     'introzy_auth members INSERT,SELECT',
@@ -243,6 +276,11 @@ test('The grants are those of the migration, to the column', async () => {
     'introzy_auth users DELETE,INSERT,SELECT,UPDATE',
     'introzy_auth verifications DELETE,INSERT,SELECT,UPDATE',
     'introzy_lookup api_key_notices_due SELECT',
+    // For the two functions that erase.
+    'introzy_lookup audit_chains DELETE,INSERT,SELECT,UPDATE',
+    'introzy_lookup audit_log DELETE,SELECT',
+    'introzy_lookup audit_seal_entries DELETE,SELECT',
+    'introzy_lookup audit_seals DELETE,SELECT',
   ]);
   const columns = await ask(
     app,
@@ -253,15 +291,18 @@ test('The grants are those of the migration, to the column', async () => {
   expect(columns.map(({ role, relname, may, names }) => `${role} ${relname} ${may} ${names}`)).toEqual([
     'introzy_app api_key_notices UPDATE claimed_until,sent_at',
     'introzy_app api_key_tokens UPDATE expires_at,last_used_at',
+    'introzy_app audit_chains UPDATE sealed_through',
     'introzy_app invitations UPDATE status',
     'introzy_app members UPDATE role',
     'introzy_app sessions SELECT active_organization_id,user_id',
     'introzy_app users SELECT email,id,name',
     'introzy_lookup api_key_days SELECT day,organization_id',
     'introzy_lookup api_key_notices SELECT api_key_id,claimed_until,days,expires_at,organization_id,sent_at,user_id',
-    'introzy_lookup api_key_secrets SELECT api_key_id,created_at,digest,hint,holder_id,id,organization_id',
-    'introzy_lookup api_key_tokens SELECT api_key_id,digest,organization_id,scopes',
+    'introzy_lookup api_key_secrets SELECT api_key_id,created_at,digest,expires_at,hint,holder_id,id,organization_id,secret_id',
+    'introzy_lookup api_key_tokens SELECT api_key_id,digest,expires_at,minted_by,organization_id,scopes,secret_id',
     'introzy_lookup api_keys SELECT created_by_id,created_by_type,expires_at,expiry_notice_for,hint,id,organization_id,rate_limit,revoked_at,scopes',
+    'introzy_lookup audit_log UPDATE actor,details,subject',
+    'introzy_lookup audit_seal_entries UPDATE names',
     'introzy_lookup contacts SELECT deleted_at,form,id,organization_id,search,tags,updated_at',
     'introzy_lookup members SELECT created_at,organization_id,role,user_id',
     'introzy_lookup organizations SELECT id,name',

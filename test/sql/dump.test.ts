@@ -3,8 +3,11 @@ import { readdirSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, inject, test } from 'vitest';
+import { addMember, PASSWORD, signedIn } from '../helpers/browser.ts';
 import { createDatabase, runAs, type TestDatabase } from '../helpers/database.ts';
 import { startInstance } from '../helpers/instance.ts';
+import { expectNoSecretIn, kindsSeen, readAllRows } from '../helpers/secretsSeen.ts';
+import { runAsAdmin } from '../helpers/tables.ts';
 import { type TestApp, testApp } from '../helpers/testApp.ts';
 
 const run = promisify(execFile);
@@ -79,8 +82,84 @@ async function findPrograms(): Promise<string | undefined> {
   return undefined;
 }
 
+/**
+ * Makes every kind of secret and uses each: keys, tokens, passwords, sessions, resets. Gives the API keys and tokens; the
+ * app notes the other secrets.
+ */
+async function makeSecrets(app: TestApp): Promise<string[]> {
+  const { key, apiKey } = await app.issue(app.one.id, { scopes: ['contacts:read', 'keys:manage'] });
+  const trpc = app.trpc(key);
+  const { token } = await trpc.keys.mintToken.mutate({ expiresInMinutes: 60 });
+  const rotated = await trpc.keys.rotate.mutate({ id: apiKey.id });
+  for (const used of [key, token, rotated.key, app.one.key]) {
+    expect((await app.api(used, 'GET', '/api/contacts')).status).toBe(200);
+  }
+  const person = await addMember(app, app.one.id, 'owner');
+  const [browser, other] = [await signedIn(app, person), await signedIn(app, person)];
+  await browser.call('GET', '/api/auth/list-sessions');
+  const changed = { currentPassword: PASSWORD, newPassword: 'a changed password of a person' };
+  expect((await other.account('/change-password', changed)).status).toBe(200);
+  expect((await browser.account('/request-password-reset', { email: person.email })).status).toBe(200);
+  await app.deps.lastUse.flush();
+  return [key, token, rotated.key, app.one.key, app.other.key];
+}
+
+/** Checks that `text`, all that a database holds, tells no secret. */
+function expectNoSecretsIn(text: string, keys: string[], where: string) {
+  expect(kindsSeen()).toEqual(['cookie', 'link', 'password']);
+  expectNoSecretIn(text, where);
+  // The hint of a key, its first 8 characters, is for all to see.
+  for (const key of keys) expect(text.includes(key.slice('introzy_'.length + 8)), `a key in ${where}`).toBe(false);
+  for (const known of ['api_key_secrets', 'sessions', 'verifications']) expect(text).toContain(known);
+}
+
+test('No row of any table tells a secret that opens something', async () => {
+  await using app = await testApp({ isAlone: true });
+  const keys = await makeSecrets(app);
+  expectNoSecretsIn(await readAllRows(app), keys, 'the database');
+});
+
+test('The search for secrets finds a secret that a table keeps, in clear, in hexadecimal and in base64', async () => {
+  await using app = await testApp({ isAlone: true });
+  const keys = await makeSecrets(app);
+  const { email } = await addMember(app, app.one.id);
+  const browser = await signedIn(app, { email });
+  const token = decodeURIComponent([...browser.cookies.values()][0] as string).split('.')[0] as string;
+  await runAsAdmin(app, 'create table keeps (secret text, bytes bytea)');
+  for (const form of [token, `a longer text with ${token}.`, Buffer.from(token).toString('base64')]) {
+    await runAsAdmin(app, `insert into keeps values ('${form}', null)`);
+    expect(await readAllRows(app).then((rows) => attempt(() => expectNoSecretsIn(rows, keys, 'rows')))).toMatch(
+      /^rows holds/,
+    );
+    await runAsAdmin(app, 'delete from keeps');
+  }
+  await runAsAdmin(app, `insert into keeps values (null, '${token}'::bytea)`);
+  expect(await readAllRows(app).then((rows) => attempt(() => expectNoSecretsIn(rows, keys, 'rows')))).toMatch(
+    /^rows holds/,
+  );
+  await runAsAdmin(app, 'drop table keeps');
+});
+/** The message of the error that `work` throws. */
+function attempt(work: () => void): string | undefined {
+  try {
+    work();
+    return undefined;
+  } catch (error) {
+    return (error as Error).message;
+  }
+}
+
 const programs = await findPrograms();
 if (programs) {
+  test('What pg_dump writes tells no secret that opens something', async () => {
+    await using app = await testApp({ isAlone: true });
+    const keys = await makeSecrets(app);
+    const { stdout } = await run(join(programs, 'pg_dump'), ['--dbname', app.adminUrl as string], {
+      maxBuffer: 2 ** 28,
+    });
+    expectNoSecretsIn(stdout, keys, 'the dump');
+  });
+
   test('What pg_dump writes, psql restores, and the service serves it', async () => {
     await using app = await testApp({ isAlone: true });
     const ids = await writeContacts(app);

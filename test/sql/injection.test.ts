@@ -65,11 +65,17 @@ const ATTACKS: [statement: string, answer: string | ((one: TestApp['one']) => un
   ['select password from accounts', DENIED],
   ['select value from verifications', DENIED],
   ['select * from introzy_organizations_to_notify(365)', DENIED],
+  ['select * from introzy_organizations_to_erase_in(0)', DENIED],
   ['select * from introzy_organizations_to_trim(0)', DENIED],
   ['select * from introzy_organizations_with_notices()', DENIED],
+  [`select * from introzy_organizations_to_seal(gen_random_uuid())`, DENIED],
   ['select * from introzy_contacts_before_form(9, 9)', DENIED],
+  ['select * from introzy_server_secrets()', DENIED],
+  ['select introzy_erase_audit_log(null, 0)', DENIED],
+  [`select introzy_erase_audit_person(gen_random_uuid(), '{}')`, DENIED],
   ['truncate contacts', DENIED],
   ['delete from audit_log', DENIED],
+  ['delete from audit_seals', DENIED],
 ];
 
 separated('SQL injected into a tenant’s transaction gets nowhere, in the transaction and in the next', async () => {
@@ -113,7 +119,7 @@ separated(
       for (const secret of ['token from sessions', 'password from accounts', 'value from verifications']) {
         expect(await tryIn(trx, `select ${secret}`), secret).toBe(DENIED);
       }
-      expect(await tryIn(trx, `delete from contacts`)).toBe(DENIED);
+      expect(await tryIn(trx, `delete from api_keys`)).toBe(DENIED);
       await sql`rollback`.execute(trx);
     });
     expect(await reach(session.tenant, other)).toMatchObject({ seen: NOTHING });
@@ -154,6 +160,9 @@ separated('A login that has changed its own settings is refused at the next star
     'may make others members of introzy_app',
     expect.stringMatching(/^owns the database introzy_.* and \d+ more$/),
     'has rights of its own on public.introzy_contacts_before_form(integer,integer)',
+    'has rights of its own on public.introzy_erase_audit_log(pg_catalog.uuid,integer)',
+    'has rights of its own on public.introzy_erase_audit_person(pg_catalog.uuid,pg_catalog.text[])',
+    'has rights of its own on public.introzy_server_secrets()',
     'may create schemas',
     'may create tables and functions in the schema public',
     'may create temporary tables',

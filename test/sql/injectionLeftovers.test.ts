@@ -76,7 +76,7 @@ separated(
     await session.call(one.key, 'GET', '/api/contacts');
     const { rows } = await sql<{ name: string; statement: string; types: string }>`
       select name, statement, array_to_string(parameter_types::text[], ', ') as types
-        from pg_prepared_statements where statement like '%as documents, count%' and statement not like '%parameter_types%'`.execute(
+        from pg_prepared_statements where statement ~ 'as documents,[[:space:]]+count' and statement not like '%parameter_types%'`.execute(
       session.tenant,
     );
     expect(rows).toHaveLength(1);

@@ -59,7 +59,8 @@ test('Organizations from before there were accounts get their owners, who set a 
     const log = pino({ level: 'silent' });
     const mails: string[] = [];
     const mail = { send: async ({ to }: { to: string }) => void mails.push(to) };
-    const app = createApp(createDeps({ db, log, keySecrets, rateLimit: 100, mail }));
+    const deps = createDeps({ db, log, keySecrets, rateLimit: 100, mail });
+    const app = createApp(deps);
     for (const { key, organizationId, owner } of keys) {
       const answer = await app.request('/api/contacts', { headers: { authorization: `Bearer ${key}` } });
       expect(answer.status).toBe(200);
@@ -87,6 +88,7 @@ test('Organizations from before there were accounts get their owners, who set a 
       headers: { origin: 'http://127.0.0.1:3000', 'content-type': 'application/json' },
       body: JSON.stringify({ email: 'ADA@example.com' }),
     });
+    await deps.background.idle();
     expect([asked.status, mails]).toEqual([200, ['ada@example.com']]);
   } finally {
     await close();

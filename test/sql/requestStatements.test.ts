@@ -53,12 +53,13 @@ async function useEverything(app: TestApp) {
     expect(status, `${procedure} by a person`).toBe(200);
   }
 
-  const { session, members } = owner.trpc;
+  const { session, members, contacts } = owner.trpc;
   const { userId } = await addMember(app, one.id);
   const [found] = (await members.list.query()).members.filter(({ person }) => person.id === userId);
   const id = found?.id as string;
   const called = [
     ['session.current', await session.current.query()],
+    ['contacts.erase', await contacts.erase.mutate({ ids: [(await makeTargets(app, one)).contact] })],
     ['members.changeRole', await members.changeRole.mutate({ id, role: 'admin' })],
     ['members.keys', await members.keys.query({ id, role: 'member' })],
     ['members.remove', await members.remove.mutate({ id, keepKeys: [] })],

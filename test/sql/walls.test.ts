@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { asOperator } from '../../db/admission.ts';
+import { sealEntries } from '../../db/auditSeals.ts';
 import { insertInvitation } from '../../db/invitations.ts';
 import { recordKeyUses } from '../../db/keyUse.ts';
 import { insertLike, probe, tenantTables } from '../helpers/probe.ts';
@@ -24,8 +25,14 @@ async function furnish(app: TestApp) {
       `insert into api_key_notices (organization_id, api_key_id, expires_at, days, user_id, claimed_until)
         values ('${organizationId}', '${keyId}', now(), 7, '${ownerId}', now())`,
     );
+    await runAsAdmin(
+      app,
+      `insert into failed_sign_ins (organization_id, user_id, hour, address, user_agent)
+        values ('${organizationId}', '${ownerId}', now(), 'unknown', 'unknown')`,
+    );
     const email = `${crypto.randomUUID()}@example.com`;
     await insertInvitation(tenant, { organizationId, email, role: 'member', inviterId: ownerId, by: 'owner' });
+    await sealEntries(tenant, { organizationId, after: '00000000-0000-0000-0000-000000000000' });
   }
 }
 
@@ -34,7 +41,9 @@ async function furnish(app: TestApp) {
  * organization. `DELETABLE`: the tables from which a tenant may delete.
  */
 const UPDATABLE = ['api_key_days', 'api_key_places', 'api_key_secrets', 'api_keys', 'contacts'];
-const DELETABLE = ['api_key_days', 'api_key_notices', 'api_key_tokens', 'members'];
+/** A table that a tenant may not read. */
+const HIDDEN = 'failed_sign_ins';
+const DELETABLE = ['api_key_days', 'api_key_notices', 'api_key_tokens', 'contacts', 'members'];
 
 /**
  * Statements that switch to each role that the policies hold: the connection's own role, unless that role bypasses
@@ -61,8 +70,12 @@ test('Where no organization is set, no table shows a row or takes one, to its ow
       'api_key_secrets',
       'api_key_tokens',
       'api_keys',
+      'audit_chains',
       'audit_log',
+      'audit_seal_entries',
+      'audit_seals',
       'contacts',
+      'failed_sign_ins',
       'invitations',
       'members',
     ],
@@ -73,8 +86,11 @@ test('Where no organization is set, no table shows a row or takes one, to its ow
       for (const nobody of NOBODYS) {
         const what = `${table} ${[...role, ...nobody].join('; ')}`;
         const run = (statement: string) => probe(app.db.root, [statement, ...nobody, ...role]);
-        expect(await run(`select organization_id from ${table}`), what).toMatchObject({ rows: [] });
         const isApp = role.length > 0;
+        const isHidden = isApp && table === HIDDEN;
+        expect(await run(`select organization_id from ${table}`), what).toMatchObject(
+          isHidden ? { code: '42501' } : { rows: [] },
+        );
         const nothing = (isAllowed: boolean) => (isAllowed || !isApp ? { count: 0 } : { code: '42501' });
         const updated = await run(`update ${table} set organization_id = organization_id`);
         expect(updated, what).toMatchObject(nothing(UPDATABLE.includes(table)));
@@ -108,7 +124,9 @@ test('A tenant that asks for everything gets, changes and deletes what is its ow
     );
     expect(own.length, table).toBeGreaterThan(0);
     const seen = await run(`select organization_id from ${table}`);
-    expect(seen, table).toMatchObject({ rows: own.map(() => ({ organization_id: one.id })) });
+    expect(seen, table).toMatchObject(
+      table === HIDDEN ? { code: '42501' } : { rows: own.map(() => ({ organization_id: one.id })) },
+    );
     const set = (id: string) => `update ${table} set organization_id = '${id}'`;
     const refused = { code: '42501' };
     const isUpdatable = UPDATABLE.includes(table);

@@ -1,7 +1,7 @@
 import { PasswordInput, type PasswordInputProps } from '@mantine/core';
 import { PASSWORD } from '../../../shared/roles.ts';
 
-/** A field for a new password. The length is the only rule. */
+/** A field for a new password. The service also refuses common passwords. */
 export function NewPasswordField(props: PasswordInputProps) {
   return (
     <PasswordInput
@@ -10,7 +10,7 @@ export function NewPasswordField(props: PasswordInputProps) {
       autoComplete="new-password"
       minLength={PASSWORD.least}
       maxLength={PASSWORD.most}
-      description={`${PASSWORD.least} characters or more`}
+      description={`${PASSWORD.least} characters or more, and not a common password`}
       visibilityToggleButtonProps={{ 'aria-label': 'Show the password', tabIndex: 0 }}
       {...props}
     />

@@ -6,6 +6,7 @@ import {
   WebStandardStreamableHTTPServerTransport,
 } from '@modelcontextprotocol/server';
 import type { TRPCError } from '@trpc/server';
+import { pageBytesOf } from '../../../shared/paging.ts';
 import { readText, refuseDeep, requireJson } from '../../http/body.ts';
 import { badRequest, fault } from '../../http/errors.ts';
 import { ownOrigins } from '../../http/sameOrigin.ts';
@@ -14,7 +15,7 @@ import { toTrpcError } from '../../procedures/outcome.ts';
 import { admitKeyHolder } from '../../procedures/procedure.ts';
 import { type Counts, countCall, dropCount } from '../../procedures/rate.ts';
 import { countOutcome } from '../../procedures/usage.ts';
-import { commonHeaders, toErrorAnswer } from '../answer.ts';
+import { BATCH_LIMIT, commonHeaders, toErrorAnswer } from '../answer.ts';
 import { errorOfCall, isWhole } from './explain.ts';
 import { createMcpServer } from './server.ts';
 
@@ -39,6 +40,7 @@ export async function answerMcp(request: Request, { context, onError }: Door): P
     calls = countRequests(message);
     const counts: Counts = [];
     await countCall(context, { principal, counts, calls });
+    if (calls > BATCH_LIMIT) throw badRequest(`A batch has at most ${BATCH_LIMIT} requests`);
     return await serve({ request, text, message, context, principal, counts, calls, onError });
   } catch (thrown) {
     const error = toTrpcError(thrown);
@@ -92,7 +94,8 @@ async function serve(served: Served): Promise<Response> {
   const failed: TRPCError[] = [];
   const failures: TRPCError[] = [];
   const server = createMcpServer({
-    context: { ...context, isCounted: true },
+    // A result is in the answer twice: structured, and as text.
+    context: { ...context, isCounted: true, pageBytes: Math.floor(pageBytesOf(calls) / 2) },
     principal,
     onFailure(error) {
       failed.push(errorOfCall(error));

@@ -12,6 +12,8 @@ export interface Caller {
   call<Path extends ProcedurePath>(path: Path, input: InputOf<Path>): Promise<OutputOf<Path>>;
   /** Calls that the key may still make in this minute. */
   callsLeft(): number;
+  /** The most bytes of the contacts in a result. */
+  pageBytes: number;
 }
 
 interface ToolDefinition {
@@ -90,8 +92,9 @@ export const tools: readonly Tool[] = [
     input: schemas.GetInput,
     output: schemas.GetOutput,
     async run(caller, { ids = [], emails = [] }) {
-      const byId = await each(ids, (id) => caller.call('contacts.get', { id }));
-      const byEmail = await each(emails, (email) => findByEmail(caller, email));
+      const ifRoom = withRoom(caller.pageBytes);
+      const byId = await each(ids, (id) => ifRoom(() => caller.call('contacts.get', { id })));
+      const byEmail = await each(emails, (email) => ifRoom(() => findByEmail(caller, email)));
       const all = [...byId, ...byEmail];
       requireSome(all);
       return {
@@ -156,6 +159,21 @@ export const tools: readonly Tool[] = [
     run: changeEach('contacts.restore'),
   }),
 ];
+
+/** Lets contacts through until `bytes` are full, and the first contact in any case. Then throws. */
+function withRoom(bytes: number) {
+  let left = bytes;
+  let isFull = false;
+  return async (find: () => Promise<Contact>): Promise<Contact> => {
+    const contact = isFull ? undefined : await find();
+    const size = Buffer.byteLength(JSON.stringify(contact) ?? '');
+    isFull ||= size > left && left < bytes;
+    if (!contact || isFull)
+      throw fault('PAYLOAD_TOO_LARGE', { message: 'No room in this answer: ask in another call' });
+    left -= size;
+    return contact;
+  };
+}
 
 async function findByEmail(caller: Caller, email: string): Promise<Contact> {
   const { items } = await caller.call('contacts.list', { email, limit: 1 });

@@ -18,7 +18,7 @@ const NOT_BUILT = `<!doctype html><html lang="en"><meta charset="utf-8"><title>I
 <h1>The dashboard is not built</h1><p>Build it with <code>npm run build</code>, then load this page again. The API works.</p></html>`;
 
 /** The dashboard's document, at each of its addresses, and the files that the document loads. */
-export function createDashboard(publicUrl: string) {
+export function createDashboard() {
   const index = join(BUILT, 'index.html');
   const html = existsSync(index) ? readFileSync(index, 'utf8') : undefined;
   const app = new Hono<{ Variables: { context: Context } }>();
@@ -26,7 +26,7 @@ export function createDashboard(publicUrl: string) {
     app.get(path, (c) => {
       const nonce = randomBytes(16).toString('base64url');
       const policy = { 'style-src': `'self' 'nonce-${nonce}'`, 'font-src': "'self'", 'form-action': "'self'" };
-      const headers = { ...pageHeaders(publicUrl, policy), ...commonHeaders(c.get('context')) };
+      const headers = { ...pageHeaders(policy), ...commonHeaders(c.get('context')) };
       if (html === undefined) return c.html(NOT_BUILT, 503, headers);
       return c.html(html.replaceAll(NONCE, nonce), 200, headers);
     });
@@ -35,17 +35,13 @@ export function createDashboard(publicUrl: string) {
     });
   }
   if (html === undefined) return app;
-  // The name of an asset holds a hash of its content, so that a browser may keep the asset for ever.
-  app.use('/assets/*', compress());
-  app.use(
-    '/assets/*',
-    serveStatic({
-      root: BUILT,
-      onFound: (_, c) => {
-        const headers = { ...commonHeaders(c.get('context')), 'Cache-Control': 'public, max-age=31536000, immutable' };
-        for (const [name, value] of Object.entries(headers)) c.header(name, value);
-      },
-    }),
-  );
+  app.use('/assets/*', compress(), async (c, next) => {
+    await next();
+    const headers = commonHeaders(c.get('context'));
+    // The name of an asset holds a hash of its content, so that a browser may keep the asset for ever.
+    if (c.res.ok) headers['Cache-Control'] = 'public, max-age=31536000, immutable';
+    for (const [name, value] of Object.entries(headers)) c.header(name, value);
+  });
+  app.use('/assets/*', serveStatic({ root: BUILT }));
   return app;
 }

@@ -10,14 +10,16 @@ const POLICY = {
   'frame-ancestors': "'none'",
 };
 
-/** The security headers of a page. `policy` replaces directives of the Content-Security-Policy. */
-export function pageHeaders(publicUrl: string, policy: Record<string, string> = {}): Record<string, string> {
+/**
+ * The security headers of a page, beside the headers of every answer. `policy` replaces directives of the
+ * Content-Security-Policy.
+ */
+export function pageHeaders(policy: Record<string, string> = {}): Record<string, string> {
   const directives = Object.entries({ ...POLICY, ...policy }).map((directive) => directive.join(' '));
   return {
     'Content-Security-Policy': directives.join('; '),
     'Cross-Origin-Opener-Policy': 'same-origin',
     'Referrer-Policy': 'no-referrer',
     'X-Frame-Options': 'DENY',
-    ...(publicUrl.startsWith('https:') && { 'Strict-Transport-Security': 'max-age=31536000' }),
   };
 }

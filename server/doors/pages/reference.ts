@@ -61,14 +61,14 @@ const readAssets = () =>
   });
 
 /** `/openapi.json`, and `/docs`: Swagger UI, to read and to try the API. Everything comes from this host. */
-export function createReference(publicUrl: string) {
+export function createReference() {
   const app = new Hono<{ Variables: { context: Context } }>();
   app.use('/openapi.json', compress());
   app.get('/openapi.json', async (c) => {
     const headers = { 'Content-Type': 'application/json; charset=UTF-8', ...commonHeaders(c.get('context')) };
     return c.body(await readDocument(), 200, headers);
   });
-  app.get(DOCS, (c) => c.html(PAGE, 200, { ...pageHeaders(publicUrl), ...commonHeaders(c.get('context')) }));
+  app.get(DOCS, (c) => c.html(PAGE, 200, { ...pageHeaders(), ...commonHeaders(c.get('context')) }));
   app.use(`${DOCS}/*`, compress());
   app.get(`${DOCS}/:name`, (c) => {
     const found = readAssets()[c.req.param('name')];

@@ -7,13 +7,14 @@ import { useForm } from '../../components/useForm.ts';
 interface NewAccountFormProps {
   /** An invitation opens sign-up to the invited address, also where sign-up is closed. */
   invitationId?: string;
-  onDone: () => unknown;
+  /** Called with the address of the new account. */
+  onDone: (email: string) => unknown;
 }
 
 export function NewAccountForm({ invitationId, onDone }: NewAccountFormProps) {
   const form = useForm<'name' | 'email' | 'new-password'>(async ({ name, email, 'new-password': password }) => {
     await auth.signUp({ name, email, password, ...(invitationId !== undefined && { invitationId }) });
-    await onDone();
+    await onDone(email);
   });
   return (
     <form onSubmit={form.onSubmit}>

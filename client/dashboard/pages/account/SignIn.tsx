@@ -1,12 +1,14 @@
-import { Button, Stack, TextInput } from '@mantine/core';
+import { Anchor, Button, Stack, Text, TextInput } from '@mantine/core';
+import { useState } from 'react';
 import { useSearchParams } from 'react-router';
 import { PATHS } from '../../../../shared/paths.ts';
 import { queryClient } from '../../api.ts';
-import { auth, safeNext } from '../../auth.ts';
+import { AccountError, auth, safeNext } from '../../auth.ts';
 import { PasswordField } from '../../components/PasswordField.tsx';
 import { FormError } from '../../components/states.tsx';
 import { useForm } from '../../components/useForm.ts';
 import { AccountCard } from '../../layout/AccountCard.tsx';
+import { SendLink } from './SendLink.tsx';
 
 export default function SignIn() {
   const [query] = useSearchParams();
@@ -16,6 +18,7 @@ export default function SignIn() {
     // The browser loads a new page, so that nothing of the person before is left.
     window.location.assign(safeNext(query.get('next')));
   });
+  const isRefused = form.error instanceof AccountError && form.error.status === 401;
   return (
     <AccountCard title="Sign in" links={[{ to: PATHS.forgotPassword, label: 'Forgot your password?' }]}>
       <form onSubmit={form.onSubmit}>
@@ -28,6 +31,25 @@ export default function SignIn() {
           </Button>
         </Stack>
       </form>
+      {isRefused && form.sent && <NotConfirmed key={form.sent.email} email={form.sent.email} />}
     </AccountCard>
+  );
+}
+
+/** The service does not tell a wrong password from an address that is not confirmed yet. */
+function NotConfirmed({ email }: { email: string }) {
+  const [isOpen, setIsOpen] = useState(false);
+  return (
+    <Stack gap="xs">
+      <Text size="sm">
+        Is the account new? Then confirm its address first, by the link in the mail.{' '}
+        {!isOpen && (
+          <Anchor component="button" type="button" size="sm" underline="always" onClick={() => setIsOpen(true)}>
+            The link is gone
+          </Anchor>
+        )}
+      </Text>
+      {isOpen && <SendLink email={email} />}
+    </Stack>
   );
 }

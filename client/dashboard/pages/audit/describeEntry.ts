@@ -14,6 +14,7 @@ export const ACTION_WORDS: Record<AuditAction, string> = {
   'apiKey.usedFrom': 'Key used from a new place',
   'apiKey.usedOutside': 'Key used from outside of its allowed addresses',
   'apiKey.tokenMinted': 'Token minted',
+  'contact.erased': 'Contact erased',
   'member.invited': 'Member invited',
   'member.invitationCancelled': 'Invitation taken back',
   'member.joined': 'Member joined',
@@ -26,6 +27,9 @@ export const ACTION_WORDS: Record<AuditAction, string> = {
 type Details = Record<string, string>;
 const hint = ({ hint: text }: Details) => `${KEY_PREFIX}${text}…`;
 const day = (text: string | undefined) => (text ? dayOf(new Date(text)) : '');
+/** Entries from before failed sign-ins were counted have no count. */
+const times = ({ count = '1' }: Details) =>
+  Number(count) === 1 ? '' : `${Number(count).toLocaleString('en')} times, `;
 const place = ({ userAgent, address }: Details) => `by ${userAgent} from ${address}`;
 
 const MORE: Partial<Record<AuditAction, (details: Details) => string>> = {
@@ -49,7 +53,7 @@ const MORE: Partial<Record<AuditAction, (details: Details) => string>> = {
   'member.roleChanged': ({ from, to }) => `from ${from} to ${to}`,
   'member.removed': ({ role }) => `who was ${role}`,
   'person.signedIn': place,
-  'person.signInFailed': place,
+  'person.signInFailed': (details) => `${times(details)}${place(details)}`,
 };
 
 /** The settings of a key in words, each with a function that puts the setting's value into words. */

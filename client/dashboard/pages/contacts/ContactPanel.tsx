@@ -5,8 +5,10 @@ import type { Contact } from '../../../../shared/contacts.ts';
 import { client, detailsOf } from '../../api.ts';
 import { RelativeTime } from '../../components/RelativeTime.tsx';
 import { FormError } from '../../components/states.tsx';
+import { useSession } from '../../session.ts';
 import { ConflictNotice } from './ConflictNotice.tsx';
 import { DeleteContact } from './DeleteContact.tsx';
+import { EraseContact } from './EraseContact.tsx';
 import { changesOf, mergeDrafts, TEXT_FIELDS, toDraft } from './fields.ts';
 import { useContactLists } from './lists.ts';
 
@@ -19,6 +21,7 @@ interface ContactPanelProps {
 /** A side panel to create or change a contact. A notice says where another person has changed the contact meanwhile. */
 export function ContactPanel({ contact, onClose }: ContactPanelProps) {
   const lists = useContactLists();
+  const { may } = useSession();
   /** The version that the draft changes: as opened, or as another person left the contact. */
   const [base, setBase] = useState(contact);
   const [draft, setDraft] = useState(() => toDraft(contact));
@@ -121,7 +124,10 @@ export function ContactPanel({ contact, onClose }: ContactPanelProps) {
             </Text>
           )}
           <Group justify="space-between">
-            {contact ? <DeleteContact contact={contact} onDeleted={onClose} /> : <span />}
+            <Group gap={0}>
+              {contact && <DeleteContact contact={contact} onDeleted={onClose} />}
+              {contact && may('keys:manage') && <EraseContact contact={contact} onErased={onClose} />}
+            </Group>
             <Group>
               <Button variant="default" onClick={onClose}>
                 Cancel

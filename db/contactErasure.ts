@@ -1,0 +1,49 @@
+import { type Kysely, sql } from 'kysely';
+import { inTransaction, type Tenant } from './admission.ts';
+import type { Outcome } from './outcome.ts';
+import type { Schema } from './schema.ts';
+
+/**
+ * Deletes the rows of contacts, whether the contacts are deleted or not. An erasure cannot be undone; the audit log keeps
+ * the ids. An id that no organization has is left out of the answer, so that a repeated call answers. Failure:
+ * `elsewhere`, where any of the ids is another organization's: then nothing is erased.
+ */
+export async function eraseContacts(
+  db: Tenant,
+  { organizationId, ids }: { organizationId: string; ids: readonly string[] },
+): Promise<Outcome<{ erased: string[] }>> {
+  return await inTransaction(db, async (trx) => {
+    const { rows: foreign } = await sql`
+      select from unnest(${ids}::uuid[]) id where introzy_contact_exists(id) and not exists (
+        select from contacts c where c.organization_id = ${organizationId} and c.id = id.id) limit 1`.execute(trx);
+    if (foreign.length > 0) return { failure: 'elsewhere' };
+    // Two erasures of the same contacts lock the rows in the same order.
+    const { rows: erased } = await sql<{ id: string }>`
+      delete from contacts where organization_id = ${organizationId} and id = any (array(
+          select id from contacts where organization_id = ${organizationId} and id = any (${ids}) order by id for update))
+        returning id`.execute(trx);
+    return { erased: erased.map(({ id }) => id) };
+  });
+}
+
+/** Lists the ids of the organizations with contacts that were deleted at least `days` days ago. */
+export async function listOrganizationsToEraseIn(db: Kysely<Schema>, days: number): Promise<string[]> {
+  const { rows } = await sql<{ id: string }>`select introzy_organizations_to_erase_in(${days}) as id`.execute(db);
+  return rows.map(({ id }) => id);
+}
+
+/**
+ * Erases at most `limit` of an organization's contacts that were deleted at least `days` days ago, and gives the number
+ * of the contacts that the call erased. Contacts that another transaction is changing wait for a later call.
+ */
+export async function eraseDeletedContacts(
+  db: Tenant,
+  { organizationId, days, limit }: { organizationId: string; days: number; limit: number },
+): Promise<number> {
+  const { numAffectedRows } = await sql`
+    delete from contacts where organization_id = ${organizationId} and id = any (array(
+      select id from contacts
+        where organization_id = ${organizationId} and deleted_at <= now() - make_interval(hours => ${days * 24})
+        order by deleted_at limit ${limit} for update skip locked))`.execute(db);
+  return Number(numAffectedRows ?? 0);
+}
