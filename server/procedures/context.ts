@@ -23,9 +23,9 @@ export interface Deps extends KeyParts {
   background: Background;
   /** The address under which others reach the service, without a slash at its end. */
   publicUrl: string;
-  /** The last address in `X-Forwarded-For` is the caller's: a proxy of ours put that address there. */
   /** The invitations that are under way: see invite.ts. */
   inviting: Map<string, Promise<Invitation>>;
+  /** The last address in `X-Forwarded-For` is the caller's: a proxy of ours put that address there. */
   trustProxy: boolean;
   /** Days after which deleted contacts are erased. `undefined`: never. */
   deletedDays: number | undefined;
