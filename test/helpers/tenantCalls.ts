@@ -376,6 +376,7 @@ const OTHERS = [
     'deleteExpiredSessions',
     'digestPlainTokens',
     'findSessionPerson',
+    'countOwnOrganizations',
     'findFirstOrganization',
     'insertUser',
     'isInvited',
