@@ -11,7 +11,7 @@ import { DatabaseUnavailable } from '../../db/errors.ts';
 import { recordFailedSignIn } from '../../db/failedSignIns.ts';
 import type { Database } from '../../db/open.ts';
 import { findOrganization } from '../../db/organizations.ts';
-import { verifyAddress } from '../../db/verifiedAddress.ts';
+import { endUnprovedAccess, verifyAddress } from '../../db/verifiedAddress.ts';
 import { PASSWORD } from '../../shared/roles.ts';
 import { answerAgain, withInvitationId } from './acceptedInvitation.ts';
 import { accountTables } from './accountTables.ts';
@@ -171,6 +171,8 @@ export function createAuth(options: AccountsOptions) {
       revokeSessionsOnPasswordReset: true,
       sendResetPassword: async ({ user, token }) => mails.sendReset({ email: user.email, token }),
       async onPasswordReset({ user }, request) {
+        // A stranger may have made the account, and used it in a version that did not ask for the proof of an address.
+        await endUnprovedAccess({ accounts, db }, user.id);
         await verifyAddress(accounts, user.id);
         guard.noteReset(request, user.email);
       },
@@ -208,7 +210,7 @@ export function createAuth(options: AccountsOptions) {
       }),
       passwordRule(),
       guardSignIn(guard),
-      verifiedAddresses({ accounts, keySecrets, guard }),
+      verifiedAddresses({ accounts, db, keySecrets, guard }),
     ],
     advanced: {
       ...cookieOptions(publicUrl),
