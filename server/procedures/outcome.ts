@@ -5,7 +5,7 @@ import { MOST_KEYS, MOST_TOKENS } from '../../shared/keyFormat.ts';
 import { fault, insufficientScope, unauthorized } from '../http/errors.ts';
 
 /** The word for a thing in an error's sentence: "There is no contact with this id". */
-type Thing = 'contact' | 'API key' | 'member' | 'invitation';
+type Thing = 'contact' | 'API key' | 'member' | 'invitation' | 'organization';
 
 const NOT_FROM_HERE = 'The API key may not be used from this address: see the allowed addresses of the key';
 
@@ -55,6 +55,8 @@ function toError(failure: Failure, thing: Thing): TRPCError {
         message: 'Too many invitations within an hour: 20 of an address, 200 altogether. Invite again later',
         headers: { 'Retry-After': '3600' },
       });
+    case 'nameTaken':
+      return fault('CONFLICT', { message: 'There is an organization of this name already' });
     case 'alreadyMember':
       return fault('CONFLICT', { message: 'A member of the organization has this address' });
   }
