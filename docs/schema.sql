@@ -241,6 +241,7 @@ CREATE FUNCTION public.introzy_audit_api_key() RETURNS trigger
 
 CREATE FUNCTION public.introzy_audit_erasure() RETURNS trigger
     LANGUAGE plpgsql
+    SET search_path TO 'public', 'pg_temp'
     AS $$
   begin
     insert into audit_log (organization_id, actor, action, subject)

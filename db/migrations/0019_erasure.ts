@@ -12,14 +12,16 @@ export const accepts = [
 /** Contacts can be erased: their rows are deleted, and the audit log keeps the id of each. */
 export async function up(db: Kysely<unknown>): Promise<void> {
   const { rows } = await sql<{ schema: string }>`select quote_ident(current_schema()) as schema`.execute(db);
-  for (const statement of [...erasure, ...lookups(rows[0]?.schema ?? 'public')]) await sql.raw(statement).execute(db);
+  const schema = rows[0]?.schema ?? 'public';
+  for (const statement of [...erasure(schema), ...lookups(schema)]) await sql.raw(statement).execute(db);
 }
 
-const erasure = [
+const erasure = (schema: string) => [
   'grant delete on contacts to introzy_app',
   // The entry names the contact by its id: whatever the contact held is gone. The contacts of an organization that is
-  // removed leave no entry.
-  `create function introzy_audit_erasure() returns trigger language plpgsql as $$
+  // removed leave no entry. A session that has an empty search path, as a restore has, can delete a contact too.
+  `create function introzy_audit_erasure() returns trigger
+  language plpgsql set search_path = ${schema}, pg_temp as $$
   begin
     insert into audit_log (organization_id, actor, action, subject)
       select id, introzy_actor(), 'contact.erased',
