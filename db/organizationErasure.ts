@@ -1,5 +1,5 @@
 import { type Kysely, sql } from 'kysely';
-import { DAYS_TO_RESTORE } from '../shared/organizations.ts';
+import { DAYS_TO_RESTORE } from '../shared/daysToRestore.ts';
 import { eraseAuditLog } from './auditErasure.ts';
 import type { Schema } from './schema.ts';
 

@@ -1,6 +1,7 @@
 import { type Kysely, sql } from 'kysely';
 import { validate as isUuid, v7 as uuidv7 } from 'uuid';
-import { DAYS_TO_RESTORE, type Organization, type OrganizationDeleted } from '../shared/organizations.ts';
+import { DAYS_TO_RESTORE } from '../shared/daysToRestore.ts';
+import type { Organization, OrganizationDeleted } from '../shared/organizations.ts';
 import { inTransaction, type Tenant } from './admission.ts';
 import { isUniqueViolation } from './errors.ts';
 import { lockFamilies } from './keyFamily.ts';

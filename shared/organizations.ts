@@ -6,15 +6,12 @@ export type Organization = z.infer<typeof Organization>;
 
 export const CurrentOrganizationRequest = z.strictObject({ organizationId }).optional();
 
-/** Days for which the deletion of an organization can be undone. Then the organization is erased. */
-export const DAYS_TO_RESTORE = 30;
+/** `name`: the organization's name, which the owner types, so that nobody deletes an organization by mistake. */
+export const OrganizationDeleteRequest = z.strictObject({ organizationId, name: z.string().max(1_000) });
 
-/** An organization that was just deleted. */
-export interface OrganizationDeleted extends Organization {
-  deletedAt: Date;
-  /** When the organization is erased. */
-  erasedAt: Date;
-}
+/** An organization that was just deleted. Until `erasedAt` the operator can restore the organization. */
+export const OrganizationDeleted = Organization.extend({ deletedAt: z.date(), erasedAt: z.date() });
+export type OrganizationDeleted = z.infer<typeof OrganizationDeleted>;
 
 /** The name of an organization, as the command line takes a name. */
 export const OrganizationName = z.object({ organization: line(100) });

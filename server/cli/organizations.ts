@@ -7,7 +7,8 @@ import {
   renameOrganization,
   restoreOrganization,
 } from '../../db/organizations.ts';
-import { DAYS_TO_RESTORE, OrganizationName } from '../../shared/organizations.ts';
+import { DAYS_TO_RESTORE } from '../../shared/daysToRestore.ts';
+import { OrganizationName } from '../../shared/organizations.ts';
 import { addAction } from './command.ts';
 import { CommandError, INTROZY } from './commandError.ts';
 import { parseOptions } from './input.ts';
