@@ -21,4 +21,5 @@ export const AUDIT_ACTIONS = [
   'organization.restored',
   'person.signedIn',
   'person.signInFailed',
+  'person.resetIssued',
 ] as const;

@@ -10,6 +10,7 @@ import { keysCommand } from './keys.ts';
 import { mcpCommand } from './mcp.ts';
 import { migrateCommand } from './migrate.ts';
 import { organizationsCommand } from './organizations.ts';
+import { peopleCommand } from './people.ts';
 import { scanCommand } from './scan/scanCommand.ts';
 import { secretsCommand } from './secrets.ts';
 import { setupCommand } from './setup.ts';
@@ -28,6 +29,7 @@ export function createProgram(): Command {
     .addHelpText('after', HELP)
     .addCommand(setupCommand())
     .addCommand(organizationsCommand())
+    .addCommand(peopleCommand())
     .addCommand(keysCommand())
     .addCommand(contactsCommand())
     .addCommand(secretsCommand())

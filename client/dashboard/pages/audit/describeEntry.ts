@@ -25,6 +25,7 @@ export const ACTION_WORDS: Record<AuditAction, string> = {
   'organization.restored': 'Organization restored',
   'person.signedIn': 'Signed in',
   'person.signInFailed': 'Sign-in failed',
+  'person.resetIssued': 'Password reset by the operator',
 };
 
 type Details = Record<string, string>;
