@@ -13,6 +13,8 @@ interface OrganizationsTable {
   logo: string | null;
   metadata: string | null;
   created_at: Stamp;
+  /** 30 days later the organization is erased. Until then the deletion can be undone. */
+  deleted_at: Date | null;
 }
 
 interface ApiKeysTable {
@@ -28,6 +30,8 @@ interface ApiKeysTable {
   created_at: Stamp;
   expires_at: Date;
   revoked_at: Date | null;
+  /** The organization was deleted, which set `revoked_at` too. A restoration empties both columns. */
+  suspended_at: Date | null;
   last_used_at: Date | null;
   description: string | null;
   environment: 'development' | 'staging' | 'production' | null;

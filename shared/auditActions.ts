@@ -16,6 +16,10 @@ export const AUDIT_ACTIONS = [
   'member.joined',
   'member.roleChanged',
   'member.removed',
+  'organization.renamed',
+  'organization.deleted',
+  'organization.restored',
   'person.signedIn',
   'person.signInFailed',
+  'person.resetIssued',
 ] as const;

@@ -157,6 +157,8 @@ export const rotationProcedure = procedureFor(selfRotating).meta({ scope: MANAGE
 export const personProcedure = procedureFor(requirePerson);
 /** For the organization's owners and admins; `granted` is the person. */
 export const adminProcedure = procedureFor(requireAdmin);
+/** For the organization's owners; `granted` is the person. */
+export const ownerProcedure = procedureFor(requireOwner);
 
 /**
  * Lets no answer leave before the database has admitted the caller. Most calls are admitted with their own query. The
@@ -220,6 +222,12 @@ function requireAdmin(caller: Caller) {
   const person = requirePerson(caller);
   if (mayGive(person.role, 'admin')) return person;
   throw fault('FORBIDDEN', { details: { reason: 'Only an owner or an admin of the organization may do this' } });
+}
+
+function requireOwner(caller: Caller) {
+  const person = requirePerson(caller);
+  if (person.role === 'owner') return person;
+  throw fault('FORBIDDEN', { details: { reason: 'Only an owner of the organization may do this' } });
 }
 
 /** Throws 403 where the input names another organization than the caller's. */

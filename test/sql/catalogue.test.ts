@@ -52,8 +52,8 @@ const BESIDES: Record<string, string[]> = {
   audit_seal_entries: ['erasure'],
   audit_seals: ['erasure'],
   failed_sign_ins: ['auth'],
-  invitations: ['auth', 'lookup'],
-  members: ['auth', 'lookup'],
+  invitations: ['auth of living', 'lookup'],
+  members: ['auth of living', 'lookup'],
 };
 
 test('A table is an organization’s, or is known not to be', async () => {
@@ -94,6 +94,12 @@ test('Every table of organizations has row-level security, forced, with one poli
     const auth = { policyname: 'auth', permissive, roles: '{introzy_auth}' };
     const all: Record<string, object> = {
       auth: { ...auth, cmd: 'ALL', qual: isAuth, with_check: isAuth },
+      'auth of living': {
+        ...auth,
+        cmd: 'ALL',
+        qual: expect.stringMatching(/^\(introzy_for_accounts\(\) AND \(NOT \(EXISTS [\s\S]*deleted_at IS NOT NULL/),
+        with_check: isAuth,
+      },
       'auth writes': { ...auth, cmd: 'INSERT', qual: null, with_check: isAuth },
       erasure: {
         policyname: 'erasure',
@@ -131,6 +137,7 @@ test('Every table of organizations has row-level security, forced, with one poli
     'organizations auth {introzy_auth} ALL',
     'organizations lookup {introzy_lookup} SELECT',
     'organizations tenant {introzy_app} SELECT',
+    'organizations tenant_change {introzy_app} UPDATE',
     'sessions auth {introzy_auth} ALL',
     'sessions lookup {introzy_lookup} SELECT',
     'sessions tenant {introzy_app} ALL',
@@ -294,6 +301,7 @@ test('The grants are those of the migration, to the column', async () => {
     'introzy_app audit_chains UPDATE sealed_through',
     'introzy_app invitations UPDATE status',
     'introzy_app members UPDATE role',
+    'introzy_app organizations UPDATE deleted_at,name',
     'introzy_app sessions SELECT active_organization_id,user_id',
     'introzy_app users SELECT email,id,name',
     'introzy_lookup api_key_days SELECT day,organization_id',
@@ -305,7 +313,7 @@ test('The grants are those of the migration, to the column', async () => {
     'introzy_lookup audit_seal_entries UPDATE names',
     'introzy_lookup contacts SELECT deleted_at,form,id,organization_id,search,tags,updated_at',
     'introzy_lookup members SELECT created_at,organization_id,role,user_id',
-    'introzy_lookup organizations SELECT id,name',
+    'introzy_lookup organizations SELECT deleted_at,id,name',
     'introzy_lookup sessions SELECT active_organization_id,expires_at,id,user_id',
     'introzy_lookup users SELECT email,id,name',
   ]);

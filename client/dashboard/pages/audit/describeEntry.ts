@@ -20,8 +20,12 @@ export const ACTION_WORDS: Record<AuditAction, string> = {
   'member.joined': 'Member joined',
   'member.roleChanged': 'Role changed',
   'member.removed': 'Member removed',
+  'organization.renamed': 'Organization renamed',
+  'organization.deleted': 'Organization deleted',
+  'organization.restored': 'Organization restored',
   'person.signedIn': 'Signed in',
   'person.signInFailed': 'Sign-in failed',
+  'person.resetIssued': 'Password reset by the operator',
 };
 
 type Details = Record<string, string>;
@@ -52,6 +56,7 @@ const MORE: Partial<Record<AuditAction, (details: Details) => string>> = {
   'member.joined': ({ role }) => `as ${role}`,
   'member.roleChanged': ({ from, to }) => `from ${from} to ${to}`,
   'member.removed': ({ role }) => `who was ${role}`,
+  'organization.renamed': ({ from, to }) => `from “${from}” to “${to}”`,
   'person.signedIn': place,
   'person.signInFailed': (details) => `${times(details)}${place(details)}`,
 };
