@@ -235,6 +235,10 @@ interface SessionsTable {
   user_id: string;
   active_organization_id: string | null;
   expires_at: Date;
+  /** When the person last gave the password; `null` for a session from before proofs were noted. */
+  proved_at: ColumnType<Date | null, Date | undefined, Date>;
+  /** Proofs that were begun and did not succeed, since the last proof that did. */
+  failed_proofs: Generated<number>;
 }
 
 interface VerificationsTable {

@@ -1000,7 +1000,9 @@ CREATE TABLE public.sessions (
     user_agent text,
     active_organization_id uuid,
     created_at timestamp(3) with time zone DEFAULT now() NOT NULL,
-    updated_at timestamp(3) with time zone DEFAULT now() NOT NULL
+    updated_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+    proved_at timestamp(3) with time zone DEFAULT now(),
+    failed_proofs smallint DEFAULT 0 NOT NULL
 );
 
 CREATE TABLE public.users (
@@ -1714,6 +1716,7 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.sessions TO introzy_auth;
 GRANT DELETE ON TABLE public.sessions TO introzy_app;
 
 GRANT SELECT(id) ON TABLE public.sessions TO introzy_lookup;
+GRANT SELECT(id) ON TABLE public.sessions TO introzy_app;
 
 GRANT SELECT(user_id) ON TABLE public.sessions TO introzy_app;
 GRANT SELECT(user_id) ON TABLE public.sessions TO introzy_lookup;
@@ -1722,6 +1725,8 @@ GRANT SELECT(expires_at) ON TABLE public.sessions TO introzy_lookup;
 
 GRANT SELECT(active_organization_id) ON TABLE public.sessions TO introzy_app;
 GRANT SELECT(active_organization_id) ON TABLE public.sessions TO introzy_lookup;
+
+GRANT SELECT(proved_at) ON TABLE public.sessions TO introzy_app;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.users TO introzy_auth;
 

@@ -81,6 +81,7 @@ export const auth = {
   rename: (name: string) => call('POST', '/update-user', { name }),
   changePassword: (currentPassword: string, newPassword: string) =>
     call('POST', '/change-password', { currentPassword, newPassword, revokeOtherSessions: true }),
+  prove: (password: string) => call('POST', '/prove', { password }),
   requestReset: (email: string) => call('POST', '/request-password-reset', { email }),
   resetPassword: (token: string, newPassword: string) => call('POST', '/reset-password', { token, newPassword }),
   listOrganizations: () => call<OrganizationSummary[]>('GET', '/organization/list'),

@@ -18,6 +18,7 @@ import { type AccountsRequest, accountsRequest, digesting } from './digestingAda
 import type { KeySecrets } from './keySecret.ts';
 import { passwordRule } from './passwordRule.ts';
 import { coarsePlace } from './place.ts';
+import { proofs } from './proofs.ts';
 import { cookieOptions } from './sessionCookie.ts';
 import { prepareCookies, signingSecretOf } from './signedCookies.ts';
 import { createSignInGuard, guardSignIn, type SignInLimiters } from './signInGuard.ts';
@@ -182,6 +183,7 @@ export function createAuth(options: AccountsOptions) {
     account: accountTables.account,
     verification: accountTables.verification,
     plugins: [
+      proofs(db),
       organization({
         schema: accountTables.organization,
         allowUserToCreateOrganization: ({ emailVerified }) => openSignUp && emailVerified,
@@ -212,6 +214,7 @@ export function createAuth(options: AccountsOptions) {
         '/sign-in/email': tooMany,
         '/sign-up/email': tooMany,
         '/change-password': tooMany,
+        '/prove': tooMany,
         '/request-password-reset': tooMany,
         '/reset-password': tooMany,
         '/send-verification-email': tooMany,

@@ -27,6 +27,7 @@ const OPEN = new Map([
     '/send-verification-email',
     '/verify-address',
     '/change-password',
+    '/prove',
     '/update-user',
     '/revoke-session',
     '/revoke-sessions',

@@ -294,7 +294,7 @@ test('The grants are those of the migration, to the column', async () => {
     'introzy_app audit_chains UPDATE sealed_through',
     'introzy_app invitations UPDATE status',
     'introzy_app members UPDATE role',
-    'introzy_app sessions SELECT active_organization_id,user_id',
+    'introzy_app sessions SELECT active_organization_id,id,proved_at,user_id',
     'introzy_app users SELECT email,id,name',
     'introzy_lookup api_key_days SELECT day,organization_id',
     'introzy_lookup api_key_notices SELECT api_key_id,claimed_until,days,expires_at,organization_id,sent_at,user_id',
