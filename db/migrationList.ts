@@ -18,6 +18,7 @@ import * as auditSeals from './migrations/0017_audit_seals.ts';
 import * as erasure from './migrations/0019_erasure.ts';
 import * as deletedContacts from './migrations/0020_deleted_contacts.ts';
 import * as proofs from './migrations/0021_proofs.ts';
+import * as twoFactor from './migrations/0024_two_factor.ts';
 
 /**
  * A transaction without a rewrite of a table and without a long lock. Instances of the version before go on working.
@@ -86,6 +87,7 @@ export const migrations: Migrations = {
   '0019_erasure': erasure,
   '0020_deleted_contacts': deletedContacts,
   '0021_proofs': proofs,
+  '0024_two_factor': twoFactor,
 };
 
 /** What to run: by default all migrations. */

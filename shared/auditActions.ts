@@ -18,4 +18,8 @@ export const AUDIT_ACTIONS = [
   'member.removed',
   'person.signedIn',
   'person.signInFailed',
+  'person.factorOn',
+  'person.factorOff',
+  'person.recoveryCodesMade',
+  'person.recoveryCodeUsed',
 ] as const;

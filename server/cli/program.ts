@@ -9,6 +9,7 @@ import { contactsCommand } from './contacts.ts';
 import { keysCommand } from './keys.ts';
 import { mcpCommand } from './mcp.ts';
 import { migrateCommand } from './migrate.ts';
+import { peopleCommand } from './people.ts';
 import { scanCommand } from './scan/scanCommand.ts';
 import { secretsCommand } from './secrets.ts';
 import { setupCommand } from './setup.ts';
@@ -28,6 +29,7 @@ export function createProgram(): Command {
     .addCommand(setupCommand())
     .addCommand(keysCommand())
     .addCommand(contactsCommand())
+    .addCommand(peopleCommand())
     .addCommand(secretsCommand())
     .addCommand(auditCommand())
     .addCommand(migrateCommand())

@@ -387,6 +387,7 @@ const OTHERS = [
     'findAcceptedInvitation',
     'recordFailedSignIn',
     'resealColumn',
+    ...['findTwoFactor', 'hasSecondFactor', 'takeStep', 'recordRecovery', 'removeSecondFactor'],
     'beginProof',
     'recordProof',
   ],

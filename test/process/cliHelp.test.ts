@@ -28,5 +28,5 @@ test('--help says of each command what it is and what it takes, and all that end
   const ofKeys = ['issue', 'list', 'update', 'usage', 'rotate', 'end-grace', 'revoke'];
   const ofSecrets = ['status', 'reencrypt'];
   const rest = ['verify', 'export', 'migrate', 'scan', 'mcp'];
-  expect(described).toEqual(['setup', ...ofKeys, 'import', 'erase', ...ofSecrets, ...rest]);
+  expect(described).toEqual(['setup', ...ofKeys, 'import', 'erase', 'reset-factor', ...ofSecrets, ...rest]);
 });

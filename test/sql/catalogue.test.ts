@@ -43,7 +43,7 @@ const LOOKUPS = [
  * better-auth's tables of people. A person may be in several organizations, so that no policy shows a tenant a whole
  * table.
  */
-const PEOPLE = ['accounts', 'sessions', 'users', 'verifications'];
+const PEOPLE = ['accounts', 'sessions', 'two_factors', 'users', 'verifications'];
 /** By table: the further policies, besides the tenant's policy. */
 const BESIDES: Record<string, string[]> = {
   api_key_places: [],
@@ -134,6 +134,7 @@ test('Every table of organizations has row-level security, forced, with one poli
     'sessions auth {introzy_auth} ALL',
     'sessions lookup {introzy_lookup} SELECT',
     'sessions tenant {introzy_app} ALL',
+    'two_factors auth {introzy_auth} ALL',
     'users auth {introzy_auth} ALL',
     'users lookup {introzy_lookup} SELECT',
     'users tenant {introzy_app} SELECT',
@@ -273,6 +274,7 @@ test('The grants are those of the migration, to the column', async () => {
     'introzy_auth members INSERT,SELECT',
     'introzy_auth organizations INSERT,SELECT',
     'introzy_auth sessions DELETE,INSERT,SELECT,UPDATE',
+    'introzy_auth two_factors DELETE,INSERT,SELECT,UPDATE',
     'introzy_auth users DELETE,INSERT,SELECT,UPDATE',
     'introzy_auth verifications DELETE,INSERT,SELECT,UPDATE',
     'introzy_lookup api_key_notices_due SELECT',

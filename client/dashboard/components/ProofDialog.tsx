@@ -1,12 +1,14 @@
-import { Button, Group, Modal, Stack, Text } from '@mantine/core';
+import { Anchor, Button, Group, Modal, Stack, Text } from '@mantine/core';
 import { useEffect, useEffectEvent, useState } from 'react';
 import { auth } from '../auth.ts';
 import { askBy } from '../proof.ts';
+import { useAccountQuery } from '../session.ts';
+import { CodeField } from './CodeField.tsx';
 import { PasswordField } from './PasswordField.tsx';
 import { FormError } from './states.tsx';
 import { useForm } from './useForm.ts';
 
-/** The dialog that asks for the password again. Calls that wait for the same proof share a dialog. */
+/** The dialog that asks for the password, or a code of the person's app, again. Calls that wait for the same proof share a dialog. */
 export function ProofDialog() {
   const [waiting, setWaiting] = useState<((isProved: boolean) => void)[]>([]);
   useEffect(() => askBy(() => new Promise((settle) => setWaiting((before) => [...before, settle]))), []);
@@ -39,8 +41,10 @@ export function ProofDialog() {
 }
 
 function ProofForm({ onProved, onCancel }: { onProved: () => void; onCancel: () => void }) {
-  const form = useForm<'password'>(async ({ password }) => {
-    await auth.prove(password);
+  const account = useAccountQuery(true);
+  const [isByCode, setIsByCode] = useState(false);
+  const form = useForm<'password' | 'code'>(async ({ password, code }) => {
+    await auth.prove(isByCode ? { code } : { password });
     onProved();
   });
   return (
@@ -48,7 +52,12 @@ function ProofForm({ onProved, onCancel }: { onProved: () => void; onCancel: () 
       <Stack>
         <Text size="sm">You gave your password more than 15 minutes ago. Give it again before a secret is shown.</Text>
         <FormError error={form.error} />
-        <PasswordField label="Password" data-autofocus />
+        {isByCode ? <CodeField autoFocus /> : <PasswordField label="Password" data-autofocus />}
+        {account.data?.user.twoFactorEnabled && (
+          <Anchor component="button" type="button" size="sm" underline="always" onClick={() => setIsByCode(!isByCode)}>
+            {isByCode ? 'Give the password instead' : 'Give a code of your app instead'}
+          </Anchor>
+        )}
         <Group justify="flex-end">
           <Button variant="default" onClick={onCancel}>
             Cancel

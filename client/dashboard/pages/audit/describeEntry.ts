@@ -22,6 +22,10 @@ export const ACTION_WORDS: Record<AuditAction, string> = {
   'member.removed': 'Member removed',
   'person.signedIn': 'Signed in',
   'person.signInFailed': 'Sign-in failed',
+  'person.factorOn': 'Second factor switched on',
+  'person.factorOff': 'Second factor switched off',
+  'person.recoveryCodesMade': 'Recovery codes made anew',
+  'person.recoveryCodeUsed': 'Signed in with a recovery code',
 };
 
 type Details = Record<string, string>;
@@ -53,6 +57,8 @@ const MORE: Partial<Record<AuditAction, (details: Details) => string>> = {
   'member.roleChanged': ({ from, to }) => `from ${from} to ${to}`,
   'member.removed': ({ role }) => `who was ${role}`,
   'person.signedIn': place,
+  'person.recoveryCodesMade': place,
+  'person.recoveryCodeUsed': place,
   'person.signInFailed': (details) => `${times(details)}${place(details)}`,
 };
 
