@@ -252,6 +252,20 @@ CREATE FUNCTION public.introzy_audit_erasure() RETURNS trigger
     return null;
   end $$;
 
+CREATE FUNCTION public.introzy_audit_factor() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+  declare
+    v_person jsonb := jsonb_build_object('type', 'person', 'id', new.id, 'name', new.email);
+    v_actor jsonb := case when current_setting('introzy.actor', true) = 'operator' then introzy_actor() else v_person end;
+  begin
+    insert into audit_log (organization_id, actor, action, subject)
+      select organization_id, v_actor,
+          case when new.two_factor_enabled then 'person.factorOn' else 'person.factorOff' end, v_person
+        from members where user_id = new.id;
+    return null;
+  end $$;
+
 CREATE FUNCTION public.introzy_audit_invitation() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
@@ -1023,7 +1037,10 @@ CREATE TABLE public.sessions (
     user_agent text,
     active_organization_id uuid,
     created_at timestamp(3) with time zone DEFAULT now() NOT NULL,
-    updated_at timestamp(3) with time zone DEFAULT now() NOT NULL
+    updated_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+    proved_at timestamp(3) with time zone DEFAULT now(),
+    failed_proofs smallint DEFAULT 0 NOT NULL,
+    is_sign_in boolean DEFAULT true NOT NULL
 );
 
 CREATE TABLE public.users (
@@ -1033,7 +1050,8 @@ CREATE TABLE public.users (
     email_verified boolean DEFAULT false NOT NULL,
     image text,
     created_at timestamp(3) with time zone DEFAULT now() NOT NULL,
-    updated_at timestamp(3) with time zone DEFAULT now() NOT NULL
+    updated_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+    two_factor_enabled boolean DEFAULT false NOT NULL
 );
 
 CREATE FUNCTION public.introzy_session_person(p_session_id uuid) RETURNS TABLE(organization_id uuid, organization_name text, user_id uuid, name text, email text, role text)
@@ -1171,6 +1189,17 @@ CREATE TABLE public.kysely_migration_lock (
     is_locked integer DEFAULT 0 NOT NULL
 );
 
+CREATE TABLE public.two_factors (
+    id uuid NOT NULL,
+    user_id uuid NOT NULL,
+    secret text NOT NULL,
+    backup_codes text NOT NULL,
+    verified boolean DEFAULT true NOT NULL,
+    failed_verification_count integer DEFAULT 0 NOT NULL,
+    locked_until timestamp(3) with time zone,
+    last_step bigint DEFAULT 0 NOT NULL
+);
+
 CREATE TABLE public.verifications (
     id uuid NOT NULL,
     identifier text NOT NULL,
@@ -1270,6 +1299,12 @@ ALTER TABLE ONLY public.sessions
 ALTER TABLE ONLY public.sessions
     ADD CONSTRAINT sessions_token_key UNIQUE (token);
 
+ALTER TABLE ONLY public.two_factors
+    ADD CONSTRAINT two_factors_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.two_factors
+    ADD CONSTRAINT two_factors_user_id_key UNIQUE (user_id);
+
 ALTER TABLE ONLY public.users
     ADD CONSTRAINT users_email UNIQUE (email);
 
@@ -1345,13 +1380,15 @@ CREATE TRIGGER audit AFTER INSERT OR UPDATE OF status ON public.invitations FOR 
 
 CREATE TRIGGER audit AFTER UPDATE OF name, deleted_at ON public.organizations FOR EACH ROW EXECUTE FUNCTION public.introzy_audit_organization();
 
-CREATE TRIGGER audit AFTER INSERT ON public.sessions FOR EACH ROW EXECUTE FUNCTION public.introzy_audit_session();
+CREATE TRIGGER audit AFTER INSERT ON public.sessions FOR EACH ROW WHEN (new.is_sign_in) EXECUTE FUNCTION public.introzy_audit_session();
 
 CREATE TRIGGER audit_change AFTER UPDATE OF name, hint, expires_at, kept_at, revoked_at ON public.api_keys FOR EACH ROW EXECUTE FUNCTION public.introzy_audit_api_key();
 
 CREATE TRIGGER audit_change AFTER INSERT OR UPDATE OF role ON public.members FOR EACH ROW EXECUTE FUNCTION public.introzy_audit_member();
 
 CREATE TRIGGER audit_erasure AFTER DELETE ON public.contacts FOR EACH ROW EXECUTE FUNCTION public.introzy_audit_erasure();
+
+CREATE TRIGGER audit_factor AFTER UPDATE OF two_factor_enabled ON public.users FOR EACH ROW WHEN ((new.two_factor_enabled <> old.two_factor_enabled)) EXECUTE FUNCTION public.introzy_audit_factor();
 
 CREATE TRIGGER audit_issue AFTER INSERT ON public.api_keys FOR EACH ROW EXECUTE FUNCTION public.introzy_audit_api_key();
 
@@ -1446,6 +1483,9 @@ ALTER TABLE ONLY public.sessions
 ALTER TABLE ONLY public.sessions
     ADD CONSTRAINT sessions_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;
 
+ALTER TABLE ONLY public.two_factors
+    ADD CONSTRAINT two_factors_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;
+
 ALTER TABLE public.accounts ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.api_key_days ENABLE ROW LEVEL SECURITY;
@@ -1485,6 +1525,8 @@ CREATE POLICY auth ON public.members TO introzy_auth USING ((public.introzy_for_
 CREATE POLICY auth ON public.organizations TO introzy_auth USING (public.introzy_for_accounts()) WITH CHECK (public.introzy_for_accounts());
 
 CREATE POLICY auth ON public.sessions TO introzy_auth USING (public.introzy_for_accounts()) WITH CHECK (public.introzy_for_accounts());
+
+CREATE POLICY auth ON public.two_factors TO introzy_auth USING (public.introzy_for_accounts()) WITH CHECK (public.introzy_for_accounts());
 
 CREATE POLICY auth ON public.users TO introzy_auth USING (public.introzy_for_accounts()) WITH CHECK (public.introzy_for_accounts());
 
@@ -1569,6 +1611,8 @@ CREATE POLICY tenant ON public.users FOR SELECT TO introzy_app USING ((id IN ( S
   WHERE (members.organization_id = public.introzy_organization_id()))));
 
 CREATE POLICY tenant_change ON public.organizations FOR UPDATE TO introzy_app USING ((id = public.introzy_organization_id())) WITH CHECK ((id = public.introzy_organization_id()));
+
+ALTER TABLE public.two_factors ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.users ENABLE ROW LEVEL SECURITY;
 
@@ -1765,6 +1809,7 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.sessions TO introzy_auth;
 GRANT DELETE ON TABLE public.sessions TO introzy_app;
 
 GRANT SELECT(id) ON TABLE public.sessions TO introzy_lookup;
+GRANT SELECT(id) ON TABLE public.sessions TO introzy_app;
 
 GRANT SELECT(user_id) ON TABLE public.sessions TO introzy_app;
 GRANT SELECT(user_id) ON TABLE public.sessions TO introzy_lookup;
@@ -1773,6 +1818,8 @@ GRANT SELECT(expires_at) ON TABLE public.sessions TO introzy_lookup;
 
 GRANT SELECT(active_organization_id) ON TABLE public.sessions TO introzy_app;
 GRANT SELECT(active_organization_id) ON TABLE public.sessions TO introzy_lookup;
+
+GRANT SELECT(proved_at) ON TABLE public.sessions TO introzy_app;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.users TO introzy_auth;
 
@@ -1809,5 +1856,7 @@ GRANT SELECT,UPDATE ON TABLE public.invitations TO introzy_auth;
 GRANT SELECT,INSERT ON TABLE public.invitations TO introzy_app;
 
 GRANT UPDATE(status) ON TABLE public.invitations TO introzy_app;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.two_factors TO introzy_auth;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.verifications TO introzy_auth;

@@ -31,7 +31,8 @@ export const AuditEntry = z.object({
    * More about the event, by action: `apiKey.issued` {scopes, expiresAt, hint} · `apiKey.renamed` {from, to} ·
    * `apiKey.changed` {from, to}, each with {description, environment, selfRotate, rateLimit, allowedAddresses,
    * addressMode} · `apiKey.rotated` {hint, expiresAt, oldSecretsEndAt} · `apiKey.tokenMinted` {hint, scopes, expiresAt}
-   * · `apiKey.usedFrom`, `apiKey.usedOutside`, `person.signedIn` {address, userAgent} · `person.signInFailed` {address,
+   * · `apiKey.usedFrom`, `apiKey.usedOutside`, `person.signedIn`, `person.recoveryCodesMade`,
+   * `person.recoveryCodeUsed` {address, userAgent} · `person.signInFailed` {address,
    * userAgent, count, hour}, of a whole hour · `member.invited`, `member.joined`, `member.removed` {role} ·
    * `member.roleChanged`, `organization.renamed` {from, to}.
    */

@@ -22,4 +22,8 @@ export const AUDIT_ACTIONS = [
   'person.signedIn',
   'person.signInFailed',
   'person.resetIssued',
+  'person.factorOn',
+  'person.factorOff',
+  'person.recoveryCodesMade',
+  'person.recoveryCodeUsed',
 ] as const;

@@ -25,6 +25,8 @@ export interface Principal {
   countedAs: string;
   /** The key's secret that calls; `undefined` for a person. */
   secret?: UsedSecret;
+  /** The person's session; `undefined` for a key. */
+  sessionId?: string;
   /** Notes that the database has refused the caller. */
   refuse(): void;
 }

@@ -25,6 +25,7 @@ export async function identifyPerson(
       identity: { organizationId, scopes: scopesOf(role), who: { type: 'person', id: userId, role } },
       admission: enter(db, { type: 'person', organizationId, sessionId, role }),
       countedAs: userId,
+      sessionId,
       refuse: () => {},
     },
   };

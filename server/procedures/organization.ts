@@ -16,6 +16,7 @@ export const organizationRouter = router({
     .query(({ ctx: { tenant, organizationId } }) => getOrganization(tenant, organizationId)),
 
   delete: ownerProcedure
+    .meta({ takesProof: true })
     .input(OrganizationDeleteRequest)
     .output(OrganizationDeleted)
     .mutation(async ({ ctx: { tenant, organizationId }, input: { name } }) => {

@@ -17,6 +17,7 @@ import { findForgery } from '../http/sameOrigin.ts';
 import type { Context } from './context.ts';
 import { settle, toTrpcError } from './outcome.ts';
 import { type Counts, countCall, dropCount } from './rate.ts';
+import { requireRecentProof } from './recentProof.ts';
 import { countOutcome } from './usage.ts';
 
 /** The part of a procedure's definition about its callers. REST, MCP and OpenAPI read the scope here. */
@@ -25,6 +26,8 @@ export interface ProcedureMeta {
   scope?: Scope;
   /** Some callers need no scope: a key for itself, or a person for the keys that the person issued. */
   hasExceptions?: true;
+  /** The answer shows a secret: a person must have given the password within the last minutes. */
+  takesProof?: true;
 }
 
 /** The scope of the procedures with exceptions: their definitions and `issuerInSight` name the same scope. */
@@ -123,6 +126,7 @@ const procedureFor = <Granted>(check: (principal: Principal) => Granted) =>
         if (!ctx.isCounted) await countCall(ctx, { principal: caller, counts });
         if (meta?.scope && !meta.hasExceptions) await requireScopes(caller, [meta.scope]);
         const granted = await check(caller);
+        if (meta?.takesProof) await requireRecentProof(caller);
         refuseOtherOrganization(identity.organizationId, await getRawInput());
         const { organizationId } = identity;
         const result = await next({

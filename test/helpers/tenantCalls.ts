@@ -29,6 +29,7 @@ import * as keyUse from '../../db/keyUse.ts';
 import * as members from '../../db/members.ts';
 import { getOrganization } from '../../db/organizations.ts';
 import { getCurrentSession, getOwner } from '../../db/people.ts';
+import { isRecentlyProved } from '../../db/proofs.ts';
 import { insertAwaitedOwner } from '../../db/verifiedAddress.ts';
 import { mintKey } from '../../server/auth/keySecret.ts';
 import type { UpsertRow } from '../../shared/contactRows.ts';
@@ -217,6 +218,10 @@ export const TENANT_CALLS: Record<string, TenantCall[]> = {
   getCurrentSession: [
     (db, { organizationId, victim }) => getCurrentSession(db, { organizationId, userId: victim.userId }),
   ],
+  isRecentlyProved: [
+    async (db, { organizationId, victim }) =>
+      (await isRecentlyProved(db, { organizationId, sessionId: victim.userId })) ? victim.word : undefined,
+  ],
   getOrganization: [(db, { organizationId }) => getOrganization(db, organizationId)],
   getOwner: [(db, { organizationId }) => getOwner(db, organizationId)],
   listMembers: [(db, { organizationId }) => members.listMembers(db, organizationId)],
@@ -383,6 +388,9 @@ const OTHERS = [
     'findAcceptedInvitation',
     'recordFailedSignIn',
     'resealColumn',
+    ...['findTwoFactor', 'hasSecondFactor', 'takeStep', 'recordRecovery', 'removeSecondFactor'],
+    'beginProof',
+    'recordProof',
   ],
   ...['findAccount', 'isVerified', 'verifyAddress', 'endUnprovedAccess', 'takeOverAccount', 'endResets'],
   ...[

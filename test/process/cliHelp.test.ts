@@ -27,7 +27,7 @@ test('--help says of each command what it is and what it takes, and all that end
   describe(createProgram());
   const ofKeys = ['issue', 'list', 'update', 'usage', 'rotate', 'end-grace', 'revoke'];
   const ofOrganizations = ['list', 'rename', 'delete', 'restore'];
-  const ofPeople = ['reset-password', 'export', 'erase'];
+  const ofPeople = ['reset-password', 'reset-factor', 'export', 'erase'];
   const ofSecrets = ['status', 'reencrypt'];
   const rest = ['verify', 'export', 'migrate', 'scan', 'mcp'];
   expect(described).toEqual([

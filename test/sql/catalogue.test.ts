@@ -43,7 +43,7 @@ const LOOKUPS = [
  * better-auth's tables of people. A person may be in several organizations, so that no policy shows a tenant a whole
  * table.
  */
-const PEOPLE = ['accounts', 'sessions', 'users', 'verifications'];
+const PEOPLE = ['accounts', 'sessions', 'two_factors', 'users', 'verifications'];
 /** By table: the further policies, besides the tenant's policy. */
 const BESIDES: Record<string, string[]> = {
   api_key_places: [],
@@ -141,6 +141,7 @@ test('Every table of organizations has row-level security, forced, with one poli
     'sessions auth {introzy_auth} ALL',
     'sessions lookup {introzy_lookup} SELECT',
     'sessions tenant {introzy_app} ALL',
+    'two_factors auth {introzy_auth} ALL',
     'users auth {introzy_auth} ALL',
     'users lookup {introzy_lookup} SELECT',
     'users tenant {introzy_app} SELECT',
@@ -280,6 +281,7 @@ test('The grants are those of the migration, to the column', async () => {
     'introzy_auth members INSERT,SELECT',
     'introzy_auth organizations INSERT,SELECT',
     'introzy_auth sessions DELETE,INSERT,SELECT,UPDATE',
+    'introzy_auth two_factors DELETE,INSERT,SELECT,UPDATE',
     'introzy_auth users DELETE,INSERT,SELECT,UPDATE',
     'introzy_auth verifications DELETE,INSERT,SELECT,UPDATE',
     'introzy_lookup api_key_notices_due SELECT',
@@ -302,7 +304,7 @@ test('The grants are those of the migration, to the column', async () => {
     'introzy_app invitations UPDATE status',
     'introzy_app members UPDATE role',
     'introzy_app organizations UPDATE deleted_at,name',
-    'introzy_app sessions SELECT active_organization_id,user_id',
+    'introzy_app sessions SELECT active_organization_id,id,proved_at,user_id',
     'introzy_app users SELECT email,id,name',
     'introzy_lookup api_key_days SELECT day,organization_id',
     'introzy_lookup api_key_notices SELECT api_key_id,claimed_until,days,expires_at,organization_id,sent_at,user_id',

@@ -41,6 +41,7 @@ const JUDGED: Record<string, string> = {
   introzy_api_key_exists: 'a boolean',
   introzy_audit_api_key: 'a trigger',
   introzy_audit_erasure: 'a trigger',
+  introzy_audit_factor: 'a trigger',
   introzy_audit_invitation: 'a trigger',
   introzy_audit_key_settings: 'a trigger',
   introzy_audit_member: 'a trigger',

@@ -26,6 +26,10 @@ export const ACTION_WORDS: Record<AuditAction, string> = {
   'person.signedIn': 'Signed in',
   'person.signInFailed': 'Sign-in failed',
   'person.resetIssued': 'Password reset by the operator',
+  'person.factorOn': 'Second factor switched on',
+  'person.factorOff': 'Second factor switched off',
+  'person.recoveryCodesMade': 'Recovery codes made anew',
+  'person.recoveryCodeUsed': 'Signed in with a recovery code',
 };
 
 type Details = Record<string, string>;
@@ -58,6 +62,8 @@ const MORE: Partial<Record<AuditAction, (details: Details) => string>> = {
   'member.removed': ({ role }) => `who was ${role}`,
   'organization.renamed': ({ from, to }) => `from “${from}” to “${to}”`,
   'person.signedIn': place,
+  'person.recoveryCodesMade': place,
+  'person.recoveryCodeUsed': place,
   'person.signInFailed': (details) => `${times(details)}${place(details)}`,
 };
 
