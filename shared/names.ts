@@ -48,7 +48,7 @@ export const MailAddress = z
   .string()
   .trim()
   .toLowerCase()
-  .refine(isWithoutKey, WITHOUT_KEY)
+  .refine(isWithoutKey, { error: WITHOUT_KEY, abort: true })
   .refine(
     (address) =>
       z.email().safeParse(address).success &&

@@ -60,11 +60,13 @@ const fields = z.looseObject({
 const ruled = (body: typeof fields) =>
   body.superRefine((body, { addIssue }) => {
     for (const [name, value] of Object.entries(body)) {
-      if (CLOSED.includes(name)) addIssue({ code: 'custom', path: [name], message: 'Not taken: leave the field out' });
       if (typeof value === 'string' && !isStorable(value))
         addIssue({ code: 'custom', path: [name], message: STORABLE });
       const path = NEVER_KEPT.has(name) ? undefined : pathToKey(value);
       if (path) addIssue({ code: 'custom', path: [name, ...path], message: WITHOUT_KEY });
+      else if (CLOSED.includes(name)) {
+        addIssue({ code: 'custom', path: [name], message: 'Not taken: leave the field out' });
+      }
     }
   });
 
