@@ -12,11 +12,6 @@ export const accepts = [
     effect: 'adds the trigger invitations.digest',
     because: 'raises nothing; the version before mails the secret that it made, whatever the row keeps',
   },
-  {
-    effect:
-      "reads or writes all of the table organizations: do $$ declare v_id uuid; begin for v_id in select id from organizations loop perform set_config('int",
-    because: 'organizations and invitations are few, and no row of a contact is read',
-  },
 ];
 
 /**
