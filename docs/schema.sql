@@ -330,6 +330,16 @@ CREATE FUNCTION public.introzy_audit_names_of(p_actor jsonb, p_subject jsonb, p_
     LANGUAGE sql IMMUTABLE
     RETURN ARRAY(SELECT place.place FROM unnest(ARRAY['/actor/name'::text, '/subject/name'::text, '/details/address'::text, '/details/userAgent'::text, '/details/from'::text, '/details/to'::text, '/details/from/description'::text, '/details/to/description'::text]) place(place), LATERAL (SELECT (jsonb_build_object('actor', introzy_audit_names_of.p_actor, 'subject', introzy_audit_names_of.p_subject, 'details', introzy_audit_names_of.p_details) #> string_to_array(ltrim(place.place, '/'::text), '/'::text)) AS value) found WHERE ((jsonb_typeof(found.value) = 'string'::text) AND (found.value <> '"(erased)"'::jsonb) AND ((lower((found.value #>> '{}'::text[])) = ANY (introzy_audit_names_of.p_names)) OR ((place.place = '/subject/name'::text) AND ((introzy_audit_names_of.p_subject ->> 'id'::text) = (introzy_audit_names_of.p_user_id)::text)) OR ((place.place = ANY (ARRAY['/actor/name'::text, '/details/address'::text, '/details/userAgent'::text])) AND ((introzy_audit_names_of.p_actor ->> 'id'::text) = (introzy_audit_names_of.p_user_id)::text)))));
 
+CREATE FUNCTION public.introzy_audit_organization() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+  begin
+    insert into audit_log (organization_id, actor, action, subject) values (new.id, introzy_actor(),
+      case when new.requires_factor then 'organization.factorRequired' else 'organization.factorNotRequired' end,
+      jsonb_build_object('type', 'organization', 'id', new.id, 'name', new.name));
+    return null;
+  end $$;
+
 CREATE FUNCTION public.introzy_audit_place() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
@@ -761,6 +771,7 @@ CREATE TABLE public.organizations (
     slug text DEFAULT (gen_random_uuid())::text NOT NULL,
     logo text,
     metadata text,
+    requires_factor boolean DEFAULT false NOT NULL,
     CONSTRAINT organizations_name_check CHECK (((char_length(name) >= 1) AND (char_length(name) <= 100)))
 );
 
@@ -1030,6 +1041,23 @@ CREATE TABLE public.users (
     updated_at timestamp(3) with time zone DEFAULT now() NOT NULL,
     two_factor_enabled boolean DEFAULT false NOT NULL
 );
+
+CREATE FUNCTION public.introzy_session_member(p_session_id uuid) RETURNS TABLE(organization_id uuid, user_id uuid, role text, has_factor boolean, requires_factor boolean)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    BEGIN ATOMIC
+ SELECT o.id,
+     u.id,
+     m.role,
+     u.two_factor_enabled,
+     o.requires_factor
+    FROM (((public.sessions s
+      JOIN public.members m ON (((m.organization_id = s.active_organization_id) AND (m.user_id = s.user_id))))
+      JOIN public.users u ON ((u.id = s.user_id)))
+      JOIN public.organizations o ON ((o.id = m.organization_id)))
+   WHERE ((s.id = introzy_session_member.p_session_id) AND (s.expires_at > now()));
+END;
+
+ALTER FUNCTION public.introzy_session_member(p_session_id uuid) OWNER TO introzy_lookup;
 
 CREATE FUNCTION public.introzy_session_person(p_session_id uuid) RETURNS TABLE(organization_id uuid, organization_name text, user_id uuid, name text, email text, role text)
     LANGUAGE sql STABLE SECURITY DEFINER
@@ -1341,6 +1369,8 @@ CREATE TRIGGER audit AFTER INSERT ON public.api_key_tokens FOR EACH ROW EXECUTE 
 
 CREATE TRIGGER audit AFTER INSERT OR UPDATE OF status ON public.invitations FOR EACH ROW EXECUTE FUNCTION public.introzy_audit_invitation();
 
+CREATE TRIGGER audit AFTER UPDATE OF requires_factor ON public.organizations FOR EACH ROW WHEN ((new.requires_factor <> old.requires_factor)) EXECUTE FUNCTION public.introzy_audit_organization();
+
 CREATE TRIGGER audit AFTER INSERT ON public.sessions FOR EACH ROW WHEN (new.is_sign_in) EXECUTE FUNCTION public.introzy_audit_session();
 
 CREATE TRIGGER audit_change AFTER UPDATE OF name, hint, expires_at, kept_at, revoked_at ON public.api_keys FOR EACH ROW EXECUTE FUNCTION public.introzy_audit_api_key();
@@ -1529,6 +1559,8 @@ ALTER TABLE public.organizations ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.sessions ENABLE ROW LEVEL SECURITY;
 
+CREATE POLICY settings ON public.organizations FOR UPDATE TO introzy_app USING ((id = public.introzy_organization_id())) WITH CHECK ((id = public.introzy_organization_id()));
+
 CREATE POLICY tenant ON public.api_key_days USING ((organization_id = public.introzy_organization_id())) WITH CHECK ((organization_id = public.introzy_organization_id()));
 
 CREATE POLICY tenant ON public.api_key_notices USING ((organization_id = public.introzy_organization_id())) WITH CHECK ((organization_id = public.introzy_organization_id()));
@@ -1679,6 +1711,9 @@ GRANT SELECT(id) ON TABLE public.organizations TO introzy_lookup;
 
 GRANT SELECT(name) ON TABLE public.organizations TO introzy_lookup;
 
+GRANT UPDATE(requires_factor) ON TABLE public.organizations TO introzy_app;
+GRANT SELECT(requires_factor) ON TABLE public.organizations TO introzy_lookup;
+
 REVOKE ALL ON FUNCTION public.introzy_organizations_to_erase_in(p_days integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.introzy_organizations_to_erase_in(p_days integer) TO introzy_auth;
 
@@ -1780,6 +1815,11 @@ GRANT SELECT(name) ON TABLE public.users TO introzy_lookup;
 
 GRANT SELECT(email) ON TABLE public.users TO introzy_app;
 GRANT SELECT(email) ON TABLE public.users TO introzy_lookup;
+
+GRANT SELECT(two_factor_enabled) ON TABLE public.users TO introzy_lookup;
+
+REVOKE ALL ON FUNCTION public.introzy_session_member(p_session_id uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.introzy_session_member(p_session_id uuid) TO introzy_app;
 
 REVOKE ALL ON FUNCTION public.introzy_session_person(p_session_id uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.introzy_session_person(p_session_id uuid) TO introzy_app;

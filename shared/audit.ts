@@ -9,11 +9,11 @@ export type AuditAction = z.infer<typeof AuditAction>;
 /** The actor: a person, an API key, or the operator at the command line. */
 const Actor = z.object({ type: z.enum(['person', 'key', 'operator']), id: z.string().nullable(), name: z.string() });
 /**
- * The subject of an action: a key, a contact, a person or an invitation. `name` is the subject's name at the time of the
+ * The subject of an action: a key, a contact, a person, an invitation or the organization. `name` is the subject's name at the time of the
  * action; of a contact, its id.
  */
 const Subject = z.object({
-  type: z.enum(['apiKey', 'contact', 'person', 'invitation']),
+  type: z.enum(['apiKey', 'contact', 'person', 'invitation', 'organization']),
   id: z.string().nullable(),
   name: z.string(),
 });

@@ -16,6 +16,8 @@ export const AUDIT_ACTIONS = [
   'member.joined',
   'member.roleChanged',
   'member.removed',
+  'organization.factorRequired',
+  'organization.factorNotRequired',
   'person.signedIn',
   'person.signInFailed',
   'person.factorOn',

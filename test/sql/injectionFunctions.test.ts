@@ -46,6 +46,7 @@ const JUDGED: Record<string, string> = {
   introzy_audit_key_settings: 'a trigger',
   introzy_audit_member: 'a trigger',
   introzy_audit_names_of: 'its arguments alone',
+  introzy_audit_organization: 'a trigger',
   introzy_audit_place: 'a trigger',
   introzy_audit_report: 'a trigger',
   introzy_audit_session: 'a trigger',
@@ -72,6 +73,7 @@ const JUDGED: Record<string, string> = {
   introzy_revoke_key: 'keys under the policies',
   introzy_revoke_keys: 'keys under the policies',
   introzy_role_scopes: 'its arguments alone',
+  introzy_session_member: 'takes the id of a session, which no tenant can read',
   introzy_session_person: 'takes the id of a session, which no tenant can read',
   introzy_uuid_v7: 'a new id',
 };

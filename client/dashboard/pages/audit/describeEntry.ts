@@ -20,6 +20,8 @@ export const ACTION_WORDS: Record<AuditAction, string> = {
   'member.joined': 'Member joined',
   'member.roleChanged': 'Role changed',
   'member.removed': 'Member removed',
+  'organization.factorRequired': 'Second factor required of every member',
+  'organization.factorNotRequired': 'Second factor no longer required',
   'person.signedIn': 'Signed in',
   'person.signInFailed': 'Sign-in failed',
   'person.factorOn': 'Second factor switched on',
