@@ -20,6 +20,7 @@ import * as deletedContacts from './migrations/0020_deleted_contacts.ts';
 import * as proofs from './migrations/0021_proofs.ts';
 import * as organizationErasure from './migrations/0022_organization_erasure.ts';
 import * as twoFactor from './migrations/0024_two_factor.ts';
+import * as requiredFactor from './migrations/0025_required_factor.ts';
 
 /**
  * A transaction without a rewrite of a table and without a long lock. Instances of the version before go on working.
@@ -90,6 +91,7 @@ export const migrations: Migrations = {
   '0021_proofs': proofs,
   '0022_organization_erasure': organizationErasure,
   '0024_two_factor': twoFactor,
+  '0025_required_factor': requiredFactor,
 };
 
 /** What to run: by default all migrations. */

@@ -51,6 +51,18 @@ export async function listOrganizations(db: Kysely<Schema>): Promise<ListedOrgan
     .execute();
 }
 
+/** Says whether the organization requires a second factor of every member. */
+export async function updateRequiredFactor(
+  db: Tenant,
+  { organizationId, isRequired }: { organizationId: string; isRequired: boolean },
+): Promise<void> {
+  await db
+    .updateTable('organizations')
+    .set({ requires_factor: isRequired })
+    .where('id', '=', organizationId)
+    .executeTakeFirst();
+}
+
 /** The organization, as its members and its keys see the organization. */
 export async function getOrganization(db: Tenant, organizationId: string): Promise<Organization> {
   return await db

@@ -12,6 +12,8 @@ interface OrganizationsTable {
   slug: Generated<string>;
   logo: string | null;
   metadata: string | null;
+  /** Every member needs a second factor. */
+  requires_factor: Generated<boolean>;
   created_at: Stamp;
   /** 30 days later the organization is erased. Until then the deletion can be undone. */
   deleted_at: Date | null;

@@ -376,6 +376,16 @@ CREATE FUNCTION public.introzy_audit_report() RETURNS trigger
     return null;
   end $$;
 
+CREATE FUNCTION public.introzy_audit_required_factor() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+  begin
+    insert into audit_log (organization_id, actor, action, subject) values (new.id, introzy_actor(),
+      case when new.requires_factor then 'organization.factorRequired' else 'organization.factorNotRequired' end,
+      jsonb_build_object('type', 'organization', 'id', new.id, 'name', new.name));
+    return null;
+  end $$;
+
 CREATE FUNCTION public.introzy_audit_session() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
@@ -783,6 +793,7 @@ CREATE TABLE public.organizations (
     logo text,
     metadata text,
     deleted_at timestamp(3) with time zone,
+    requires_factor boolean DEFAULT false NOT NULL,
     CONSTRAINT organizations_name_check CHECK (((char_length(name) >= 1) AND (char_length(name) <= 100)))
 );
 
@@ -1053,6 +1064,23 @@ CREATE TABLE public.users (
     updated_at timestamp(3) with time zone DEFAULT now() NOT NULL,
     two_factor_enabled boolean DEFAULT false NOT NULL
 );
+
+CREATE FUNCTION public.introzy_session_member(p_session_id uuid) RETURNS TABLE(organization_id uuid, user_id uuid, role text, has_factor boolean, requires_factor boolean)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    BEGIN ATOMIC
+ SELECT o.id,
+     u.id,
+     m.role,
+     u.two_factor_enabled,
+     o.requires_factor
+    FROM (((public.sessions s
+      JOIN public.members m ON (((m.organization_id = s.active_organization_id) AND (m.user_id = s.user_id))))
+      JOIN public.users u ON ((u.id = s.user_id)))
+      JOIN public.organizations o ON ((o.id = m.organization_id)))
+   WHERE ((s.id = introzy_session_member.p_session_id) AND (s.expires_at > now()) AND (o.deleted_at IS NULL));
+END;
+
+ALTER FUNCTION public.introzy_session_member(p_session_id uuid) OWNER TO introzy_lookup;
 
 CREATE FUNCTION public.introzy_session_person(p_session_id uuid) RETURNS TABLE(organization_id uuid, organization_name text, user_id uuid, name text, email text, role text)
     LANGUAGE sql STABLE SECURITY DEFINER
@@ -1387,6 +1415,8 @@ CREATE TRIGGER audit_change AFTER UPDATE OF name, hint, expires_at, kept_at, rev
 CREATE TRIGGER audit_change AFTER INSERT OR UPDATE OF role ON public.members FOR EACH ROW EXECUTE FUNCTION public.introzy_audit_member();
 
 CREATE TRIGGER audit_erasure AFTER DELETE ON public.contacts FOR EACH ROW EXECUTE FUNCTION public.introzy_audit_erasure();
+
+CREATE TRIGGER audit_factor AFTER UPDATE OF requires_factor ON public.organizations FOR EACH ROW WHEN ((new.requires_factor <> old.requires_factor)) EXECUTE FUNCTION public.introzy_audit_required_factor();
 
 CREATE TRIGGER audit_factor AFTER UPDATE OF two_factor_enabled ON public.users FOR EACH ROW WHEN ((new.two_factor_enabled <> old.two_factor_enabled)) EXECUTE FUNCTION public.introzy_audit_factor();
 
@@ -1730,6 +1760,9 @@ GRANT UPDATE(name) ON TABLE public.organizations TO introzy_app;
 GRANT UPDATE(deleted_at) ON TABLE public.organizations TO introzy_app;
 GRANT SELECT(deleted_at) ON TABLE public.organizations TO introzy_lookup;
 
+GRANT UPDATE(requires_factor) ON TABLE public.organizations TO introzy_app;
+GRANT SELECT(requires_factor) ON TABLE public.organizations TO introzy_lookup;
+
 REVOKE ALL ON FUNCTION public.introzy_organizations_to_erase_in(p_days integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.introzy_organizations_to_erase_in(p_days integer) TO introzy_auth;
 
@@ -1831,6 +1864,11 @@ GRANT SELECT(name) ON TABLE public.users TO introzy_lookup;
 
 GRANT SELECT(email) ON TABLE public.users TO introzy_app;
 GRANT SELECT(email) ON TABLE public.users TO introzy_lookup;
+
+GRANT SELECT(two_factor_enabled) ON TABLE public.users TO introzy_lookup;
+
+REVOKE ALL ON FUNCTION public.introzy_session_member(p_session_id uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.introzy_session_member(p_session_id uuid) TO introzy_app;
 
 REVOKE ALL ON FUNCTION public.introzy_session_person(p_session_id uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.introzy_session_person(p_session_id uuid) TO introzy_app;

@@ -19,6 +19,8 @@ export const AUDIT_ACTIONS = [
   'organization.renamed',
   'organization.deleted',
   'organization.restored',
+  'organization.factorRequired',
+  'organization.factorNotRequired',
   'person.signedIn',
   'person.signInFailed',
   'person.resetIssued',

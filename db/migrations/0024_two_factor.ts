@@ -2,6 +2,22 @@ import { type Kysely, sql } from 'kysely';
 
 export const kind = 'expand';
 
+export const accepts = [
+  {
+    effect: 'drops or renames the trigger sessions.audit',
+    because:
+      'the trigger comes back in the same transaction, with a condition that each session of the version before meets',
+  },
+  {
+    effect: 'adds the trigger sessions.audit',
+    because: 'is the trigger from before: the default of is_sign_in has the version before write the same entries',
+  },
+  {
+    effect: 'adds the trigger users.audit_factor',
+    because: 'follows changes of two_factor_enabled alone, and the version before does not write that column',
+  },
+];
+
 /**
  * Second factors of persons: the seed of an authenticator app and the recovery codes, both sealed (db/sealedTexts.ts). A
  * code of the app is the time step's: `last_step` is the last step whose code was taken, so that no code is taken twice.

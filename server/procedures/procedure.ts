@@ -2,7 +2,7 @@ import { getTRPCErrorFromUnknown, initTRPC } from '@trpc/server';
 import type { Admission } from '../../db/admission.ts';
 import { getApiKey } from '../../db/apiKeys.ts';
 import { AddressRefused, ScopeRefused } from '../../db/errors.ts';
-import type { KeyRefusal } from '../../shared/errors.ts';
+import { FACTOR_NEEDED, type KeyRefusal } from '../../shared/errors.ts';
 import { redactKeys } from '../../shared/keyFormat.ts';
 import { mayGive } from '../../shared/roles.ts';
 import type { Scope } from '../../shared/scopes.ts';
@@ -109,8 +109,8 @@ const refused = ({ credential }: Context, refusal: KeyRefusal) =>
 
 /**
  * A procedure for the callers that `check` lets pass; the answer of `check` is the context's `granted`. The order is
- * fixed: the caller, the caller's rate, the caller's rights, the organization that is meant, and then the procedure's
- * own input.
+ * fixed: the caller, the caller's rate, the second factor that an organization requires, the caller's rights, the
+ * organization that is meant, and then the procedure's own input.
  *
  * All steps are a single middleware: in tRPC, a call's way to the next middleware costs more than any of the steps.
  */
@@ -124,6 +124,7 @@ const procedureFor = <Granted>(check: (principal: Principal) => Granted) =>
       const { identity, admission } = caller;
       const answer = await onlyIfAdmitted(admission, async () => {
         if (!ctx.isCounted) await countCall(ctx, { principal: caller, counts });
+        if (caller.lacksFactor) throw fault('FORBIDDEN', { details: { reason: FACTOR_NEEDED } });
         if (meta?.scope && !meta.hasExceptions) await requireScopes(caller, [meta.scope]);
         const granted = await check(caller);
         if (meta?.takesProof) await requireRecentProof(caller);
@@ -159,10 +160,10 @@ export const ownKeysProcedure = procedureFor(issuerInSight).meta({ scope: MANAGE
 export const rotationProcedure = procedureFor(selfRotating).meta({ scope: MANAGE_KEYS, hasExceptions: true });
 /** For people; `granted` is the person. */
 export const personProcedure = procedureFor(requirePerson);
-/** For the organization's owners and admins; `granted` is the person. */
-export const adminProcedure = procedureFor(requireAdmin);
 /** For the organization's owners; `granted` is the person. */
 export const ownerProcedure = procedureFor(requireOwner);
+/** For the organization's owners and admins; `granted` is the person. */
+export const adminProcedure = procedureFor(requireAdmin);
 
 /**
  * Lets no answer leave before the database has admitted the caller. Most calls are admitted with their own query. The

@@ -262,6 +262,10 @@ const INPUTS: Record<string, [input: (targets: PeopleTargets) => Input, status: 
     [ofMember({ role: 'king' }), 400],
     [isGiven({ id: NONE }), 404],
   ],
+  'members.requireFactor': [
+    [isGiven({ isRequired: false }), 403],
+    [isGiven({ isRequired: 'yes' }), 400],
+  ],
   'members.remove': [
     [ofMember({}), 200],
     [ofMember({ keepKeys: 'all' }), 400],

@@ -157,6 +157,7 @@ export const FOR_PEOPLE: Record<string, Input> = {
   'members.cancelInvitation': { id: '01890000-0000-7000-8000-000000000000' },
   'members.changeRole': { id: '01890000-0000-7000-8000-000000000000', role: 'admin' },
   'members.keys': { id: '01890000-0000-7000-8000-000000000000' },
+  'members.requireFactor': { isRequired: false },
   'members.remove': { id: '01890000-0000-7000-8000-000000000000' },
 };
 

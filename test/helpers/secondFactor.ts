@@ -22,7 +22,7 @@ export async function switchOn(browser: Browser): Promise<App> {
   const { status, text, body } = await browser.account('/two-factor/enable', { password: PASSWORD });
   if (status !== 200) throw new Error(`Not switched on: ${text}`);
   const app: App = { recoveryCodes: body.backupCodes, code: readPicture(body.totpURI) };
-  const confirmed = await browser.account('/two-factor/verify-totp', { code: await app.code(-1) });
+  const confirmed = await browser.account('/two-factor/verify-totp', { code: await app.code() });
   if (confirmed.status !== 200) throw new Error(`Not confirmed: ${confirmed.text}`);
   return app;
 }

@@ -27,7 +27,7 @@ import { endCallingToken, getCallingToken, insertToken } from '../../db/keyToken
 import * as keyUsage from '../../db/keyUsage.ts';
 import * as keyUse from '../../db/keyUse.ts';
 import * as members from '../../db/members.ts';
-import { getOrganization } from '../../db/organizations.ts';
+import { getOrganization, updateRequiredFactor } from '../../db/organizations.ts';
 import { getCurrentSession, getOwner } from '../../db/people.ts';
 import { isRecentlyProved } from '../../db/proofs.ts';
 import { insertAwaitedOwner } from '../../db/verifiedAddress.ts';
@@ -223,6 +223,7 @@ export const TENANT_CALLS: Record<string, TenantCall[]> = {
       (await isRecentlyProved(db, { organizationId, sessionId: victim.userId })) ? victim.word : undefined,
   ],
   getOrganization: [(db, { organizationId }) => getOrganization(db, organizationId)],
+  updateRequiredFactor: [(db, { organizationId }) => updateRequiredFactor(db, { organizationId, isRequired: true })],
   getOwner: [(db, { organizationId }) => getOwner(db, organizationId)],
   listMembers: [(db, { organizationId }) => members.listMembers(db, organizationId)],
   insertMember: [

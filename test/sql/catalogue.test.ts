@@ -36,6 +36,7 @@ const LOOKUPS = [
   'introzy_organizations_to_trim(integer)',
   'introzy_organizations_with_notices()',
   'introzy_server_secrets()',
+  'introzy_session_member(uuid)',
   'introzy_session_person(uuid)',
 ];
 
@@ -303,7 +304,7 @@ test('The grants are those of the migration, to the column', async () => {
     'introzy_app audit_chains UPDATE sealed_through',
     'introzy_app invitations UPDATE status',
     'introzy_app members UPDATE role',
-    'introzy_app organizations UPDATE deleted_at,name',
+    'introzy_app organizations UPDATE deleted_at,name,requires_factor',
     'introzy_app sessions SELECT active_organization_id,id,proved_at,user_id',
     'introzy_app users SELECT email,id,name',
     'introzy_lookup api_key_days SELECT day,organization_id',
@@ -315,9 +316,9 @@ test('The grants are those of the migration, to the column', async () => {
     'introzy_lookup audit_seal_entries UPDATE names',
     'introzy_lookup contacts SELECT deleted_at,form,id,organization_id,search,tags,updated_at',
     'introzy_lookup members SELECT created_at,organization_id,role,user_id',
-    'introzy_lookup organizations SELECT deleted_at,id,name',
+    'introzy_lookup organizations SELECT deleted_at,id,name,requires_factor',
     'introzy_lookup sessions SELECT active_organization_id,expires_at,id,user_id',
-    'introzy_lookup users SELECT email,id,name',
+    'introzy_lookup users SELECT email,id,name,two_factor_enabled',
   ]);
   const [schema] = await ask(
     app,

@@ -66,6 +66,7 @@ async function useEverything(app: TestApp) {
     ['members.keys', await members.keys.query({ id, role: 'member' })],
     ['members.remove', await members.remove.mutate({ id, keepKeys: [] })],
     ['members.invite', await members.invite.mutate({ email: 'eve@example.com', role: 'member' })],
+    ['members.requireFactor', await members.requireFactor.mutate({ isRequired: false })],
     ['members.list', await members.list.query()],
   ] as const;
   const [invitation] = (await members.list.query()).invitations;

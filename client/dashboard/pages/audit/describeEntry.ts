@@ -23,6 +23,8 @@ export const ACTION_WORDS: Record<AuditAction, string> = {
   'organization.renamed': 'Organization renamed',
   'organization.deleted': 'Organization deleted',
   'organization.restored': 'Organization restored',
+  'organization.factorRequired': 'Second factor required of every member',
+  'organization.factorNotRequired': 'Second factor no longer required',
   'person.signedIn': 'Signed in',
   'person.signInFailed': 'Sign-in failed',
   'person.resetIssued': 'Password reset by the operator',
