@@ -116,7 +116,7 @@ async function addPeople(app: TestApp, word: string) {
   await runAsAdmin(
     app,
     `insert into sessions (id, user_id, active_organization_id, token, expires_at)
-      values ('${userId}', '${userId}', '${id}', '${word}', '2100-01-01Z')`,
+      values ('${userId}', '${userId}', '${id}', gen_random_uuid(), '2100-01-01Z')`,
   );
   if (!member || 'failure' in invitation) throw new Error('Nobody was added');
   return { userId, memberId: member.id, invitationId: invitation.invitation.id };
