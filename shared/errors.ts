@@ -14,12 +14,6 @@ export const REFUSAL_REASONS: Record<KeyRefusal, string> = {
   expired: 'API key has expired',
 };
 
-/** The reason of a 403 after which a person proves who they are, and repeats the call. The dashboard knows the reason. */
-export const PROOF_NEEDED = 'You gave your password more than 15 minutes ago: give the password again';
-
-/** The reason of a 403 for a person without a second factor, where the organization requires the factor. */
-export const FACTOR_NEEDED = 'Your organization requires a second factor: set one up in the dashboard, then go on';
-
 /** The HTTP status and the sentence of every tRPC error code that the API answers with. */
 export const ERRORS = {
   BAD_REQUEST: { status: 400, message: 'Invalid request' },

@@ -1,7 +1,7 @@
 import type { TRPCLink } from '@trpc/client';
 import { observable } from '@trpc/server/observable';
 import type { AppRouter } from '../../server/procedures/router.ts';
-import { PROOF_NEEDED } from '../../shared/errors.ts';
+import { PROOF_NEEDED } from '../../shared/refusals.ts';
 
 /** Asks the person for the password: true once the service has taken the password, false where the person cancels. */
 type Ask = () => Promise<boolean>;

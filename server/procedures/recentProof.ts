@@ -1,5 +1,5 @@
 import { isRecentlyProved } from '../../db/proofs.ts';
-import { PROOF_NEEDED } from '../../shared/errors.ts';
+import { PROOF_NEEDED } from '../../shared/refusals.ts';
 import type { Principal } from '../auth/principal.ts';
 import { fault } from '../http/errors.ts';
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { PROOF_NEEDED } from '../../shared/errors.ts';
+import { PROOF_NEEDED } from '../../shared/refusals.ts';
 import { addMember, type Browser, PASSWORD, signedIn } from '../helpers/browser.ts';
 import { runAsAdmin } from '../helpers/tables.ts';
 import { type TestApp, testApp } from '../helpers/testApp.ts';

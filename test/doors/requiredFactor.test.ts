@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { FACTOR_NEEDED } from '../../shared/errors.ts';
+import { FACTOR_NEEDED } from '../../shared/refusals.ts';
 import { addMember, type Browser, PASSWORD, signedIn } from '../helpers/browser.ts';
 import { switchOn } from '../helpers/secondFactor.ts';
 import { runAsAdmin } from '../helpers/tables.ts';
