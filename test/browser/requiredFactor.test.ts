@@ -4,7 +4,9 @@ import { findBarriers, isTooWide, openDashboard } from '../helpers/chromium.ts';
 import { readPicture, switchOn } from '../helpers/secondFactor.ts';
 import { testApp } from '../helpers/testApp.ts';
 
-test('An owner requires a second factor, and a member sets one up before anything else', { timeout: 240_000 }, async () => {
+test('An owner requires a second factor, and a member sets one up before anything else', {
+  timeout: 240_000,
+}, async () => {
   await using app = await testApp();
   const owner = await addMember(app, app.one.id, 'owner');
   const member = await addMember(app, app.one.id);
