@@ -56,6 +56,19 @@ export async function findFirstOrganization(db: Kysely<Schema>, userId: string):
   return member?.organization_id;
 }
 
+/**
+ * The number of organizations that a person has made and still owns: those where nobody has been a member for longer.
+ * Organizations that others have invited the person to do not count.
+ */
+export async function countOwnOrganizations(db: Kysely<Schema>, userId: string): Promise<number> {
+  const { rows } = await sql<{ count: number }>`
+    select count(*)::int as count from members m
+      where m.user_id = ${userId} and m.role = 'owner' and not exists (
+        select from members before
+          where before.organization_id = m.organization_id and before.created_at < m.created_at)`.execute(db);
+  return rows[0]?.count ?? 0;
+}
+
 /** True where the invitation `id` was sent to `email` and can be accepted: pending and not expired. */
 export async function isInvited(db: Kysely<Schema>, { id, email }: { id: string; email: string }): Promise<boolean> {
   const invitation = await db

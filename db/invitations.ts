@@ -37,6 +37,11 @@ export interface NewInvitation {
   inviterId: string;
   /** The inviter's role. An invitation may not give a role above the inviter's own. */
   by: Role;
+  /**
+   * When the inviter asked, in milliseconds of `performance.now()`; now unless given. An invitation that was made since is
+   * the same invitation.
+   */
+  askedAt?: number;
 }
 
 /**
@@ -49,7 +54,7 @@ export interface SentInvitation {
 }
 
 /** The most invitations in an hour: of an address to an organization, and of an organization. */
-const MOST_AN_HOUR = { address: 20, organization: 200 } as const;
+export const INVITATIONS_AN_HOUR = { address: 20, organization: 200 } as const;
 
 /**
  * Invites an email address, and cancels an earlier pending invitation of the same address. Invitations of an address
@@ -58,15 +63,16 @@ const MOST_AN_HOUR = { address: 20, organization: 200 } as const;
  */
 export async function insertInvitation(
   db: Tenant,
-  { organizationId, email, role, inviterId, by }: NewInvitation,
+  { organizationId, email, role, inviterId, by, askedAt = performance.now() }: NewInvitation,
 ): Promise<Outcome<SentInvitation>> {
   if (!mayGive(by, role)) return { failure: 'outranked' };
   const address = toAccountAddress(email);
   return await inTransaction(db, async (trx) => {
-    await sql`
-      select pg_advisory_xact_lock(hashtextextended(${`introzy invitation ${organizationId} ${address}`}, 0))`.execute(
-      trx,
-    );
+    const waited = (performance.now() - askedAt) / 1000;
+    const { rows } = await sql<{ asked: string }>`
+      select (clock_timestamp() - make_interval(secs => ${waited}))::text as asked,
+        pg_advisory_xact_lock(hashtextextended(${`introzy invitation ${organizationId} ${address}`}, 0))`.execute(trx);
+    const asked = rows[0]?.asked;
     const member = await trx
       .selectFrom('members')
       .innerJoin('users', 'users.id', 'members.user_id')
@@ -82,11 +88,12 @@ export async function insertInvitation(
       .where('email', '=', address)
       .where('status', '=', 'pending')
       .where('role', '=', role)
-      // Made since this transaction began, while it waited for its turn.
-      .where('created_at', '>', sql<Date>`now()`)
+      // Made while this call waited for its turn.
+      .where('created_at', '>', sql<Date>`${asked}::timestamptz`)
       .executeTakeFirst();
     if (meanwhile) return { invitation: meanwhile, secret: undefined };
-    if (await isTooMuch(trx, { organizationId, address })) return { failure: 'tooManyInvitations' };
+    const retryAfterSeconds = await secondsToWait(trx, { organizationId, address });
+    if (retryAfterSeconds !== null) return { failure: 'tooManyInvitations', retryAfterSeconds };
     await trx
       .updateTable('invitations')
       .set({ status: 'canceled' })
@@ -113,13 +120,22 @@ export async function insertInvitation(
   });
 }
 
-/** True where the organization has invited the address, or people altogether, too often in the last hour. */
-async function isTooMuch(trx: Tenant, { organizationId, address }: { organizationId: string; address: string }) {
-  const { rows } = await sql<{ ofAddress: number; all: number }>`
-    select count(*) filter (where email = ${address})::int as "ofAddress", count(*)::int as "all" from invitations
-      where organization_id = ${organizationId} and created_at > now() - interval '1 hour'`.execute(trx);
-  const { ofAddress = 0, all = 0 } = rows[0] ?? {};
-  return ofAddress >= MOST_AN_HOUR.address || all >= MOST_AN_HOUR.organization;
+/**
+ * The seconds until the organization may invite the address; `null` where the organization may do so now. Whoever waits
+ * has as many invitations in the last hour as are allowed, of the address or altogether: the oldest of these must be an
+ * hour old.
+ */
+async function secondsToWait(trx: Tenant, { organizationId, address }: { organizationId: string; address: string }) {
+  const { rows } = await sql<{ seconds: number | null }>`
+    select ceil(extract(epoch from greatest(
+        (array_agg(created_at order by created_at desc) filter (where email = ${address}))[${INVITATIONS_AN_HOUR.address}::int],
+        (array_agg(created_at order by created_at desc))[${INVITATIONS_AN_HOUR.organization}::int]
+      ) + interval '1 hour' - now()))::int as seconds
+      from invitations where organization_id = ${organizationId} and created_at > now() - interval '1 hour'`.execute(
+    trx,
+  );
+  const seconds = rows[0]?.seconds ?? null;
+  return seconds === null ? null : Math.max(seconds, 1);
 }
 
 /** Cancels a pending invitation for ever. `id` is the invitation's reference, not its secret. Failure: `absent`. */

@@ -18,7 +18,7 @@ export type Failure =
   | { failure: 'outranked' }
   | { failure: 'alreadyMember' }
   /** The organization has invited the address, or people altogether, too often within an hour. */
-  | { failure: 'tooManyInvitations' }
+  | { failure: 'tooManyInvitations'; retryAfterSeconds: number }
   /** A person who leaves wants to keep keys, whose holder would be no member. */
   | { failure: 'keepsForNobody' }
   /** The caller would gain these scopes, which the caller does not have. */

@@ -1,7 +1,10 @@
 import { type Kysely, sql } from 'kysely';
 import { v4 as uuidv4 } from 'uuid';
 import { toAccountAddress } from '../shared/text.ts';
-import type { Tenant } from './admission.ts';
+import { asOperator, inTransaction, type Tenant } from './admission.ts';
+import { settleHeldKeys } from './heldKeys.ts';
+import { lockFamilies } from './keyFamily.ts';
+import type { CallDatabase } from './open.ts';
 import type { Schema } from './schema.ts';
 
 /** The account of an email address, and whether its person has proved that mail to the address reaches them. */
@@ -46,11 +49,15 @@ export async function insertAwaitedOwner(
 
 /**
  * Records that a person has proved their address, and gives the memberships that await the proof. Also ends what the
- * mails before can open: every password reset of the person that is under way.
+ * mails before can open: every password reset of the person that is under way; and, with the first proof, every session.
  */
 export async function verifyAddress(db: Kysely<Schema>, userId: string): Promise<void> {
   await sql`
-    with verified as (
+    with unproved as (
+      select id from users where id = ${userId} and not email_verified),
+    signed_out as (
+      delete from sessions s using unproved where s.user_id = unproved.id),
+    verified as (
       update users set email_verified = true, updated_at = now() where id = ${userId} returning id),
     ended as (
       delete from verifications where value = ${userId}),
@@ -61,6 +68,34 @@ export async function verifyAddress(db: Kysely<Schema>, userId: string): Promise
     insert into members (organization_id, id, user_id, role)
       select organization_id, gen_random_uuid(), ${userId}::uuid, role from taken
       on conflict (organization_id, user_id) do nothing`.execute(db);
+}
+
+/**
+ * Ends what may be a stranger's in an account whose address is not verified, before its person sets a password of their
+ * own: the keys that the account holds, with the keys that those have issued, and the invitations that the account has
+ * sent. `accounts` finds the organizations. An account that is verified keeps all of it.
+ */
+export async function endUnprovedAccess(
+  { accounts, db }: { accounts: Kysely<Schema>; db: CallDatabase },
+  userId: string,
+): Promise<void> {
+  if (await isVerified(accounts, userId)) return;
+  await accounts
+    .updateTable('invitations')
+    .set({ status: 'canceled' })
+    .where('inviter_id', '=', userId)
+    .where('status', '=', 'pending')
+    .where('awaits_verification', '=', false)
+    .execute();
+  const { rows } = await sql<{ organizationId: string }>`
+    select organization_id as "organizationId" from members where user_id = ${userId}
+      union select organization_id from invitations where inviter_id = ${userId}`.execute(accounts);
+  for (const { organizationId } of rows) {
+    await inTransaction(asOperator(db, organizationId), async (trx) => {
+      await lockFamilies(trx, organizationId);
+      await settleHeldKeys(trx, { organizationId, userId, keep: [] });
+    });
+  }
 }
 
 /**

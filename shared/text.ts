@@ -27,10 +27,10 @@ export const soughtLine = (most: number) => {
   const range = `Must be 1 to ${most} characters`;
   return z
     .string()
-    .refine(isStorable, STORABLE)
+    .refine(isStorable, { error: STORABLE, abort: true })
     .trim()
-    .min(1, range)
-    .refine((text) => characters(text) <= most, range)
+    .min(1, { error: range, abort: true })
+    .refine((text) => characters(text) <= most, { error: range, abort: true })
     .meta({ maxLength: most });
 };
 

@@ -26,7 +26,8 @@ export const accepts = [
  * with an organization, or the account has accepted an invitation, whose secret only a mail to the address contained.
  * Every other account may belong to a stranger. It has no session until its address is verified, and the memberships
  * that the operator gave to it by the address alone await the verification. Organizations that its person made
- * themselves stay.
+ * themselves stay. The invitations that it has sent are cancelled: else the stranger would come back by one of them. Its
+ * keys stop with the membership; `endUnprovedAccess` revokes them where another person verifies the address.
  */
 export async function up(db: Kysely<unknown>): Promise<void> {
   for (const statement of statements) await sql.raw(statement).execute(db);
@@ -51,6 +52,8 @@ const statements = [
       id in (select m.user_id from members m where m.organization_id = v_id and m.created_at = users.created_at)
       or email in (select i.email from invitations i where i.organization_id = v_id and i.status = 'accepted'))`),
   `delete from sessions where user_id in (select id from users where not email_verified)`,
+  inEachOrganization(`update invitations set status = 'canceled'
+      where organization_id = v_id and status = 'pending' and inviter_id in (select id from users where not email_verified)`),
   // The operator's command makes an organization, its first key and its owner in a single transaction. A person in the
   // dashboard makes the first key later.
   inEachOrganization(`with awaiting as (

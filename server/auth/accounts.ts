@@ -2,15 +2,16 @@ import { kyselyAdapter } from '@better-auth/kysely-adapter';
 import { type BetterAuthOptions, betterAuth } from 'better-auth';
 import { APIError, createAuthMiddleware, isAPIError } from 'better-auth/api';
 import { organization } from 'better-auth/plugins/organization';
+import PQueue from 'p-queue';
 import type { Logger } from 'pino';
 import { v7 as uuidv7 } from 'uuid';
-import { findFirstOrganization, isInvited } from '../../db/accounts.ts';
+import { countOwnOrganizations, findFirstOrganization, isInvited } from '../../db/accounts.ts';
 import { asAccounts } from '../../db/admission.ts';
 import { DatabaseUnavailable } from '../../db/errors.ts';
 import { recordFailedSignIn } from '../../db/failedSignIns.ts';
 import type { Database } from '../../db/open.ts';
 import { findOrganization } from '../../db/organizations.ts';
-import { verifyAddress } from '../../db/verifiedAddress.ts';
+import { endUnprovedAccess, verifyAddress } from '../../db/verifiedAddress.ts';
 import { PASSWORD } from '../../shared/roles.ts';
 import { answerAgain, withInvitationId } from './acceptedInvitation.ts';
 import { accountTables } from './accountTables.ts';
@@ -77,6 +78,9 @@ const ADDRESS_HEADER = 'x-introzy-address';
  */
 const SESSION = { expiresIn: 30 * 86_400, updateAge: 86_400 } as const;
 
+/** The most organizations that a person makes. Organizations that others invite the person to do not count. */
+const MOST_ORGANIZATIONS = 10;
+
 interface SignUp {
   name: string;
   email: string;
@@ -97,6 +101,8 @@ export function createAccounts(options: AccountsOptions): Accounts {
   const { basePath, inBackground } = options;
   const auth = createAuth(options);
   const accounts = asAccounts(options.db);
+  /** One at a time: better-auth counts a person's organizations, and then makes another. */
+  const creations = new PQueue({ concurrency: 1 });
   const rethrow = (error: unknown) => {
     throw findUnavailable(error) ?? error;
   };
@@ -110,9 +116,9 @@ export function createAccounts(options: AccountsOptions): Accounts {
       const work = WORK[path];
       const asked = work && request.clone();
       const handled: AccountsRequest = { token };
-      const answer = await accountsRequest.run(handled, () =>
-        auth.handler(new Request(request, { headers })).catch(rethrow),
-      );
+      const handle = () =>
+        accountsRequest.run(handled, () => auth.handler(new Request(request, { headers })).catch(rethrow));
+      const answer = await (path === '/organization/create' ? creations.add(handle) : handle());
       if (handled.unavailable) throw handled.unavailable;
       if (invitationId !== undefined && path === '/organization/accept-invitation' && answer.status === 400) {
         const person = (await auth.api.getSession({ headers, query: { disableRefresh: true } }))?.user.id;
@@ -165,6 +171,8 @@ export function createAuth(options: AccountsOptions) {
       revokeSessionsOnPasswordReset: true,
       sendResetPassword: async ({ user, token }) => mails.sendReset({ email: user.email, token }),
       async onPasswordReset({ user }, request) {
+        // A stranger may have made the account, and used it in a version that did not ask for the proof of an address.
+        await endUnprovedAccess({ accounts, db }, user.id);
         await verifyAddress(accounts, user.id);
         guard.noteReset(request, user.email);
       },
@@ -188,7 +196,12 @@ export function createAuth(options: AccountsOptions) {
         membershipLimit: 100_000,
         requireEmailVerificationOnInvitation: true,
         organizationHooks: {
-          async beforeCreateOrganization({ organization: { name } }) {
+          async beforeCreateOrganization({ organization: { name }, user }) {
+            if ((await countOwnOrganizations(accounts, user.id)) >= MOST_ORGANIZATIONS) {
+              throw new APIError('FORBIDDEN', {
+                message: `You have made ${MOST_ORGANIZATIONS} organizations, which is the most: make another person the owner of one, or ask to be invited to another`,
+              });
+            }
             if (name && (await findOrganization(accounts, name))) {
               throw new APIError('CONFLICT', { message: 'There is an organization of this name already' });
             }
@@ -197,7 +210,7 @@ export function createAuth(options: AccountsOptions) {
       }),
       passwordRule(),
       guardSignIn(guard),
-      verifiedAddresses({ accounts, keySecrets, guard }),
+      verifiedAddresses({ accounts, db, keySecrets, guard }),
     ],
     advanced: {
       ...cookieOptions(publicUrl),

@@ -12,7 +12,10 @@ export interface LastUse {
   note(secret: UsedSecret, source: Source): void;
   /** Counts calls with a secret of a key that ended just now. */
   count(secret: UsedSecret, outcome: CallOutcome, calls: number): void;
-  /** Records all uses and calls that were noted and are not recorded yet. */
+  /**
+   * Records all uses and calls that were noted and are not recorded yet. Tries again, for a second at most, where the
+   * database refuses.
+   */
   flush(): Promise<void>;
 }
 
@@ -77,9 +80,12 @@ const BATCH = 500;
 const WAITING_LIMIT = 10_000;
 /** Milliseconds until uses are recorded again that another writer of the secret's row kept from being recorded. */
 const RETRY_AFTER = 1_000;
-/** The same while the caller of `flush` waits, and the number of further attempts. */
+/** Milliseconds between two attempts while the caller of `flush` waits, and the number of attempts. */
 const FLUSH_RETRY_AFTER = 20;
-const FLUSH_RETRIES = 50;
+const FLUSH_ATTEMPTS = 50;
+/** The same where the database has refused: the end of the service does not wait long for a database that is away. */
+const FLUSH_AFTER_REFUSAL = 200;
+const FLUSH_REFUSALS = 5;
 const DAY = 86_400_000;
 
 /**
@@ -92,13 +98,14 @@ export function createLastUse({ db, log, interval = 60_000 }: LastUseOptions): L
   const records = new Set<Promise<unknown>>();
 
   /**
-   * Records the waiting uses and calls of an organization's keys. Where the database refuses, they wait again. Gives
-   * true where uses wait again for another reason: another writer had the row of their secret for the moment.
+   * Records the waiting uses and calls of an organization's keys. They wait again where the database refuses
+   * (`isRefused`), and where another writer had the row of their secret for the moment (`isKeptOff`).
    */
   const record = async (organizationId: string, noted: KeyInUse[]) => {
     const taken = noted.map((key) => ({ key, uses: take(key), calls: takeCalls(key) }));
     const all = taken.flatMap(({ key, uses }) => [...uses.values()].map((use) => ({ ...use, ...key })));
     let isKeptOff = false;
+    let isRefused = false;
     try {
       // At least one statement, as calls may wait where no use does.
       for (let at = 0; at === 0 || at < all.length; at += BATCH) {
@@ -115,6 +122,7 @@ export function createLastUse({ db, log, interval = 60_000 }: LastUseOptions): L
         for (const { key, uses } of taken) if (digestsLeft.has(key.digests)) giveBack(key, uses);
       }
     } catch (error) {
+      isRefused = true;
       for (const { key, uses, calls } of taken) {
         giveBack(key, uses);
         giveCallsBack(key, calls);
@@ -122,7 +130,7 @@ export function createLastUse({ db, log, interval = 60_000 }: LastUseOptions): L
       log.warn({ err: error, organizationId }, 'last uses are not recorded yet');
     }
     for (const key of noted) key.underway -= 1;
-    return isKeptOff;
+    return { isKeptOff, isRefused };
   };
   const track = <T>(work: Promise<T>) => {
     records.add(work);
@@ -136,7 +144,7 @@ export function createLastUse({ db, log, interval = 60_000 }: LastUseOptions): L
       const { promise: hurried, resolve } = Promise.withResolvers<void>();
       key.hurry = resolve;
       const timer = setTimeout(resolve, interval).unref();
-      const isKeptOff = await track(record(key.organizationId, [key]));
+      const { isKeptOff } = await track(record(key.organizationId, [key]));
       const retry = isKeptOff ? setTimeout(resolve, RETRY_AFTER).unref() : undefined;
       await hurried;
       clearTimeout(timer);
@@ -173,14 +181,19 @@ export function createLastUse({ db, log, interval = 60_000 }: LastUseOptions): L
       day.countedAt = performance.now();
     },
     async flush() {
-      for (let attempt = 0; attempt <= FLUSH_RETRIES; attempt++) {
+      let refusals = 0;
+      for (let attempt = 1; attempt <= FLUSH_ATTEMPTS; attempt++) {
+        // A record that is under way has taken uses, and may give them back.
         await Promise.all(records);
         const waiting = [...keysInUse.values()].filter(isWaiting);
+        if (waiting.length === 0 && records.size === 0) return;
         const byOrganization = Map.groupBy(waiting, ({ organizationId }) => organizationId);
         const work = [...byOrganization].map(([organizationId, keys]) => track(record(organizationId, keys)));
-        const areKeptOff = await Promise.all(work);
-        if (!areKeptOff.includes(true)) return;
-        await pause(FLUSH_RETRY_AFTER);
+        const outcomes = await Promise.all(work);
+        const isRefused = outcomes.some((outcome) => outcome.isRefused);
+        if (isRefused && ++refusals === FLUSH_REFUSALS) return;
+        const isLeft = isRefused || outcomes.some((outcome) => outcome.isKeptOff);
+        if (isLeft) await pause(isRefused ? FLUSH_AFTER_REFUSAL : FLUSH_RETRY_AFTER);
       }
     },
   };

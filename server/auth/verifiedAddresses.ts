@@ -2,7 +2,15 @@ import type { BetterAuthPlugin } from 'better-auth';
 import { APIError, createAuthEndpoint, createAuthMiddleware, isAPIError } from 'better-auth/api';
 import { setSessionCookie } from 'better-auth/cookies';
 import { z } from 'zod';
-import { endResets, findAccount, isVerified, takeOverAccount, verifyAddress } from '../../db/verifiedAddress.ts';
+import type { Database } from '../../db/open.ts';
+import {
+  endResets,
+  endUnprovedAccess,
+  findAccount,
+  isVerified,
+  takeOverAccount,
+  verifyAddress,
+} from '../../db/verifiedAddress.ts';
 import { PASSWORD } from '../../shared/roles.ts';
 import type { KeySecrets } from './keySecret.ts';
 import type { SignInGuard } from './signInGuard.ts';
@@ -39,6 +47,7 @@ type Accounts = Parameters<typeof findAccount>[0];
 
 interface Parts {
   accounts: Accounts;
+  db: Database;
   keySecrets: KeySecrets;
   guard: SignInGuard;
 }
@@ -100,7 +109,7 @@ const verifyAddressEndpoint = ({ accounts, keySecrets, guard }: Parts) =>
  * invitation's secret, which only a mail to the address contains. No answer tells whether an address has an account.
  */
 export const verifiedAddresses = (parts: Parts): BetterAuthPlugin => {
-  const { accounts, guard } = parts;
+  const { accounts, db, guard } = parts;
   const at = (path: string) => (context: { path?: string }) => context.path === path;
   return {
     id: 'introzy-verified-addresses',
@@ -136,6 +145,7 @@ export const verifiedAddresses = (parts: Parts): BetterAuthPlugin => {
             // better-auth refuses the password.
             if (password.length < minPasswordLength || password.length > maxPasswordLength) return;
             const passwordHash = await ctx.context.password.hash(password);
+            await endUnprovedAccess({ accounts, db }, found.id);
             await takeOverAccount(accounts, { userId: found.id, name, passwordHash });
             await openSession(ctx, found.id);
             await guard.lift(ctx, email);

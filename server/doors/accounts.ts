@@ -1,7 +1,7 @@
 import { TRPCError } from '@trpc/server';
 import { z } from 'zod';
 import { pathToKey } from '../../shared/json.ts';
-import { SoughtName } from '../../shared/names.ts';
+import { MailAddress, SoughtName } from '../../shared/names.ts';
 import { Id, isStorable, STORABLE, soughtText, WITHOUT_KEY } from '../../shared/text.ts';
 import { readJson } from '../http/body.ts';
 import { fault, noSuchAddress } from '../http/errors.ts';
@@ -43,26 +43,34 @@ const NEVER_KEPT = new Set(['password', 'newPassword', 'currentPassword', 'token
 /** The fields of better-auth that nothing here uses: neither taken nor given. */
 const CLOSED = ['image', 'logo', 'metadata'];
 
-/** The rules that every body must keep. better-auth checks the rules of each path. */
-const AccountRequest = z
-  .looseObject({
-    name: SoughtName.optional(),
-    email: soughtText(320).optional(),
-    organizationId: Id.nullish(),
-    invitationId: Id.optional(),
-  })
-  .superRefine((body, { addIssue }) => {
+const fields = z.looseObject({
+  name: SoughtName.optional(),
+  email: soughtText(320).optional(),
+  organizationId: Id.nullish(),
+  invitationId: Id.optional(),
+});
+
+/** Adds the rules that every body must keep. better-auth checks the rules of each path. */
+const ruled = (body: typeof fields) =>
+  body.superRefine((body, { addIssue }) => {
     for (const [name, value] of Object.entries(body)) {
-      if (CLOSED.includes(name)) addIssue({ code: 'custom', path: [name], message: 'Not taken: leave the field out' });
       if (typeof value === 'string' && !isStorable(value))
         addIssue({ code: 'custom', path: [name], message: STORABLE });
       const path = NEVER_KEPT.has(name) ? undefined : pathToKey(value);
       if (path) addIssue({ code: 'custom', path: [name, ...path], message: WITHOUT_KEY });
+      else if (CLOSED.includes(name)) {
+        addIssue({ code: 'custom', path: [name], message: 'Not taken: leave the field out' });
+      }
     }
   });
 
-async function readBody(request: Request): Promise<string> {
-  const { success, data, error } = AccountRequest.safeParse((await readJson(request)) ?? {});
+const AccountRequest = ruled(fields);
+/** Makes an account. Every other path takes an address that an account may have from before. */
+const SignUpRequest = ruled(fields.extend({ email: MailAddress.optional() }));
+
+async function readBody(request: Request, path: string): Promise<string> {
+  const schema = path === '/sign-up/email' ? SignUpRequest : AccountRequest;
+  const { success, data, error } = schema.safeParse((await readJson(request)) ?? {});
   if (!success) throw new TRPCError({ code: 'BAD_REQUEST', cause: error });
   return JSON.stringify(data);
 }
@@ -77,7 +85,7 @@ export async function answerAccounts(request: Request, { path, context }: { path
   // Without a cookie too: a foreign page that signs a person in to another person's account would do harm as well.
   const forgery = findForgery(request, deps.publicUrl);
   if (forgery) throw forgery;
-  const body = method === 'POST' ? await readBody(request) : undefined;
+  const body = method === 'POST' ? await readBody(request, path) : undefined;
   try {
     const answer = await deps.accounts.handle(
       new Request(request.url, { method, headers: request.headers, ...(body !== undefined && { body }) }),

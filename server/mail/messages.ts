@@ -27,9 +27,11 @@ export function invitationMail({
 
 /**
  * A name that somebody chose, for a mail. Mail programs make a link of an address such as `evil.example`, and the reader
- * takes the link for ours: an invisible word joiner after each mark of an address keeps it a text.
+ * takes the link for ours: an invisible word joiner after each mark of an address keeps it a text. A name from before
+ * names were single lines may have controls, which become blanks.
  */
-const asText = (name: string) => name.replace(/[.:/@\\]/g, '$&\u2060');
+const asText = (name: string) =>
+  name.replace(/[\p{Cc}\u2028\u2029\u202A-\u202E\u2066-\u2069]+/gu, ' ').replace(/[.:/@\\。．｡](?=\S)/g, '$&\u2060');
 
 /** Lets a person set a new password. `token` stands in this mail alone. */
 export function resetMail({ email, token, publicUrl }: { email: string; token: string; publicUrl: string }): Mail {

@@ -9,6 +9,7 @@ import type { Source } from '../auth/place.ts';
 import type { Identity, Principal } from '../auth/principal.ts';
 import { isOverHttps } from '../http/securityHeaders.ts';
 import type { Background } from '../mail/background.ts';
+import type { MailCap } from '../mail/mailCap.ts';
 import type { Mailer } from '../mail/mailer.ts';
 
 /** The parts of the service. `createDeps` puts the parts together; each function takes the parts that it needs. */
@@ -19,13 +20,14 @@ export interface Deps extends KeyParts {
   organizationRateLimiter: RateLimiterAbstract;
   accounts: Accounts;
   mail: Mailer;
+  mailCap: MailCap;
   /** Mails and other work that no answer waits for. */
   background: Background;
   /** The address under which others reach the service, without a slash at its end. */
   publicUrl: string;
-  /** The last address in `X-Forwarded-For` is the caller's: a proxy of ours put that address there. */
   /** The invitations that are under way: see invite.ts. */
   inviting: Map<string, Promise<Invitation>>;
+  /** The last address in `X-Forwarded-For` is the caller's: a proxy of ours put that address there. */
   trustProxy: boolean;
   /** Days after which deleted contacts are erased. `undefined`: never. */
   deletedDays: number | undefined;
@@ -37,6 +39,8 @@ export interface Deps extends KeyParts {
 export interface Context {
   deps: Deps;
   requestId: string;
+  /** The request's arrival, in milliseconds on the monotonic clock. */
+  arrivedAt: number;
   credential: Credential;
   /** A header that may be sent once came twice: the door refuses the request. */
   isAmbiguous: boolean;
@@ -81,6 +85,7 @@ export function createContext(
   return {
     deps,
     requestId: randomUUID(),
+    arrivedAt: performance.now(),
     credential: readCredential(request),
     isAmbiguous: isSentTwice(rawHeaders),
     source: {

@@ -5,7 +5,7 @@ import type { Invitation } from '../../shared/people.ts';
 import { fault } from '../http/errors.ts';
 import { invitationMail } from '../mail/messages.ts';
 import type { Deps } from './context.ts';
-import { settle } from './outcome.ts';
+import { settle, tooManyInvitations } from './outcome.ts';
 
 interface Inviting {
   deps: Deps;
@@ -13,22 +13,33 @@ interface Inviting {
 }
 
 /**
- * Invites an address, and mails the link. While a person's invitation of an address is under way, the same invitation by
- * the same person, such as a second click, shares its result.
+ * Invites an address, and mails the link. While an invitation is under way, the same invitation, such as by a second
+ * click, shares its result.
  */
 export async function invite(parts: Inviting, asked: NewInvitation): Promise<Invitation> {
   const { inviting } = parts.deps;
-  const same = JSON.stringify(asked);
+  const { organizationId, email, role, by } = asked;
+  const same = JSON.stringify([organizationId, email, role, by]);
   const made = inviting.get(same) ?? makeInvitation(parts, asked).finally(() => inviting.delete(same));
   inviting.set(same, made);
   return await made;
 }
 
-/** Throws 503 where the mail server refuses the mail: then the invitation is taken back. */
+/**
+ * Throws 429 where the address has got its invitations of the hour, of all organizations together, and 503 where the
+ * mail server refuses the mail: then the invitation is taken back.
+ */
 async function makeInvitation({ deps, tenant }: Inviting, asked: NewInvitation): Promise<Invitation> {
-  const { mail, log, publicUrl } = deps;
-  const { organizationId } = asked;
-  const { invitation, secret } = settle(await insertInvitation(tenant, asked), 'invitation');
+  const { mail, mailCap, log, publicUrl } = deps;
+  const { organizationId, email } = asked;
+  // Counted before the invitation is made, as that cancels the one before.
+  const seconds = await mailCap.count('invitation', email);
+  if (seconds !== undefined) throw tooManyInvitations(seconds);
+  const made = await insertInvitation(tenant, asked).catch((error: unknown) => ({ error }));
+  const isMailed = 'secret' in made && made.secret !== undefined;
+  if (!isMailed) await mailCap.giveBack('invitation', email);
+  if ('error' in made) throw made.error;
+  const { invitation, secret } = settle(made, 'invitation');
   if (secret === undefined) return invitation;
   const { name: organization } = await getOrganization(tenant, organizationId);
   try {

@@ -32,10 +32,12 @@ export const membersRouter = router({
   invite: adminProcedure
     .input(InviteRequest)
     .output(Invitation)
-    .mutation(async ({ ctx: { deps, tenant, organizationId, granted }, input: { email, role } }) => {
-      const { id: inviterId, role: by } = granted;
-      return await invite({ deps, tenant }, { organizationId, email, role, inviterId, by });
-    }),
+    .mutation(
+      async ({ ctx: { deps, tenant, organizationId, granted, arrivedAt: askedAt }, input: { email, role } }) => {
+        const { id: inviterId, role: by } = granted;
+        return await invite({ deps, tenant }, { organizationId, email, role, inviterId, by, askedAt });
+      },
+    ),
 
   cancelInvitation: adminProcedure
     .input(InvitationRequest)

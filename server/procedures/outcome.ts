@@ -1,5 +1,6 @@
 import { getTRPCErrorFromUnknown, TRPCError } from '@trpc/server';
 import { AddressRefused, DatabaseUnavailable, KeyRefused, ScopeRefused } from '../../db/errors.ts';
+import { INVITATIONS_AN_HOUR } from '../../db/invitations.ts';
 import type { Failure, Outcome } from '../../db/outcome.ts';
 import { MOST_KEYS, MOST_TOKENS } from '../../shared/keyFormat.ts';
 import { fault, insufficientScope, unauthorized } from '../http/errors.ts';
@@ -51,14 +52,21 @@ function toError(failure: Failure, thing: Thing): TRPCError {
         message: 'You cannot keep keys and leave: ask another owner or admin to remove you, who then holds these keys',
       });
     case 'tooManyInvitations':
-      return fault('TOO_MANY_REQUESTS', {
-        message: 'Too many invitations within an hour: 20 of an address, 200 altogether. Invite again later',
-        headers: { 'Retry-After': '3600' },
-      });
+      return tooManyInvitations(failure.retryAfterSeconds);
     case 'alreadyMember':
       return fault('CONFLICT', { message: 'A member of the organization has this address' });
   }
 }
+
+/** 429, where an address or an organization has had its invitations of the hour. */
+export const tooManyInvitations = (retryAfterSeconds: number) =>
+  fault('TOO_MANY_REQUESTS', {
+    details: {
+      reason: `Too many invitations within an hour: ${INVITATIONS_AN_HOUR.address} of an address and ${INVITATIONS_AN_HOUR.organization} of an organization are the most`,
+      retryAfterSeconds,
+    },
+    headers: { 'Retry-After': String(retryAfterSeconds) },
+  });
 
 const HINTS = {
   rotated: 'A rotation replaced this secret of the key: send the key’s new secret',

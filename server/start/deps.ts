@@ -7,7 +7,8 @@ import { createLastUse } from '../auth/lastUse.ts';
 import { ACCOUNTS_PATH } from '../doors/accounts.ts';
 import { ownOrigins } from '../http/sameOrigin.ts';
 import { createBackground } from '../mail/background.ts';
-import { createMailer, type Mailer } from '../mail/mailer.ts';
+import { createMailCap, type MailKind } from '../mail/mailCap.ts';
+import { createMailer, type Mail, type Mailer } from '../mail/mailer.ts';
 import { existingAccountMail, resetMail, verificationMail } from '../mail/messages.ts';
 import type { Deps } from '../procedures/context.ts';
 import { countInMemory, type Limiters } from './rates.ts';
@@ -33,8 +34,15 @@ interface Choices {
 export function createDeps(choices: Choices): Deps {
   const { db, log, keySecrets, publicUrl = 'http://127.0.0.1:3000', trustProxy = false } = choices;
   const { mail = createMailer({ smtpUrl: undefined, from: '', log }), openSignUp = false, signInRate = 10 } = choices;
-  const { signInFailures, signInPauses, ...limiters } = choices.limiters ?? countInMemory(choices);
+  const { signInFailures, signInPauses, mailsOfAddress, ...limiters } = choices.limiters ?? countInMemory(choices);
   const background = createBackground({ mail, log });
+  const mailCap = createMailCap({ mailsOfAddress });
+  /** Nobody is told that a mail is over the cap: the answer would tell that the address has an account. */
+  const sendWithinCap = (kind: MailKind, message: Mail) =>
+    background.run(async () => {
+      if ((await mailCap.count(kind, message.to)) === undefined) return background.send(message);
+      log.warn({ to: message.to, kind }, 'a mail is left out: its address has got too many within the hour');
+    }, 'a mail is not sent');
   return {
     db,
     log,
@@ -56,13 +64,15 @@ export function createDeps(choices: Choices): Deps {
       trustedOrigins: (request) => ownOrigins(request, publicUrl),
       signInLimiters: { signInFailures, signInPauses },
       mails: {
-        sendReset: (reset) => background.send(resetMail({ ...reset, publicUrl })),
-        sendVerification: (verification) => background.send(verificationMail({ ...verification, publicUrl })),
-        sendExisting: ({ email }) => background.send(existingAccountMail({ email, publicUrl })),
+        sendReset: (reset) => sendWithinCap('reset', resetMail({ ...reset, publicUrl })),
+        sendVerification: (verification) =>
+          sendWithinCap('verification', verificationMail({ ...verification, publicUrl })),
+        sendExisting: ({ email }) => sendWithinCap('existing account', existingAccountMail({ email, publicUrl })),
       },
       inBackground: background.run,
     }),
     mail,
+    mailCap,
     background,
     publicUrl,
     trustProxy,

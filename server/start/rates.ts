@@ -1,10 +1,11 @@
 import type { Logger } from 'pino';
 import { RateLimiterMemory } from 'rate-limiter-flexible';
 import type { SignInLimiters } from '../auth/signInGuard.ts';
+import { MAILS_OF_ADDRESS, type MailLimiters } from '../mail/mailCap.ts';
 import type { Deps } from '../procedures/context.ts';
 import type { Config } from './config.ts';
 
-export type Limiters = Pick<Deps, 'rateLimiter' | 'organizationRateLimiter'> & SignInLimiters;
+export type Limiters = Pick<Deps, 'rateLimiter' | 'organizationRateLimiter'> & SignInLimiters & MailLimiters;
 type Rates = Pick<Config, 'rateLimit'> & Partial<Pick<Config, 'organizationRateLimit'>>;
 
 /** Seconds in which calls are counted. */
@@ -19,6 +20,7 @@ const optionsOf = ({ rateLimit, organizationRateLimit = organizationLimit(rateLi
   organizationRateLimiter: { points: organizationRateLimit, duration: WINDOW, keyPrefix: 'introzy:rate:organization' },
   signInFailures: { points: Number.MAX_SAFE_INTEGER, duration: 86_400, keyPrefix: 'introzy:sign-in' },
   signInPauses: { points: 1, duration: 1, keyPrefix: 'introzy:sign-in:pause' },
+  mailsOfAddress: { ...MAILS_OF_ADDRESS, keyPrefix: 'introzy:mail' },
 });
 
 type Options = ReturnType<typeof optionsOf>;

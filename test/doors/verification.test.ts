@@ -220,3 +220,70 @@ test('Open sign-up answers alike for a new, a known, an unverified and a concurr
   expect([ofNew, ofKnown]).toEqual([ofNobody, ofNobody]);
   expect(ofNew?.[0]).toBe(401);
 });
+
+/** Makes an account unproved that acted before: a version that did not ask for the proof gave it an organization. */
+async function preClaimed(app: TestApp) {
+  const stranger = await addMember(app, app.one.id, 'owner');
+  const browser = await signedIn(app, stranger);
+  const held = await browser.trpc.keys.issue.mutate({ name: 'Held', scopes: ['contacts:read', 'keys:manage'] });
+  const child = await app.trpc(held.key).keys.issue.mutate({ name: 'Child', scopes: ['contacts:read'] });
+  const invited = newAddress('accomplice');
+  await browser.trpc.members.invite.mutate({ email: invited, role: 'owner' });
+  await runAsAdmin(app, `update users set email_verified = false where id = '${stranger.userId}'`);
+  const keys = [held.key, child.key];
+  const statuses = async () =>
+    await Promise.all(keys.map(async (key) => (await app.api(key, 'GET', '/api/contacts')).status));
+  const sessions = async () =>
+    (await runAsAdmin(app, `select from sessions where user_id = '${stranger.userId}'`)).length;
+  const invitations = async () =>
+    (await runAsAdmin(app, `select status from invitations where email = '${invited}'`)).map(({ status }) => status);
+  return { ...stranger, statuses, sessions, invitations };
+}
+
+test('Where another person proves the address of an account, by a new password, its keys, invitations and sessions from before end', async () => {
+  const { app, mailsTo } = await openApp();
+  await using _ = app;
+  const byReset = await preClaimed(app);
+  const byInvitation = await preClaimed(app);
+  const own = await app.issue(app.one.id);
+  expect([await byReset.statuses(), await byReset.sessions()]).toEqual([[200, 200], 1]);
+
+  const person = openBrowser(app);
+  await person.account('/request-password-reset', { email: byReset.email });
+  const token = new URL((await mailsTo(byReset.email)).at(-1)!.link).searchParams.get('token');
+  expect((await person.account('/reset-password', { token, newPassword: OTHER_PASSWORD })).status).toBe(200);
+  expect([await byReset.statuses(), await byReset.sessions()]).toEqual([[401, 401], 0]);
+  expect(await byReset.invitations()).toEqual(['canceled']);
+
+  const admin = await signedIn(app, await addMember(app, app.other.id, 'admin'));
+  await admin.trpc.members.invite.mutate({ email: byInvitation.email });
+  const invitationId = (await mailsTo(byInvitation.email)).at(-1)!.link.split('/').at(-1);
+  const invited = openBrowser(app);
+  const taken = await invited.account('/sign-up/email', {
+    ...account(byInvitation.email, OTHER_PASSWORD),
+    invitationId,
+  });
+  expect(taken.status).toBe(200);
+  // The session is the invited person's own.
+  expect([await byInvitation.statuses(), await byInvitation.sessions()]).toEqual([[401, 401], 1]);
+  expect(await byInvitation.invitations()).toEqual(['canceled']);
+  // Others' keys go on.
+  expect((await app.api(own.key, 'GET', '/api/contacts')).status).toBe(200);
+});
+
+test('Whoever proves the address with the password of the account keeps its keys, and the sessions from before end', async () => {
+  const { app, tokenFor } = await openApp();
+  await using _ = app;
+  const person = await preClaimed(app);
+  const browser = openBrowser(app);
+  await browser.account('/send-verification-email', { email: person.email });
+  const token = await tokenFor(person.email);
+  expect((await browser.account('/verify-address', { token, password: PASSWORD })).status).toBe(200);
+  expect([await person.statuses(), await person.sessions()]).toEqual([[200, 200], 1]);
+  expect(await person.invitations()).toEqual(['pending']);
+  // A reset of a proved account leaves its keys.
+  await browser.account('/request-password-reset', { email: person.email });
+  const reset = await tokenFor(person.email);
+  expect((await browser.account('/reset-password', { token: reset, newPassword: OTHER_PASSWORD })).status).toBe(200);
+  expect(await person.statuses()).toEqual([200, 200]);
+});

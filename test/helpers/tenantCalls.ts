@@ -376,6 +376,7 @@ const OTHERS = [
     'deleteExpiredSessions',
     'digestPlainTokens',
     'findSessionPerson',
+    'countOwnOrganizations',
     'findFirstOrganization',
     'insertUser',
     'isInvited',
@@ -383,7 +384,7 @@ const OTHERS = [
     'recordFailedSignIn',
     'resealColumn',
   ],
-  ...['findAccount', 'isVerified', 'verifyAddress', 'takeOverAccount', 'endResets'],
+  ...['findAccount', 'isVerified', 'verifyAddress', 'endUnprovedAccess', 'takeOverAccount', 'endResets'],
   ...[
     ...['canonicalJson', 'saltNames', 'valueAt', 'hashEntry', 'hashSeal', 'readChain'],
     ...['beginRound', 'endRound', 'listOrganizationsToSeal', 'logFailedSignIns'],

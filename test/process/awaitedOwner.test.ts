@@ -45,8 +45,8 @@ test('`setup` for an account with an unproved address sends the link instead of 
   expect([status, stderr]).toEqual([0, '']);
   const made = JSON.parse(stdout);
   expect(Object.keys(made)).toEqual(['organizationId', 'email', 'password', 'key', 'verification']);
-  expect([made.password, made.verification]).toEqual([null, { sentTo: 'Eve@example.com' }]);
-  expect(server.received.map(({ to }) => to)).toEqual([['Eve@example.com']]);
+  expect([made.password, made.verification]).toEqual([null, { sentTo: 'eve@example.com' }]);
+  expect(server.received.map(({ to }) => to)).toEqual([['eve@example.com']]);
   expect(server.received[0]?.content).toContain('Victims');
   expect(stdout).not.toContain('token=');
   expect((await cli.call(made.key, '/api/keys/current')).status).toBe(200);

@@ -64,6 +64,15 @@ test('Accounts that have proved their address stay; a stranger’s account loses
     const stranger = await signUp(db, 'victim@example.com');
     const open = await signUp(db, 'open@example.com');
     const matched = await setUp(db, { email: 'victim@example.com', userId: stranger });
+    await db.root.transaction().execute(async (trx) => {
+      await runAsRoot(trx, `select introzy_enter('${matched.organizationId}', 1000, 1000)`);
+      await runAsRoot(
+        trx,
+        `insert into invitations (organization_id, id, email, role, inviter_id, expires_at)
+          values ('${matched.organizationId}', gen_random_uuid(), 'accomplice@example.com', 'owner', '${stranger}',
+            now() + interval '7 days')`,
+      );
+    });
     const own = randomUUID();
     await runAsRoot(db.root, `insert into organizations (id, name) values ('${own}', 'Their own')`);
     for (const [organizationId, userId, email] of [
@@ -100,6 +109,13 @@ test('Accounts that have proved their address stay; a stranger’s account loses
     expect(await membersOf(again.organizationId)).toEqual([made.owner]);
     expect(await membersOf(own)).toEqual([open]);
     expect(await membersOf(matched.organizationId)).toEqual([]);
+
+    const sent = await accounts
+      .selectFrom('invitations')
+      .select('status')
+      .where('email', '=', 'accomplice@example.com')
+      .execute();
+    expect(sent).toEqual([{ status: 'canceled' }]);
 
     // The membership comes back once the address is verified, by whoever has the address, and once.
     for (let count = 0; count < 2; count++) await verifyAddress(accounts, stranger);

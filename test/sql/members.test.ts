@@ -1,5 +1,9 @@
 import { expect, test } from 'vitest';
+import { asAccounts, asOperator } from '../../db/admission.ts';
+import { listInvitations } from '../../db/invitations.ts';
+import { endUnprovedAccess } from '../../db/verifiedAddress.ts';
 import { addMember, type Browser, signedIn, type TestPerson } from '../helpers/browser.ts';
+import { runAsAdmin } from '../helpers/tables.ts';
 import { type TestApp, testApp } from '../helpers/testApp.ts';
 
 /** The failure of a call that must fail. */
@@ -175,4 +179,22 @@ test('Members and invitations of another organization are not there', async () =
   expect((await failure(members.cancelInvitation.mutate({ id: invitation.id })))?.[0]).toBe(404);
   expect(JSON.stringify(await members.list.query())).not.toContain(theirs.email);
   expect((await foreign.trpc.members.list.query()).invitations).toHaveLength(1);
+});
+
+test('What an account of an unproved address holds and has sent ends before another person takes the account', async () => {
+  await using app = await testApp();
+  const person = await addMember(app, app.one.id, 'owner');
+  const { trpc } = await signedIn(app, person);
+  const held = await trpc.keys.issue.mutate({ name: 'Held', scopes: ['contacts:read'] });
+  const { email } = await trpc.members.invite.mutate({ email: 'accomplice@example.com', role: 'owner' });
+  const tenant = asOperator(app.db, app.one.id);
+  const end = () => endUnprovedAccess({ accounts: asAccounts(app.db), db: app.db }, person.userId);
+  const statusOf = async (key: string) => (await app.api(key, 'GET', '/api/contacts')).status;
+  const pending = async () => (await listInvitations(tenant, app.one.id)).filter((sent) => sent.email === email).length;
+
+  await end();
+  expect([await statusOf(held.key), await pending()]).toEqual([200, 1]);
+  await runAsAdmin(app, `update users set email_verified = false where id = '${person.userId}'`);
+  await end();
+  expect([await statusOf(held.key), await pending(), await statusOf(app.one.key)]).toEqual([401, 0, 200]);
 });
