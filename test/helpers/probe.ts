@@ -34,16 +34,21 @@ export async function tenantTables({ db }: TestApp): Promise<string[]> {
   return rows.map(({ relname }) => String(relname));
 }
 
-/** The columns of a table, without the generated columns. */
-export async function columnsOf(app: TestApp, table: string): Promise<string[]> {
-  const columns = `attrelid = '${table}'::regclass and attnum > 0 and not attisdropped and attgenerated = ''`;
-  const rows = await runAsAdmin(app, `select attname from pg_attribute where ${columns}`);
-  return rows.map(({ attname }) => String(attname));
+/** By table: the columns, without the generated columns. */
+export async function listColumns(app: TestApp, tables: string[]): Promise<Map<string, string[]>> {
+  const rows = await runAsAdmin(
+    app,
+    `select attrelid::regclass::text as table_name, attname from pg_attribute
+      where attrelid = any ('{${tables}}'::regclass[]) and attnum > 0 and not attisdropped and attgenerated = ''
+      order by attnum`,
+  );
+  const byTable = Map.groupBy(rows, ({ table_name }) => String(table_name));
+  return new Map([...byTable].map(([table, some]) => [table, some.map(({ attname }) => String(attname))]));
 }
 
 /** A statement that inserts a copy of one of the organization's rows. */
 export async function insertLike(app: TestApp, table: string, organizationId: string): Promise<string> {
-  const columns = (await columnsOf(app, table)).join();
+  const columns = (await listColumns(app, [table])).get(table)?.join();
   const [row] = await runAsAdmin(
     app,
     `select to_jsonb(t)::text as json from ${table} t where organization_id = '${organizationId}' limit 1`,

@@ -1,7 +1,7 @@
 import type { Tenant } from '../../db/admission.ts';
 import { TENANT_CALLS } from './tenantCalls.ts';
 import type { TestApp } from './testApp.ts';
-import { makeVictim, readVictim, type Victim } from './victim.ts';
+import { makeVictim, readVictim } from './victim.ts';
 
 /** The outcome of an attempt to reach another organization. */
 export interface Result {
@@ -12,14 +12,20 @@ export interface Result {
   code: string | undefined;
 }
 
-/** Makes every attempt of a function, once under each organization that the caller may name. */
+/** By app: the victim that no attempt has reached so far, which the next function's attempts meet too. */
+const victims = new WeakMap<TestApp, Awaited<ReturnType<typeof makeVictim>>>();
+
+/**
+ * Makes every attempt of a function, once under each organization that the caller may name. With twins each function has
+ * a victim of its own, as the attempts may change the twins.
+ */
 export async function tryCalls(
   app: TestApp,
   name: string,
   { tenant, organizationIds, hasTwins = false }: { tenant: Tenant; organizationIds: string[]; hasTwins?: boolean },
 ): Promise<Result[]> {
   const results: Result[] = [];
-  let intact: { victim: Victim; before: string } | undefined;
+  let intact = hasTwins ? undefined : victims.get(app);
   for (const organizationId of organizationIds) {
     for (const [index, attempt] of (TENANT_CALLS[name] ?? []).entries()) {
       intact ??= await makeVictim(app, hasTwins);
@@ -57,6 +63,8 @@ export async function tryCalls(
       const isLeak = theirs.some((text) => outcome.told.includes(text));
       const isBreach = isLeak || (await readVictim(app, victim)) !== before;
       if (isBreach) intact = undefined;
+      if (!hasTwins && intact) victims.set(app, intact);
+      else victims.delete(app);
       const caller = organizationId === app.one.id ? 'one' : 'other';
       results.push({ what: `${name} ${index} as ${caller}`, isBreach, code: outcome.code });
     }

@@ -6,7 +6,7 @@ import { recordKeyUses } from '../../db/keyUse.ts';
 import { listMembers } from '../../db/members.ts';
 import { digestsOf } from '../../server/auth/keySecret.ts';
 import { addMember } from './browser.ts';
-import { columnsOf } from './probe.ts';
+import { listColumns } from './probe.ts';
 import { runAsAdmin } from './tables.ts';
 import { type TestApp, testApp } from './testApp.ts';
 
@@ -129,6 +129,8 @@ async function wearOut(app: TestApp, { id, childId, word }: { id: string; childI
   await runAsAdmin(
     app,
     `with worn as (update api_keys set expires_at = now() + interval '3 days' where id = '${id}' returning *),
+      issued_by_key as (update api_keys set created_by_type = 'key', created_by_id = '${id}' where id = '${childId}'),
+      held as (update api_key_secrets set holder_id = '${app.other.ownerId}' where api_key_id = '${id}'),
       tokens as (
         insert into api_key_tokens (organization_id, api_key_id, minted_by, digest, secret_id, hint, scopes, expires_at)
           select organization_id, api_key_id, s.id, sha256((api_key_id || token.name)::bytea), secret_id, '${word}', '{contacts:read}',
@@ -140,9 +142,6 @@ async function wearOut(app: TestApp, { id, childId, word }: { id: string; childI
         select organization_id, id, notice.expires_at, 1, '${app.other.ownerId}', '${CLAIMED_UNTIL}'
           from worn, (values (timestamptz '${NOTICE_FOR}'), ('2020-01-01Z')) notice (expires_at)`,
   );
-  const issuedByKey = `created_by_type = 'key', created_by_id = '${id}'`;
-  await runAsAdmin(app, `update api_keys set ${issuedByKey} where id = '${childId}'`);
-  await runAsAdmin(app, `update api_key_secrets set holder_id = '${app.other.ownerId}' where api_key_id = '${id}'`);
 }
 
 /** A call that succeeded. */
@@ -151,7 +150,7 @@ const callsOf = (keyId: string) => ({ keyId, ok: 1, clientError: 0, limited: 0, 
 /** Copies the victim's rows to `one` with the same ids. Only chance keeps the ids of two organizations apart. */
 async function addTwins(app: TestApp, victim: Victim) {
   const { keyId, childId, ownerId, userId, invitationId, contactId, deletedContactId, deletedSharedId, word } = victim;
-  for (const [table, idColumn, ids] of [
+  const twins = [
     ['members', 'user_id', [ownerId, userId]],
     ['invitations', 'reference', [invitationId]],
     ['api_keys', 'id', [keyId, childId]],
@@ -161,17 +160,22 @@ async function addTwins(app: TestApp, victim: Victim) {
     ['api_key_days', 'api_key_id', [keyId]],
     ['api_key_notices', 'api_key_id', [keyId]],
     ['contacts', 'id', [contactId, deletedContactId, deletedSharedId]],
-  ] as const) {
-    const columns = await columnsOf(app, table);
+  ] as const;
+  const columnsOf = await listColumns(
+    app,
+    twins.map(([table]) => table),
+  );
+  // A single statement: each statement of the administrator takes a connection of its own.
+  const insertions = twins.map(([table, idColumn, ids]) => {
+    const columns = columnsOf.get(table) ?? [];
     const values = columns.map((name) => (name === 'digest' ? `sha256(t.digest)` : `twin.${name}`));
     const json = `replace(replace(to_jsonb(t)::text, '${app.other.id}', '${app.one.id}'), '${word}', 'twin')::jsonb`;
     const some = ids.map((id) => `'${id}'`).join();
-    await runAsAdmin(
-      app,
-      `insert into ${table} (${columns}) select ${values} from ${table} t, jsonb_populate_record(null::${table}, ${json}) twin
-        where t.organization_id = '${app.other.id}' and t.${idColumn} in (${some}) on conflict do nothing`,
-    );
-  }
+    return `${table}_twins as (
+      insert into ${table} (${columns}) select ${values} from ${table} t, jsonb_populate_record(null::${table}, ${json}) twin
+        where t.organization_id = '${app.other.id}' and t.${idColumn} in (${some}) on conflict do nothing)`;
+  });
+  await runAsAdmin(app, `with ${insertions.join(', ')} select`);
 }
 
 /** All rows that name the victim's organization or its word, in any table, as one text. */
