@@ -18,15 +18,13 @@ export async function identifyPerson(
   const person = sessionId === undefined ? undefined : await findSessionPerson(asNobody(db), sessionId);
   if (sessionId === undefined || !person) return { ok: false, refusal: 'missing' };
 
-  const { organizationId, userId, role, hasFactor } = person;
+  const { organizationId, userId, role } = person;
   return {
     ok: true,
     principal: {
-      identity: { organizationId, scopes: scopesOf(role), who: { type: 'person', id: userId, role, hasFactor } },
+      identity: { organizationId, scopes: scopesOf(role), who: { type: 'person', id: userId, role } },
       admission: enter(db, { type: 'person', organizationId, sessionId, role }),
       countedAs: userId,
-      sessionId,
-      lacksFactor: person.requiresFactor && !hasFactor,
       refuse: () => {},
     },
   };

@@ -10,7 +10,6 @@ import { RelativeTime } from '../../components/RelativeTime.tsx';
 import { ErrorState, FormError, RowsLoading } from '../../components/states.tsx';
 import { useForm } from '../../components/useForm.ts';
 import { useSession } from '../../session.ts';
-import { SecondFactor } from './factor/SecondFactor.tsx';
 
 export default function Account() {
   return (
@@ -19,7 +18,6 @@ export default function Account() {
       <Stack maw={640}>
         <Profile />
         <Password />
-        <SecondFactor />
         <Sessions />
       </Stack>
     </>

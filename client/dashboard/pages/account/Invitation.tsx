@@ -10,7 +10,6 @@ import { ErrorState, FormError } from '../../components/states.tsx';
 import { useForm } from '../../components/useForm.ts';
 import { AccountCard } from '../../layout/AccountCard.tsx';
 import { NewAccountForm } from './NewAccountForm.tsx';
-import { SecondStep } from './SecondStep.tsx';
 
 const TITLE = 'Join an organization on Introzy';
 
@@ -70,13 +69,10 @@ function SignInFirst({ id }: { id: string }) {
 }
 
 function SignInAndAccept({ id }: { id: string }) {
-  const [isHalfway, setIsHalfway] = useState(false);
   const form = useForm<'email' | 'password'>(async ({ email, password }) => {
-    const { twoFactorRedirect } = await auth.signIn(email, password);
-    if (twoFactorRedirect) setIsHalfway(true);
-    else await accept(id);
+    await auth.signIn(email, password);
+    await accept(id);
   });
-  if (isHalfway) return <SecondStep onDone={() => accept(id)} />;
   return (
     <form onSubmit={form.onSubmit}>
       <Stack>
