@@ -76,6 +76,8 @@ const project = (
     isolate,
     testTimeout: 60_000,
     hookTimeout: 60_000,
+    // vitest's second is too short for a page on a slow machine.
+    expect: { poll: { timeout: 20_000 } },
     pool: 'forks',
     setupFiles: setups.length > 0 ? [resolve(import.meta.dirname, 'helpers/fileSetup.ts')] : [],
     globalSetup: setups.map((setup) => resolve(import.meta.dirname, `helpers/${setup}Setup.ts`)),
