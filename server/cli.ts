@@ -1,5 +1,8 @@
 import { createProgram, printedError } from './cli/program.ts';
 
+// Files of a command are for its user alone.
+process.umask(0o077);
+
 try {
   await createProgram().parseAsync();
 } catch (error) {

@@ -15,6 +15,8 @@ import { openStore, type Store } from './start/store.ts';
 const CLOSE_WITHIN = 10_000;
 
 async function start() {
+  // Files of the service, such as those in DATA_DIR, are for its user alone.
+  process.umask(0o077);
   const config = readConfig();
   // Log lines are written together, at most a second late: a write for each line would cost more than a request's work.
   const logTo = destination({ dest: 1, sync: false, minLength: 16_000, periodicFlush: 1_000 });

@@ -85,11 +85,11 @@ export async function takeDataDirectory(directory: string): Promise<DataDirector
 }
 
 /**
- * Has the directory and all in it, now and later, be for this process's user alone (modes 0700 and 0600): PGlite asks for
- * files that everybody may write. Throws a `ConfigError` where a mode cannot be changed.
+ * Has the directory and all in it be for this process's user alone (modes 0700 and 0600): it may have been there before.
+ * New files are private by the umask that the programs set, and by `privateNodeFS`. Throws a `ConfigError` where a mode
+ * cannot be changed.
  */
 function closeToOthers(directory: string) {
-  process.umask(0o077);
   const root = realpathSync(directory);
   const names = readdirSync(root, { recursive: true, encoding: 'utf8' });
   for (const path of [root, ...names.map((name) => join(root, name))]) {

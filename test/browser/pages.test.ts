@@ -103,7 +103,7 @@ test.concurrent.each([
   ['dark', 360],
 ] as const)(
   'No page has barriers, or is wider than the window: %s, %i pixels',
-  { timeout: 400_000 },
+  { timeout: 900_000 },
   async (colorScheme, width) => {
     await using app = await testApp();
     const { owner, keyId, parentId } = await furnish(app);

@@ -163,7 +163,7 @@ test.each<{ change: string[]; fault: string; others?: string[] }>([
 );
 
 test('A limit below the service’s own is a limit, and the role that is asked for counts', async () => {
-  await runAs(adminUrl, [`alter role ${quoted} in database ${database} set statement_timeout = '50ms'`]);
+  await runAs(adminUrl, [`alter role ${quoted} in database ${database} set statement_timeout = '1200ms'`]);
   expect(await findFaults()).toEqual([]);
   await runAs(adminUrl, [`alter role ${quoted} in database ${database} set statement_timeout = '1300ms'`]);
   expect((await findFaults('introzy_auth')).map(({ fault }) => fault)).toEqual([
