@@ -7,7 +7,12 @@ type Calls = TRPCClient<AppRouter>;
 /** The groups of procedures for signed-in people, which no key may call. */
 type ForPeople = 'session' | 'members';
 /** The procedures for signed-in people in the groups that keys may call. */
-type AlsoForPeople = 'erase';
+interface AlsoForPeople {
+  contacts: 'erase';
+  organization: 'delete';
+}
+/** The names of the procedures for signed-in people in a group. */
+type ForPeopleIn<Group> = Group extends keyof AlsoForPeople ? AlsoForPeople[Group] : never;
 
 /** Every procedure that a key may call, with its kind. The compiler refuses a list that differs from the router. */
 export const PROCEDURES = {
@@ -38,7 +43,7 @@ export const PROCEDURES = {
   organization: { current: 'query' },
 } as const satisfies {
   [Group in Exclude<keyof inferRouterInputs<AppRouter>, ForPeople>]: {
-    [Name in Exclude<keyof Calls[Group], AlsoForPeople>]: keyof Calls[Group][Name];
+    [Name in Exclude<keyof Calls[Group], ForPeopleIn<Group>>]: keyof Calls[Group][Name];
   };
 };
 type Procedures = typeof PROCEDURES;
@@ -60,7 +65,7 @@ const writtenOut = <T>() => undefined as unknown as WrittenOut<T>;
 
 /** The part of the router's types that is about the procedures that a key may call. */
 type OfKeys<Types extends Record<keyof Procedures, unknown>> = {
-  [Group in keyof Procedures]: Omit<Types[Group], AlsoForPeople>;
+  [Group in keyof Procedures]: Omit<Types[Group], ForPeopleIn<Group>>;
 };
 const inputs = writtenOut<OfKeys<inferRouterInputs<AppRouter>>>();
 const outputs = writtenOut<OfKeys<inferRouterOutputs<AppRouter>>>();

@@ -35,11 +35,12 @@ export async function eraseAuditLog(trx: Kysely<Schema>, organizationId: string)
 
 /**
  * Erases a person's name, places and addresses out of the entries of all organizations; the seals still hold. `names`:
- * what the person was called, such as the account's name and email addresses. Gives the number of entries.
+ * what the person was called, such as the account's name and email addresses. Gives the number of entries. An entry of a
+ * transaction that is still open is not found: db/personErasure.ts waits for such transactions, and then calls again.
  */
 export async function eraseAuditNames(
   db: Kysely<Schema>,
-  { userId, names }: { userId: string; names: string[] },
+  { userId, names }: { userId: string | null; names: string[] },
 ): Promise<number> {
   const { rows } = await sql<{ count: number }>`
     select introzy_erase_audit_person(${userId}, ${names})::int as count`.execute(db);

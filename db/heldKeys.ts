@@ -44,11 +44,14 @@ export async function listHeldKeys(db: Tenant, { organizationId, userId }: Holde
   return keys.map((key) => ({ ...key, secrets: secretsOf(key.id) }));
 }
 
+/** A key that is suspended, as its organization is deleted, may come back. */
+const IS_LIVE = sql`(k.revoked_at is null or k.suspended_at is not null)`;
+
 /** The keys of `listHeldKeys`, without their secrets. */
 async function selectHeldKeys(db: Tenant, { organizationId, userId }: Holder): Promise<Omit<HeldKey, 'secrets'>[]> {
   const held = sql`array(select k.id from api_key_secrets s
     join api_keys k on k.organization_id = s.organization_id and k.id = s.api_key_id
-    where s.organization_id = ${organizationId} and s.expires_at > now() and k.revoked_at is null
+    where s.organization_id = ${organizationId} and s.expires_at > now() and ${IS_LIVE}
       and introzy_holder(s) = ${userId})`;
   const { rows } = await sql<Omit<HeldKey, 'secrets'>>`
     select k.id, k.name, k.hint, k.scopes, k.expires_at as "expiresAt", k.last_used_at as "lastUsedAt",
@@ -60,7 +63,7 @@ async function selectHeldKeys(db: Tenant, { organizationId, userId }: Holder): P
         select id, array_agg(ancestor) as ancestors from introzy_key_families(${organizationId}, ${held}) group by id
       ) family
       join api_keys k on k.organization_id = ${organizationId} and k.id = family.id
-      where k.revoked_at is null and k.expires_at > now()
+      where ${IS_LIVE} and k.expires_at > now()
       order by k.id desc`.execute(db);
   return rows;
 }

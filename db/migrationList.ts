@@ -17,6 +17,10 @@ import * as invitationDigests from './migrations/0015_invitation_digests.ts';
 import * as auditSeals from './migrations/0017_audit_seals.ts';
 import * as erasure from './migrations/0019_erasure.ts';
 import * as deletedContacts from './migrations/0020_deleted_contacts.ts';
+import * as proofs from './migrations/0021_proofs.ts';
+import * as organizationErasure from './migrations/0022_organization_erasure.ts';
+import * as twoFactor from './migrations/0024_two_factor.ts';
+import * as requiredFactor from './migrations/0025_required_factor.ts';
 
 /**
  * A transaction without a rewrite of a table and without a long lock. Instances of the version before go on working.
@@ -84,6 +88,10 @@ export const migrations: Migrations = {
   '0017_audit_seals': auditSeals,
   '0019_erasure': erasure,
   '0020_deleted_contacts': deletedContacts,
+  '0021_proofs': proofs,
+  '0022_organization_erasure': organizationErasure,
+  '0024_two_factor': twoFactor,
+  '0025_required_factor': requiredFactor,
 };
 
 /** What to run: by default all migrations. */

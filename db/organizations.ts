@@ -1,7 +1,11 @@
-import type { Kysely } from 'kysely';
+import { type Kysely, sql } from 'kysely';
 import { validate as isUuid, v7 as uuidv7 } from 'uuid';
-import type { Organization } from '../shared/organizations.ts';
-import type { Tenant } from './admission.ts';
+import { DAYS_TO_RESTORE } from '../shared/daysToRestore.ts';
+import type { Organization, OrganizationDeleted } from '../shared/organizations.ts';
+import { inTransaction, type Tenant } from './admission.ts';
+import { isUniqueViolation } from './errors.ts';
+import { lockFamilies } from './keyFamily.ts';
+import type { Outcome } from './outcome.ts';
 import type { Schema } from './schema.ts';
 
 const columns = ['id', 'name'] as const;
@@ -16,7 +20,10 @@ export async function insertOrganization(db: Kysely<Schema>, name: string): Prom
     .executeTakeFirst();
 }
 
-/** Finds an organization by id or by name. A UUID is read as an id. */
+/**
+ * Finds an organization by id or by name, also an organization that is deleted: its name stays taken. A UUID is read as
+ * an id.
+ */
 export async function findOrganization(db: Kysely<Schema>, idOrName: string): Promise<Organization | undefined> {
   return await db
     .selectFrom('organizations')
@@ -25,9 +32,35 @@ export async function findOrganization(db: Kysely<Schema>, idOrName: string): Pr
     .executeTakeFirst();
 }
 
-/** Lists every organization, oldest first. */
-export async function listOrganizations(db: Kysely<Schema>): Promise<Organization[]> {
-  return await db.selectFrom('organizations').select(columns).orderBy('id').execute();
+/** An organization as the operator sees it. Both dates are `null` unless the organization is deleted. */
+export interface ListedOrganization extends Organization {
+  createdAt: Date;
+  deletedAt: Date | null;
+  /** When the organization is erased. */
+  erasedAt: Date | null;
+}
+
+const ERASED_AT = sql<Date | null>`deleted_at + make_interval(hours => ${sql.lit(24 * DAYS_TO_RESTORE)})`;
+
+/** Lists every organization, oldest first, with those that are deleted and not erased yet. */
+export async function listOrganizations(db: Kysely<Schema>): Promise<ListedOrganization[]> {
+  return await db
+    .selectFrom('organizations')
+    .select([...columns, 'created_at as createdAt', 'deleted_at as deletedAt', ERASED_AT.as('erasedAt')])
+    .orderBy('id')
+    .execute();
+}
+
+/** Says whether the organization requires a second factor of every member. */
+export async function updateRequiredFactor(
+  db: Tenant,
+  { organizationId, isRequired }: { organizationId: string; isRequired: boolean },
+): Promise<void> {
+  await db
+    .updateTable('organizations')
+    .set({ requires_factor: isRequired })
+    .where('id', '=', organizationId)
+    .executeTakeFirst();
 }
 
 /** The organization, as its members and its keys see the organization. */
@@ -37,4 +70,74 @@ export async function getOrganization(db: Tenant, organizationId: string): Promi
     .select(columns)
     .where('id', '=', organizationId)
     .executeTakeFirstOrThrow();
+}
+
+/** Renames an organization. Failures: `absent`, also where the organization is deleted; `nameTaken`. */
+export async function renameOrganization(
+  db: Tenant,
+  { organizationId, name }: { organizationId: string; name: string },
+): Promise<Outcome<Organization>> {
+  try {
+    const renamed = await db
+      .updateTable('organizations')
+      .set({ name })
+      .where('id', '=', organizationId)
+      .where('deleted_at', 'is', null)
+      .returning(columns)
+      .executeTakeFirst();
+    return renamed ?? { failure: 'absent' };
+  } catch (error) {
+    if (isUniqueViolation(error, 'organizations_name_key')) return { failure: 'nameTaken' };
+    throw error;
+  }
+}
+
+/**
+ * Deletes an organization: from the next request on, its keys count as revoked, and no session enters the organization.
+ * Pending invitations do not hold meanwhile. Failure: `absent`, also where the organization is deleted already.
+ */
+export async function deleteOrganization(db: Tenant, organizationId: string): Promise<Outcome<OrganizationDeleted>> {
+  return await inTransaction(db, async (trx) => {
+    await lockFamilies(trx, organizationId);
+    // Waits for keys that are being issued: the trigger `suspend` holds a lock on the row.
+    const deleted = await trx
+      .updateTable('organizations')
+      .set({ deleted_at: sql<Date>`now()` })
+      .where('id', '=', organizationId)
+      .where('deleted_at', 'is', null)
+      .returning([...columns, sql<Date>`deleted_at`.as('deletedAt'), sql<Date>`${ERASED_AT}`.as('erasedAt')])
+      .executeTakeFirst();
+    if (!deleted) return { failure: 'absent' };
+    await trx
+      .updateTable('api_keys')
+      .set({ revoked_at: sql<Date>`now()`, suspended_at: sql<Date>`now()` })
+      .where('organization_id', '=', organizationId)
+      .where('revoked_at', 'is', null)
+      .execute();
+    return deleted;
+  });
+}
+
+/**
+ * Undoes a deletion: keys that were not revoked before work again, unless they have expired, and sessions enter again.
+ * Failure: `absent`, also where the organization is not deleted, or where the days to restore are over.
+ */
+export async function restoreOrganization(db: Tenant, organizationId: string): Promise<Outcome<Organization>> {
+  return await inTransaction(db, async (trx) => {
+    const restored = await trx
+      .updateTable('organizations')
+      .set({ deleted_at: null })
+      .where('id', '=', organizationId)
+      .where(ERASED_AT, '>', sql<Date>`now()`)
+      .returning(columns)
+      .executeTakeFirst();
+    if (!restored) return { failure: 'absent' };
+    await trx
+      .updateTable('api_keys')
+      .set({ revoked_at: null, suspended_at: null })
+      .where('organization_id', '=', organizationId)
+      .where('suspended_at', 'is not', null)
+      .execute();
+    return restored;
+  });
 }

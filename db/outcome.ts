@@ -16,6 +16,8 @@ export type Failure =
   | { failure: 'lastOwner' }
   /** The member to change, or the role to give, ranks above the caller's role. */
   | { failure: 'outranked' }
+  /** Another organization has the name, perhaps an organization that is deleted and not erased yet. */
+  | { failure: 'nameTaken' }
   | { failure: 'alreadyMember' }
   /** The organization has invited the address, or people altogether, too often within an hour. */
   | { failure: 'tooManyInvitations'; retryAfterSeconds: number }

@@ -10,6 +10,9 @@ export interface SessionPerson {
   organizationId: string;
   userId: string;
   role: Role;
+  hasFactor: boolean;
+  /** The organization requires a second factor of every member. */
+  requiresFactor: boolean;
 }
 
 /**
@@ -18,8 +21,9 @@ export interface SessionPerson {
  */
 export async function findSessionPerson(db: Kysely<Schema>, sessionId: string): Promise<SessionPerson | undefined> {
   const { rows } = await sql<SessionPerson>`
-    select organization_id as "organizationId", user_id as "userId", role
-      from introzy_session_person(${sessionId})`.execute(db);
+    select organization_id as "organizationId", user_id as "userId", role,
+        has_factor as "hasFactor", requires_factor as "requiresFactor"
+      from introzy_session_member(${sessionId})`.execute(db);
   return rows[0];
 }
 
@@ -39,13 +43,14 @@ export async function getCurrentSession(
       'members.role',
       'organizations.id as organizationId',
       'organizations.name as organizationName',
+      'organizations.requires_factor as requiresFactor',
     ])
     .where('members.organization_id', '=', organizationId)
     .where('members.user_id', '=', userId)
     .executeTakeFirst();
   if (!row) return { failure: 'absent' };
   const { id, name, email, role } = row;
-  const organization = { id: row.organizationId, name: row.organizationName };
+  const organization = { id: row.organizationId, name: row.organizationName, requiresFactor: row.requiresFactor };
   return { person: { id, name, email }, organization, role, scopes: scopesOf(role) };
 }
 

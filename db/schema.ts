@@ -12,7 +12,11 @@ interface OrganizationsTable {
   slug: Generated<string>;
   logo: string | null;
   metadata: string | null;
+  /** Every member needs a second factor. */
+  requires_factor: Generated<boolean>;
   created_at: Stamp;
+  /** 30 days later the organization is erased. Until then the deletion can be undone. */
+  deleted_at: Date | null;
 }
 
 interface ApiKeysTable {
@@ -28,6 +32,8 @@ interface ApiKeysTable {
   created_at: Stamp;
   expires_at: Date;
   revoked_at: Date | null;
+  /** The organization was deleted, which set `revoked_at` too. A restoration empties both columns. */
+  suspended_at: Date | null;
   last_used_at: Date | null;
   description: string | null;
   environment: 'development' | 'staging' | 'production' | null;
@@ -211,7 +217,7 @@ interface AuditChainsTable {
 }
 
 /**
- * A person. `UsersTable` and the next five tables are better-auth's. Only the columns that our own code uses are
+ * A person. `UsersTable` and the next six tables are better-auth's. Only the columns that our own code uses are
  * listed: better-auth names the other columns itself.
  */
 interface UsersTable {
@@ -220,6 +226,21 @@ interface UsersTable {
   email: string;
   /** The person has proved that mail to the address reaches them. */
   email_verified: Generated<boolean>;
+  /** The password alone opens no session. */
+  two_factor_enabled: Generated<boolean>;
+}
+
+/** A person's authenticator app, and their recovery codes: see server/auth/secondFactor.ts. */
+interface TwoFactorsTable {
+  id: string;
+  user_id: string;
+  /** The app's seed, sealed. */
+  secret: string;
+  backup_codes: string;
+  /** A code of the app was taken. */
+  verified: Generated<boolean>;
+  /** The time step of the last code that was taken. */
+  last_step: ColumnType<number, number | undefined>;
 }
 
 interface AccountsTable {
@@ -235,6 +256,10 @@ interface SessionsTable {
   user_id: string;
   active_organization_id: string | null;
   expires_at: Date;
+  /** When the person last gave the password; `null` for a session from before proofs were noted. */
+  proved_at: ColumnType<Date | null, Date | undefined, Date>;
+  /** Proofs that were begun and did not succeed, since the last proof that did. */
+  failed_proofs: Generated<number>;
 }
 
 interface VerificationsTable {
@@ -286,6 +311,7 @@ export interface Schema {
   accounts: AccountsTable;
   sessions: SessionsTable;
   verifications: VerificationsTable;
+  two_factors: TwoFactorsTable;
   members: MembersTable;
   invitations: InvitationsTable;
 }

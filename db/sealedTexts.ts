@@ -11,7 +11,10 @@ export interface SealedColumn {
 }
 
 /** All such columns. The purpose of a sealed text is its column: `two_factors.secret`. */
-export const SEALED_COLUMNS: readonly SealedColumn[] = [];
+export const SEALED_COLUMNS: readonly SealedColumn[] = [
+  { table: 'two_factors', column: 'secret' },
+  { table: 'two_factors', column: 'backup_codes' },
+];
 
 const sealerOf = (column: string) => sql<string>`split_part(${sql.ref(column)}, ':', 1)`;
 

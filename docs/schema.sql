@@ -188,6 +188,7 @@ CREATE TABLE public.api_keys (
     rate_limit integer,
     allowed_addresses cidr[],
     address_mode text DEFAULT 'enforce'::text NOT NULL,
+    suspended_at timestamp(3) with time zone,
     CONSTRAINT api_keys_created_by_type_check CHECK ((created_by_type = ANY (ARRAY['person'::text, 'key'::text]))),
     CONSTRAINT api_keys_name_check CHECK (((char_length(name) >= 1) AND (char_length(name) <= 100)))
 );
@@ -230,7 +231,8 @@ CREATE FUNCTION public.introzy_audit_api_key() RETURNS trigger
       insert into audit_log (organization_id, actor, action, subject) values (new.organization_id,
         v_actor, 'apiKey.kept', v_subject);
     end if;
-    if new.revoked_at is not null and old.revoked_at is null then
+    if new.revoked_at is not null and new.suspended_at is null
+        and (old.revoked_at is null or old.suspended_at is not null) then
       insert into audit_log (organization_id, actor, action, subject) values (new.organization_id,
         v_actor, 'apiKey.revoked', v_subject);
     end if;
@@ -245,7 +247,22 @@ CREATE FUNCTION public.introzy_audit_erasure() RETURNS trigger
     insert into audit_log (organization_id, actor, action, subject)
       select id, introzy_actor(), 'contact.erased',
           jsonb_build_object('type', 'contact', 'id', old.id, 'name', old.id)
-        from organizations where id = old.organization_id;
+        from organizations where id = old.organization_id
+          and (deleted_at is null or deleted_at > now() - interval '720 hours');
+    return null;
+  end $$;
+
+CREATE FUNCTION public.introzy_audit_factor() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+  declare
+    v_person jsonb := jsonb_build_object('type', 'person', 'id', new.id, 'name', new.email);
+    v_actor jsonb := case when current_setting('introzy.actor', true) = 'operator' then introzy_actor() else v_person end;
+  begin
+    insert into audit_log (organization_id, actor, action, subject)
+      select organization_id, v_actor,
+          case when new.two_factor_enabled then 'person.factorOn' else 'person.factorOff' end, v_person
+        from members where user_id = new.id;
     return null;
   end $$;
 
@@ -317,6 +334,23 @@ CREATE FUNCTION public.introzy_audit_names_of(p_actor jsonb, p_subject jsonb, p_
     LANGUAGE sql IMMUTABLE
     RETURN ARRAY(SELECT place.place FROM unnest(ARRAY['/actor/name'::text, '/subject/name'::text, '/details/address'::text, '/details/userAgent'::text, '/details/from'::text, '/details/to'::text, '/details/from/description'::text, '/details/to/description'::text]) place(place), LATERAL (SELECT (jsonb_build_object('actor', introzy_audit_names_of.p_actor, 'subject', introzy_audit_names_of.p_subject, 'details', introzy_audit_names_of.p_details) #> string_to_array(ltrim(place.place, '/'::text), '/'::text)) AS value) found WHERE ((jsonb_typeof(found.value) = 'string'::text) AND (found.value <> '"(erased)"'::jsonb) AND ((lower((found.value #>> '{}'::text[])) = ANY (introzy_audit_names_of.p_names)) OR ((place.place = '/subject/name'::text) AND ((introzy_audit_names_of.p_subject ->> 'id'::text) = (introzy_audit_names_of.p_user_id)::text)) OR ((place.place = ANY (ARRAY['/actor/name'::text, '/details/address'::text, '/details/userAgent'::text])) AND ((introzy_audit_names_of.p_actor ->> 'id'::text) = (introzy_audit_names_of.p_user_id)::text)))));
 
+CREATE FUNCTION public.introzy_audit_organization() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+  declare
+    v_subject jsonb := jsonb_build_object('type', 'organization', 'id', new.id, 'name', new.name);
+  begin
+    if new.name is distinct from old.name then
+      insert into audit_log (organization_id, actor, action, subject, details) values (new.id,
+        introzy_actor(), 'organization.renamed', v_subject, jsonb_build_object('from', old.name, 'to', new.name));
+    end if;
+    if (new.deleted_at is null) <> (old.deleted_at is null) then
+      insert into audit_log (organization_id, actor, action, subject) values (new.id, introzy_actor(),
+        case when new.deleted_at is null then 'organization.restored' else 'organization.deleted' end, v_subject);
+    end if;
+    return null;
+  end $$;
+
 CREATE FUNCTION public.introzy_audit_place() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
@@ -339,6 +373,16 @@ CREATE FUNCTION public.introzy_audit_report() RETURNS trigger
           jsonb_build_object('type', 'apiKey', 'id', id, 'name', name),
           jsonb_build_object('address', new.address, 'userAgent', new.user_agent)
         from api_keys where organization_id = new.organization_id and id = new.api_key_id;
+    return null;
+  end $$;
+
+CREATE FUNCTION public.introzy_audit_required_factor() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+  begin
+    insert into audit_log (organization_id, actor, action, subject) values (new.id, introzy_actor(),
+      case when new.requires_factor then 'organization.factorRequired' else 'organization.factorNotRequired' end,
+      jsonb_build_object('type', 'organization', 'id', new.id, 'name', new.name));
     return null;
   end $$;
 
@@ -748,6 +792,8 @@ CREATE TABLE public.organizations (
     slug text DEFAULT (gen_random_uuid())::text NOT NULL,
     logo text,
     metadata text,
+    deleted_at timestamp(3) with time zone,
+    requires_factor boolean DEFAULT false NOT NULL,
     CONSTRAINT organizations_name_check CHECK (((char_length(name) >= 1) AND (char_length(name) <= 100)))
 );
 
@@ -955,11 +1001,12 @@ CREATE FUNCTION public.introzy_revoke_keys(p_organization_id uuid, p_ids uuid[])
     AS $$
   begin
     perform pg_advisory_xact_lock(hashtextextended('introzy key families ' || p_organization_id, 0));
-    return query update api_keys k set revoked_at = now()
-      where k.organization_id = p_organization_id and k.revoked_at is null and k.id = any (array(
-        select f.id from introzy_key_families(p_organization_id, array(
-          select root.id from api_keys root where root.organization_id = p_organization_id and root.id = any (p_ids)
-            and root.revoked_at is null)) f))
+    return query update api_keys k set revoked_at = now(), suspended_at = null
+      where k.organization_id = p_organization_id and (k.revoked_at is null or k.suspended_at is not null)
+        and k.id = any (array(
+          select f.id from introzy_key_families(p_organization_id, array(
+            select root.id from api_keys root where root.organization_id = p_organization_id and root.id = any (p_ids)
+              and (root.revoked_at is null or root.suspended_at is not null))) f))
       returning k.id;
   end $$;
 
@@ -1001,7 +1048,10 @@ CREATE TABLE public.sessions (
     user_agent text,
     active_organization_id uuid,
     created_at timestamp(3) with time zone DEFAULT now() NOT NULL,
-    updated_at timestamp(3) with time zone DEFAULT now() NOT NULL
+    updated_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+    proved_at timestamp(3) with time zone DEFAULT now(),
+    failed_proofs smallint DEFAULT 0 NOT NULL,
+    is_sign_in boolean DEFAULT true NOT NULL
 );
 
 CREATE TABLE public.users (
@@ -1011,8 +1061,26 @@ CREATE TABLE public.users (
     email_verified boolean DEFAULT false NOT NULL,
     image text,
     created_at timestamp(3) with time zone DEFAULT now() NOT NULL,
-    updated_at timestamp(3) with time zone DEFAULT now() NOT NULL
+    updated_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+    two_factor_enabled boolean DEFAULT false NOT NULL
 );
+
+CREATE FUNCTION public.introzy_session_member(p_session_id uuid) RETURNS TABLE(organization_id uuid, user_id uuid, role text, has_factor boolean, requires_factor boolean)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    BEGIN ATOMIC
+ SELECT o.id,
+     u.id,
+     m.role,
+     u.two_factor_enabled,
+     o.requires_factor
+    FROM (((public.sessions s
+      JOIN public.members m ON (((m.organization_id = s.active_organization_id) AND (m.user_id = s.user_id))))
+      JOIN public.users u ON ((u.id = s.user_id)))
+      JOIN public.organizations o ON ((o.id = m.organization_id)))
+   WHERE ((s.id = introzy_session_member.p_session_id) AND (s.expires_at > now()) AND (o.deleted_at IS NULL));
+END;
+
+ALTER FUNCTION public.introzy_session_member(p_session_id uuid) OWNER TO introzy_lookup;
 
 CREATE FUNCTION public.introzy_session_person(p_session_id uuid) RETURNS TABLE(organization_id uuid, organization_name text, user_id uuid, name text, email text, role text)
     LANGUAGE sql STABLE SECURITY DEFINER
@@ -1027,10 +1095,24 @@ CREATE FUNCTION public.introzy_session_person(p_session_id uuid) RETURNS TABLE(o
       JOIN public.members m ON (((m.organization_id = s.active_organization_id) AND (m.user_id = s.user_id))))
       JOIN public.users u ON ((u.id = s.user_id)))
       JOIN public.organizations o ON ((o.id = m.organization_id)))
-   WHERE ((s.id = introzy_session_person.p_session_id) AND (s.expires_at > now()));
+   WHERE ((s.id = introzy_session_person.p_session_id) AND (s.expires_at > now()) AND (o.deleted_at IS NULL));
 END;
 
 ALTER FUNCTION public.introzy_session_person(p_session_id uuid) OWNER TO introzy_lookup;
+
+CREATE FUNCTION public.introzy_suspend_key() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+  declare
+    v_deleted_at timestamptz(3);
+  begin
+    select deleted_at into v_deleted_at from organizations where id = new.organization_id for share;
+    if v_deleted_at is not null and new.revoked_at is null then
+      new.revoked_at := v_deleted_at;
+      new.suspended_at := v_deleted_at;
+    end if;
+    return new;
+  end $$;
 
 CREATE TABLE public.accounts (
     id uuid NOT NULL,
@@ -1135,6 +1217,17 @@ CREATE TABLE public.kysely_migration_lock (
     is_locked integer DEFAULT 0 NOT NULL
 );
 
+CREATE TABLE public.two_factors (
+    id uuid NOT NULL,
+    user_id uuid NOT NULL,
+    secret text NOT NULL,
+    backup_codes text NOT NULL,
+    verified boolean DEFAULT true NOT NULL,
+    failed_verification_count integer DEFAULT 0 NOT NULL,
+    locked_until timestamp(3) with time zone,
+    last_step bigint DEFAULT 0 NOT NULL
+);
+
 CREATE TABLE public.verifications (
     id uuid NOT NULL,
     identifier text NOT NULL,
@@ -1234,6 +1327,12 @@ ALTER TABLE ONLY public.sessions
 ALTER TABLE ONLY public.sessions
     ADD CONSTRAINT sessions_token_key UNIQUE (token);
 
+ALTER TABLE ONLY public.two_factors
+    ADD CONSTRAINT two_factors_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.two_factors
+    ADD CONSTRAINT two_factors_user_id_key UNIQUE (user_id);
+
 ALTER TABLE ONLY public.users
     ADD CONSTRAINT users_email UNIQUE (email);
 
@@ -1307,13 +1406,19 @@ CREATE TRIGGER audit AFTER INSERT ON public.api_key_tokens FOR EACH ROW EXECUTE 
 
 CREATE TRIGGER audit AFTER INSERT OR UPDATE OF status ON public.invitations FOR EACH ROW EXECUTE FUNCTION public.introzy_audit_invitation();
 
-CREATE TRIGGER audit AFTER INSERT ON public.sessions FOR EACH ROW EXECUTE FUNCTION public.introzy_audit_session();
+CREATE TRIGGER audit AFTER UPDATE OF name, deleted_at ON public.organizations FOR EACH ROW EXECUTE FUNCTION public.introzy_audit_organization();
+
+CREATE TRIGGER audit AFTER INSERT ON public.sessions FOR EACH ROW WHEN (new.is_sign_in) EXECUTE FUNCTION public.introzy_audit_session();
 
 CREATE TRIGGER audit_change AFTER UPDATE OF name, hint, expires_at, kept_at, revoked_at ON public.api_keys FOR EACH ROW EXECUTE FUNCTION public.introzy_audit_api_key();
 
 CREATE TRIGGER audit_change AFTER INSERT OR UPDATE OF role ON public.members FOR EACH ROW EXECUTE FUNCTION public.introzy_audit_member();
 
 CREATE TRIGGER audit_erasure AFTER DELETE ON public.contacts FOR EACH ROW EXECUTE FUNCTION public.introzy_audit_erasure();
+
+CREATE TRIGGER audit_factor AFTER UPDATE OF requires_factor ON public.organizations FOR EACH ROW WHEN ((new.requires_factor <> old.requires_factor)) EXECUTE FUNCTION public.introzy_audit_required_factor();
+
+CREATE TRIGGER audit_factor AFTER UPDATE OF two_factor_enabled ON public.users FOR EACH ROW WHEN ((new.two_factor_enabled <> old.two_factor_enabled)) EXECUTE FUNCTION public.introzy_audit_factor();
 
 CREATE TRIGGER audit_issue AFTER INSERT ON public.api_keys FOR EACH ROW EXECUTE FUNCTION public.introzy_audit_api_key();
 
@@ -1342,6 +1447,8 @@ CREATE TRIGGER refuse_truncation BEFORE TRUNCATE ON public.audit_log FOR EACH ST
 CREATE TRIGGER refuse_truncation BEFORE TRUNCATE ON public.audit_seal_entries FOR EACH STATEMENT EXECUTE FUNCTION public.introzy_refuse_audit_change();
 
 CREATE TRIGGER refuse_truncation BEFORE TRUNCATE ON public.audit_seals FOR EACH STATEMENT EXECUTE FUNCTION public.introzy_refuse_audit_change();
+
+CREATE TRIGGER suspend BEFORE INSERT ON public.api_keys FOR EACH ROW EXECUTE FUNCTION public.introzy_suspend_key();
 
 ALTER TABLE ONLY public.accounts
     ADD CONSTRAINT accounts_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;
@@ -1406,6 +1513,9 @@ ALTER TABLE ONLY public.sessions
 ALTER TABLE ONLY public.sessions
     ADD CONSTRAINT sessions_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;
 
+ALTER TABLE ONLY public.two_factors
+    ADD CONSTRAINT two_factors_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;
+
 ALTER TABLE public.accounts ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.api_key_days ENABLE ROW LEVEL SECURITY;
@@ -1434,13 +1544,19 @@ CREATE POLICY auth ON public.audit_log FOR INSERT TO introzy_auth WITH CHECK (pu
 
 CREATE POLICY auth ON public.failed_sign_ins TO introzy_auth USING (public.introzy_for_accounts()) WITH CHECK (public.introzy_for_accounts());
 
-CREATE POLICY auth ON public.invitations TO introzy_auth USING (public.introzy_for_accounts()) WITH CHECK (public.introzy_for_accounts());
+CREATE POLICY auth ON public.invitations TO introzy_auth USING ((public.introzy_for_accounts() AND (NOT (EXISTS ( SELECT
+   FROM public.organizations o
+  WHERE ((o.id = invitations.organization_id) AND (o.deleted_at IS NOT NULL))))))) WITH CHECK (public.introzy_for_accounts());
 
-CREATE POLICY auth ON public.members TO introzy_auth USING (public.introzy_for_accounts()) WITH CHECK (public.introzy_for_accounts());
+CREATE POLICY auth ON public.members TO introzy_auth USING ((public.introzy_for_accounts() AND (NOT (EXISTS ( SELECT
+   FROM public.organizations o
+  WHERE ((o.id = members.organization_id) AND (o.deleted_at IS NOT NULL))))))) WITH CHECK (public.introzy_for_accounts());
 
 CREATE POLICY auth ON public.organizations TO introzy_auth USING (public.introzy_for_accounts()) WITH CHECK (public.introzy_for_accounts());
 
 CREATE POLICY auth ON public.sessions TO introzy_auth USING (public.introzy_for_accounts()) WITH CHECK (public.introzy_for_accounts());
+
+CREATE POLICY auth ON public.two_factors TO introzy_auth USING (public.introzy_for_accounts()) WITH CHECK (public.introzy_for_accounts());
 
 CREATE POLICY auth ON public.users TO introzy_auth USING (public.introzy_for_accounts()) WITH CHECK (public.introzy_for_accounts());
 
@@ -1523,6 +1639,10 @@ CREATE POLICY tenant ON public.sessions TO introzy_app USING ((active_organizati
 CREATE POLICY tenant ON public.users FOR SELECT TO introzy_app USING ((id IN ( SELECT members.user_id
    FROM public.members
   WHERE (members.organization_id = public.introzy_organization_id()))));
+
+CREATE POLICY tenant_change ON public.organizations FOR UPDATE TO introzy_app USING ((id = public.introzy_organization_id())) WITH CHECK ((id = public.introzy_organization_id()));
+
+ALTER TABLE public.two_factors ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.users ENABLE ROW LEVEL SECURITY;
 
@@ -1635,6 +1755,13 @@ GRANT SELECT,INSERT ON TABLE public.organizations TO introzy_auth;
 GRANT SELECT(id) ON TABLE public.organizations TO introzy_lookup;
 
 GRANT SELECT(name) ON TABLE public.organizations TO introzy_lookup;
+GRANT UPDATE(name) ON TABLE public.organizations TO introzy_app;
+
+GRANT UPDATE(deleted_at) ON TABLE public.organizations TO introzy_app;
+GRANT SELECT(deleted_at) ON TABLE public.organizations TO introzy_lookup;
+
+GRANT UPDATE(requires_factor) ON TABLE public.organizations TO introzy_app;
+GRANT SELECT(requires_factor) ON TABLE public.organizations TO introzy_lookup;
 
 REVOKE ALL ON FUNCTION public.introzy_organizations_to_erase_in(p_days integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.introzy_organizations_to_erase_in(p_days integer) TO introzy_auth;
@@ -1715,6 +1842,7 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.sessions TO introzy_auth;
 GRANT DELETE ON TABLE public.sessions TO introzy_app;
 
 GRANT SELECT(id) ON TABLE public.sessions TO introzy_lookup;
+GRANT SELECT(id) ON TABLE public.sessions TO introzy_app;
 
 GRANT SELECT(user_id) ON TABLE public.sessions TO introzy_app;
 GRANT SELECT(user_id) ON TABLE public.sessions TO introzy_lookup;
@@ -1723,6 +1851,8 @@ GRANT SELECT(expires_at) ON TABLE public.sessions TO introzy_lookup;
 
 GRANT SELECT(active_organization_id) ON TABLE public.sessions TO introzy_app;
 GRANT SELECT(active_organization_id) ON TABLE public.sessions TO introzy_lookup;
+
+GRANT SELECT(proved_at) ON TABLE public.sessions TO introzy_app;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.users TO introzy_auth;
 
@@ -1734,6 +1864,11 @@ GRANT SELECT(name) ON TABLE public.users TO introzy_lookup;
 
 GRANT SELECT(email) ON TABLE public.users TO introzy_app;
 GRANT SELECT(email) ON TABLE public.users TO introzy_lookup;
+
+GRANT SELECT(two_factor_enabled) ON TABLE public.users TO introzy_lookup;
+
+REVOKE ALL ON FUNCTION public.introzy_session_member(p_session_id uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.introzy_session_member(p_session_id uuid) TO introzy_app;
 
 REVOKE ALL ON FUNCTION public.introzy_session_person(p_session_id uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.introzy_session_person(p_session_id uuid) TO introzy_app;
@@ -1759,5 +1894,7 @@ GRANT SELECT,UPDATE ON TABLE public.invitations TO introzy_auth;
 GRANT SELECT,INSERT ON TABLE public.invitations TO introzy_app;
 
 GRANT UPDATE(status) ON TABLE public.invitations TO introzy_app;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.two_factors TO introzy_auth;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.verifications TO introzy_auth;

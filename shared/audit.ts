@@ -9,11 +9,11 @@ export type AuditAction = z.infer<typeof AuditAction>;
 /** The actor: a person, an API key, or the operator at the command line. */
 const Actor = z.object({ type: z.enum(['person', 'key', 'operator']), id: z.string().nullable(), name: z.string() });
 /**
- * The subject of an action: a key, a contact, a person or an invitation. `name` is the subject's name at the time of the
+ * The subject of an action: a key, a contact, a person, an invitation or the organization. `name` is the subject's name at the time of the
  * action; of a contact, its id.
  */
 const Subject = z.object({
-  type: z.enum(['apiKey', 'contact', 'person', 'invitation']),
+  type: z.enum(['apiKey', 'contact', 'person', 'invitation', 'organization']),
   id: z.string().nullable(),
   name: z.string(),
 });
@@ -31,9 +31,10 @@ export const AuditEntry = z.object({
    * More about the event, by action: `apiKey.issued` {scopes, expiresAt, hint} · `apiKey.renamed` {from, to} ·
    * `apiKey.changed` {from, to}, each with {description, environment, selfRotate, rateLimit, allowedAddresses,
    * addressMode} · `apiKey.rotated` {hint, expiresAt, oldSecretsEndAt} · `apiKey.tokenMinted` {hint, scopes, expiresAt}
-   * · `apiKey.usedFrom`, `apiKey.usedOutside`, `person.signedIn` {address, userAgent} · `person.signInFailed` {address,
+   * · `apiKey.usedFrom`, `apiKey.usedOutside`, `person.signedIn`, `person.recoveryCodesMade`,
+   * `person.recoveryCodeUsed` {address, userAgent} · `person.signInFailed` {address,
    * userAgent, count, hour}, of a whole hour · `member.invited`, `member.joined`, `member.removed` {role} ·
-   * `member.roleChanged` {from, to}.
+   * `member.roleChanged`, `organization.renamed` {from, to}.
    */
   details: z.record(z.string(), z.unknown()),
 });

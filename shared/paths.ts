@@ -12,5 +12,8 @@ export const PATHS = {
   apiKey: '/settings/api-keys/:id',
   members: '/settings/members',
   auditLog: '/settings/audit-log',
+  organization: '/settings/organization',
   account: '/settings/account',
+  /** Outside of the pages of an organization: the organization is deleted. */
+  organizationDeleted: '/organization-deleted',
 } as const;

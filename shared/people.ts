@@ -12,7 +12,7 @@ const Person = z.object({ id: z.uuid(), name: z.string(), email: z.string() });
 /** The signed-in person, with role and scopes in the session's active organization. */
 export const CurrentSession = z.object({
   person: Person,
-  organization: z.object({ id: z.uuid(), name: z.string() }),
+  organization: z.object({ id: z.uuid(), name: z.string(), requiresFactor: z.boolean() }),
   role: Role,
   scopes: z.array(Scope),
 });
@@ -46,6 +46,9 @@ export const InviteRequest = z.strictObject({
   role: Role.default('member'),
 });
 export const InvitationRequest = z.strictObject({ organizationId, id: Id });
+/** Whether every member needs a second factor. */
+export const RequiredFactor = z.object({ isRequired: z.boolean() });
+export const RequiredFactorRequest = z.strictObject({ organizationId, isRequired: z.boolean() });
 export const RoleChangeRequest = z.strictObject({ organizationId, id: Id, role: Role });
 /**
  * The input of a member's removal. The keys that the person holds end, except the keys in `keepKeys`, whose holder the

@@ -17,6 +17,8 @@ const ApiKeys = lazy(() => import('./pages/apiKeys/ApiKeys.tsx'));
 const ApiKeyPage = lazy(() => import('./pages/apiKeys/ApiKeyPage.tsx'));
 const Members = lazy(() => import('./pages/members/Members.tsx'));
 const AuditLog = lazy(() => import('./pages/audit/AuditLog.tsx'));
+const OrganizationPage = lazy(() => import('./pages/organization/OrganizationPage.tsx'));
+const OrganizationDeleted = lazy(() => import('./pages/organization/OrganizationDeleted.tsx'));
 const Account = lazy(() => import('./pages/account/Account.tsx'));
 
 /** The pages by their addresses. The code of a page is loaded when the page is opened. */
@@ -31,6 +33,7 @@ export function App() {
           <Route path={PATHS.resetPassword} element={<ResetPassword />} />
           <Route path={PATHS.verifyAddress} element={<VerifyAddress />} />
           <Route path={PATHS.invitation} element={<Invitation />} />
+          <Route path={PATHS.organizationDeleted} element={<OrganizationDeleted />} />
           <Route element={<Shell />}>
             <Route path={PATHS.home} element={<Home />} />
             <Route path={PATHS.contacts} element={<Contacts />} />
@@ -38,6 +41,7 @@ export function App() {
             <Route path={PATHS.apiKey} element={<ApiKeyPage />} />
             <Route path={PATHS.members} element={<Members />} />
             <Route path={PATHS.auditLog} element={<AuditLog />} />
+            <Route path={PATHS.organization} element={<OrganizationPage />} />
             <Route path={PATHS.account} element={<Account />} />
           </Route>
           <Route path="*" element={<Navigate to={PATHS.home} replace />} />

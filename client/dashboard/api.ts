@@ -4,6 +4,7 @@ import { createTRPCOptionsProxy } from '@trpc/tanstack-react-query';
 import type { AppRouter } from '../../server/procedures/router.ts';
 import { PATHS } from '../../shared/paths.ts';
 import { transformer } from '../../shared/transformer.ts';
+import { proofLink } from './proof.ts';
 
 export type ApiError = TRPCClientError<AppRouter>;
 
@@ -35,7 +36,7 @@ export const queryClient: QueryClient = new QueryClient({
 
 /** The service's procedures, called with the session's cookie. Calls made in the same tick share a request. */
 export const client = createTRPCClient<AppRouter>({
-  links: [httpBatchLink({ url: '/trpc', transformer, maxItems: 20, maxURLLength: 8_000 })],
+  links: [proofLink, httpBatchLink({ url: '/trpc', transformer, maxItems: 20, maxURLLength: 8_000 })],
 });
 export const trpc = createTRPCOptionsProxy<AppRouter>({ client, queryClient });
 

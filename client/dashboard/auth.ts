@@ -59,7 +59,12 @@ export interface AccountSession {
 }
 interface SignedIn {
   session: AccountSession;
-  user: { id: string; name: string; email: string };
+  user: { id: string; name: string; email: string; twoFactorEnabled: boolean };
+}
+/** What a person needs to set up an authenticator app, and the recovery codes that hold once the app is confirmed. */
+export interface NewFactor {
+  totpURI: string;
+  backupCodes: string[];
 }
 export interface OrganizationSummary {
   id: string;
@@ -68,7 +73,15 @@ export interface OrganizationSummary {
 
 /** The calls of better-auth that the dashboard makes. A call that fails throws an `AccountError`. */
 export const auth = {
-  signIn: (email: string, password: string) => call('POST', '/sign-in/email', { email, password }),
+  /** With `twoFactorRedirect`, nobody is signed in yet: a code is to come. */
+  signIn: (email: string, password: string) =>
+    call<{ twoFactorRedirect?: true }>('POST', '/sign-in/email', { email, password }),
+  giveCode: (code: string) => call('POST', '/two-factor/verify-totp', { code }),
+  recover: (code: string) => call('POST', '/two-factor/verify-backup-code', { code }),
+  beginFactor: (password: string) => call<NewFactor>('POST', '/two-factor/enable', { password }),
+  endFactor: (password: string) => call('POST', '/two-factor/disable', { password }),
+  makeRecoveryCodes: async (password: string) =>
+    (await call<{ backupCodes: string[] }>('POST', '/two-factor/generate-backup-codes', { password })).backupCodes,
   signUp: (account: { name: string; email: string; password: string; invitationId?: string }) =>
     call('POST', '/sign-up/email', account),
   verifyAddress: (token: string, password: string) => call('POST', '/verify-address', { token, password }),
@@ -81,6 +94,7 @@ export const auth = {
   rename: (name: string) => call('POST', '/update-user', { name }),
   changePassword: (currentPassword: string, newPassword: string) =>
     call('POST', '/change-password', { currentPassword, newPassword, revokeOtherSessions: true }),
+  prove: (proof: { password: string } | { code: string }) => call('POST', '/prove', proof),
   requestReset: (email: string) => call('POST', '/request-password-reset', { email }),
   resetPassword: (token: string, newPassword: string) => call('POST', '/reset-password', { token, newPassword }),
   listOrganizations: () => call<OrganizationSummary[]>('GET', '/organization/list'),

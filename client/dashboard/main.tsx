@@ -10,6 +10,7 @@ import { createRoot } from 'react-dom/client';
 import { BrowserRouter } from 'react-router';
 import { App } from './App.tsx';
 import { queryClient } from './api.ts';
+import { ProofDialog } from './components/ProofDialog.tsx';
 import { theme, variables } from './theme.ts';
 
 const root = document.getElementById('root');
@@ -27,6 +28,7 @@ createRoot(root).render(
     >
       <Notifications />
       <QueryClientProvider client={queryClient}>
+        <ProofDialog />
         <BrowserRouter>
           <App />
         </BrowserRouter>

@@ -3,6 +3,18 @@ const times = { createdAt: 'created_at', updatedAt: 'updated_at' };
 /** The names of better-auth's models and fields in our tables. A field without an entry keeps better-auth's name. */
 export const accountTables = {
   user: { modelName: 'users', fields: { emailVerified: 'email_verified', ...times } },
+  twoFactor: {
+    user: { fields: { twoFactorEnabled: 'two_factor_enabled' } },
+    twoFactor: {
+      modelName: 'two_factors',
+      fields: {
+        userId: 'user_id',
+        backupCodes: 'backup_codes',
+        failedVerificationCount: 'failed_verification_count',
+        lockedUntil: 'locked_until',
+      },
+    },
+  },
   session: {
     modelName: 'sessions',
     fields: {
@@ -11,6 +23,9 @@ export const accountTables = {
       ipAddress: 'ip_address',
       userAgent: 'user_agent',
       ...times,
+    },
+    additionalFields: {
+      isSignIn: { type: 'boolean', required: false, input: false, returned: false, fieldName: 'is_sign_in' },
     },
   },
   account: {
@@ -45,4 +60,4 @@ export const accountTables = {
     },
     session: { fields: { activeOrganizationId: 'active_organization_id' } },
   },
-};
+} as const;

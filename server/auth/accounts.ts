@@ -11,6 +11,7 @@ import { DatabaseUnavailable } from '../../db/errors.ts';
 import { recordFailedSignIn } from '../../db/failedSignIns.ts';
 import type { Database } from '../../db/open.ts';
 import { findOrganization } from '../../db/organizations.ts';
+import { hasSecondFactor } from '../../db/twoFactors.ts';
 import { endUnprovedAccess, verifyAddress } from '../../db/verifiedAddress.ts';
 import { PASSWORD } from '../../shared/roles.ts';
 import { answerAgain, withInvitationId } from './acceptedInvitation.ts';
@@ -19,6 +20,9 @@ import { type AccountsRequest, accountsRequest, digesting } from './digestingAda
 import type { KeySecrets } from './keySecret.ts';
 import { passwordRule } from './passwordRule.ts';
 import { coarsePlace } from './place.ts';
+import { proofs } from './proofs.ts';
+import { sealing } from './sealingAdapter.ts';
+import { isCodePath, secondFactorRules, twoFactorOf } from './secondFactor.ts';
 import { cookieOptions } from './sessionCookie.ts';
 import { prepareCookies, signingSecretOf } from './signedCookies.ts';
 import { createSignInGuard, guardSignIn, type SignInLimiters } from './signInGuard.ts';
@@ -160,7 +164,8 @@ export function createAuth(options: AccountsOptions) {
     baseURL: publicUrl,
     basePath,
     secret,
-    database: (auth: BetterAuthOptions) => digesting(kyselyAdapter(accounts, { type: 'postgres' })(auth), keySecrets),
+    database: (auth: BetterAuthOptions) =>
+      digesting(sealing(kyselyAdapter(accounts, { type: 'postgres' })(auth), keySecrets), keySecrets),
     trustedOrigins: (request) => (request ? trustedOrigins(request) : []),
     emailAndPassword: {
       enabled: true,
@@ -190,6 +195,8 @@ export function createAuth(options: AccountsOptions) {
     account: accountTables.account,
     verification: accountTables.verification,
     plugins: [
+      proofs({ db, keySecrets }),
+      twoFactorOf(keySecrets),
       organization({
         schema: accountTables.organization,
         allowUserToCreateOrganization: ({ emailVerified }) => openSignUp && emailVerified,
@@ -210,6 +217,7 @@ export function createAuth(options: AccountsOptions) {
       }),
       passwordRule(),
       guardSignIn(guard),
+      secondFactorRules({ accounts, keySecrets, placeOf }),
       verifiedAddresses({ accounts, db, keySecrets, guard }),
     ],
     advanced: {
@@ -225,6 +233,8 @@ export function createAuth(options: AccountsOptions) {
         '/sign-in/email': tooMany,
         '/sign-up/email': tooMany,
         '/change-password': tooMany,
+        '/prove': tooMany,
+        '/two-factor/*': tooMany,
         '/request-password-reset': tooMany,
         '/reset-password': tooMany,
         '/send-verification-email': tooMany,
@@ -243,9 +253,11 @@ export function createAuth(options: AccountsOptions) {
         create: {
           async before(session, context) {
             await refuseUnverified(accounts, session.userId);
-            const activeOrganizationId = await findFirstOrganization(accounts, session.userId);
+            const { activeOrganizationId: before } = session as { activeOrganizationId?: string | null };
+            const activeOrganizationId = before ?? (await findFirstOrganization(accounts, session.userId));
+            const isSignIn = await isSignInBy(accounts, { userId: session.userId, context });
             const { address: ipAddress, userAgent } = placeOf(context?.headers);
-            return { data: { ...session, activeOrganizationId, ipAddress, userAgent } };
+            return { data: { ...session, activeOrganizationId, ipAddress, userAgent, isSignIn } };
           },
         },
       },
@@ -264,11 +276,12 @@ export function createAuth(options: AccountsOptions) {
           });
         }
       }),
-      after: createAuthMiddleware(async ({ path, body, headers, context: { returned } }) => {
+      after: createAuthMiddleware(async ({ path, headers, request, context: { returned } }) => {
         const unavailable = findUnavailable(returned);
         if (unavailable) throw unavailable;
-        if (path !== '/sign-in/email' || !isAPIError(returned) || typeof body?.email !== 'string') return;
-        await recordFailedSignIn(accounts, { email: body.email, ...placeOf(headers) });
+        const email = guard.findAttempt(request);
+        if (!(path === '/sign-in/email' || isCodePath(path)) || !isAPIError(returned) || email === undefined) return;
+        await recordFailedSignIn(accounts, { email, ...placeOf(headers) });
       }),
     },
     // better-auth throws a defect instead of answering: our doors answer and log each defect.
@@ -282,6 +295,18 @@ export function createAuth(options: AccountsOptions) {
       },
     },
   });
+}
+
+/**
+ * False where a new session is no sign-in: it goes on from the person's session as a second factor is switched on or off,
+ * or it stands for the password alone, and better-auth ends it at once, as the second factor is to come.
+ */
+async function isSignInBy(
+  accounts: ReturnType<typeof asAccounts>,
+  { userId, context }: { userId: string; context: { path?: string; context: { session: unknown } } | null | undefined },
+) {
+  if (context?.path === '/sign-in/email') return !(await hasSecondFactor(accounts, userId));
+  return !(context?.path?.startsWith('/two-factor/') && context.context.session);
 }
 
 const placeOf = (headers: Headers | undefined) =>

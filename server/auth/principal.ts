@@ -10,7 +10,7 @@ export interface Identity {
   scopes: readonly Scope[];
   /** The key's own limit of calls a minute, at most a minute behind. The service's limit holds too. */
   rateLimit?: number;
-  who: { type: 'key'; id: string; isToken?: true } | { type: 'person'; id: string; role: Role };
+  who: { type: 'key'; id: string; isToken?: true } | { type: 'person'; id: string; role: Role; hasFactor: boolean };
 }
 
 /** The caller, and the way to the organization's data, which checks the caller in each transaction. */
@@ -25,6 +25,10 @@ export interface Principal {
   countedAs: string;
   /** The key's secret that calls; `undefined` for a person. */
   secret?: UsedSecret;
+  /** The person has no second factor, and the organization requires the factor. */
+  lacksFactor?: boolean;
+  /** The person's session; `undefined` for a key. */
+  sessionId?: string;
   /** Notes that the database has refused the caller. */
   refuse(): void;
 }

@@ -8,7 +8,12 @@ export function cookieOptions(publicUrl: string) {
   return {
     // better-auth would put a prefix of its own before each name: `__Secure-`.
     useSecureCookies: false,
-    cookies: { session_token: cookie(SESSION), dont_remember: cookie('introzy_dont_remember') },
+    cookies: {
+      session_token: cookie(SESSION),
+      dont_remember: cookie('introzy_dont_remember'),
+      two_factor: cookie('introzy_two_factor'),
+      trust_device: cookie('introzy_trust_device'),
+    },
   };
 }
 

@@ -18,13 +18,15 @@ export async function identifyPerson(
   const person = sessionId === undefined ? undefined : await findSessionPerson(asNobody(db), sessionId);
   if (sessionId === undefined || !person) return { ok: false, refusal: 'missing' };
 
-  const { organizationId, userId, role } = person;
+  const { organizationId, userId, role, hasFactor } = person;
   return {
     ok: true,
     principal: {
-      identity: { organizationId, scopes: scopesOf(role), who: { type: 'person', id: userId, role } },
+      identity: { organizationId, scopes: scopesOf(role), who: { type: 'person', id: userId, role, hasFactor } },
       admission: enter(db, { type: 'person', organizationId, sessionId, role }),
       countedAs: userId,
+      sessionId,
+      lacksFactor: person.requiresFactor && !hasFactor,
       refuse: () => {},
     },
   };

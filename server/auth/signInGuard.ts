@@ -3,6 +3,7 @@ import type { BetterAuthPlugin } from 'better-auth';
 import { APIError, createAuthMiddleware, getSessionFromCtx, isAPIError } from 'better-auth/api';
 import { type RateLimiterAbstract, RateLimiterRes } from 'rate-limiter-flexible';
 import { toAccountAddress } from '../../shared/text.ts';
+import { findChallenged, isCodePath } from './secondFactor.ts';
 
 /** Attempts with a wrong password before pauses begin, for a day. */
 const FREE_ATTEMPTS = 5;
@@ -30,7 +31,7 @@ interface Cookies {
 }
 
 /**
- * Slows down guesses of a password, per account, however many addresses the guesses come from. An address without an
+ * Slows down guesses of a password and of a second factor, per account, however many addresses the guesses come from. An address without an
  * account is counted in the same way. A browser that has signed in to the account before, or has reset its password, is
  * counted on its own: strangers who guess do not lock the account's person out.
  */
@@ -48,6 +49,8 @@ export function createSignInGuard({ signInFailures, signInPauses, secret, public
     const value = await ctx.getSignedCookie(cookieOf(account), secret);
     return value !== null && value !== false && value.startsWith(`${account}.`) ? value : undefined;
   };
+  /** The addresses of the accounts that requests try to sign in to. */
+  const attempts = new WeakMap<Request, string>();
   /** The addresses of the accounts whose passwords requests have reset. */
   const resets = new WeakMap<Request, string>();
   const forget = async (name: string) => {
@@ -91,6 +94,12 @@ export function createSignInGuard({ signInFailures, signInPauses, secret, public
       await forget(accountOf(email));
       await this.succeed(ctx, email);
     },
+    /** Notes whose account a request is about, as the answer may have used up what told of the account. */
+    noteAttempt(request: Request | undefined, email: string): void {
+      if (request) attempts.set(request, email);
+    },
+    /** The address of the account that a request tries to sign in to. */
+    findAttempt: (request: Request | undefined) => request && attempts.get(request),
     /** better-auth tells whose password a request has reset while no cookie can be set yet: `liftReset` follows. */
     noteReset(request: Request | undefined, email: string): void {
       if (request) resets.set(request, email);
@@ -109,15 +118,31 @@ const inWords = (seconds: number) => {
   return `${count} ${unit}${count === 1 ? '' : 's'}`;
 };
 
-/** Guards the paths of better-auth that check a password. */
+/** The paths of better-auth by which a person signs in. */
+const SIGN_IN = ['/sign-in/email', '/two-factor/verify-totp', '/two-factor/verify-backup-code'];
+/** The paths that ask a person who is signed in for the password. */
+const WITH_PASSWORD = [
+  '/change-password',
+  '/two-factor/enable',
+  '/two-factor/disable',
+  '/two-factor/generate-backup-codes',
+];
+
+/** True for the answer to a right password where the second factor is to come: the attempt goes on. */
+const isHalfway = (returned: unknown) =>
+  typeof returned === 'object' && returned !== null && 'twoFactorRedirect' in returned;
+
+/** Guards the paths of better-auth that check a password, or a code at a sign-in. */
 export const guardSignIn = (guard: SignInGuard): BetterAuthPlugin => {
-  /** The address of the account whose password the request brings. */
+  /** The address of the account whose password or code the request brings. */
   const findEmail = async (ctx: Parameters<typeof getSessionFromCtx>[0]): Promise<string | undefined> => {
-    if (ctx.path === '/change-password') return (await getSessionFromCtx(ctx))?.user.email;
+    const isSignedIn = !SIGN_IN.includes(ctx.path);
+    if (isSignedIn) return (await getSessionFromCtx(ctx))?.user.email;
+    if (isCodePath(ctx.path)) return (await getSessionFromCtx(ctx)) ? undefined : (await findChallenged(ctx))?.email;
     const email: unknown = ctx.body?.email;
     return typeof email === 'string' ? email : undefined;
   };
-  const matcher = ({ path }: { path?: string }) => path === '/sign-in/email' || path === '/change-password';
+  const matcher = ({ path = '' }: { path?: string }) => SIGN_IN.includes(path) || WITH_PASSWORD.includes(path);
   return {
     id: 'introzy-sign-in-guard',
     hooks: {
@@ -126,7 +151,9 @@ export const guardSignIn = (guard: SignInGuard): BetterAuthPlugin => {
           matcher,
           handler: createAuthMiddleware(async (ctx) => {
             const email = await findEmail(ctx);
-            if (email !== undefined) await guard.begin(ctx, email);
+            if (email === undefined) return;
+            guard.noteAttempt(ctx.request, email);
+            await guard.begin(ctx, email);
           }),
         },
       ],
@@ -134,8 +161,9 @@ export const guardSignIn = (guard: SignInGuard): BetterAuthPlugin => {
         {
           matcher,
           handler: createAuthMiddleware(async (ctx) => {
-            if (isAPIError(ctx.context.returned)) return;
-            const email = await findEmail(ctx);
+            const { returned } = ctx.context;
+            if (isAPIError(returned) || isHalfway(returned)) return;
+            const email = guard.findAttempt(ctx.request);
             if (email !== undefined) await guard.succeed(ctx, email);
           }),
         },

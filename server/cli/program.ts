@@ -9,6 +9,8 @@ import { contactsCommand } from './contacts.ts';
 import { keysCommand } from './keys.ts';
 import { mcpCommand } from './mcp.ts';
 import { migrateCommand } from './migrate.ts';
+import { organizationsCommand } from './organizations.ts';
+import { peopleCommand } from './people.ts';
 import { scanCommand } from './scan/scanCommand.ts';
 import { secretsCommand } from './secrets.ts';
 import { setupCommand } from './setup.ts';
@@ -26,6 +28,8 @@ export function createProgram(): Command {
     .description("The operator's commands of the Introzy API: organizations, API keys, contacts, the audit log")
     .addHelpText('after', HELP)
     .addCommand(setupCommand())
+    .addCommand(organizationsCommand())
+    .addCommand(peopleCommand())
     .addCommand(keysCommand())
     .addCommand(contactsCommand())
     .addCommand(secretsCommand())

@@ -27,6 +27,12 @@ const OPEN = new Map([
     '/send-verification-email',
     '/verify-address',
     '/change-password',
+    '/prove',
+    '/two-factor/enable',
+    '/two-factor/disable',
+    '/two-factor/generate-backup-codes',
+    '/two-factor/verify-totp',
+    '/two-factor/verify-backup-code',
     '/update-user',
     '/revoke-session',
     '/revoke-sessions',
@@ -38,7 +44,7 @@ const OPEN = new Map([
 ]);
 
 /** The fields whose values better-auth keeps as a hash, or only compares. Every other field may be kept as text. */
-const NEVER_KEPT = new Set(['password', 'newPassword', 'currentPassword', 'token']);
+const NEVER_KEPT = new Set(['password', 'newPassword', 'currentPassword', 'token', 'code']);
 
 /** The fields of better-auth that nothing here uses: neither taken nor given. */
 const CLOSED = ['image', 'logo', 'metadata'];

@@ -95,6 +95,7 @@ export const apiKeysRouter = router({
     }),
 
   issue: scopedProcedure(MANAGE_KEYS)
+    .meta({ takesProof: true })
     .input(ApiKeyIssueRequest)
     .output(IssuedKey)
     .mutation(async ({ ctx, input: { name, scopes, expiresInDays, organizationId: _, ...settings } }) => {
@@ -122,6 +123,7 @@ export const apiKeysRouter = router({
     ),
 
   rotate: rotationProcedure
+    .meta({ takesProof: true })
     .input(ApiKeyRotateRequest)
     .output(IssuedKey)
     .mutation(async ({ ctx, input: { id: named, organizationId: _, ...choices } }) => {

@@ -1,6 +1,7 @@
 import { listHeldKeys } from '../../db/heldKeys.ts';
 import { cancelInvitation, listInvitations } from '../../db/invitations.ts';
 import { deleteMember, getMember, listMembers, updateMemberRole } from '../../db/members.ts';
+import { updateRequiredFactor } from '../../db/organizations.ts';
 import {
   Invitation,
   InvitationRequest,
@@ -12,13 +13,18 @@ import {
   MemberListRequest,
   MemberRemoved,
   MemberRemoveRequest,
+  RequiredFactor,
+  RequiredFactorRequest,
   RoleChangeRequest,
 } from '../../shared/people.ts';
 import { scopesOf } from '../../shared/roles.ts';
 import type { Scope } from '../../shared/scopes.ts';
+import { fault } from '../http/errors.ts';
 import { invite } from './invite.ts';
 import { settle } from './outcome.ts';
-import { adminProcedure, router } from './procedure.ts';
+import { adminProcedure, ownerProcedure, router } from './procedure.ts';
+
+const OWN_FACTOR_FIRST = 'Set up a second factor of your own first';
 
 export const membersRouter = router({
   list: adminProcedure
@@ -51,6 +57,16 @@ export const membersRouter = router({
     .output(Member)
     .mutation(async ({ ctx: { tenant, organizationId, granted }, input: { id, role } }) => {
       return settle(await updateMemberRole(tenant, { organizationId, id, by: granted.role, role }), 'member');
+    }),
+
+  requireFactor: ownerProcedure
+    .input(RequiredFactorRequest)
+    .output(RequiredFactor)
+    .mutation(async ({ ctx: { tenant, organizationId, granted }, input: { isRequired } }) => {
+      // An owner who has no factor would shut themselves out.
+      if (isRequired && !granted.hasFactor) throw fault('CONFLICT', { details: { reason: OWN_FACTOR_FIRST } });
+      await updateRequiredFactor(tenant, { organizationId, isRequired });
+      return { isRequired };
     }),
 
   remove: adminProcedure

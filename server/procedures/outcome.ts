@@ -6,7 +6,7 @@ import { MOST_KEYS, MOST_TOKENS } from '../../shared/keyFormat.ts';
 import { fault, insufficientScope, unauthorized } from '../http/errors.ts';
 
 /** The word for a thing in an error's sentence: "There is no contact with this id". */
-type Thing = 'contact' | 'API key' | 'member' | 'invitation';
+type Thing = 'contact' | 'API key' | 'member' | 'invitation' | 'organization';
 
 const NOT_FROM_HERE = 'The API key may not be used from this address: see the allowed addresses of the key';
 
@@ -53,6 +53,8 @@ function toError(failure: Failure, thing: Thing): TRPCError {
       });
     case 'tooManyInvitations':
       return tooManyInvitations(failure.retryAfterSeconds);
+    case 'nameTaken':
+      return fault('CONFLICT', { message: 'There is an organization of this name already' });
     case 'alreadyMember':
       return fault('CONFLICT', { message: 'A member of the organization has this address' });
   }

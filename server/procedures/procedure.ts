@@ -4,6 +4,7 @@ import { getApiKey } from '../../db/apiKeys.ts';
 import { AddressRefused, ScopeRefused } from '../../db/errors.ts';
 import type { KeyRefusal } from '../../shared/errors.ts';
 import { redactKeys } from '../../shared/keyFormat.ts';
+import { FACTOR_NEEDED } from '../../shared/refusals.ts';
 import { mayGive } from '../../shared/roles.ts';
 import type { Scope } from '../../shared/scopes.ts';
 import { Id } from '../../shared/text.ts';
@@ -17,6 +18,7 @@ import { findForgery } from '../http/sameOrigin.ts';
 import type { Context } from './context.ts';
 import { settle, toTrpcError } from './outcome.ts';
 import { type Counts, countCall, dropCount } from './rate.ts';
+import { requireRecentProof } from './recentProof.ts';
 import { countOutcome } from './usage.ts';
 
 /** The part of a procedure's definition about its callers. REST, MCP and OpenAPI read the scope here. */
@@ -25,6 +27,8 @@ export interface ProcedureMeta {
   scope?: Scope;
   /** Some callers need no scope: a key for itself, or a person for the keys that the person issued. */
   hasExceptions?: true;
+  /** The answer shows a secret: a person must have given the password within the last minutes. */
+  takesProof?: true;
 }
 
 /** The scope of the procedures with exceptions: their definitions and `issuerInSight` name the same scope. */
@@ -106,8 +110,8 @@ const refused = ({ credential }: Context, refusal: KeyRefusal) =>
 
 /**
  * A procedure for the callers that `check` lets pass; the answer of `check` is the context's `granted`. The order is
- * fixed: the caller, the caller's rate, the caller's rights, the organization that is meant, and then the procedure's
- * own input.
+ * fixed: the caller, the caller's rate, the second factor that an organization requires, the caller's rights, the
+ * organization that is meant, and then the procedure's own input.
  *
  * All steps are a single middleware: in tRPC, a call's way to the next middleware costs more than any of the steps.
  */
@@ -121,8 +125,10 @@ const procedureFor = <Granted>(check: (principal: Principal) => Granted) =>
       const { identity, admission } = caller;
       const answer = await onlyIfAdmitted(admission, async () => {
         if (!ctx.isCounted) await countCall(ctx, { principal: caller, counts });
+        if (caller.lacksFactor) throw fault('FORBIDDEN', { details: { reason: FACTOR_NEEDED } });
         if (meta?.scope && !meta.hasExceptions) await requireScopes(caller, [meta.scope]);
         const granted = await check(caller);
+        if (meta?.takesProof) await requireRecentProof(caller);
         refuseOtherOrganization(identity.organizationId, await getRawInput());
         const { organizationId } = identity;
         const result = await next({
@@ -155,6 +161,8 @@ export const ownKeysProcedure = procedureFor(issuerInSight).meta({ scope: MANAGE
 export const rotationProcedure = procedureFor(selfRotating).meta({ scope: MANAGE_KEYS, hasExceptions: true });
 /** For people; `granted` is the person. */
 export const personProcedure = procedureFor(requirePerson);
+/** For the organization's owners; `granted` is the person. */
+export const ownerProcedure = procedureFor(requireOwner);
 /** For the organization's owners and admins; `granted` is the person. */
 export const adminProcedure = procedureFor(requireAdmin);
 
@@ -220,6 +228,12 @@ function requireAdmin(caller: Caller) {
   const person = requirePerson(caller);
   if (mayGive(person.role, 'admin')) return person;
   throw fault('FORBIDDEN', { details: { reason: 'Only an owner or an admin of the organization may do this' } });
+}
+
+function requireOwner(caller: Caller) {
+  const person = requirePerson(caller);
+  if (person.role === 'owner') return person;
+  throw fault('FORBIDDEN', { details: { reason: 'Only an owner of the organization may do this' } });
 }
 
 /** Throws 403 where the input names another organization than the caller's. */

@@ -28,7 +28,7 @@ const PATIENCE = 1_000;
  */
 export function startHourly(
   deps: Deps,
-  { finish, trimAuditLog }: Pick<Store, 'finish' | 'trimAuditLog'>,
+  { finish, trimAuditLog, eraseOrganizations }: Pick<Store, 'finish' | 'trimAuditLog' | 'eraseOrganizations'>,
 ): { end(): Promise<void> } {
   const { log, draining } = deps;
   const { signal } = draining;
@@ -56,6 +56,12 @@ export function startHourly(
       await trimAuditLog(signal).catch((error: unknown) =>
         log.warn({ err: error }, 'old entries of the audit log are not erased yet'),
       );
+      try {
+        const organizations = await eraseOrganizations(signal);
+        if (organizations.length > 0) log.info({ organizations }, 'organizations are erased');
+      } catch (error) {
+        log.warn({ err: error }, 'organizations that were deleted are not erased yet');
+      }
     }),
     every(MINUTE, signal, () => sealAuditLog({ ...deps, db })),
   ]);

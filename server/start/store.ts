@@ -3,6 +3,7 @@ import { expand } from '../../db/expand.ts';
 import { restoreRights } from '../../db/logins.ts';
 import { type Finished, finishMigrations, migrate } from '../../db/migrate.ts';
 import { type Database, openDatabase } from '../../db/open.ts';
+import { eraseOrganizations } from '../../db/organizationErasure.ts';
 import type { KeySecrets } from '../auth/keySecret.ts';
 import { checkLogins } from './checkLogins.ts';
 import type { Config } from './config.ts';
@@ -19,6 +20,8 @@ export interface Store {
   finish(signal?: AbortSignal): Promise<Finished>;
   /** Erases the entries of the audit log that are older than AUDIT_DAYS, until `signal`. Gives the number of entries. */
   trimAuditLog(signal?: AbortSignal): Promise<number>;
+  /** Erases the organizations whose days to restore are over, until `signal`. Gives their ids. */
+  eraseOrganizations(signal?: AbortSignal): Promise<string[]>;
   close(): Promise<void>;
 }
 
@@ -58,7 +61,8 @@ export async function openStore(config: Config, purpose: 'requests' | 'commands'
       const finish = (signal?: AbortSignal) => asOwner((working) => finishMigrations(working, { signal }));
       const trimAuditLog = async (signal?: AbortSignal) =>
         auditDays === undefined ? 0 : await asOwner(({ root }) => eraseOldEntries(root, { days: auditDays, signal }));
-      return { db, keySecrets, migrated, finish, trimAuditLog, close: () => db.close() };
+      const erase = (signal?: AbortSignal) => asOwner(({ root }) => eraseOrganizations(root, signal));
+      return { db, keySecrets, migrated, finish, trimAuditLog, eraseOrganizations: erase, close: () => db.close() };
     } finally {
       await migrating.close();
     }
@@ -76,7 +80,8 @@ export async function openStore(config: Config, purpose: 'requests' | 'commands'
     const trimAuditLog = async (signal?: AbortSignal) =>
       auditDays === undefined ? 0 : await eraseOldEntries(db.root, { days: auditDays, signal });
     const migrated = await explain('DATA_DIR', migrate(db));
-    return { db, keySecrets: secrets, migrated, finish, trimAuditLog, close };
+    const erase = (signal?: AbortSignal) => eraseOrganizations(db.root, signal);
+    return { db, keySecrets: secrets, migrated, finish, trimAuditLog, eraseOrganizations: erase, close };
   } catch (error) {
     await directory.release();
     throw error;

@@ -95,6 +95,7 @@ const pages = ({
     ],
   ],
   ['/settings/audit-log', [(page) => page.getByRole('combobox', { name: 'Show' }).selectOption('Key issued')]],
+  ['/settings/organization', [(page) => page.getByRole('button', { name: 'Delete the organization…' }).click()]],
   ['/settings/account', [(page) => page.getByRole('button', { name: 'Your menu' }).click()]],
 ];
 
@@ -153,7 +154,7 @@ test.concurrent('A person finds the pages that they may open, and no other', PAT
     await page.getByRole('navigation', { name: 'Pages' }).getByRole('link').allInnerTexts();
   const first = await dashboard.visit();
   await signIn(first, owner);
-  expect(await links(first)).toEqual(['Contacts', 'API Keys', 'Members', 'Audit log', 'Account']);
+  expect(await links(first)).toEqual(['Contacts', 'API Keys', 'Members', 'Audit log', 'Organization', 'Account']);
   expect(new URL(first.url()).pathname).toBe('/settings/api-keys');
   const second = await dashboard.visit();
   await signIn(second, member);

@@ -232,6 +232,15 @@ const INPUTS: Record<string, [input: (targets: PeopleTargets) => Input, status: 
     [isGiven({}), 200],
     [isGiven({ more: 1 }), 400],
   ],
+  'contacts.erase': [
+    [isGiven({ ids: [NONE] }), 200],
+    [isGiven({ ids: [] }), 400],
+    [isGiven({ ids: ['none'] }), 400],
+  ],
+  'organization.delete': [
+    [isGiven({ name: 'the name of another organization' }), 400],
+    [isGiven({}), 400],
+  ],
   'members.list': [
     [isGiven({}), 200],
     [isGiven({ more: 1 }), 400],
@@ -257,6 +266,10 @@ const INPUTS: Record<string, [input: (targets: PeopleTargets) => Input, status: 
     [ofMember({ role: 'member' }), 200],
     [ofMember({ role: 'king' }), 400],
     [isGiven({ id: NONE }), 404],
+  ],
+  'members.requireFactor': [
+    [isGiven({ isRequired: false }), 200],
+    [isGiven({ isRequired: 'yes' }), 400],
   ],
   'members.remove': [
     [ofMember({}), 200],
@@ -301,9 +314,10 @@ describe('What is for people comes to the same by tRPC’s walk through a proced
 
   for (const [procedure, inputs] of Object.entries(INPUTS)) {
     const forAnyone = procedure === 'session.current';
+    const forOwners = ['organization.delete', 'members.requireFactor'].includes(procedure);
     const cases = inputs.flatMap(([input, status]) => [
       { who: 'owner' as const, input, status },
-      { who: 'admin' as const, input, status },
+      { who: 'admin' as const, input, status: forOwners ? 403 : status },
       { who: 'member' as const, input, status: forAnyone ? status : 403 },
     ]);
     const [valid] = inputs[0] as (typeof inputs)[number];

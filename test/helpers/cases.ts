@@ -151,11 +151,13 @@ export const CASES: Record<string, Case> = {
 export const FOR_PEOPLE: Record<string, Input> = {
   'contacts.erase': { ids: ['01890000-0000-7000-8000-000000000000'] },
   'session.current': {},
+  'organization.delete': { name: 'the name of another organization' },
   'members.list': {},
   'members.invite': { email: 'invited@example.com' },
   'members.cancelInvitation': { id: '01890000-0000-7000-8000-000000000000' },
   'members.changeRole': { id: '01890000-0000-7000-8000-000000000000', role: 'admin' },
   'members.keys': { id: '01890000-0000-7000-8000-000000000000' },
+  'members.requireFactor': { isRequired: false },
   'members.remove': { id: '01890000-0000-7000-8000-000000000000' },
 };
 

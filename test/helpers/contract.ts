@@ -33,7 +33,9 @@ export interface Door {
   shape(procedure: string, data: unknown): unknown;
 }
 
-const PEOPLE = Object.keys(procedures).filter((name) => /^(session|members)\.|^contacts\.erase$/.test(name));
+const PEOPLE = Object.keys(procedures).filter((name) =>
+  /^(session|members)\.|^contacts\.erase$|^organization\.delete$/.test(name),
+);
 const FOR_PEOPLE = 'it is for people, who sign in to the dashboard';
 const whole = (_: string, data: unknown) => data;
 

@@ -1,3 +1,4 @@
+import { base32 } from '@better-auth/utils/base32';
 import { expect } from 'vitest';
 import { isDigest } from '../../server/auth/textDigest.ts';
 import type { createApp } from '../../server/doors/app.ts';
@@ -5,12 +6,14 @@ import type { Mail, Mailer } from '../../server/mail/mailer.ts';
 import { type Opened, runAsAdmin } from './tables.ts';
 
 /** A kind of secret that opens something, other than API keys, which canaries.ts watches. */
-type Kind = 'password' | 'cookie' | 'link' | 'other';
+type Kind = 'password' | 'cookie' | 'link' | 'seed' | 'recovery' | 'other';
 
 /** Every secret that the running test file has seen, with its kind. */
 const seen = new Map<string, Kind>();
 /** Shorter or simpler texts, such as the password "a new password", may be in a database or a log by chance. */
 const LEAST = { length: 16, different: 5 };
+/** Random, and so in no text by chance: `aB3dE-fGh1J`. */
+const RECOVERY_CODE = /^\w{5}-\w{5}$/;
 
 /**
  * Adds a secret: at the end of each test, no database may hold the secret. What the apps of testApp() take and give is
@@ -18,7 +21,8 @@ const LEAST = { length: 16, different: 5 };
  */
 export function noteSecret(kind: Kind, secret: string) {
   // A digest names a session and opens nothing.
-  if (secret.length < LEAST.length || new Set(secret).size < LEAST.different || isDigest(secret)) return;
+  const isShort = secret.length < LEAST.length || new Set(secret).size < LEAST.different;
+  if ((isShort && !RECOVERY_CODE.test(secret)) || isDigest(secret)) return;
   if (!seen.has(secret)) seen.set(secret, kind);
 }
 
@@ -26,7 +30,7 @@ export function noteSecret(kind: Kind, secret: string) {
 const ASKING = /^\/api\/auth\/(sign-in|sign-up|change-password|reset-password)/;
 const ASKED: Record<string, Kind> = { password: 'password', newPassword: 'password', currentPassword: 'password' };
 /** The same in answers below `/api/auth`. */
-const ANSWERED: Record<string, Kind> = { token: 'other', secret: 'other', backupCodes: 'other' };
+const ANSWERED: Record<string, Kind> = { token: 'other', secret: 'other', backupCodes: 'recovery', totpURI: 'seed' };
 /** The secrets in the links of mails. */
 const LINKS = [/[?&]token=([^&#]+)/];
 
@@ -62,13 +66,20 @@ function noteCookie(line: string) {
   noteSecret('cookie', signed);
 }
 
+/** The seed in the address that an authenticator app reads from a picture, in base32. */
+const seedOf = (uri: string) => new URL(uri).searchParams.get('secret') ?? '';
+
 /** An address is no secret, also where a test sends the address as a password. */
 function noteFields(text: string, fields: Record<string, Kind>) {
   try {
     JSON.parse(text, (name, value) => {
       const kind = fields[name];
       if (!kind) return value;
-      for (const each of [value].flat()) if (typeof each === 'string' && !each.includes('@')) noteSecret(kind, each);
+      if (kind === 'seed') {
+        noteSecret(kind, seedOf(value));
+        noteSecret(kind, Buffer.from(base32.decode(seedOf(value))).toString());
+      } else
+        for (const each of [value].flat()) if (typeof each === 'string' && !each.includes('@')) noteSecret(kind, each);
       return value;
     });
   } catch {

@@ -20,7 +20,7 @@ const TABLES = [
     'audit_chains',
     'failed_sign_ins',
   ] as const),
-  ...(['members', 'invitations', 'users', 'accounts', 'sessions', 'verifications'] as const),
+  ...(['members', 'invitations', 'users', 'accounts', 'sessions', 'verifications', 'two_factors'] as const),
 ];
 
 /**

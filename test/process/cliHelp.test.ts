@@ -26,7 +26,18 @@ test('--help says of each command what it is and what it takes, and all that end
   };
   describe(createProgram());
   const ofKeys = ['issue', 'list', 'update', 'usage', 'rotate', 'end-grace', 'revoke'];
+  const ofOrganizations = ['list', 'rename', 'delete', 'restore'];
+  const ofPeople = ['reset-password', 'reset-factor', 'export', 'erase'];
   const ofSecrets = ['status', 'reencrypt'];
   const rest = ['verify', 'export', 'migrate', 'scan', 'mcp'];
-  expect(described).toEqual(['setup', ...ofKeys, 'import', 'erase', ...ofSecrets, ...rest]);
+  expect(described).toEqual([
+    'setup',
+    ...ofOrganizations,
+    ...ofPeople,
+    ...ofKeys,
+    'import',
+    'erase',
+    ...ofSecrets,
+    ...rest,
+  ]);
 });

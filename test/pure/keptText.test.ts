@@ -24,8 +24,11 @@ const written = Object.entries(procedures)
 const fields = [
   ...written,
   ...Object.entries(ContactInput.shape).map(([field, schema]) => [`a row's ${field}`, schema] as const),
-  // The rows of a batch are checked later, each by itself.
-].filter(([field]) => field !== 'contacts.upsertMany contacts') as [string, z.ZodType][];
+  // The rows of a batch are checked later, each by itself. The name that a deletion repeats is compared, and not kept.
+].filter(([field]) => !['contacts.upsertMany contacts', 'organization.delete name'].includes(field)) as [
+  string,
+  z.ZodType,
+][];
 
 test('No field of a procedure that writes takes a text with a key', () => {
   expect(fields.length).toBeGreaterThan(30);

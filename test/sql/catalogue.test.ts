@@ -36,6 +36,7 @@ const LOOKUPS = [
   'introzy_organizations_to_trim(integer)',
   'introzy_organizations_with_notices()',
   'introzy_server_secrets()',
+  'introzy_session_member(uuid)',
   'introzy_session_person(uuid)',
 ];
 
@@ -43,7 +44,7 @@ const LOOKUPS = [
  * better-auth's tables of people. A person may be in several organizations, so that no policy shows a tenant a whole
  * table.
  */
-const PEOPLE = ['accounts', 'sessions', 'users', 'verifications'];
+const PEOPLE = ['accounts', 'sessions', 'two_factors', 'users', 'verifications'];
 /** By table: the further policies, besides the tenant's policy. */
 const BESIDES: Record<string, string[]> = {
   api_key_places: [],
@@ -52,8 +53,8 @@ const BESIDES: Record<string, string[]> = {
   audit_seal_entries: ['erasure'],
   audit_seals: ['erasure'],
   failed_sign_ins: ['auth'],
-  invitations: ['auth', 'lookup'],
-  members: ['auth', 'lookup'],
+  invitations: ['auth of living', 'lookup'],
+  members: ['auth of living', 'lookup'],
 };
 
 test('A table is an organization’s, or is known not to be', async () => {
@@ -94,6 +95,12 @@ test('Every table of organizations has row-level security, forced, with one poli
     const auth = { policyname: 'auth', permissive, roles: '{introzy_auth}' };
     const all: Record<string, object> = {
       auth: { ...auth, cmd: 'ALL', qual: isAuth, with_check: isAuth },
+      'auth of living': {
+        ...auth,
+        cmd: 'ALL',
+        qual: expect.stringMatching(/^\(introzy_for_accounts\(\) AND \(NOT \(EXISTS [\s\S]*deleted_at IS NOT NULL/),
+        with_check: isAuth,
+      },
       'auth writes': { ...auth, cmd: 'INSERT', qual: null, with_check: isAuth },
       erasure: {
         policyname: 'erasure',
@@ -131,9 +138,11 @@ test('Every table of organizations has row-level security, forced, with one poli
     'organizations auth {introzy_auth} ALL',
     'organizations lookup {introzy_lookup} SELECT',
     'organizations tenant {introzy_app} SELECT',
+    'organizations tenant_change {introzy_app} UPDATE',
     'sessions auth {introzy_auth} ALL',
     'sessions lookup {introzy_lookup} SELECT',
     'sessions tenant {introzy_app} ALL',
+    'two_factors auth {introzy_auth} ALL',
     'users auth {introzy_auth} ALL',
     'users lookup {introzy_lookup} SELECT',
     'users tenant {introzy_app} SELECT',
@@ -273,6 +282,7 @@ test('The grants are those of the migration, to the column', async () => {
     'introzy_auth members INSERT,SELECT',
     'introzy_auth organizations INSERT,SELECT',
     'introzy_auth sessions DELETE,INSERT,SELECT,UPDATE',
+    'introzy_auth two_factors DELETE,INSERT,SELECT,UPDATE',
     'introzy_auth users DELETE,INSERT,SELECT,UPDATE',
     'introzy_auth verifications DELETE,INSERT,SELECT,UPDATE',
     'introzy_lookup api_key_notices_due SELECT',
@@ -294,7 +304,8 @@ test('The grants are those of the migration, to the column', async () => {
     'introzy_app audit_chains UPDATE sealed_through',
     'introzy_app invitations UPDATE status',
     'introzy_app members UPDATE role',
-    'introzy_app sessions SELECT active_organization_id,user_id',
+    'introzy_app organizations UPDATE deleted_at,name,requires_factor',
+    'introzy_app sessions SELECT active_organization_id,id,proved_at,user_id',
     'introzy_app users SELECT email,id,name',
     'introzy_lookup api_key_days SELECT day,organization_id',
     'introzy_lookup api_key_notices SELECT api_key_id,claimed_until,days,expires_at,organization_id,sent_at,user_id',
@@ -305,9 +316,9 @@ test('The grants are those of the migration, to the column', async () => {
     'introzy_lookup audit_seal_entries UPDATE names',
     'introzy_lookup contacts SELECT deleted_at,form,id,organization_id,search,tags,updated_at',
     'introzy_lookup members SELECT created_at,organization_id,role,user_id',
-    'introzy_lookup organizations SELECT id,name',
+    'introzy_lookup organizations SELECT deleted_at,id,name,requires_factor',
     'introzy_lookup sessions SELECT active_organization_id,expires_at,id,user_id',
-    'introzy_lookup users SELECT email,id,name',
+    'introzy_lookup users SELECT email,id,name,two_factor_enabled',
   ]);
   const [schema] = await ask(
     app,

@@ -6,6 +6,7 @@ import { expect, inject, test } from 'vitest';
 import { addMember, PASSWORD, signedIn } from '../helpers/browser.ts';
 import { createDatabase, runAs, type TestDatabase } from '../helpers/database.ts';
 import { startInstance } from '../helpers/instance.ts';
+import { switchOn } from '../helpers/secondFactor.ts';
 import { expectNoSecretIn, kindsSeen, readAllRows } from '../helpers/secretsSeen.ts';
 import { runAsAdmin } from '../helpers/tables.ts';
 import { type TestApp, testApp } from '../helpers/testApp.ts';
@@ -96,6 +97,7 @@ async function makeSecrets(app: TestApp): Promise<string[]> {
   }
   const person = await addMember(app, app.one.id, 'owner');
   const [browser, other] = [await signedIn(app, person), await signedIn(app, person)];
+  await switchOn(browser);
   await browser.call('GET', '/api/auth/list-sessions');
   const changed = { currentPassword: PASSWORD, newPassword: 'a changed password of a person' };
   expect((await other.account('/change-password', changed)).status).toBe(200);
@@ -106,11 +108,11 @@ async function makeSecrets(app: TestApp): Promise<string[]> {
 
 /** Checks that `text`, all that a database holds, tells no secret. */
 function expectNoSecretsIn(text: string, keys: string[], where: string) {
-  expect(kindsSeen()).toEqual(['cookie', 'link', 'password']);
+  expect(kindsSeen()).toEqual(['cookie', 'link', 'password', 'recovery', 'seed']);
   expectNoSecretIn(text, where);
   // The hint of a key, its first 8 characters, is for all to see.
   for (const key of keys) expect(text.includes(key.slice('introzy_'.length + 8)), `a key in ${where}`).toBe(false);
-  for (const known of ['api_key_secrets', 'sessions', 'verifications']) expect(text).toContain(known);
+  for (const known of ['api_key_secrets', 'sessions', 'two_factors', 'verifications']) expect(text).toContain(known);
 }
 
 test('No row of any table tells a secret that opens something', async () => {

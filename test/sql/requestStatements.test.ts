@@ -55,15 +55,18 @@ async function useEverything(app: TestApp) {
 
   const { session, members, contacts } = owner.trpc;
   const { userId } = await addMember(app, one.id);
+  const third = await signedIn(app, await addMember(app, app.other.id, 'owner'));
   const [found] = (await members.list.query()).members.filter(({ person }) => person.id === userId);
   const id = found?.id as string;
   const called = [
     ['session.current', await session.current.query()],
     ['contacts.erase', await contacts.erase.mutate({ ids: [(await makeTargets(app, one)).contact] })],
+    ['organization.delete', await third.trpc.organization.delete.mutate({ name: app.other.name })],
     ['members.changeRole', await members.changeRole.mutate({ id, role: 'admin' })],
     ['members.keys', await members.keys.query({ id, role: 'member' })],
     ['members.remove', await members.remove.mutate({ id, keepKeys: [] })],
     ['members.invite', await members.invite.mutate({ email: 'eve@example.com', role: 'member' })],
+    ['members.requireFactor', await members.requireFactor.mutate({ isRequired: false })],
     ['members.list', await members.list.query()],
   ] as const;
   const [invitation] = (await members.list.query()).invitations;

@@ -140,10 +140,14 @@ test('A tenant that asks for everything gets, changes and deletes what is its ow
   }
   expect(await probe(tenant, ['select id from organizations'])).toMatchObject({ rows: [{ id: one.id }] });
   expect(await probe(tenant, ['select id from users'])).toMatchObject({ rows: [{ id: one.ownerId }] });
-  for (const table of ['accounts', 'verifications', 'users']) {
+  for (const table of ['accounts', 'two_factors', 'verifications', 'users']) {
     expect(await probe(tenant, [`select * from ${table}`]), table).toEqual({ code: '42501' });
   }
-  for (const statement of ['update organizations set name = name', 'delete from organizations', 'truncate contacts']) {
+  // A tenant may rename and delete its own organization, by two columns.
+  expect(await probe(tenant, ['update organizations set name = name'])).toMatchObject({ count: 1 });
+  const foreign = `update organizations set deleted_at = now() where id = '${other.id}'`;
+  expect(await probe(tenant, [foreign])).toMatchObject({ count: 0 });
+  for (const statement of ['update organizations set slug = slug', 'delete from organizations', 'truncate contacts']) {
     expect(await probe(tenant, [statement]), statement).toEqual({ code: '42501' });
   }
 });

@@ -1,5 +1,5 @@
 import { NavLink, Text } from '@mantine/core';
-import { IconAddressBook, IconHistory, IconKey, IconUserCircle, IconUsers } from '@tabler/icons-react';
+import { IconAddressBook, IconBuilding, IconHistory, IconKey, IconUserCircle, IconUsers } from '@tabler/icons-react';
 import { Link, useLocation } from 'react-router';
 import { PATHS } from '../../../shared/paths.ts';
 import { useSession } from '../session.ts';
@@ -9,7 +9,7 @@ const ICON = { size: 18, stroke: 1.6, 'aria-hidden': true } as const;
 /** Links to the pages that the person may open. */
 export function Navigation({ onNavigate }: { onNavigate: () => void }) {
   const { pathname } = useLocation();
-  const { may } = useSession();
+  const { may, role } = useSession();
   const link = (to: string, label: string, icon: React.ReactNode) => {
     const isHere = pathname === to || pathname.startsWith(`${to}/`);
     return (
@@ -33,6 +33,7 @@ export function Navigation({ onNavigate }: { onNavigate: () => void }) {
       {link(PATHS.apiKeys, 'API Keys', <IconKey {...ICON} />)}
       {may('keys:manage') && link(PATHS.members, 'Members', <IconUsers {...ICON} />)}
       {may('keys:manage') && link(PATHS.auditLog, 'Audit log', <IconHistory {...ICON} />)}
+      {role === 'owner' && link(PATHS.organization, 'Organization', <IconBuilding {...ICON} />)}
       {link(PATHS.account, 'Account', <IconUserCircle {...ICON} />)}
     </>
   );

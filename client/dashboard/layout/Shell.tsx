@@ -3,6 +3,7 @@ import { useDisclosure } from '@mantine/hooks';
 import { lazy, Suspense } from 'react';
 import { Navigate, Outlet, useLocation } from 'react-router';
 import { PATHS } from '../../../shared/paths.ts';
+import { FACTOR_NEEDED } from '../../../shared/refusals.ts';
 import { detailsOf } from '../api.ts';
 import { ErrorBoundary } from '../components/ErrorBoundary.tsx';
 import { PageLoading } from '../components/PageLoading.tsx';
@@ -13,11 +14,12 @@ import { Navigation } from './Navigation.tsx';
 import { OrganizationMenu } from './OrganizationMenu.tsx';
 import { PersonMenu } from './PersonMenu.tsx';
 
+const FactorNeeded = lazy(() => import('../pages/account/FactorNeeded.tsx'));
 const NoOrganization = lazy(() => import('../pages/account/NoOrganization.tsx'));
 
 /**
  * The frame of a signed-in person's pages. Without a session, leads to the sign-in page; without an organization, shows
- * `NoOrganization`.
+ * `NoOrganization`; without the second factor that the organization requires, `FactorNeeded`.
  */
 export default function Shell() {
   const session = useSessionQuery();
@@ -31,6 +33,7 @@ export default function Shell() {
   if (isRefused && !account.error) {
     return <Navigate to={`${PATHS.signIn}?${new URLSearchParams({ next: pathname + search })}`} replace />;
   }
+  if (detailsOf(session.error, 403)?.reason === FACTOR_NEEDED) return <FactorNeeded />;
   if (!session.data) return <ErrorState error={session.error} onRetry={() => session.refetch()} />;
   return (
     <SessionProvider value={session.data}>

@@ -10,6 +10,7 @@ import { RelativeTime } from '../../components/RelativeTime.tsx';
 import { ErrorState, FormError, RowsLoading } from '../../components/states.tsx';
 import { useForm } from '../../components/useForm.ts';
 import { useSession } from '../../session.ts';
+import { SecondFactor } from './factor/SecondFactor.tsx';
 
 export default function Account() {
   return (
@@ -18,6 +19,7 @@ export default function Account() {
       <Stack maw={640}>
         <Profile />
         <Password />
+        <SecondFactor />
         <Sessions />
       </Stack>
     </>

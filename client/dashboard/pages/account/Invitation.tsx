@@ -10,6 +10,7 @@ import { ErrorState, FormError } from '../../components/states.tsx';
 import { useForm } from '../../components/useForm.ts';
 import { AccountCard } from '../../layout/AccountCard.tsx';
 import { NewAccountForm } from './NewAccountForm.tsx';
+import { SecondStep } from './SecondStep.tsx';
 
 const TITLE = 'Join an organization on Introzy';
 
@@ -69,10 +70,13 @@ function SignInFirst({ id }: { id: string }) {
 }
 
 function SignInAndAccept({ id }: { id: string }) {
+  const [isHalfway, setIsHalfway] = useState(false);
   const form = useForm<'email' | 'password'>(async ({ email, password }) => {
-    await auth.signIn(email, password);
-    await accept(id);
+    const { twoFactorRedirect } = await auth.signIn(email, password);
+    if (twoFactorRedirect) setIsHalfway(true);
+    else await accept(id);
   });
+  if (isHalfway) return <SecondStep onDone={() => accept(id)} />;
   return (
     <form onSubmit={form.onSubmit}>
       <Stack>

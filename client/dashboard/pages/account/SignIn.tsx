@@ -8,17 +8,30 @@ import { PasswordField } from '../../components/PasswordField.tsx';
 import { FormError } from '../../components/states.tsx';
 import { useForm } from '../../components/useForm.ts';
 import { AccountCard } from '../../layout/AccountCard.tsx';
+import { SecondStep } from './SecondStep.tsx';
 import { SendLink } from './SendLink.tsx';
 
 export default function SignIn() {
   const [query] = useSearchParams();
-  const form = useForm<'email' | 'password'>(async ({ email, password }) => {
-    await auth.signIn(email, password);
+  const [isHalfway, setIsHalfway] = useState(false);
+  const enter = () => {
     queryClient.clear();
     // The browser loads a new page, so that nothing of the person before is left.
     window.location.assign(safeNext(query.get('next')));
+  };
+  const form = useForm<'email' | 'password'>(async ({ email, password }) => {
+    const { twoFactorRedirect } = await auth.signIn(email, password);
+    if (twoFactorRedirect) setIsHalfway(true);
+    else enter();
   });
   const isRefused = form.error instanceof AccountError && form.error.status === 401;
+  if (isHalfway) {
+    return (
+      <AccountCard title="Is it you?" text="Your password is right. Now your second factor.">
+        <SecondStep onDone={enter} />
+      </AccountCard>
+    );
+  }
   return (
     <AccountCard title="Sign in" links={[{ to: PATHS.forgotPassword, label: 'Forgot your password?' }]}>
       <form onSubmit={form.onSubmit}>

@@ -20,8 +20,18 @@ export const ACTION_WORDS: Record<AuditAction, string> = {
   'member.joined': 'Member joined',
   'member.roleChanged': 'Role changed',
   'member.removed': 'Member removed',
+  'organization.renamed': 'Organization renamed',
+  'organization.deleted': 'Organization deleted',
+  'organization.restored': 'Organization restored',
+  'organization.factorRequired': 'Second factor required of every member',
+  'organization.factorNotRequired': 'Second factor no longer required',
   'person.signedIn': 'Signed in',
   'person.signInFailed': 'Sign-in failed',
+  'person.resetIssued': 'Password reset by the operator',
+  'person.factorOn': 'Second factor switched on',
+  'person.factorOff': 'Second factor switched off',
+  'person.recoveryCodesMade': 'Recovery codes made anew',
+  'person.recoveryCodeUsed': 'Signed in with a recovery code',
 };
 
 type Details = Record<string, string>;
@@ -52,7 +62,10 @@ const MORE: Partial<Record<AuditAction, (details: Details) => string>> = {
   'member.joined': ({ role }) => `as ${role}`,
   'member.roleChanged': ({ from, to }) => `from ${from} to ${to}`,
   'member.removed': ({ role }) => `who was ${role}`,
+  'organization.renamed': ({ from, to }) => `from “${from}” to “${to}”`,
   'person.signedIn': place,
+  'person.recoveryCodesMade': place,
+  'person.recoveryCodeUsed': place,
   'person.signInFailed': (details) => `${times(details)}${place(details)}`,
 };
 

@@ -12,9 +12,11 @@ import { useSession } from '../../session.ts';
 import { Invitations } from './Invitations.tsx';
 import { InviteMember } from './InviteMember.tsx';
 import { RemoveMember } from './RemoveMember.tsx';
+import { RequiredFactor } from './RequiredFactor.tsx';
 import { RoleField } from './RoleField.tsx';
 
 export default function Members() {
+  const { role } = useSession();
   const [isInviting, { open, close }] = useDisclosure();
   const { data, error, isPending, refetch } = useQuery(trpc.members.list.queryOptions());
   return (
@@ -33,6 +35,7 @@ export default function Members() {
       {error && <ErrorState error={error} onRetry={() => refetch()} />}
       {data && (
         <Stack gap="xl">
+          {role === 'owner' && <RequiredFactor />}
           <MemberTable members={data.members} />
           {data.invitations.length > 0 && <Invitations invitations={data.invitations} />}
         </Stack>
