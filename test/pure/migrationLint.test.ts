@@ -50,8 +50,7 @@ const ACCEPTED: Record<string, Accepted> = {
   '0012_account_guards': [
     {
       effect: 'adds the column invitations.awaits_verification',
-      because:
-        'released: an invitation fails once on each open connection of the version before, and a sign-in does not',
+      because: 'no sign-in and no session reads invitations: these alone wait for the end of the version before',
     },
   ],
 };
