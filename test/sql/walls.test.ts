@@ -147,8 +147,8 @@ test('A tenant that asks for everything gets, changes and deletes what is its ow
   expect(await probe(tenant, ['update organizations set name = name'])).toMatchObject({ count: 1 });
   const foreign = `update organization_settings set deleted_at = now() where id = '${other.id}'`;
   expect(await probe(tenant, [foreign])).toMatchObject({ count: 0 });
-  const settings = [`insert into organization_settings (id) values ('${other.id}')`];
-  expect(await probe(tenant, settings)).toEqual({ code: '42501' });
+  const settings = `insert into organization_settings (id) values ('${other.id}')`;
+  expect(await probe(tenant, [settings])).toEqual({ code: '42501' });
   for (const statement of ['update organizations set slug = slug', 'delete from organizations', 'truncate contacts']) {
     expect(await probe(tenant, [statement]), statement).toEqual({ code: '42501' });
   }
