@@ -7,6 +7,7 @@ import type { Logger } from 'pino';
 import { v7 as uuidv7 } from 'uuid';
 import { countOwnOrganizations, findFirstOrganization, isInvited } from '../../db/accounts.ts';
 import { asAccounts } from '../../db/admission.ts';
+import { endSessions } from '../../db/currentPassword.ts';
 import { DatabaseUnavailable } from '../../db/errors.ts';
 import { recordFailedSignIn } from '../../db/failedSignIns.ts';
 import type { Database } from '../../db/open.ts';
@@ -16,6 +17,7 @@ import { endUnprovedAccess, verifyAddress } from '../../db/verifiedAddress.ts';
 import { PASSWORD } from '../../shared/roles.ts';
 import { answerAgain, withInvitationId } from './acceptedInvitation.ts';
 import { accountTables } from './accountTables.ts';
+import { comparingPasswords, refuseOldPassword, verifyAndNote } from './currentPassword.ts';
 import { type AccountsRequest, accountsRequest, digesting } from './digestingAdapter.ts';
 import type { KeySecrets } from './keySecret.ts';
 import { passwordRule } from './passwordRule.ts';
@@ -165,12 +167,16 @@ export function createAuth(options: AccountsOptions) {
     basePath,
     secret,
     database: (auth: BetterAuthOptions) =>
-      digesting(sealing(kyselyAdapter(accounts, { type: 'postgres' })(auth), keySecrets), keySecrets),
+      digesting(
+        sealing(comparingPasswords(kyselyAdapter(accounts, { type: 'postgres' })(auth)), keySecrets),
+        keySecrets,
+      ),
     trustedOrigins: (request) => (request ? trustedOrigins(request) : []),
     emailAndPassword: {
       enabled: true,
       minPasswordLength: PASSWORD.least,
       maxPasswordLength: PASSWORD.most,
+      password: { verify: verifyAndNote },
       // A sign-up signs nobody in, and does not tell that there is an account of the address already.
       autoSignIn: false,
       revokeSessionsOnPasswordReset: true,
@@ -179,6 +185,8 @@ export function createAuth(options: AccountsOptions) {
         // A stranger may have made the account, and used it in a version that did not ask for the proof of an address.
         await endUnprovedAccess({ accounts, db }, user.id);
         await verifyAddress(accounts, user.id);
+        // better-auth has ended the sessions before it has kept the new password.
+        await endSessions(accounts, { userId: user.id });
         guard.noteReset(request, user.email);
       },
       onExistingUserSignUp: async ({ user }) => (user.emailVerified ? mails.sendExisting(user) : await sendAgain(user)),
@@ -259,6 +267,7 @@ export function createAuth(options: AccountsOptions) {
             const { address: ipAddress, userAgent } = placeOf(context?.headers);
             return { data: { ...session, activeOrganizationId, ipAddress, userAgent, isSignIn } };
           },
+          after: async (session) => await refuseOldPassword(accounts, session),
         },
       },
     },

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { generatePassword } from '../../server/start/setup.ts';
-import { addMember, openBrowser, PASSWORD, signedIn } from '../helpers/browser.ts';
+import { addMember, type Browser, openBrowser, PASSWORD, signedIn } from '../helpers/browser.ts';
 import { mailbox } from '../helpers/mailbox.ts';
 import { type TestApp, testApp } from '../helpers/testApp.ts';
 
@@ -88,6 +88,38 @@ test('A reset ends every other reset of the person and all sessions; a change of
   const changed = await browser.account('/change-password', { currentPassword: NEW_PASSWORD, newPassword: PASSWORD });
   expect(changed.status).toBe(200);
   expect(await reset(last, 'an entirely other password')).toBe(400);
+});
+
+test('What comes at once with a reset or a change, by the old password, neither outlives nor replaces the new password', async () => {
+  const mail = mailbox();
+  await using app = await testApp({ choices: { mail } });
+  const isSignedIn = async (browser: Browser) => (await browser.call('GET', '/api/auth/list-sessions')).status === 200;
+  const signInFive = (email: string, password: string) => {
+    const browsers = Array.from({ length: 5 }, () => openBrowser(app));
+    return { browsers, done: Promise.all(browsers.map((browser) => browser.signIn(email, password))) };
+  };
+  for (let round = 0; round < 3; round++) {
+    const person = await addMember(app, app.one.id);
+    const token = await resetToken(app, mail, person.email);
+    const stranger = await signedIn(app, person);
+    const replacing = { currentPassword: PASSWORD, newPassword: 'four orange kites at noon' };
+    const signingIn = signInFive(person.email, PASSWORD);
+    const [reset] = await Promise.all([
+      openBrowser(app).account('/reset-password', { token, newPassword: NEW_PASSWORD }),
+      stranger.account('/change-password', replacing),
+      signingIn.done,
+    ]);
+    expect(reset.status).toBe(200);
+    for (const browser of [...signingIn.browsers, stranger]) expect(await isSignedIn(browser)).toBe(false);
+    const own = await signedIn(app, person, NEW_PASSWORD);
+
+    const again = signInFive(person.email, NEW_PASSWORD);
+    const change = { currentPassword: NEW_PASSWORD, newPassword: PASSWORD, revokeOtherSessions: true };
+    const [changed] = await Promise.all([own.account('/change-password', change), again.done]);
+    expect(changed.status).toBe(200);
+    for (const browser of again.browsers) expect(await isSignedIn(browser)).toBe(false);
+    expect(await isSignedIn(own)).toBe(true);
+  }
 });
 
 test('No answer waits for a mail server, nor for whether there is an account', async () => {
