@@ -8,7 +8,7 @@ import { v7 as uuidv7 } from 'uuid';
 import { countOwnOrganizations, findFirstOrganization, isInvited } from '../../db/accounts.ts';
 import { asAccounts } from '../../db/admission.ts';
 import { endSessions } from '../../db/currentPassword.ts';
-import { DatabaseUnavailable } from '../../db/errors.ts';
+import { DatabaseUnavailable, isUniqueViolation } from '../../db/errors.ts';
 import { recordFailedSignIn } from '../../db/failedSignIns.ts';
 import type { Database } from '../../db/open.ts';
 import { findOrganization } from '../../db/organizations.ts';
@@ -87,6 +87,8 @@ const SESSION = { expiresIn: 30 * 86_400, updateAge: 86_400 } as const;
 /** The most organizations that a person makes. Organizations that others invite the person to do not count. */
 const MOST_ORGANIZATIONS = 10;
 
+const NAME_TAKEN = { message: 'There is an organization of this name already' } as const;
+
 interface SignUp {
   name: string;
   email: string;
@@ -112,6 +114,9 @@ export function createAccounts(options: AccountsOptions): Accounts {
   const rethrow = (error: unknown) => {
     throw findUnavailable(error) ?? error;
   };
+  // Another instance may have taken the name between better-auth's look and its insertion.
+  const answerTaken = (error: unknown) =>
+    isUniqueViolation(error, 'organizations_name_key') ? Response.json(NAME_TAKEN, { status: 409 }) : rethrow(error);
   return {
     async handle(given, address) {
       const { request, id: invitationId } = await withInvitationId(given);
@@ -123,7 +128,7 @@ export function createAccounts(options: AccountsOptions): Accounts {
       const asked = work && request.clone();
       const handled: AccountsRequest = { token };
       const handle = () =>
-        accountsRequest.run(handled, () => auth.handler(new Request(request, { headers })).catch(rethrow));
+        accountsRequest.run(handled, () => auth.handler(new Request(request, { headers })).catch(answerTaken));
       const answer = await (path === '/organization/create' ? creations.add(handle) : handle());
       if (handled.unavailable) throw handled.unavailable;
       if (invitationId !== undefined && path === '/organization/accept-invitation' && answer.status === 400) {
@@ -218,7 +223,7 @@ export function createAuth(options: AccountsOptions) {
               });
             }
             if (name && (await findOrganization(accounts, name))) {
-              throw new APIError('CONFLICT', { message: 'There is an organization of this name already' });
+              throw new APIError('CONFLICT', NAME_TAKEN);
             }
           },
         },

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { expect, test } from 'vitest';
+import { insertOrganization } from '../../db/organizations.ts';
 import { addMember, addPerson, openBrowser, PASSWORD, signedIn } from '../helpers/browser.ts';
 import { mailbox } from '../helpers/mailbox.ts';
 import { runAsAdmin } from '../helpers/tables.ts';
@@ -104,4 +105,19 @@ test('A person makes ten organizations, also at once, and joins others as before
   expect(answers.find(({ status }) => status === 403)?.text).toContain('10 organizations, which is the most');
   const other = await signedIn(app, await addPerson(app));
   expect((await other.account('/organization/create', slug())).status).toBe(200);
+});
+
+test('Of two instances that make an organization of the same name at once, the second is told that the name is taken', async () => {
+  await using app = await testApp({ choices: { openSignUp: true } });
+  const browser = await signedIn(app, await addPerson(app));
+  const own = slug();
+  const answer = await app.db.root.transaction().execute(async (trx) => {
+    await insertOrganization(trx, own.name);
+    const asked = browser.account('/organization/create', own);
+    const isWaiting = `select from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()`;
+    await expect.poll(async () => await runAsAdmin(app, isWaiting)).toHaveLength(1);
+    return { asked };
+  });
+  const { status, body } = await answer.asked;
+  expect([status, body.message]).toEqual([409, 'There is an organization of this name already']);
 });
