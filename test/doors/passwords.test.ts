@@ -46,6 +46,10 @@ test('A common password is refused wherever a password is set, with what to do; 
   const own = { name: 'Wilhelmina Featherstone', email: `w.featherstone-${randomUUID()}@example.com` };
   expect((await browser.account('/sign-up/email', { ...own, password: 'wilhelminafeatherstone' })).status).toBe(400);
   expect((await browser.account('/sign-up/email', { ...own, password: own.email })).status).toBe(400);
+  // A new password is judged by the person's own address as well.
+  const ownAddress = { newPassword: person.email.toUpperCase() };
+  expect((await browser.account('/reset-password', { token, ...ownAddress })).status).toBe(400);
+  expect((await browser.account('/change-password', { currentPassword: PASSWORD, ...ownAddress })).status).toBe(400);
   await app.deps.background.idle();
   expect(mail.mails.map(({ to }) => to)).toEqual([person.email]);
   expect((await browser.account('/reset-password', { token, newPassword: NEW_PASSWORD })).status).toBe(200);
