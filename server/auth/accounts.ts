@@ -6,7 +6,8 @@ import type { Logger } from 'pino';
 import { v7 as uuidv7 } from 'uuid';
 import { countOwnOrganizations, findFirstOrganization, isInvited } from '../../db/accounts.ts';
 import { asAccounts } from '../../db/admission.ts';
-import { DatabaseUnavailable } from '../../db/errors.ts';
+import { endSessions } from '../../db/currentPassword.ts';
+import { DatabaseUnavailable, isUniqueViolation } from '../../db/errors.ts';
 import { recordFailedSignIn } from '../../db/failedSignIns.ts';
 import type { Database } from '../../db/open.ts';
 import { findOrganization } from '../../db/organizations.ts';
@@ -15,6 +16,7 @@ import { endUnprovedAccess, verifyAddress } from '../../db/verifiedAddress.ts';
 import { PASSWORD } from '../../shared/roles.ts';
 import { answerAgain, withInvitationId } from './acceptedInvitation.ts';
 import { accountTables } from './accountTables.ts';
+import { comparingPasswords, refuseOldPassword, verifyAndNote } from './currentPassword.ts';
 import { deriving } from './derivingAdapter.ts';
 import { type AccountsRequest, accountsRequest, digesting } from './digestingAdapter.ts';
 import type { KeySecrets } from './keySecret.ts';
@@ -85,6 +87,8 @@ const SESSION = { expiresIn: 30 * 86_400, updateAge: 86_400 } as const;
 /** The most organizations that a person makes. Organizations that others invite the person to do not count. */
 const MOST_ORGANIZATIONS = 10;
 
+const NAME_TAKEN = { message: 'There is an organization of this name already' } as const;
+
 interface SignUp {
   name: string;
   email: string;
@@ -110,6 +114,9 @@ export function createAccounts(options: AccountsOptions): Accounts {
   const rethrow = (error: unknown) => {
     throw findUnavailable(error) ?? error;
   };
+  // Another instance may have taken the name between better-auth's look and its insertion.
+  const answerTaken = (error: unknown) =>
+    isUniqueViolation(error, 'organizations_name_key') ? Response.json(NAME_TAKEN, { status: 409 }) : rethrow(error);
   return {
     async handle(given, address) {
       const { request, id: invitationId } = await withInvitationId(given);
@@ -121,7 +128,7 @@ export function createAccounts(options: AccountsOptions): Accounts {
       const asked = work && request.clone();
       const handled: AccountsRequest = { token };
       const handle = () =>
-        accountsRequest.run(handled, () => auth.handler(new Request(request, { headers })).catch(rethrow));
+        accountsRequest.run(handled, () => auth.handler(new Request(request, { headers })).catch(answerTaken));
       const answer = await (path === '/organization/create' ? creations.add(handle) : handle());
       if (handled.unavailable) throw handled.unavailable;
       if (invitationId !== undefined && path === '/organization/accept-invitation' && answer.status === 400) {
@@ -164,12 +171,14 @@ export function createAuth(options: AccountsOptions) {
     baseURL: publicUrl,
     basePath,
     secret,
-    database: (auth: BetterAuthOptions) => digesting(sealing(deriving(accounts, auth), keySecrets), keySecrets),
+    database: (auth: BetterAuthOptions) =>
+      digesting(sealing(comparingPasswords(deriving(accounts, auth)), keySecrets), keySecrets),
     trustedOrigins: (request) => (request ? trustedOrigins(request) : []),
     emailAndPassword: {
       enabled: true,
       minPasswordLength: PASSWORD.least,
       maxPasswordLength: PASSWORD.most,
+      password: { verify: verifyAndNote },
       // A sign-up signs nobody in, and does not tell that there is an account of the address already.
       autoSignIn: false,
       revokeSessionsOnPasswordReset: true,
@@ -178,6 +187,8 @@ export function createAuth(options: AccountsOptions) {
         // A stranger may have made the account, and used it in a version that did not ask for the proof of an address.
         await endUnprovedAccess({ accounts, db }, user.id);
         await verifyAddress(accounts, user.id);
+        // better-auth has ended the sessions before it has kept the new password.
+        await endSessions(accounts, { userId: user.id });
         guard.noteReset(request, user.email);
       },
       onExistingUserSignUp: async ({ user }) => (user.emailVerified ? mails.sendExisting(user) : await sendAgain(user)),
@@ -209,7 +220,7 @@ export function createAuth(options: AccountsOptions) {
               });
             }
             if (name && (await findOrganization(accounts, name))) {
-              throw new APIError('CONFLICT', { message: 'There is an organization of this name already' });
+              throw new APIError('CONFLICT', NAME_TAKEN);
             }
           },
         },
@@ -258,6 +269,7 @@ export function createAuth(options: AccountsOptions) {
             const { address: ipAddress, userAgent } = placeOf(context?.headers);
             return { data: { ...session, activeOrganizationId, ipAddress, userAgent, isSignIn } };
           },
+          after: async (session) => await refuseOldPassword(accounts, session),
         },
       },
     },

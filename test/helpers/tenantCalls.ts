@@ -394,6 +394,7 @@ const OTHERS = [
     'recordProof',
   ],
   ...['findAccount', 'isVerified', 'verifyAddress', 'endUnprovedAccess', 'takeOverAccount', 'endResets'],
+  ...['isCurrentPassword', 'endSession', 'endSessions'],
   ...[
     ...['canonicalJson', 'saltNames', 'valueAt', 'hashEntry', 'hashSeal', 'readChain'],
     ...['beginRound', 'endRound', 'listOrganizationsToSeal', 'logFailedSignIns'],
