@@ -59,6 +59,7 @@ const pages: [string, string, ((page: Page) => Promise<unknown>)?][] = [
   ['contact', '/contacts', (page) => page.getByRole('button', { name: 'Ada Lovelace' }).click()],
   ['members', '/settings/members'],
   ['audit-log', '/settings/audit-log'],
+  ['organization', '/settings/organization'],
   ['account', '/settings/account'],
 ];
 for (const [colorScheme, suffix] of [
