@@ -20,6 +20,17 @@ export async function isRecentlyProved(
   return session !== undefined;
 }
 
+/** As `isRecentlyProved`, for a session in any organization or in none. */
+export async function isProvedSession(db: Kysely<Schema>, sessionId: string): Promise<boolean> {
+  const session = await db
+    .selectFrom('sessions')
+    .select('id')
+    .where('id', '=', sessionId)
+    .where('proved_at', '>', sql<Date>`now() - interval '15 minutes'`)
+    .executeTakeFirst();
+  return session !== undefined;
+}
+
 /**
  * Begins a proof, and counts the proof as failed until `recordProof`, so that many proofs at once cannot pass the limit.
  * Gives how many proofs may still fail; `undefined` where the session has no further proof.

@@ -18,6 +18,7 @@ import { answerAgain, withInvitationId } from './acceptedInvitation.ts';
 import { accountTables } from './accountTables.ts';
 import { type AccountsRequest, accountsRequest, digesting } from './digestingAdapter.ts';
 import type { KeySecrets } from './keySecret.ts';
+import { ADD_PASSKEY, PASSKEY_SIGN_IN, passkeyPlugins } from './passkeys.ts';
 import { passwordRule } from './passwordRule.ts';
 import { coarsePlace } from './place.ts';
 import { proofs } from './proofs.ts';
@@ -34,6 +35,8 @@ export interface AccountsOptions {
   log: Logger;
   keySecrets: KeySecrets;
   publicUrl: string;
+  /** The host name that passkeys belong to. `undefined`: there are no passkeys. */
+  passkeyHost: string | undefined;
   /** Anybody may make an account and an organization. Otherwise an account takes an invitation. */
   openSignUp: boolean;
   /**
@@ -85,6 +88,9 @@ const SESSION = { expiresIn: 30 * 86_400, updateAge: 86_400 } as const;
 /** The most organizations that a person makes. Organizations that others invite the person to do not count. */
 const MOST_ORGANIZATIONS = 10;
 
+/** The paths whose requests are served one at a time. */
+const CREATIONS = ['/organization/create', ADD_PASSKEY];
+
 interface SignUp {
   name: string;
   email: string;
@@ -105,7 +111,7 @@ export function createAccounts(options: AccountsOptions): Accounts {
   const { basePath, inBackground } = options;
   const auth = createAuth(options);
   const accounts = asAccounts(options.db);
-  /** One at a time: better-auth counts a person's organizations, and then makes another. */
+  /** One at a time: a person's organizations, or passkeys, are counted before another is made. */
   const creations = new PQueue({ concurrency: 1 });
   const rethrow = (error: unknown) => {
     throw findUnavailable(error) ?? error;
@@ -122,7 +128,7 @@ export function createAccounts(options: AccountsOptions): Accounts {
       const handled: AccountsRequest = { token };
       const handle = () =>
         accountsRequest.run(handled, () => auth.handler(new Request(request, { headers })).catch(rethrow));
-      const answer = await (path === '/organization/create' ? creations.add(handle) : handle());
+      const answer = await (CREATIONS.includes(path) ? creations.add(handle) : handle());
       if (handled.unavailable) throw handled.unavailable;
       if (invitationId !== undefined && path === '/organization/accept-invitation' && answer.status === 400) {
         const person = (await auth.api.getSession({ headers, query: { disableRefresh: true } }))?.user.id;
@@ -190,13 +196,15 @@ export function createAuth(options: AccountsOptions) {
         if (!user.emailVerified) mails.sendVerification({ email: user.email, token });
       },
     },
-    session: { ...accountTables.session, ...SESSION },
+    // Without `freshAge`: proofs.ts has the rule for what a session is too old for.
+    session: { ...accountTables.session, ...SESSION, freshAge: 0 },
     user: accountTables.user,
     account: accountTables.account,
     verification: accountTables.verification,
     plugins: [
       proofs({ db, keySecrets }),
       twoFactorOf(keySecrets),
+      ...passkeyPlugins({ ...options, accounts, guard }),
       organization({
         schema: accountTables.organization,
         allowUserToCreateOrganization: ({ emailVerified }) => openSignUp && emailVerified,
@@ -235,6 +243,8 @@ export function createAuth(options: AccountsOptions) {
         '/change-password': tooMany,
         '/prove': tooMany,
         '/two-factor/*': tooMany,
+        '/passkey/generate-*': tooMany,
+        '/passkey/verify-*': tooMany,
         '/request-password-reset': tooMany,
         '/reset-password': tooMany,
         '/send-verification-email': tooMany,
@@ -253,8 +263,11 @@ export function createAuth(options: AccountsOptions) {
         create: {
           async before(session, context) {
             await refuseUnverified(accounts, session.userId);
-            const { activeOrganizationId: before } = session as { activeOrganizationId?: string | null };
-            const activeOrganizationId = before ?? (await findFirstOrganization(accounts, session.userId));
+            const { activeOrganizationId: given } = session as Active;
+            const activeOrganizationId =
+              given ??
+              findActiveBefore(session.userId, context) ??
+              (await findFirstOrganization(accounts, session.userId));
             const isSignIn = await isSignInBy(accounts, { userId: session.userId, context });
             const { address: ipAddress, userAgent } = placeOf(context?.headers);
             return { data: { ...session, activeOrganizationId, ipAddress, userAgent, isSignIn } };
@@ -280,7 +293,8 @@ export function createAuth(options: AccountsOptions) {
         const unavailable = findUnavailable(returned);
         if (unavailable) throw unavailable;
         const email = guard.findAttempt(request);
-        if (!(path === '/sign-in/email' || isCodePath(path)) || !isAPIError(returned) || email === undefined) return;
+        const isSignIn = path === '/sign-in/email' || path === PASSKEY_SIGN_IN || isCodePath(path);
+        if (!isSignIn || !isAPIError(returned) || email === undefined) return;
         await recordFailedSignIn(accounts, { email, ...placeOf(headers) });
       }),
     },
@@ -295,6 +309,20 @@ export function createAuth(options: AccountsOptions) {
       },
     },
   });
+}
+
+interface Active {
+  activeOrganizationId?: string | null;
+}
+type SignInContext =
+  | { path?: string; context: { session: { session: object; user: { id: string } } | null } }
+  | null
+  | undefined;
+
+/** The organization of the session that a person goes on from, where the person signs in again with a passkey. */
+function findActiveBefore(userId: string, context: SignInContext): string | undefined {
+  const before = context?.path === PASSKEY_SIGN_IN ? context.context.session : undefined;
+  return (before?.user.id === userId && (before.session as Active).activeOrganizationId) || undefined;
 }
 
 /**

@@ -15,10 +15,18 @@ import { testApp } from '../helpers/testApp.ts';
 
 test('better-auth misses nothing in our tables', async () => {
   await using app = await testApp();
-  const { db, deps, keySecrets } = app;
+  const { db, keySecrets } = app;
   const log = pino({ level: 'silent' });
   const auth = createAuth({
-    ...{ publicUrl: deps.publicUrl, db, keySecrets, log, openSignUp: false, signInRate: 10 },
+    ...{
+      publicUrl: 'http://localhost',
+      passkeyHost: 'localhost',
+      db,
+      keySecrets,
+      log,
+      openSignUp: false,
+      signInRate: 10,
+    },
     ...{ basePath: '/api/auth', trustedOrigins: () => [], inBackground: () => {} },
     mails: { sendReset() {}, sendVerification() {}, sendExisting() {} },
     signInLimiters: countInMemory({ rateLimit: 10 }),
