@@ -53,8 +53,9 @@ export async function erasePerson(db: Kysely<Schema>, email: string): Promise<Er
     };
     const all = await trx
       .selectFrom('organizations')
-      .select(['id', 'name', 'deleted_at as deletedAt'])
-      .orderBy('id')
+      .leftJoin('organization_settings', 'organization_settings.id', 'organizations.id')
+      .select(['organizations.id', 'name', 'deleted_at as deletedAt'])
+      .orderBy('organizations.id')
       .execute();
     if (user) {
       const owned: SoleOwnership[] = [];

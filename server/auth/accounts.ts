@@ -1,4 +1,3 @@
-import { kyselyAdapter } from '@better-auth/kysely-adapter';
 import { type BetterAuthOptions, betterAuth } from 'better-auth';
 import { APIError, createAuthMiddleware, isAPIError } from 'better-auth/api';
 import { organization } from 'better-auth/plugins/organization';
@@ -16,6 +15,7 @@ import { endUnprovedAccess, verifyAddress } from '../../db/verifiedAddress.ts';
 import { PASSWORD } from '../../shared/roles.ts';
 import { answerAgain, withInvitationId } from './acceptedInvitation.ts';
 import { accountTables } from './accountTables.ts';
+import { deriving } from './derivingAdapter.ts';
 import { type AccountsRequest, accountsRequest, digesting } from './digestingAdapter.ts';
 import type { KeySecrets } from './keySecret.ts';
 import { ADD_PASSKEY, PASSKEY_SIGN_IN, passkeyPlugins } from './passkeys.ts';
@@ -170,8 +170,7 @@ export function createAuth(options: AccountsOptions) {
     baseURL: publicUrl,
     basePath,
     secret,
-    database: (auth: BetterAuthOptions) =>
-      digesting(sealing(kyselyAdapter(accounts, { type: 'postgres' })(auth), keySecrets), keySecrets),
+    database: (auth: BetterAuthOptions) => digesting(sealing(deriving(accounts, auth), keySecrets), keySecrets),
     trustedOrigins: (request) => (request ? trustedOrigins(request) : []),
     emailAndPassword: {
       enabled: true,

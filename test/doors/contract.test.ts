@@ -223,11 +223,6 @@ const ofMember = (more: Input) => (targets: PeopleTargets) => ({ id: targets.mem
 
 /** By procedure for people: inputs, and the status of an owner's call with each input. */
 const INPUTS: Record<string, [input: (targets: PeopleTargets) => Input, status: number][]> = {
-  'contacts.erase': [
-    [isGiven({ ids: [NONE] }), 200],
-    [isGiven({ ids: ['none'] }), 400],
-    [isGiven({}), 400],
-  ],
   'session.current': [
     [isGiven({}), 200],
     [isGiven({ more: 1 }), 400],

@@ -199,7 +199,12 @@ test('A code of the app is a proof, once', async () => {
   const person = await addMember(app, app.one.id, 'owner');
   const browser = await signedIn(app, person);
   const phone = await switchOn(browser);
-  const age = () => runAsAdmin(app, `update sessions set proved_at = now() - interval '1 hour'`);
+  const age = () =>
+    runAsAdmin(
+      app,
+      `with proofs as (update session_proofs set proved_at = now() - interval '1 hour')
+        update sessions set created_at = now() - interval '1 hour'`,
+    );
   const issue = () =>
     browser.trpc.keys.issue.mutate({ name: 'Shown' }).then(
       () => 200,

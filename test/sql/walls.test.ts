@@ -145,7 +145,7 @@ test('A tenant that asks for everything gets, changes and deletes what is its ow
   }
   // A tenant may rename and delete its own organization, by two columns.
   expect(await probe(tenant, ['update organizations set name = name'])).toMatchObject({ count: 1 });
-  const foreign = `update organizations set deleted_at = now() where id = '${other.id}'`;
+  const foreign = `update organization_settings set deleted_at = now() where id = '${other.id}'`;
   expect(await probe(tenant, [foreign])).toMatchObject({ count: 0 });
   for (const statement of ['update organizations set slug = slug', 'delete from organizations', 'truncate contacts']) {
     expect(await probe(tenant, [statement]), statement).toEqual({ code: '42501' });
