@@ -31,11 +31,29 @@ export async function findPasskeyEmail(db: Kysely<Schema>, credentialId: string)
   return person?.email;
 }
 
-/** Records that a person has signed in with a passkey, by the database's clock. */
-export async function recordPasskeyUse(db: Kysely<Schema>, credentialId: string): Promise<void> {
-  await db
-    .updateTable('passkeys')
-    .set({ last_used_at: sql<Date>`now()` })
-    .where('credential_id', '=', credentialId)
-    .execute();
+/** Records that a passkey began a session, by the database's clock. */
+export async function recordPasskeyUse(
+  db: Kysely<Schema>,
+  { sessionId, credentialId }: { sessionId: string; credentialId: string },
+): Promise<void> {
+  await sql`
+    with used as (update passkeys set last_used_at = now() where credential_id = ${credentialId})
+    insert into session_proofs (session_id, with_passkey) values (${sessionId}, true)`.execute(db);
+}
+
+/**
+ * True where a person has passkeys, and an organization of theirs requires a second factor, but the session came by the
+ * password alone. Whoever knows the password alone must not make a second factor of their own.
+ */
+export async function isHeldByPasskey(
+  db: Kysely<Schema>,
+  { userId, sessionId }: { userId: string; sessionId: string },
+): Promise<boolean> {
+  const { rows } = await sql`
+    select where exists (select from passkeys where user_id = ${userId})
+      and exists (select from members m join organization_settings o on o.id = m.organization_id
+        where m.user_id = ${userId} and o.requires_factor)
+      and not exists (select from two_factors where user_id = ${userId} and verified)
+      and not exists (select from session_proofs where session_id = ${sessionId} and with_passkey)`.execute(db);
+  return rows.length > 0;
 }

@@ -10,7 +10,7 @@ import {
 } from 'better-auth/api';
 import { z } from 'zod';
 import type { asAccounts } from '../../db/admission.ts';
-import { findPasskeyEmail, listPasskeys, recordPasskeyUse } from '../../db/passkeys.ts';
+import { findPasskeyEmail, isHeldByPasskey, listPasskeys } from '../../db/passkeys.ts';
 import { isProvedSession } from '../../db/proofs.ts';
 import { Name } from '../../shared/names.ts';
 import { PROOF_NEEDED } from '../../shared/refusals.ts';
@@ -25,6 +25,9 @@ export const ADD_PASSKEY = '/passkey/verify-registration';
 
 /** The most passkeys of a person. */
 const MOST = 20;
+
+/** The paths that set up a second factor, or take a passkey away. */
+const FACTOR_CHANGES = [BEGIN, ADD_PASSKEY, '/passkey/delete-passkey', '/two-factor/enable', '/two-factor/verify-totp'];
 
 /** The paths that take a proof of the last 15 minutes. */
 const WITH_PROOF = [BEGIN, ADD_PASSKEY, '/passkey/delete-passkey'];
@@ -126,6 +129,15 @@ const passkeyRules = ({ accounts, guard }: Parts): BetterAuthPlugin => ({
   hooks: {
     before: [
       {
+        matcher: ({ path = '' }) => FACTOR_CHANGES.includes(path),
+        handler: createAuthMiddleware(async (ctx) => {
+          const session = await getSessionFromCtx(ctx);
+          const ids = session && { userId: session.user.id, sessionId: session.session.id };
+          if (!ids || !(await isHeldByPasskey(accounts, ids))) return;
+          throw new APIError('FORBIDDEN', { code: 'PASSKEY_NEEDED', message: 'Sign in with your passkey first' });
+        }),
+      },
+      {
         matcher: ({ path = '' }) => path.startsWith('/passkey/'),
         handler: createAuthMiddleware(async (ctx) => {
           const session = await getSessionFromCtx(ctx);
@@ -156,7 +168,6 @@ const passkeyRules = ({ accounts, guard }: Parts): BetterAuthPlugin => ({
           const { returned, session: before, internalAdapter } = ctx.context;
           const email = guard.findAttempt(ctx.request);
           if (isAPIError(returned) || email === undefined) return;
-          await recordPasskeyUse(accounts, ctx.body.response.id);
           await guard.succeed(ctx, email);
           if (before && before.user.email === email) await internalAdapter.deleteSession(before.session.token);
         }),

@@ -40,9 +40,14 @@ function authenticatorData({ isVerified = true, host = 'localhost', counter = 0 
 }
 
 /** A map in CBOR (RFC 8949) of at most 23 entries, whose keys and values are in CBOR already. */
-const cborMap = (...entries: [Buffer, Buffer][]) => Buffer.concat([Buffer.of(0xa0 + entries.length), ...entries.flat()]);
+const cborMap = (...entries: [Buffer, Buffer][]) =>
+  Buffer.concat([Buffer.of(0xa0 + entries.length), ...entries.flat()]);
 const cborText = (value: string) => Buffer.concat([Buffer.of(0x60 + value.length), Buffer.from(value)]);
-const cborBytes = (value: Buffer) => Buffer.concat([Buffer.of(0x59, value.length >> 8, value.length & 255), value]);
+const cborBytes = (value: Buffer) =>
+  Buffer.concat([
+    value.length < 256 ? Buffer.of(0x58, value.length) : Buffer.of(0x59, value.length >> 8, value.length & 255),
+    value,
+  ]);
 const cborInteger = (value: number) => Buffer.of(value < 0 ? 0x20 - value - 1 : value);
 
 /** The public key as a COSE key (RFC 9053): an ECDSA key with SHA-256 on the curve P-256. */
@@ -89,7 +94,11 @@ export function assert({ id, privateKey }: Device, challenge: string, say: Say =
 }
 
 /** Asks for the options of a registration, and answers them. */
-export async function addPasskey(browser: Browser, device = newDevice(), { name = 'Phone', ...say }: Say & { name?: unknown } = {}) {
+export async function addPasskey(
+  browser: Browser,
+  device = newDevice(),
+  { name = 'Phone', ...say }: Say & { name?: unknown } = {},
+) {
   const begun = await browser.call('GET', '/api/auth/passkey/generate-register-options');
   if (begun.status !== 200) return begun;
   const response = attest(device, begun.body.challenge, say);
