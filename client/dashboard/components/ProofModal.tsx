@@ -31,7 +31,7 @@ function ProofForm({ onProved, onCancel }: { onProved: () => void; onCancel: () 
   return (
     <form onSubmit={form.onSubmit}>
       <Stack>
-        <Text size="sm">You gave your password more than 15 minutes ago. Give it again before a secret is shown.</Text>
+        <Text size="sm">You gave your password more than 15 minutes ago. Give it again before you go on.</Text>
         <FormError error={form.error} />
         {isByCode ? <CodeField autoFocus /> : <PasswordField label="Password" data-autofocus />}
         {account.data?.user.twoFactorEnabled && (
