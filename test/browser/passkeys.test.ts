@@ -135,15 +135,21 @@ test('Where a second factor is required, a member makes a passkey and signs in w
   await page.getByRole('heading', { name: 'Contacts', exact: true }).waitFor();
 });
 
-test('At an IP address, and at another name of the service, nothing tells of passkeys', PATIENCE, async () => {
-  await using app = await testApp();
-  const person = await addMember(app, app.one.id);
-  await using dashboard = await openDashboard(app);
-  const page = await dashboard.visit();
-  await page.goto('/sign-in');
-  await page.getByRole('button', { name: 'Sign in' }).waitFor();
-  expect(await page.getByRole('button', { name: 'Sign in with a passkey' }).count()).toBe(0);
-  await dashboard.enter(page, { ...person, at: '/settings/account' });
-  await page.getByRole('heading', { name: 'Second factor' }).waitFor();
-  expect(await page.getByRole('heading', { name: 'Passkeys' }).count()).toBe(0);
+test('At an IP address, and at another name than PUBLIC_URL has, nothing tells of passkeys', PATIENCE, async () => {
+  const port = await freePort();
+  for (const publicUrl of ['http://127.0.0.1:3000', `http://introzy.localhost:${port}`]) {
+    await using app = await testApp({ choices: { publicUrl } });
+    const person = await addMember(app, app.one.id);
+    await using dashboard = await openDashboard(app, {
+      host: publicUrl.includes('127') ? '127.0.0.1' : 'localhost',
+      port,
+    });
+    const page = await dashboard.visit();
+    await page.goto('/sign-in');
+    await page.getByRole('button', { name: 'Sign in' }).waitFor();
+    expect(await page.getByRole('button', { name: 'Sign in with a passkey' }).count()).toBe(0);
+    await dashboard.enter(page, { ...person, at: '/settings/account' });
+    await page.getByRole('heading', { name: 'Second factor' }).waitFor();
+    expect(await page.getByRole('heading', { name: 'Passkeys' }).count()).toBe(0);
+  }
 });
