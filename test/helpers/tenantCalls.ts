@@ -390,8 +390,8 @@ const OTHERS = [
     'recordFailedSignIn',
     'resealColumn',
     ...['findTwoFactor', 'hasSecondFactor', 'takeStep', 'recordRecovery', 'removeSecondFactor'],
-    'beginProof',
-    'recordProof',
+    ...['findPasskeyEmail', 'isHeldByPasskey', 'listPasskeys', 'recordPasskeyUse'],
+    ...['beginProof', 'isProvedSession', 'recordProof'],
   ],
   ...['findAccount', 'isVerified', 'verifyAddress', 'endUnprovedAccess', 'takeOverAccount', 'endResets'],
   ...[
