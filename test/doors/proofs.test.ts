@@ -21,10 +21,12 @@ const outcome = (call: Promise<unknown>) =>
 
 const REFUSED = [403, PROOF_NEEDED];
 
-/** The calls of a person that show a secret. */
+/** The calls of a person that want a proof. */
 const revealing = ({ trpc }: Browser, id: string): [string, () => Promise<unknown>][] => [
   ['keys.issue', () => trpc.keys.issue.mutate({ name: 'Shown' })],
   ['keys.rotate', () => trpc.keys.rotate.mutate({ id })],
+  // Shows no secret, and opens the organization to passwords alone.
+  ['members.requireFactor', () => trpc.members.requireFactor.mutate({ isRequired: false })],
 ];
 
 test('Whatever shows a secret wants a proof of the last 15 minutes, and nothing is written without', async () => {
