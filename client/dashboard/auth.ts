@@ -99,7 +99,7 @@ export const auth = {
   beginPasskeySignIn: () =>
     call<PublicKeyCredentialRequestOptionsJSON>('GET', '/passkey/generate-authenticate-options'),
   signInWithPasskey: (response: AuthenticationResponseJSON) =>
-    call('POST', '/passkey/verify-authentication', { response }),
+    call<SignedIn>('POST', '/passkey/verify-authentication', { response }),
   beginPasskey: () => call<PublicKeyCredentialCreationOptionsJSON>('GET', '/passkey/generate-register-options'),
   addPasskey: (name: string, response: RegistrationResponseJSON) =>
     call('POST', '/passkey/verify-registration', { name, response }),

@@ -1,3 +1,4 @@
+import { useQuery } from '@tanstack/react-query';
 import { AccountError, auth } from './auth.ts';
 import { withProof } from './proof.ts';
 
@@ -7,14 +8,18 @@ const HOST = document.querySelector<HTMLMetaElement>('meta[name=passkey-host]')?
 /** The service has passkeys under the address of this page, and the browser knows passkeys. */
 export const canUsePasskeys = HOST === window.location.hostname && 'PublicKeyCredential' in window;
 
+/** The passkeys of the signed-in person. */
+export const usePasskeys = () =>
+  useQuery({ queryKey: ['passkeys'], queryFn: auth.listPasskeys, enabled: canUsePasskeys });
+
 /** The library for passkeys, which a browser loads at the first use of a passkey. */
 const load = () => import('@simplewebauthn/browser');
 
-/** Signs a person in with a passkey that the browser lets them choose. */
-export async function signInWithPasskey(): Promise<void> {
+/** Signs a person in with a passkey that the browser lets them choose. Gives the person. */
+export async function signInWithPasskey(): Promise<{ id: string }> {
   const [{ startAuthentication }, optionsJSON] = await Promise.all([load(), auth.beginPasskeySignIn()]);
   const response = await startAuthentication({ optionsJSON }).catch(explain);
-  await auth.signInWithPasskey(response);
+  return (await auth.signInWithPasskey(response)).user;
 }
 
 /** Has the browser make a passkey, and gives the passkey's public half to the service. */

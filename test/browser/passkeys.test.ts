@@ -95,6 +95,20 @@ test('A person adds a passkey, signs in with it, renames it and removes it', PAT
   await page.getByRole('heading', { name: 'Account', exact: true }).waitFor();
   await section.getByText('last used').waitFor();
 
+  // The passkey is the proof that an old session takes.
+  await runAsAdmin(
+    app,
+    `update sessions set created_at = now() - interval '1 hour' where user_id = '${person.userId}'`,
+  );
+  await page.goto('/settings/api-keys');
+  await page.getByRole('button', { name: 'Generate New Key' }).click();
+  const form = page.getByRole('dialog', { name: 'Generate a new API key' });
+  await form.getByRole('textbox', { name: 'Name' }).fill('Nightly import');
+  await form.getByRole('button', { name: 'Generate the key' }).click();
+  await proof.getByRole('button', { name: 'Use a passkey instead' }).click();
+  await page.getByRole('dialog', { name: 'Your key “Nightly import”' }).waitFor();
+  await page.goto('/settings/account');
+
   await section.getByRole('button', { name: 'Rename Phone' }).click();
   await section.getByRole('textbox', { name: 'Name of the passkey' }).fill('My phone');
   await section.getByRole('button', { name: 'Save' }).click();

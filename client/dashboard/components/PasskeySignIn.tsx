@@ -5,7 +5,7 @@ import { signInWithPasskey } from '../passkeys.ts';
 import { FormError } from './states.tsx';
 
 /** The button that signs a person in with a passkey. */
-export function PasskeySignIn({ label, onDone }: { label: string; onDone: () => void }) {
+export function PasskeySignIn({ label, onDone }: { label: string; onDone: (person: { id: string }) => void }) {
   const signing = useMutation({ mutationFn: signInWithPasskey, onSuccess: onDone });
   return (
     <>

@@ -5,8 +5,8 @@ import { auth } from '../../auth.ts';
 import { PasskeySignIn } from '../../components/PasskeySignIn.tsx';
 import { FormError, RowsLoading } from '../../components/states.tsx';
 import { AccountCard } from '../../layout/AccountCard.tsx';
-import { canUsePasskeys } from '../../passkeys.ts';
-import { Passkeys, usePasskeys } from './factor/Passkeys.tsx';
+import { canUsePasskeys, usePasskeys } from '../../passkeys.ts';
+import { Passkeys } from './factor/Passkeys.tsx';
 import { SecondFactor } from './factor/SecondFactor.tsx';
 
 const reload = () => window.location.reload();
@@ -27,7 +27,7 @@ export default function FactorNeeded() {
         <RowsLoading rows={1} />
       ) : passkeys.data?.length ? (
         <>
-          <Text size="sm">Your password alone opens no account here: sign in with a passkey of yours.</Text>
+          <Text size="sm">Your second factor is a passkey. Sign in with it to go on.</Text>
           <PasskeySignIn label="Sign in with a passkey" onDone={reload} />
         </>
       ) : (

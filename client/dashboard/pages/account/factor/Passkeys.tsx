@@ -1,16 +1,11 @@
 import { Button, Group, Paper, Stack, Text, TextInput, Title } from '@mantine/core';
 import { notifications } from '@mantine/notifications';
-import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { auth, type Passkey } from '../../../auth.ts';
 import { RelativeTime } from '../../../components/RelativeTime.tsx';
 import { ErrorState, FormError, RowsLoading } from '../../../components/states.tsx';
 import { useForm } from '../../../components/useForm.ts';
-import { addPasskey, canUsePasskeys, removePasskey } from '../../../passkeys.ts';
-
-/** The passkeys of the signed-in person. */
-export const usePasskeys = () =>
-  useQuery({ queryKey: ['passkeys'], queryFn: auth.listPasskeys, enabled: canUsePasskeys });
+import { addPasskey, removePasskey, usePasskeys } from '../../../passkeys.ts';
 
 /** The part of a page where a person adds, renames and removes passkeys. */
 export function Passkeys() {
