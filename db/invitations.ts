@@ -57,8 +57,9 @@ export interface SentInvitation {
 export const INVITATIONS_AN_HOUR = { address: 20, organization: 200 } as const;
 
 /**
- * Invites an email address, and cancels an earlier pending invitation of the same address. Invitations of an address
- * take turns; those that come at the same time are a single invitation. Failures: `outranked`, `alreadyMember` where a
+ * Invites an email address, and cancels an earlier pending invitation of the same address. Invitations of an organization
+ * take turns, so that each finds those before it counted; those of an address that come at the same time are a single
+ * invitation. Failures: `outranked`, `alreadyMember` where a
  * member has the address, and `tooManyInvitations`.
  */
 export async function insertInvitation(
@@ -71,7 +72,7 @@ export async function insertInvitation(
     const waited = (performance.now() - askedAt) / 1000;
     const { rows } = await sql<{ asked: string }>`
       select (clock_timestamp() - make_interval(secs => ${waited}))::text as asked,
-        pg_advisory_xact_lock(hashtextextended(${`introzy invitation ${organizationId} ${address}`}, 0))`.execute(trx);
+        pg_advisory_xact_lock(hashtextextended(${`introzy invitation ${organizationId}`}, 0))`.execute(trx);
     const asked = rows[0]?.asked;
     const member = await trx
       .selectFrom('members')

@@ -31,14 +31,16 @@ export async function findPasskeyEmail(db: Kysely<Schema>, credentialId: string)
   return person?.email;
 }
 
-/** Records that a passkey began a session, by the database's clock. */
+/** Records that a passkey began a session, by the database's clock. False where the passkey has been removed meanwhile. */
 export async function recordPasskeyUse(
   db: Kysely<Schema>,
   { sessionId, credentialId }: { sessionId: string; credentialId: string },
-): Promise<void> {
-  await sql`
-    with used as (update passkeys set last_used_at = now() where credential_id = ${credentialId})
-    insert into session_proofs (session_id, with_passkey) values (${sessionId}, true)`.execute(db);
+): Promise<boolean> {
+  const { rows } = await sql`
+    with used as (update passkeys set last_used_at = now() where credential_id = ${credentialId} returning id)
+    insert into session_proofs (session_id, with_passkey) select ${sessionId}::uuid, true from used
+      returning session_id`.execute(db);
+  return rows.length > 0;
 }
 
 /**

@@ -74,7 +74,7 @@ export async function getOwner(db: Tenant, organizationId: string): Promise<{ id
     .selectFrom('invitations')
     .select(['inviter_id as id', 'email as name'])
     .where('organization_id', '=', organizationId)
-    .where('awaits_verification', '=', true)
+    .where('role', '=', 'owner')
     .orderBy('created_at')
     .limit(1)
     .executeTakeFirstOrThrow();

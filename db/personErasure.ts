@@ -140,8 +140,8 @@ async function isOnlyOwner(trx: Kysely<Schema>, { organizationId, userId }: InOr
       and (exists (select from members
             where organization_id = ${organizationId} and role = 'owner' and user_id = ${userId})
         or exists (select from invitations
-            where organization_id = ${organizationId} and inviter_id = ${userId} and awaits_verification
-              and status = 'pending'))`.execute(trx);
+            where organization_id = ${organizationId} and inviter_id = ${userId} and status = 'pending'
+              and email = (select email from users where id = ${userId})))`.execute(trx);
   return rows.length > 0;
 }
 

@@ -309,11 +309,10 @@ interface InvitationsTable {
   role: 'member' | 'admin' | 'owner';
   /** better-auth's words. `accepted`, `rejected` and `canceled` end the invitation. */
   status: Generated<'pending' | 'accepted' | 'rejected' | 'canceled'>;
+  /** Where the inviter has the address: a membership that the person gets once the address is verified. */
   inviter_id: string;
   expires_at: Date;
   created_at: Stamp;
-  /** A membership that the inviter, who has the address, gets once the address is verified: see verifiedAddress.ts. */
-  awaits_verification: Generated<boolean>;
 }
 
 /** The tables, as Kysely sees them. */

@@ -41,7 +41,6 @@ export async function insertAwaitedOwner(
       email: toAccountAddress(email),
       role: 'owner',
       inviter_id: userId,
-      awaits_verification: true,
       expires_at: sql<Date>`now() + interval '10 years'`,
     })
     .execute();
@@ -52,22 +51,27 @@ export async function insertAwaitedOwner(
  * mails before can open: every password reset of the person that is under way; and, with the first proof, every session.
  */
 export async function verifyAddress(db: Kysely<Schema>, userId: string): Promise<void> {
-  await sql`
-    with unproved as (
-      select id from users where id = ${userId} and not email_verified),
-    signed_out as (
-      delete from sessions s using unproved where s.user_id = unproved.id),
-    verified as (
-      update users set email_verified = true, updated_at = now() where id = ${userId} returning id),
-    ended as (
-      delete from verifications where value = ${userId}),
-    taken as (
-      update invitations i set status = 'accepted' from verified v
-        where i.inviter_id = v.id and i.awaits_verification and i.status = 'pending' and i.expires_at > now()
-        returning i.organization_id, i.role)
-    insert into members (organization_id, id, user_id, role)
-      select organization_id, gen_random_uuid(), ${userId}::uuid, role from taken
-      on conflict (organization_id, user_id) do nothing`.execute(db);
+  await inTransaction(db, async (trx) => {
+    // Waits for a `setup` under way. A statement does not see what another transaction commits while the statement waits:
+    // the next statement sees the invitation that the `setup` has left.
+    await trx.selectFrom('users').select('id').where('id', '=', userId).forUpdate().execute();
+    await sql`
+      with unproved as (
+        select id from users where id = ${userId} and not email_verified),
+      signed_out as (
+        delete from sessions s using unproved where s.user_id = unproved.id),
+      verified as (
+        update users set email_verified = true, updated_at = now() where id = ${userId} returning id, email),
+      ended as (
+        delete from verifications where value = ${userId}),
+      taken as (
+        update invitations i set status = 'accepted' from verified v
+          where i.inviter_id = v.id and i.email = v.email and i.status = 'pending' and i.expires_at > now()
+          returning i.organization_id, i.role)
+      insert into members (organization_id, id, user_id, role)
+        select organization_id, gen_random_uuid(), ${userId}::uuid, role from taken
+        on conflict (organization_id, user_id) do nothing`.execute(trx);
+  });
 }
 
 /**
@@ -85,7 +89,7 @@ export async function endUnprovedAccess(
     .set({ status: 'canceled' })
     .where('inviter_id', '=', userId)
     .where('status', '=', 'pending')
-    .where('awaits_verification', '=', false)
+    .where('email', '<>', (users) => users.selectFrom('users').select('email').where('id', '=', userId))
     .execute();
   const { rows } = await sql<{ organizationId: string }>`
     select organization_id as "organizationId" from members where user_id = ${userId}

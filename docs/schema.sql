@@ -1288,7 +1288,6 @@ CREATE TABLE public.invitations (
     inviter_id uuid NOT NULL,
     expires_at timestamp(3) with time zone NOT NULL,
     created_at timestamp(3) with time zone DEFAULT now() NOT NULL,
-    awaits_verification boolean DEFAULT false NOT NULL,
     CONSTRAINT invitations_role_check CHECK ((role = ANY (ARRAY['member'::text, 'admin'::text, 'owner'::text])))
 );
 

@@ -6,20 +6,21 @@ import type { Logger } from 'pino';
 import { v7 as uuidv7 } from 'uuid';
 import { countOwnOrganizations, findFirstOrganization, isInvited } from '../../db/accounts.ts';
 import { asAccounts } from '../../db/admission.ts';
-import { DatabaseUnavailable } from '../../db/errors.ts';
+import { endSessions } from '../../db/currentPassword.ts';
+import { DatabaseUnavailable, isUniqueViolation } from '../../db/errors.ts';
 import { recordFailedSignIn } from '../../db/failedSignIns.ts';
 import type { Database } from '../../db/open.ts';
 import { findOrganization } from '../../db/organizations.ts';
-import { recordPasskeyUse } from '../../db/passkeys.ts';
 import { hasSecondFactor } from '../../db/twoFactors.ts';
 import { endUnprovedAccess, verifyAddress } from '../../db/verifiedAddress.ts';
 import { PASSWORD } from '../../shared/roles.ts';
 import { answerAgain, withInvitationId } from './acceptedInvitation.ts';
 import { accountTables } from './accountTables.ts';
+import { comparingPasswords, refuseOldPassword, verifyAndNote } from './currentPassword.ts';
 import { deriving } from './derivingAdapter.ts';
 import { type AccountsRequest, accountsRequest, digesting } from './digestingAdapter.ts';
 import type { KeySecrets } from './keySecret.ts';
-import { ADD_PASSKEY, PASSKEY_SIGN_IN, passkeyPlugins } from './passkeys.ts';
+import { ADD_PASSKEY, beginByPasskey, PASSKEY_SIGN_IN, passkeyPlugins } from './passkeys.ts';
 import { passwordRule } from './passwordRule.ts';
 import { coarsePlace } from './place.ts';
 import { proofs } from './proofs.ts';
@@ -92,6 +93,8 @@ const MOST_ORGANIZATIONS = 10;
 /** The paths whose requests are served one at a time. */
 const CREATIONS = ['/organization/create', ADD_PASSKEY];
 
+const NAME_TAKEN = { message: 'There is an organization of this name already' } as const;
+
 interface SignUp {
   name: string;
   email: string;
@@ -117,6 +120,9 @@ export function createAccounts(options: AccountsOptions): Accounts {
   const rethrow = (error: unknown) => {
     throw findUnavailable(error) ?? error;
   };
+  // Another instance may have taken the name between better-auth's look and its insertion.
+  const answerTaken = (error: unknown) =>
+    isUniqueViolation(error, 'organizations_name_key') ? Response.json(NAME_TAKEN, { status: 409 }) : rethrow(error);
   return {
     async handle(given, address) {
       const { request, id: invitationId } = await withInvitationId(given);
@@ -128,7 +134,7 @@ export function createAccounts(options: AccountsOptions): Accounts {
       const asked = work && request.clone();
       const handled: AccountsRequest = { token };
       const handle = () =>
-        accountsRequest.run(handled, () => auth.handler(new Request(request, { headers })).catch(rethrow));
+        accountsRequest.run(handled, () => auth.handler(new Request(request, { headers })).catch(answerTaken));
       const answer = await (CREATIONS.includes(path) ? creations.add(handle) : handle());
       if (handled.unavailable) throw handled.unavailable;
       // better-auth takes a device's answer that it cannot read for a defect of its own.
@@ -174,12 +180,14 @@ export function createAuth(options: AccountsOptions) {
     baseURL: publicUrl,
     basePath,
     secret,
-    database: (auth: BetterAuthOptions) => digesting(sealing(deriving(accounts, auth), keySecrets), keySecrets),
+    database: (auth: BetterAuthOptions) =>
+      digesting(sealing(comparingPasswords(deriving(accounts, auth)), keySecrets), keySecrets),
     trustedOrigins: (request) => (request ? trustedOrigins(request) : []),
     emailAndPassword: {
       enabled: true,
       minPasswordLength: PASSWORD.least,
       maxPasswordLength: PASSWORD.most,
+      password: { verify: verifyAndNote },
       // A sign-up signs nobody in, and does not tell that there is an account of the address already.
       autoSignIn: false,
       revokeSessionsOnPasswordReset: true,
@@ -188,6 +196,8 @@ export function createAuth(options: AccountsOptions) {
         // A stranger may have made the account, and used it in a version that did not ask for the proof of an address.
         await endUnprovedAccess({ accounts, db }, user.id);
         await verifyAddress(accounts, user.id);
+        // better-auth has ended the sessions before it has kept the new password.
+        await endSessions(accounts, { userId: user.id });
         guard.noteReset(request, user.email);
       },
       onExistingUserSignUp: async ({ user }) => (user.emailVerified ? mails.sendExisting(user) : await sendAgain(user)),
@@ -221,7 +231,7 @@ export function createAuth(options: AccountsOptions) {
               });
             }
             if (name && (await findOrganization(accounts, name))) {
-              throw new APIError('CONFLICT', { message: 'There is an organization of this name already' });
+              throw new APIError('CONFLICT', NAME_TAKEN);
             }
           },
         },
@@ -275,9 +285,9 @@ export function createAuth(options: AccountsOptions) {
             const { address: ipAddress, userAgent } = placeOf(context?.headers);
             return { data: { ...session, activeOrganizationId, ipAddress, userAgent, isSignIn } };
           },
-          async after({ id: sessionId }, context) {
-            if (context?.path !== PASSKEY_SIGN_IN) return;
-            await recordPasskeyUse(accounts, { sessionId, credentialId: context.body.response.id });
+          async after(session, context) {
+            await refuseOldPassword(accounts, session);
+            if (context?.path === PASSKEY_SIGN_IN) await beginByPasskey(accounts, session, context.body.response.id);
           },
         },
       },

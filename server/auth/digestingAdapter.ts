@@ -17,6 +17,8 @@ const DIGESTED: Record<string, { field: string; purpose: string; isName: boolean
 export interface AccountsRequest {
   /** The token of the session whose cookie the request brings. */
   token: string | undefined;
+  /** The hash of the password that the request has brought, once the password has proved right. */
+  passwordHash?: string;
   /** The database was away for a query. better-auth takes some failures for an answer, such as "no session". */
   unavailable?: DatabaseUnavailable;
 }

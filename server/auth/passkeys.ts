@@ -10,7 +10,8 @@ import {
 } from 'better-auth/api';
 import { z } from 'zod';
 import type { asAccounts } from '../../db/admission.ts';
-import { findPasskeyEmail, isHeldByPasskey, listPasskeys } from '../../db/passkeys.ts';
+import { endSession } from '../../db/currentPassword.ts';
+import { findPasskeyEmail, isHeldByPasskey, listPasskeys, recordPasskeyUse } from '../../db/passkeys.ts';
 import { isProvedSession } from '../../db/proofs.ts';
 import { Name } from '../../shared/names.ts';
 import { PROOF_NEEDED } from '../../shared/refusals.ts';
@@ -191,4 +192,15 @@ async function requireProof(accounts: Parts['accounts'], sessionId: string): Pro
 async function requireRoom(accounts: Parts['accounts'], userId: string): Promise<void> {
   if ((await listPasskeys(accounts, userId)).length < MOST) return;
   throw new APIError('CONFLICT', { message: `You have ${MOST} passkeys, which is the most: remove one first` });
+}
+
+/** Notes for a session that a passkey began it. Ends the session where the passkey has been removed meanwhile. */
+export async function beginByPasskey(
+  accounts: Parts['accounts'],
+  { id: sessionId }: { id: string },
+  credentialId: string,
+): Promise<void> {
+  if (await recordPasskeyUse(accounts, { sessionId, credentialId })) return;
+  await endSession(accounts, sessionId);
+  throw new APIError('UNAUTHORIZED', { message: 'Passkey not found', code: 'PASSKEY_NOT_FOUND' });
 }

@@ -1,6 +1,6 @@
 import type { ZxcvbnFactory } from '@zxcvbn-ts/core';
 import type { BetterAuthPlugin } from 'better-auth';
-import { APIError, createAuthMiddleware } from 'better-auth/api';
+import { APIError, createAuthMiddleware, getSessionFromCtx } from 'better-auth/api';
 import { PASSWORD } from '../../shared/roles.ts';
 
 /**
@@ -37,6 +37,17 @@ async function isCommonPassword(password: string, own: readonly string[] = []): 
   return zxcvbn.check(password, ['introzy', ...words]).score < LEAST_SCORE;
 }
 
+type Context = Parameters<typeof getSessionFromCtx>[0];
+
+/** The name and the address of the person whose password is set. */
+async function findPerson(ctx: Context): Promise<{ email?: unknown; name?: unknown } | undefined> {
+  if (ctx.path === '/sign-up/email') return ctx.body;
+  if (ctx.path === '/change-password') return (await getSessionFromCtx(ctx))?.user;
+  const { internalAdapter } = ctx.context;
+  const reset = await internalAdapter.findVerificationValue(`reset-password:${ctx.body?.token}`);
+  return reset ? ((await internalAdapter.findUserById(reset.value)) ?? undefined) : undefined;
+}
+
 /** Refuses common passwords wherever a password is set. Shorter or longer passwords than allowed are better-auth's. */
 export const passwordRule = (): BetterAuthPlugin => ({
   id: 'introzy-password-rule',
@@ -44,11 +55,13 @@ export const passwordRule = (): BetterAuthPlugin => ({
     before: [
       {
         matcher: ({ path }) => path !== undefined && path in FIELDS,
-        handler: createAuthMiddleware(async ({ path, body }) => {
+        handler: createAuthMiddleware(async (ctx) => {
+          const { path, body } = ctx;
           const password: unknown = body?.[FIELDS[path] ?? ''];
           if (typeof password !== 'string' || password.length < PASSWORD.least || password.length > PASSWORD.most)
             return;
-          const own = [body.email, body.name].filter((text) => typeof text === 'string');
+          const { email, name } = (await findPerson(ctx)) ?? {};
+          const own = [email, name].filter((text) => typeof text === 'string');
           if (!(await isCommonPassword(password, own))) return;
           throw new APIError('BAD_REQUEST', {
             code: 'PASSWORD_TOO_COMMON',

@@ -2,6 +2,7 @@ import type { BetterAuthPlugin } from 'better-auth';
 import { APIError, createAuthEndpoint, createAuthMiddleware, isAPIError } from 'better-auth/api';
 import { setSessionCookie } from 'better-auth/cookies';
 import { z } from 'zod';
+import { endSessions } from '../../db/currentPassword.ts';
 import type { Database } from '../../db/open.ts';
 import {
   endResets,
@@ -170,9 +171,13 @@ export const verifiedAddresses = (parts: Parts): BetterAuthPlugin => {
         {
           // Whoever changes the password does not want an earlier link to change it again.
           matcher: at('/change-password'),
-          handler: createAuthMiddleware(async ({ context: { returned } }) => {
+          handler: createAuthMiddleware(async ({ body, context: { returned, newSession } }) => {
             const { user } = (returned ?? {}) as { user?: { id: string } };
-            if (!isAPIError(returned) && user) await endResets(accounts, user.id);
+            if (isAPIError(returned) || !user) return;
+            await endResets(accounts, user.id);
+            // better-auth has ended the sessions before it has kept the new password.
+            const ownSession = newSession?.session.id;
+            if (body?.revokeOtherSessions) await endSessions(accounts, { userId: user.id, except: ownSession });
           }),
         },
       ],

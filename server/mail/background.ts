@@ -29,6 +29,8 @@ export function createBackground({ mail, log }: { mail: Pick<Mailer, 'send'>; lo
   const ending = new AbortController();
   /** The mails that are not sent yet. */
   const unsent = new Set<Mail>();
+  /** What each work that is not done yet would be logged as. */
+  const undone = new Set<{ what: string }>();
   let resting = 0;
   const lose = ({ to, subject }: Mail, err?: unknown) => log.error({ err, to, subject }, 'a mail is not sent');
 
@@ -61,7 +63,13 @@ export function createBackground({ mail, log }: { mail: Pick<Mailer, 'send'>; lo
       queue.add(() => attempt(message));
     },
     run(work, what) {
-      queue.add(() => work().catch((error: unknown) => log.error({ err: error }, what)));
+      const entry = { what };
+      undone.add(entry);
+      queue.add(() =>
+        work()
+          .catch((error: unknown) => log.error({ err: error }, what))
+          .finally(() => undone.delete(entry)),
+      );
     },
     idle,
     async drain() {
@@ -69,6 +77,8 @@ export function createBackground({ mail, log }: { mail: Pick<Mailer, 'send'>; lo
       await Promise.race([idle(), rest(PATIENCE)]);
       for (const message of unsent) lose(message);
       unsent.clear();
+      for (const { what } of undone) log.error(`${what}: the service ended before`);
+      undone.clear();
     },
   };
 }

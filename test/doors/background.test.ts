@@ -68,3 +68,13 @@ test('Work that fails is in the log, and the next work goes on', async () => {
   expect(done).toEqual(['next']);
   expect(logged()).toMatchObject([{ level: 50, msg: 'a reset has failed', err: { message: 'A defect' } }]);
 });
+
+test('The end of the service names the work that it no longer waits for', async () => {
+  const { background, logged } = open(0);
+  background.run(async () => {}, 'a reset has failed');
+  for (let count = 0; count < 6; count++) background.run(() => new Promise(() => {}), 'a sign-up has failed');
+  await background.drain();
+  expect(logged().map(({ level, msg }) => [level, msg])).toEqual(
+    Array(6).fill([50, 'a sign-up has failed: the service ended before']),
+  );
+});

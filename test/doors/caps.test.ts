@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { expect, test } from 'vitest';
+import { insertOrganization } from '../../db/organizations.ts';
 import { addMember, addPerson, openBrowser, PASSWORD, signedIn } from '../helpers/browser.ts';
 import { mailbox } from '../helpers/mailbox.ts';
 import { runAsAdmin } from '../helpers/tables.ts';
@@ -50,8 +51,12 @@ test('An organization sends 200 invitations an hour, and is told how long to wai
             now() - interval '${minutes} minutes', now() + interval '1 day' from generate_series(1, ${count}) n`,
     );
   await insert(300, 61);
-  await insert(199, 40);
-  await browser.trpc.members.invite.mutate({ email: newAddress() });
+  await insert(197, 40);
+  const invite = async () =>
+    (await browser.call('POST', '/trpc/members.invite', { json: { email: newAddress() } })).status;
+  // Invitations at once are counted too.
+  const statuses = await Promise.all(Array.from({ length: 20 }, invite));
+  expect(statuses.sort()).toEqual([...Array(3).fill(200), ...Array(17).fill(429)]);
   const refused = await browser.call('POST', '/trpc/members.invite', { json: { email: newAddress() } });
   expect(refused.status).toBe(429);
   const seconds = Number(refused.headers.get('retry-after'));
@@ -100,4 +105,19 @@ test('A person makes ten organizations, also at once, and joins others as before
   expect(answers.find(({ status }) => status === 403)?.text).toContain('10 organizations, which is the most');
   const other = await signedIn(app, await addPerson(app));
   expect((await other.account('/organization/create', slug())).status).toBe(200);
+});
+
+test('Of two instances that make an organization of the same name at once, the second is told that the name is taken', async () => {
+  await using app = await testApp({ choices: { openSignUp: true } });
+  const browser = await signedIn(app, await addPerson(app));
+  const own = slug();
+  const answer = await app.db.root.transaction().execute(async (trx) => {
+    await insertOrganization(trx, own.name);
+    const asked = browser.account('/organization/create', own);
+    const isWaiting = `select from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()`;
+    await expect.poll(async () => await runAsAdmin(app, isWaiting)).toHaveLength(1);
+    return { asked };
+  });
+  const { status, body } = await answer.asked;
+  expect([status, body.message]).toEqual([409, 'There is an organization of this name already']);
 });

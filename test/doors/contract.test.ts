@@ -231,6 +231,7 @@ const INPUTS: Record<string, [input: (targets: PeopleTargets) => Input, status: 
     [isGiven({ ids: [NONE] }), 200],
     [isGiven({ ids: [] }), 400],
     [isGiven({ ids: ['none'] }), 400],
+    [isGiven({}), 400],
   ],
   'organization.delete': [
     [isGiven({ name: 'the name of another organization' }), 400],

@@ -345,6 +345,24 @@ test('A person goes on in the organization that they were in, and an account wit
   expect((await signInBy(openBrowser(app), device)).status).toBe(401);
 });
 
+test('A passkey that is removed while it signs its person in opens nothing', async () => {
+  await using app = await testApp({ isAlone: true, choices: { publicUrl: 'http://localhost' } });
+  const person = await addMember(app, app.one.id);
+  const device = newDevice();
+  await addPasskey(await signedIn(app, person), device);
+  await runAsAdmin(
+    app,
+    `create function remove_passkeys() returns trigger language plpgsql security definer as $$
+      begin delete from passkeys; return null; end $$;
+      create trigger meanwhile after insert on sessions for each row execute function remove_passkeys()`,
+  );
+  const browser = openBrowser(app);
+  const { status, body } = await signInBy(browser, device);
+  expect([status, body.code]).toEqual([401, 'PASSKEY_NOT_FOUND']);
+  expect(await outcome(browser)).toEqual([401]);
+  expect(await runAsAdmin(app, `select from sessions where user_id = '${person.userId}'`)).toHaveLength(1);
+});
+
 test('The operator takes passkeys away with the second factor', async () => {
   await using app = await passkeyApp();
   const person = await addMember(app, app.one.id);

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { generatePassword } from '../../server/start/setup.ts';
-import { addMember, openBrowser, PASSWORD, signedIn } from '../helpers/browser.ts';
+import { addMember, type Browser, openBrowser, PASSWORD, signedIn } from '../helpers/browser.ts';
 import { mailbox } from '../helpers/mailbox.ts';
 import { type TestApp, testApp } from '../helpers/testApp.ts';
 
@@ -46,6 +46,10 @@ test('A common password is refused wherever a password is set, with what to do; 
   const own = { name: 'Wilhelmina Featherstone', email: `w.featherstone-${randomUUID()}@example.com` };
   expect((await browser.account('/sign-up/email', { ...own, password: 'wilhelminafeatherstone' })).status).toBe(400);
   expect((await browser.account('/sign-up/email', { ...own, password: own.email })).status).toBe(400);
+  // A new password is judged by the person's own address as well.
+  const ownAddress = { newPassword: person.email.toUpperCase() };
+  expect((await browser.account('/reset-password', { token, ...ownAddress })).status).toBe(400);
+  expect((await browser.account('/change-password', { currentPassword: PASSWORD, ...ownAddress })).status).toBe(400);
   await app.deps.background.idle();
   expect(mail.mails.map(({ to }) => to)).toEqual([person.email]);
   expect((await browser.account('/reset-password', { token, newPassword: NEW_PASSWORD })).status).toBe(200);
@@ -88,6 +92,38 @@ test('A reset ends every other reset of the person and all sessions; a change of
   const changed = await browser.account('/change-password', { currentPassword: NEW_PASSWORD, newPassword: PASSWORD });
   expect(changed.status).toBe(200);
   expect(await reset(last, 'an entirely other password')).toBe(400);
+});
+
+test('What comes at once with a reset or a change, by the old password, neither outlives nor replaces the new password', async () => {
+  const mail = mailbox();
+  await using app = await testApp({ choices: { mail } });
+  const isSignedIn = async (browser: Browser) => (await browser.call('GET', '/api/auth/list-sessions')).status === 200;
+  const signInThrice = (email: string, password: string) => {
+    const browsers = Array.from({ length: 3 }, () => openBrowser(app));
+    return { browsers, done: Promise.all(browsers.map((browser) => browser.signIn(email, password))) };
+  };
+  for (let round = 0; round < 2; round++) {
+    const person = await addMember(app, app.one.id);
+    const token = await resetToken(app, mail, person.email);
+    const stranger = await signedIn(app, person);
+    const replacing = { currentPassword: PASSWORD, newPassword: 'four orange kites at noon' };
+    const signingIn = signInThrice(person.email, PASSWORD);
+    const [reset] = await Promise.all([
+      openBrowser(app).account('/reset-password', { token, newPassword: NEW_PASSWORD }),
+      stranger.account('/change-password', replacing),
+      signingIn.done,
+    ]);
+    expect(reset.status).toBe(200);
+    for (const browser of [...signingIn.browsers, stranger]) expect(await isSignedIn(browser)).toBe(false);
+    const own = await signedIn(app, person, NEW_PASSWORD);
+
+    const again = signInThrice(person.email, NEW_PASSWORD);
+    const change = { currentPassword: NEW_PASSWORD, newPassword: PASSWORD, revokeOtherSessions: true };
+    const [changed] = await Promise.all([own.account('/change-password', change), again.done]);
+    expect(changed.status).toBe(200);
+    for (const browser of again.browsers) expect(await isSignedIn(browser)).toBe(false);
+    expect(await isSignedIn(own)).toBe(true);
+  }
 });
 
 test('No answer waits for a mail server, nor for whether there is an account', async () => {

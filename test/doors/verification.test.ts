@@ -1,5 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { expect, test } from 'vitest';
+import { insertUser } from '../../db/accounts.ts';
+import { asAccounts, enterAsOperator } from '../../db/admission.ts';
+import { insertOrganization } from '../../db/organizations.ts';
+import { insertAwaitedOwner, verifyAddress } from '../../db/verifiedAddress.ts';
 import { setUpOrganization } from '../../server/start/setup.ts';
 import { addMember, openBrowser, PASSWORD, signedIn } from '../helpers/browser.ts';
 import { mailbox } from '../helpers/mailbox.ts';
@@ -130,6 +134,29 @@ test('Whoever has signed up themselves becomes the awaited owner by the link and
     awaited: undefined,
   });
   expect(await membershipsOf(app, email)).toHaveLength(3);
+});
+
+test('An address that is verified while a `setup` for it is under way gets that organization too', async () => {
+  const { app } = await openApp();
+  await using _ = app;
+  const email = newAddress();
+  await openBrowser(app).account('/sign-up/email', account(email));
+  await app.deps.background.idle();
+  const verifying: Promise<void>[] = [];
+  // The parts of `setUpOrganization`, with the verification in their midst.
+  const organizationId = await app.db.root.transaction().execute(async (trx) => {
+    const made = (await insertOrganization(trx, `Under way ${randomUUID()}`))!;
+    const owner = await insertUser(trx, { email, passwordHash: undefined });
+    await enterAsOperator(trx, app.db, made.id);
+    expect(owner).toMatchObject({ isNew: false, isVerified: false });
+    verifying.push(verifyAddress(asAccounts(app.db), owner.id));
+    const isWaiting = `select from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()`;
+    await expect.poll(async () => await runAsAdmin(app, isWaiting)).toHaveLength(1);
+    await insertAwaitedOwner(trx, { organizationId: made.id, userId: owner.id, email });
+    return made.id;
+  });
+  await Promise.all(verifying);
+  expect(await membershipsOf(app, email)).toEqual([{ id: organizationId, role: 'owner' }]);
 });
 
 test('An invitation’s secret opens an account that a stranger has made before, with a new password, and to no stranger', async () => {

@@ -87,9 +87,9 @@ export function openBrowser(app: Pick<TestApp, 'app'>, origin = 'http://localhos
 export type Browser = ReturnType<typeof openBrowser>;
 
 /** A browser in which a person is signed in. */
-export async function signedIn(app: TestApp, { email }: { email: string }): Promise<Browser> {
+export async function signedIn(app: TestApp, { email }: { email: string }, password = PASSWORD): Promise<Browser> {
   const browser = openBrowser(app);
-  const { status, text } = await browser.signIn(email);
+  const { status, text } = await browser.signIn(email, password);
   if (status !== 200) throw new Error(`Not signed in: ${text}`);
   return browser;
 }

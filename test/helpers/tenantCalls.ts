@@ -389,11 +389,12 @@ const OTHERS = [
     'findAcceptedInvitation',
     'recordFailedSignIn',
     'resealColumn',
-    ...['findTwoFactor', 'hasSecondFactor', 'takeStep', 'recordRecovery', 'removeSecondFactor'],
+    ...['findTwoFactor', 'hasSecondFactor', 'withoutSignIn', 'takeStep', 'recordRecovery', 'removeSecondFactor'],
     ...['findPasskeyEmail', 'isHeldByPasskey', 'listPasskeys', 'recordPasskeyUse'],
     ...['beginProof', 'isProvedSession', 'recordProof'],
   ],
   ...['findAccount', 'isVerified', 'verifyAddress', 'endUnprovedAccess', 'takeOverAccount', 'endResets'],
+  ...['isCurrentPassword', 'endSession', 'endSessions'],
   ...[
     ...['canonicalJson', 'saltNames', 'valueAt', 'hashEntry', 'hashSeal', 'readChain'],
     ...['beginRound', 'endRound', 'listOrganizationsToSeal', 'logFailedSignIns'],

@@ -1,5 +1,5 @@
 import type { ChainEntry, ChainItem, ChainSeal, ChainStart } from '../../../db/auditChain.ts';
-import { ERASED, hashEntry, hashSeal, valueAt } from '../../../db/auditHash.ts';
+import { ERASED, hashEntry, hashSeal, NAME_PLACES, valueAt } from '../../../db/auditHash.ts';
 
 /** A place where a chain does not hold. */
 export interface Break {
@@ -20,6 +20,8 @@ export interface Verification {
   erasedNames: number;
   /** Entries that are too new to be sealed. */
   unsealed: number;
+  /** The seal that was noted earlier: `before` where the chain begins after the seal, so that nothing is known of it. */
+  noted: 'there' | 'missing' | 'before' | null;
   /** The last seal: noted elsewhere, it shows later that nobody has written the chain anew. */
   last: SealMark | null;
   firstBreak: Break | null;
@@ -34,7 +36,7 @@ export interface SealMark {
 
 /**
  * Verifies a chain, item by item in the order of `readChain`. `noted`: a seal that was noted earlier, which the chain must
- * still have, unless AUDIT_DAYS has erased the seal.
+ * still have. AUDIT_DAYS may have erased the seal.
  */
 export function createVerifier(noted?: SealMark) {
   const found: Verification = {
@@ -43,12 +45,12 @@ export function createVerifier(noted?: SealMark) {
     entries: 0,
     erasedNames: 0,
     unsealed: 0,
+    noted: noted ? 'missing' : null,
     last: null,
     firstBreak: null,
     breaks: 0,
   };
   let start: ChainStart | undefined;
-  let isNotedFound = false;
   let isTailChecked = false;
   let hashes: string[] = [];
 
@@ -67,6 +69,10 @@ export function createVerifier(noted?: SealMark) {
     if (!start || isTailChecked) return;
     isTailChecked = true;
     const next = (found.last ?? start).number + 1;
+    if (hashes.length > 0) {
+      report('missing seal', { seal: next }, `Seal ${next} is not there: entries that name a seal have none.`);
+      return;
+    }
     if (next > start.sealedThrough) return;
     const message = `Seal ${next} is not there: the log was sealed up to seal ${start.sealedThrough}.`;
     report('missing seal', { seal: next }, message);
@@ -90,7 +96,9 @@ export function createVerifier(noted?: SealMark) {
     }
     const erased = Object.keys(entry.names).filter((place) => 'digest' in (entry.names[place] ?? {}));
     const isSame =
-      hashEntry(entry, entry.names) === entry.hash && erased.every((place) => valueAt(entry, place) === ERASED);
+      Object.entries(entry.names).every(isName) &&
+      hashEntry(entry, entry.names) === entry.hash &&
+      erased.every((place) => valueAt(entry, place) === ERASED);
     if (!isSame) report('changed entry', place, `Entry ${entry.id} was changed after seal ${entry.seal} was made.`);
     found.erasedNames += erased.length;
   };
@@ -110,7 +118,7 @@ export function createVerifier(noted?: SealMark) {
       report('changed seal', place, `Seal ${seal.number} has other entries than were sealed, or was changed.`);
     }
     if (noted?.number === seal.number) {
-      isNotedFound = true;
+      found.noted = 'there';
       if (noted.hash !== seal.hash) {
         report('changed seal', place, `Seal ${seal.number} is not the seal that was noted.`);
       }
@@ -128,14 +136,19 @@ export function createVerifier(noted?: SealMark) {
     end(): Verification {
       checkTail();
       const from = start?.number ?? 0;
-      if (noted && noted.number === from) isNotedFound = noted.hash === start?.hash;
-      if (noted && !isNotedFound && noted.number >= from && found.breaks === 0) {
+      if (noted && noted.number < from) found.noted = 'before';
+      if (noted?.number === from && noted.hash === start?.hash) found.noted = 'there';
+      if (noted && found.noted === 'missing' && found.breaks === 0) {
         report('missing seal', { seal: noted.number }, `Seal ${noted.number}, which was noted, is not there.`);
       }
       return found;
     },
   };
 }
+
+/** True where a name is in a place of names. In another place a digest would hide what no erasure takes. */
+const isName = ([place, name]: [place: string, name: { salt: string } | { digest: string }]) =>
+  NAME_PLACES.some((each) => each === place) && (!('digest' in name) || /^[\da-f]{64}$/.test(name.digest));
 
 /** The earlier of an entry's time and the time in the entry's id, which is a UUID of version 7: 48 bits of milliseconds. */
 const timeOf = ({ id, at }: { id: string; at: Date }) =>

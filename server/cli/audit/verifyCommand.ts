@@ -17,10 +17,11 @@ command computes all hashes anew, and names the first entry or seal that was cha
 status is 1 where the log does not hold.
 
 Whoever can change the whole database can also make all seals anew. Note the last seal that is printed at another place,
-and give it with --seal later: then the log must still have that seal.
+and give it with --seal later: then the log must still have that seal. Where AUDIT_DAYS has erased the noted seal, the
+exit status is 1 too: the seal shows nothing any more.
 
 FILE is what "audit export" has written (- is standard input); it is verified by itself, without a database.
-JSON: {"holds","logs":[{"organization","holds","seals","entries","erasedNames","unsealed","last","firstBreak","breaks"}]}`;
+JSON: {"holds","logs":[{"organization","holds","seals","entries","erasedNames","unsealed","noted","last","firstBreak","breaks"}]}`;
 
 /** `introzy audit verify` */
 export function verifyCommand(): Command {
@@ -71,7 +72,7 @@ interface Log {
 
 function answerOf(logs: Log[]): Answer {
   const holds = logs.every(({ found }) => found.holds);
-  if (!holds) process.exitCode = 1;
+  if (!holds || logs.some(({ found }) => found.noted === 'before')) process.exitCode = 1;
   const json = logs.map(({ organization, found }) => ({
     organization: organization && { id: organization.id, name: organization.name },
     ...found,
@@ -82,7 +83,7 @@ function answerOf(logs: Log[]): Answer {
 const count = (number: number, noun: string) => `${number.toLocaleString('en')} ${noun}${number === 1 ? '' : 's'}`;
 
 function describeLog({ organization, found }: Log): string {
-  const { holds, seals, entries, erasedNames, unsealed, last, firstBreak, breaks } = found;
+  const { holds, seals, entries, erasedNames, unsealed, noted, last, firstBreak, breaks } = found;
   const name = organization ? `${printable(organization.name)} (${organization.id})` : 'The export';
   const lines = [
     `${name}: the audit log ${holds ? 'holds' : 'DOES NOT HOLD'}.`,
@@ -90,6 +91,9 @@ function describeLog({ organization, found }: Log): string {
     `  Not sealed yet: ${unsealed.toLocaleString('en')}. Erased names: ${erasedNames.toLocaleString('en')}.`,
   ];
   if (firstBreak) lines.push(`  First break, of ${breaks}: ${printable(firstBreak.message)}`);
+  if (noted === 'before') {
+    lines.push('  The noted seal comes before the first seal of the log, and shows nothing: note a newer seal.');
+  }
   if (last) lines.push(`  Last seal, to be noted: ${last.number}:${last.hash}`);
   return lines.join('\n');
 }
