@@ -21,6 +21,7 @@ import * as proofs from './migrations/0021_proofs.ts';
 import * as organizationErasure from './migrations/0022_organization_erasure.ts';
 import * as twoFactor from './migrations/0024_two_factor.ts';
 import * as requiredFactor from './migrations/0025_required_factor.ts';
+import * as passkeys from './migrations/0026_passkeys.ts';
 
 /**
  * A transaction without a rewrite of a table and without a long lock. Instances of the version before go on working.
@@ -92,6 +93,7 @@ export const migrations: Migrations = {
   '0022_organization_erasure': organizationErasure,
   '0024_two_factor': twoFactor,
   '0025_required_factor': requiredFactor,
+  '0026_passkeys': passkeys,
 };
 
 /** What to run: by default all migrations. */

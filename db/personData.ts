@@ -7,6 +7,8 @@ export interface PersonData {
   /** `null` where no account has the address. */
   account: Record<string, unknown> | null;
   sessions: unknown[];
+  /** Without the keys. */
+  passkeys: unknown[];
   /** By organization: what an organization has of the person. Organizations without anything are left out. */
   organizations: OrganizationsData[];
 }
@@ -33,6 +35,9 @@ export async function readPerson(db: Kysely<Schema>, email: string): Promise<Per
       select jsonb_build_object('id', id, 'createdAt', created_at, 'updatedAt', updated_at, 'expiresAt', expires_at,
           'address', ip_address, 'userAgent', user_agent, 'organizationId', active_organization_id) as session
         from sessions where user_id = ${person.id} order by created_at`.execute(trx);
+    const passkeys = await sql<{ passkey: unknown }>`
+      select jsonb_build_object('id', id, 'name', name, 'createdAt', created_at, 'lastUsedAt', last_used_at) as passkey
+        from passkeys where user_id = ${person.id} order by created_at`.execute(trx);
     const organizations: OrganizationsData[] = [];
     for (const { id, name } of await trx.selectFrom('organizations').select(['id', 'name']).orderBy('id').execute()) {
       const data = await readInOrganization(trx, { organizationId: id, userId: person.id, address });
@@ -40,7 +45,12 @@ export async function readPerson(db: Kysely<Schema>, email: string): Promise<Per
         organizations.push({ id, name, ...data });
       }
     }
-    return { account: person.account, sessions: sessions.rows.map(({ session }) => session), organizations };
+    return {
+      account: person.account,
+      sessions: sessions.rows.map(({ session }) => session),
+      passkeys: passkeys.rows.map(({ passkey }) => passkey),
+      organizations,
+    };
   });
 }
 

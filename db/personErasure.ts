@@ -70,8 +70,9 @@ export async function erasePerson(db: Kysely<Schema>, email: string): Promise<Er
       erased.invitations += await eraseTraces(trx, { organizationId, userId: user?.id ?? null, address });
     }
     if (user) {
-      await trx.deleteFrom('verifications').where('value', '=', user.id).execute();
-      // Accounts, sessions and failed sign-ins go with the person.
+      // A passkey that is being added names the person in JSON.
+      await sql`delete from verifications where strpos(value, ${user.id}::text) > 0`.execute(trx);
+      // Accounts, sessions, passkeys and failed sign-ins go with the person.
       await trx.deleteFrom('users').where('id', '=', user.id).execute();
     }
     erased.auditEntries = await eraseAuditNames(trx, { userId: erased.userId, names: namesOf(address, user?.name) });

@@ -10,16 +10,24 @@ export async function isRecentlyProved(
   db: Tenant,
   { organizationId, sessionId }: { organizationId: string; sessionId: string },
 ): Promise<boolean> {
-  const session = await db
-    .selectFrom('sessions')
-    .leftJoin('session_proofs', 'session_id', 'id')
-    .select('id')
+  const session = await selectProved(db, sessionId)
     .where('active_organization_id', '=', organizationId)
-    .where('id', '=', sessionId)
-    .where(sql<Date>`coalesce(proved_at, created_at)`, '>', sql<Date>`now() - interval '15 minutes'`)
     .executeTakeFirst();
   return session !== undefined;
 }
+
+/** As `isRecentlyProved`, for a session in any organization or in none. */
+export async function isProvedSession(db: Kysely<Schema>, sessionId: string): Promise<boolean> {
+  return (await selectProved(db, sessionId).executeTakeFirst()) !== undefined;
+}
+
+const selectProved = (db: Kysely<Schema>, sessionId: string) =>
+  db
+    .selectFrom('sessions')
+    .leftJoin('session_proofs', 'session_id', 'id')
+    .select('id')
+    .where('id', '=', sessionId)
+    .where(sql<Date>`coalesce(proved_at, created_at)`, '>', sql<Date>`now() - interval '15 minutes'`);
 
 /**
  * Begins a proof, and counts the proof as failed until `recordProof`, so that many proofs at once cannot pass the limit.

@@ -247,6 +247,17 @@ interface TwoFactorsTable {
   last_step: ColumnType<number, number | undefined>;
 }
 
+/** The public half of a person's passkey: see server/auth/passkeys.ts. */
+interface PasskeysTable {
+  id: string;
+  user_id: string;
+  name: string;
+  /** The id that the authenticator gave, in base64url. */
+  credential_id: string;
+  created_at: Stamp;
+  last_used_at: Date | null;
+}
+
 interface AccountsTable {
   id: string;
   user_id: string;
@@ -325,6 +336,7 @@ export interface Schema {
   session_proofs: SessionProofsTable;
   verifications: VerificationsTable;
   two_factors: TwoFactorsTable;
+  passkeys: PasskeysTable;
   members: MembersTable;
   invitations: InvitationsTable;
 }

@@ -55,8 +55,8 @@ export async function recordRecovery(
 }
 
 /**
- * Takes the second factor of the account of an email address away, and ends the account's sessions and sign-ins that are
- * under way. For the operator. `undefined` where the address has no account.
+ * Takes the second factor of the account of an email address away, with all passkeys, and ends the account's sessions and
+ * sign-ins that are under way. For the operator. `undefined` where the address has no account.
  */
 export async function removeSecondFactor(
   db: Kysely<Schema>,
@@ -72,10 +72,11 @@ export async function removeSecondFactor(
         .executeTakeFirst()) ?? {};
     if (id === undefined) return undefined;
     await sql`select set_config('introzy.actor', 'operator', true)`.execute(trx);
-    const hadFactor = await hasSecondFactor(trx, id);
+    const hadApp = await hasSecondFactor(trx, id);
+    const passkeys = await trx.deleteFrom('passkeys').where('user_id', '=', id).executeTakeFirst();
     await trx.deleteFrom('two_factors').where('user_id', '=', id).execute();
     await trx.deleteFrom('verifications').where('value', '=', id).execute();
     const ended = await trx.deleteFrom('sessions').where('user_id', '=', id).executeTakeFirst();
-    return { hadFactor, sessions: Number(ended.numDeletedRows) };
+    return { hadFactor: hadApp || passkeys.numDeletedRows > 0n, sessions: Number(ended.numDeletedRows) };
   });
 }

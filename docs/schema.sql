@@ -372,6 +372,23 @@ CREATE FUNCTION public.introzy_audit_organization() RETURNS trigger
     return null;
   end $$;
 
+CREATE FUNCTION public.introzy_audit_passkey() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+  declare
+    v_user_id uuid := case tg_op when 'INSERT' then new.user_id else old.user_id end;
+  begin
+    insert into audit_log (organization_id, actor, action, subject)
+      select m.organization_id,
+          case when current_setting('introzy.actor', true) = 'operator' then introzy_actor() else person end,
+          case tg_op when 'INSERT' then 'person.passkeyAdded' else 'person.passkeyRemoved' end, person
+        from users u
+        join members m on m.user_id = u.id,
+        jsonb_build_object('type', 'person', 'id', u.id, 'name', u.email) person
+        where u.id = v_user_id;
+    return null;
+  end $$;
+
 CREATE FUNCTION public.introzy_audit_place() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
@@ -1072,6 +1089,28 @@ CREATE TABLE public.organization_settings (
     requires_factor boolean DEFAULT false NOT NULL
 );
 
+CREATE TABLE public.passkeys (
+    id uuid NOT NULL,
+    user_id uuid NOT NULL,
+    name text NOT NULL,
+    credential_id text NOT NULL,
+    public_key text NOT NULL,
+    counter bigint NOT NULL,
+    device_type text NOT NULL,
+    backed_up boolean NOT NULL,
+    transports text,
+    aaguid text,
+    created_at timestamp(3) with time zone DEFAULT now() NOT NULL,
+    last_used_at timestamp(3) with time zone
+);
+
+CREATE TABLE public.session_proofs (
+    session_id uuid NOT NULL,
+    proved_at timestamp(3) with time zone,
+    failed_proofs smallint DEFAULT 0 NOT NULL,
+    with_passkey boolean DEFAULT false NOT NULL
+);
+
 CREATE TABLE public.sessions (
     id uuid NOT NULL,
     user_id uuid NOT NULL,
@@ -1101,9 +1140,13 @@ CREATE FUNCTION public.introzy_session_member(p_session_id uuid) RETURNS TABLE(o
  SELECT m.organization_id,
      s.user_id,
      m.role,
-     (EXISTS ( SELECT
+     ((EXISTS ( SELECT
             FROM public.two_factors f
-           WHERE ((f.user_id = s.user_id) AND f.verified))) AS "exists",
+           WHERE ((f.user_id = s.user_id) AND f.verified))) OR ((EXISTS ( SELECT
+            FROM public.session_proofs p
+           WHERE ((p.session_id = s.id) AND p.with_passkey))) AND (EXISTS ( SELECT
+            FROM public.passkeys k
+           WHERE (k.user_id = s.user_id))))),
      COALESCE(o.requires_factor, false) AS "coalesce"
     FROM ((public.sessions s
       JOIN public.members m ON (((m.organization_id = s.active_organization_id) AND (m.user_id = s.user_id))))
@@ -1260,13 +1303,6 @@ CREATE TABLE public.kysely_migration_lock (
     is_locked integer DEFAULT 0 NOT NULL
 );
 
-CREATE TABLE public.session_proofs (
-    session_id uuid NOT NULL,
-    proved_at timestamp(3) with time zone,
-    failed_proofs smallint DEFAULT 0 NOT NULL,
-    with_passkey boolean DEFAULT false NOT NULL
-);
-
 CREATE TABLE public.verifications (
     id uuid NOT NULL,
     identifier text NOT NULL,
@@ -1363,6 +1399,12 @@ ALTER TABLE ONLY public.organizations
 ALTER TABLE ONLY public.organizations
     ADD CONSTRAINT organizations_slug UNIQUE (slug);
 
+ALTER TABLE ONLY public.passkeys
+    ADD CONSTRAINT passkeys_credential_id_key UNIQUE (credential_id);
+
+ALTER TABLE ONLY public.passkeys
+    ADD CONSTRAINT passkeys_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY public.session_proofs
     ADD CONSTRAINT session_proofs_pkey PRIMARY KEY (session_id);
 
@@ -1437,6 +1479,8 @@ CREATE INDEX invitations_id ON public.invitations USING hash (id);
 
 CREATE INDEX members_of_user ON public.members USING btree (user_id);
 
+CREATE INDEX passkeys_user ON public.passkeys USING btree (user_id);
+
 CREATE INDEX sessions_expiring ON public.sessions USING btree (expires_at);
 
 CREATE INDEX sessions_user ON public.sessions USING btree (user_id);
@@ -1454,6 +1498,8 @@ CREATE TRIGGER audit AFTER INSERT OR UPDATE OF status ON public.invitations FOR 
 CREATE TRIGGER audit AFTER INSERT OR UPDATE OF deleted_at ON public.organization_settings FOR EACH ROW EXECUTE FUNCTION public.introzy_audit_deletion();
 
 CREATE TRIGGER audit AFTER UPDATE OF name ON public.organizations FOR EACH ROW EXECUTE FUNCTION public.introzy_audit_organization();
+
+CREATE TRIGGER audit AFTER INSERT OR DELETE ON public.passkeys FOR EACH ROW EXECUTE FUNCTION public.introzy_audit_passkey();
 
 CREATE TRIGGER audit AFTER INSERT ON public.sessions FOR EACH ROW EXECUTE FUNCTION public.introzy_audit_session();
 
@@ -1557,6 +1603,9 @@ ALTER TABLE ONLY public.members
 ALTER TABLE ONLY public.organization_settings
     ADD CONSTRAINT organization_settings_id_fkey FOREIGN KEY (id) REFERENCES public.organizations(id) ON DELETE CASCADE;
 
+ALTER TABLE ONLY public.passkeys
+    ADD CONSTRAINT passkeys_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;
+
 ALTER TABLE ONLY public.session_proofs
     ADD CONSTRAINT session_proofs_session_id_fkey FOREIGN KEY (session_id) REFERENCES public.sessions(id) ON DELETE CASCADE;
 
@@ -1609,6 +1658,8 @@ CREATE POLICY auth ON public.organization_settings FOR SELECT TO introzy_auth US
 
 CREATE POLICY auth ON public.organizations TO introzy_auth USING (public.introzy_for_accounts()) WITH CHECK (public.introzy_for_accounts());
 
+CREATE POLICY auth ON public.passkeys TO introzy_auth USING (public.introzy_for_accounts()) WITH CHECK (public.introzy_for_accounts());
+
 CREATE POLICY auth ON public.session_proofs TO introzy_auth USING (public.introzy_for_accounts()) WITH CHECK (public.introzy_for_accounts());
 
 CREATE POLICY auth ON public.sessions TO introzy_auth USING (public.introzy_for_accounts()) WITH CHECK (public.introzy_for_accounts());
@@ -1653,6 +1704,10 @@ CREATE POLICY lookup ON public.organization_settings FOR SELECT TO introzy_looku
 
 CREATE POLICY lookup ON public.organizations FOR SELECT TO introzy_lookup USING (true);
 
+CREATE POLICY lookup ON public.passkeys FOR SELECT TO introzy_lookup USING (true);
+
+CREATE POLICY lookup ON public.session_proofs FOR SELECT TO introzy_lookup USING (true);
+
 CREATE POLICY lookup ON public.sessions FOR SELECT TO introzy_lookup USING (true);
 
 CREATE POLICY lookup ON public.two_factors FOR SELECT TO introzy_lookup USING (true);
@@ -1664,6 +1719,8 @@ ALTER TABLE public.members ENABLE ROW LEVEL SECURITY;
 ALTER TABLE public.organization_settings ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.organizations ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.passkeys ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.session_proofs ENABLE ROW LEVEL SECURITY;
 
@@ -1912,6 +1969,20 @@ GRANT SELECT(deleted_at) ON TABLE public.organization_settings TO introzy_auth;
 GRANT SELECT(deleted_at) ON TABLE public.organization_settings TO introzy_lookup;
 
 GRANT SELECT(requires_factor) ON TABLE public.organization_settings TO introzy_lookup;
+GRANT SELECT(requires_factor) ON TABLE public.organization_settings TO introzy_auth;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.passkeys TO introzy_auth;
+
+GRANT SELECT(user_id) ON TABLE public.passkeys TO introzy_lookup;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.session_proofs TO introzy_auth;
+
+GRANT SELECT(session_id) ON TABLE public.session_proofs TO introzy_app;
+GRANT SELECT(session_id) ON TABLE public.session_proofs TO introzy_lookup;
+
+GRANT SELECT(proved_at) ON TABLE public.session_proofs TO introzy_app;
+
+GRANT SELECT(with_passkey) ON TABLE public.session_proofs TO introzy_lookup;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.sessions TO introzy_auth;
 GRANT DELETE ON TABLE public.sessions TO introzy_app;
@@ -1973,11 +2044,5 @@ GRANT SELECT,UPDATE ON TABLE public.invitations TO introzy_auth;
 GRANT SELECT,INSERT ON TABLE public.invitations TO introzy_app;
 
 GRANT UPDATE(status) ON TABLE public.invitations TO introzy_app;
-
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.session_proofs TO introzy_auth;
-
-GRANT SELECT(session_id) ON TABLE public.session_proofs TO introzy_app;
-
-GRANT SELECT(proved_at) ON TABLE public.session_proofs TO introzy_app;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.verifications TO introzy_auth;

@@ -28,4 +28,6 @@ export const AUDIT_ACTIONS = [
   'person.factorOff',
   'person.recoveryCodesMade',
   'person.recoveryCodeUsed',
+  'person.passkeyAdded',
+  'person.passkeyRemoved',
 ] as const;

@@ -1,3 +1,10 @@
+import type {
+  AuthenticationResponseJSON,
+  PublicKeyCredentialCreationOptionsJSON,
+  PublicKeyCredentialRequestOptionsJSON,
+  RegistrationResponseJSON,
+} from '@simplewebauthn/browser';
+
 /** A failed call. `message` is a sentence for people; `status` is the HTTP status, or 0 where no answer came. */
 export class AccountError extends Error {
   override readonly name = 'AccountError';
@@ -66,6 +73,13 @@ export interface NewFactor {
   totpURI: string;
   backupCodes: string[];
 }
+/** A passkey, without its keys. */
+export interface Passkey {
+  id: string;
+  name: string;
+  createdAt: string;
+  lastUsedAt: string | null;
+}
 export interface OrganizationSummary {
   id: string;
   name: string;
@@ -82,6 +96,16 @@ export const auth = {
   endFactor: (password: string) => call('POST', '/two-factor/disable', { password }),
   makeRecoveryCodes: async (password: string) =>
     (await call<{ backupCodes: string[] }>('POST', '/two-factor/generate-backup-codes', { password })).backupCodes,
+  beginPasskeySignIn: () =>
+    call<PublicKeyCredentialRequestOptionsJSON>('GET', '/passkey/generate-authenticate-options'),
+  signInWithPasskey: (response: AuthenticationResponseJSON) =>
+    call<SignedIn>('POST', '/passkey/verify-authentication', { response }),
+  beginPasskey: () => call<PublicKeyCredentialCreationOptionsJSON>('GET', '/passkey/generate-register-options'),
+  addPasskey: (name: string, response: RegistrationResponseJSON) =>
+    call('POST', '/passkey/verify-registration', { name, response }),
+  listPasskeys: () => call<Passkey[]>('GET', '/passkey/list'),
+  renamePasskey: (id: string, name: string) => call('POST', '/passkey/update-passkey', { id, name }),
+  removePasskey: (id: string) => call('POST', '/passkey/delete-passkey', { id }),
   signUp: (account: { name: string; email: string; password: string; invitationId?: string }) =>
     call('POST', '/sign-up/email', account),
   verifyAddress: (token: string, password: string) => call('POST', '/verify-address', { token, password }),

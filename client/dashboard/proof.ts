@@ -2,6 +2,7 @@ import type { TRPCLink } from '@trpc/client';
 import { observable } from '@trpc/server/observable';
 import type { AppRouter } from '../../server/procedures/router.ts';
 import { PROOF_NEEDED } from '../../shared/refusals.ts';
+import { AccountError } from './auth.ts';
 
 /** Asks the person for the password: true once the service has taken the password, false where the person cancels. */
 type Ask = () => Promise<boolean>;
@@ -30,3 +31,14 @@ export const proofLink: TRPCLink<AppRouter> =
       });
       return () => running.unsubscribe();
     });
+
+/** Does `work`, a call of better-auth, and does the work again where the service wants a proof before. */
+export async function withProof<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    const isUnproved = error instanceof AccountError && error.code === 'PROOF_NEEDED';
+    if (!isUnproved || !(await ask?.())) throw error;
+    return await work();
+  }
+}

@@ -14,6 +14,19 @@ export const accountTables = {
       },
     },
   },
+  passkey: {
+    passkey: {
+      modelName: 'passkeys',
+      fields: {
+        userId: 'user_id',
+        credentialID: 'credential_id',
+        publicKey: 'public_key',
+        deviceType: 'device_type',
+        backedUp: 'backed_up',
+        createdAt: 'created_at',
+      },
+    },
+  },
   session: {
     modelName: 'sessions',
     fields: {

@@ -12,6 +12,7 @@ export function cookieOptions(publicUrl: string) {
       session_token: cookie(SESSION),
       dont_remember: cookie('introzy_dont_remember'),
       two_factor: cookie('introzy_two_factor'),
+      passkey: cookie('introzy_passkey'),
       trust_device: cookie('introzy_trust_device'),
     },
   };

@@ -9,7 +9,7 @@ import { parseOptions } from './input.ts';
 /** `introzy people reset-factor` */
 export function resetFactorCommand(): Command {
   const command = new Command('reset-factor')
-    .description("take a person's second factor away, and end their sessions: for who has lost the app and the codes")
+    .description("take a person's second factor and passkeys away, and end their sessions: for who has lost them")
     .requiredOption('--email <address>', "the address of the person's account")
     .addHelpText(
       'after',

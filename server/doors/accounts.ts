@@ -17,7 +17,14 @@ export const ACCOUNTS_PATH = '/api/auth';
  * invitations have procedures of their own.
  */
 const OPEN = new Map([
-  ...['/get-session', '/list-sessions', '/organization/list'].map((path) => [path, 'GET'] as const),
+  ...[
+    '/get-session',
+    '/list-sessions',
+    '/organization/list',
+    '/passkey/list',
+    '/passkey/generate-register-options',
+    '/passkey/generate-authenticate-options',
+  ].map((path) => [path, 'GET'] as const),
   ...[
     '/sign-in/email',
     '/sign-up/email',
@@ -33,6 +40,10 @@ const OPEN = new Map([
     '/two-factor/generate-backup-codes',
     '/two-factor/verify-totp',
     '/two-factor/verify-backup-code',
+    '/passkey/verify-registration',
+    '/passkey/verify-authentication',
+    '/passkey/update-passkey',
+    '/passkey/delete-passkey',
     '/update-user',
     '/revoke-session',
     '/revoke-sessions',
@@ -84,17 +95,19 @@ async function readBody(request: Request, path: string): Promise<string> {
 /** Answers a request about accounts. `path` begins below `/api/auth`: `/sign-in/email`. Throws a `TRPCError`. */
 export async function answerAccounts(request: Request, { path, context }: { path: string; context: Context }) {
   const method = OPEN.get(path);
-  if (!method) throw noSuchAddress();
+  const { deps, source } = context;
+  if (!method || (path.startsWith('/passkey/') && deps.passkeyHost === undefined)) throw noSuchAddress();
   const isAllowed = request.method === method || (request.method === 'HEAD' && method === 'GET');
   if (!isAllowed) throw fault('METHOD_NOT_SUPPORTED', { headers: { Allow: method } });
-  const { deps, source } = context;
   // Without a cookie too: a foreign page that signs a person in to another person's account would do harm as well.
   const forgery = findForgery(request, deps.publicUrl);
   if (forgery) throw forgery;
   const body = method === 'POST' ? await readBody(request, path) : undefined;
+  // Without the query, whose texts nothing has checked.
+  const [address = ''] = request.url.split('?');
   try {
     const answer = await deps.accounts.handle(
-      new Request(request.url, { method, headers: request.headers, ...(body !== undefined && { body }) }),
+      new Request(address, { method, headers: request.headers, ...(body !== undefined && { body }) }),
       source.address,
     );
     const open = await withoutClosed(answer);

@@ -25,6 +25,8 @@ export interface Deps extends KeyParts {
   background: Background;
   /** The address under which others reach the service, without a slash at its end. */
   publicUrl: string;
+  /** The host name that passkeys belong to. `undefined`: there are no passkeys. */
+  passkeyHost: string | undefined;
   /** The invitations that are under way: see invite.ts. */
   inviting: Map<string, Promise<Invitation>>;
   /** The last address in `X-Forwarded-For` is the caller's: a proxy of ours put that address there. */

@@ -4,6 +4,7 @@ import type { Database } from '../../db/open.ts';
 import type { Accounts, AccountsOptions } from '../auth/accounts.ts';
 import type { KeySecrets } from '../auth/keySecret.ts';
 import { createLastUse } from '../auth/lastUse.ts';
+import { findPasskeyHost } from '../auth/passkeyHost.ts';
 import { ACCOUNTS_PATH } from '../doors/accounts.ts';
 import { ownOrigins } from '../http/sameOrigin.ts';
 import { createBackground } from '../mail/background.ts';
@@ -35,6 +36,7 @@ export function createDeps(choices: Choices): Deps {
   const { db, log, keySecrets, publicUrl = 'http://127.0.0.1:3000', trustProxy = false } = choices;
   const { mail = createMailer({ smtpUrl: undefined, from: '', log }), openSignUp = false, signInRate = 10 } = choices;
   const { signInFailures, signInPauses, mailsOfAddress, ...limiters } = choices.limiters ?? countInMemory(choices);
+  const passkeyHost = findPasskeyHost(publicUrl);
   const background = createBackground({ mail, log });
   const mailCap = createMailCap({ mailsOfAddress });
   /** Nobody is told that a mail is over the cap: the answer would tell that the address has an account. */
@@ -58,6 +60,7 @@ export function createDeps(choices: Choices): Deps {
       log,
       keySecrets,
       publicUrl,
+      passkeyHost,
       openSignUp,
       signInRate,
       basePath: ACCOUNTS_PATH,
@@ -75,6 +78,7 @@ export function createDeps(choices: Choices): Deps {
     mailCap,
     background,
     publicUrl,
+    passkeyHost,
     trustProxy,
     deletedDays: choices.deletedDays,
     draining: new AbortController(),

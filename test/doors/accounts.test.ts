@@ -10,15 +10,24 @@ import { createDeps } from '../../server/start/deps.ts';
 import { countInMemory } from '../../server/start/rates.ts';
 import { addMember, openBrowser, PASSWORD, signedIn } from '../helpers/browser.ts';
 import { failure, mailbox } from '../helpers/mailbox.ts';
+import { assert, attest, newDevice } from '../helpers/passkey.ts';
 import { runAsAdmin } from '../helpers/tables.ts';
 import { testApp } from '../helpers/testApp.ts';
 
 test('better-auth misses nothing in our tables', async () => {
   await using app = await testApp();
-  const { db, deps, keySecrets } = app;
+  const { db, keySecrets } = app;
   const log = pino({ level: 'silent' });
   const auth = createAuth({
-    ...{ publicUrl: deps.publicUrl, db, keySecrets, log, openSignUp: false, signInRate: 10 },
+    ...{
+      publicUrl: 'http://localhost',
+      passkeyHost: 'localhost',
+      db,
+      keySecrets,
+      log,
+      openSignUp: false,
+      signInRate: 10,
+    },
     ...{ basePath: '/api/auth', trustedOrigins: () => [], inBackground: () => {} },
     mails: { sendReset() {}, sendVerification() {}, sendExisting() {} },
     signInLimiters: countInMemory({ rateLimit: 10 }),
@@ -276,6 +285,7 @@ test('What better-auth has beyond the dashboard’s needs is closed', async () =
     ['POST', '/sign-in/social'],
     ['GET', '/error'],
     ['GET', '/ok'],
+    ['GET', '/passkey/list-user-passkeys'],
     ['GET', '/get-session/../organization/delete'],
   ] as const) {
     const { status, headers } = await browser.call(method, `/api/auth${path}`, method === 'POST' ? {} : undefined);
@@ -285,7 +295,7 @@ test('What better-auth has beyond the dashboard’s needs is closed', async () =
 });
 
 test('No request about accounts is a defect of ours, whatever its method and body', async () => {
-  await using app = await testApp({ choices: { openSignUp: true } });
+  await using app = await testApp({ choices: { openSignUp: true, publicUrl: 'http://localhost' } });
   const person = await addMember(app, app.one.id);
   const bodies: unknown[] = [
     '{',
@@ -300,10 +310,16 @@ test('No request about accounts is a defect of ours, whatever its method and bod
     bodies.push({ name: text, email: `${text}@example.com`, password: text, newPassword: text, currentPassword: text });
     bodies.push({ token: text, invitationId: text, organizationId: text, slug: text, image: text, redirectTo: text });
     bodies.push({ email: person.email, password: text, name: 'A name', slug: text, token: text });
+    const said = { clientDataJSON: text, attestationObject: text, authenticatorData: text, signature: text };
+    const response = { id: text, rawId: text, type: 'public-key', response: { ...said, transports: text } };
+    bodies.push({ id: text, name: 'A name', response }, { name: 'A name', response: { ...response, id: 'AAAA' } });
   }
   for (const path of [
     ...['/sign-up/email', '/request-password-reset', '/reset-password', '/change-password', '/update-user'],
     ...['/organization/create', '/organization/set-active', '/organization/accept-invitation', '/revoke-session'],
+    ...['verify-registration', 'verify-authentication', 'update-passkey', 'delete-passkey'].map(
+      (path) => `/passkey/${path}`,
+    ),
     ...['/sign-in/email', '/sign-out'],
   ]) {
     const browser = await signedIn(app, person);
@@ -332,7 +348,7 @@ test('While the database is away a session is neither refused nor served: 503, w
   try {
     const lines: string[] = [];
     const log = pino({}, { write: (line: string) => void lines.push(line) });
-    const rates = { rateLimit: 100, signInRate: 1_000 };
+    const rates = { rateLimit: 100, signInRate: 1_000, publicUrl: 'http://localhost' };
     const away = openBrowser({ app: createApp(createDeps({ db, log, keySecrets: app.keySecrets, ...rates })) });
     for (const [name, value] of cookies) away.cookies.set(name, value);
     for (const answer of [
@@ -344,6 +360,11 @@ test('While the database is away a session is neither refused nor served: 503, w
       await away.account('/sign-out'),
       await away.signIn(member.email),
       await away.account('/request-password-reset', { email: member.email }),
+      await away.call('GET', '/api/auth/passkey/list'),
+      await away.call('GET', '/api/auth/passkey/generate-register-options'),
+      await away.call('GET', '/api/auth/passkey/generate-authenticate-options'),
+      await away.account('/passkey/verify-authentication', { response: assert(newDevice(), 'AAAA') }),
+      await away.account('/passkey/verify-registration', { name: 'Phone', response: attest(newDevice(), 'AAAA') }),
     ]) {
       expect([answer.status, answer.headers.get('retry-after')], answer.text).toEqual([503, '1']);
       expect(answer.headers.getSetCookie()).toEqual([]);

@@ -23,11 +23,11 @@ let launched: Promise<Browser> | undefined;
 /** By page: the requests without an answer so far. */
 const underWay = new WeakMap<Page, Set<Request>>();
 
-/** Serves the dashboard of a test's app over a socket, and opens pages in Chromium. */
-export async function openDashboard(app: TestApp) {
+/** Serves the dashboard of a test's app over a socket, and opens pages in Chromium, at `host`. */
+export async function openDashboard(app: TestApp, { host = '127.0.0.1', port = 0 } = {}) {
   const browser = await (launched ??= chromium.launch({ executablePath: CHROMIUM, args: FLAGS }));
-  const server = await listen(app.app.fetch, { host: '127.0.0.1', port: 0, log: app.deps.log });
-  const origin = `http://127.0.0.1:${server.port}`;
+  const server = await listen(app.app.fetch, { host: '127.0.0.1', port, log: app.deps.log });
+  const origin = `http://${host}:${server.port}`;
   const contexts: { close(): Promise<void> }[] = [];
   /** Faults in any page: exceptions, refusals by the content security policy, requests to other hosts. */
   const troubles: string[] = [];

@@ -22,7 +22,7 @@ const TABLES = [
     'failed_sign_ins',
   ] as const),
   ...(['members', 'invitations', 'users', 'accounts', 'sessions', 'session_proofs'] as const),
-  ...(['verifications', 'two_factors'] as const),
+  ...(['verifications', 'two_factors', 'passkeys'] as const),
 ];
 
 /**

@@ -44,7 +44,7 @@ const LOOKUPS = [
  * better-auth's tables of people. A person may be in several organizations, so that no policy shows a tenant a whole
  * table.
  */
-const PEOPLE = ['accounts', 'session_proofs', 'sessions', 'two_factors', 'users', 'verifications'];
+const PEOPLE = ['accounts', 'passkeys', 'session_proofs', 'sessions', 'two_factors', 'users', 'verifications'];
 /** By table: the further policies, besides the tenant's policy. */
 const BESIDES: Record<string, string[]> = {
   api_key_places: [],
@@ -143,7 +143,10 @@ test('Every table of organizations has row-level security, forced, with one poli
     'organizations lookup {introzy_lookup} SELECT',
     'organizations tenant {introzy_app} SELECT',
     'organizations tenant_change {introzy_app} UPDATE',
+    'passkeys auth {introzy_auth} ALL',
+    'passkeys lookup {introzy_lookup} SELECT',
     'session_proofs auth {introzy_auth} ALL',
+    'session_proofs lookup {introzy_lookup} SELECT',
     'session_proofs tenant {introzy_app} SELECT',
     'sessions auth {introzy_auth} ALL',
     'sessions lookup {introzy_lookup} SELECT',
@@ -289,6 +292,7 @@ test('The grants are those of the migration, to the column', async () => {
     'introzy_auth invitations SELECT,UPDATE',
     'introzy_auth members INSERT,SELECT',
     'introzy_auth organizations INSERT,SELECT',
+    'introzy_auth passkeys DELETE,INSERT,SELECT,UPDATE',
     'introzy_auth session_proofs DELETE,INSERT,SELECT,UPDATE',
     'introzy_auth sessions DELETE,INSERT,SELECT,UPDATE',
     'introzy_auth two_factors DELETE,INSERT,SELECT,UPDATE',
@@ -317,7 +321,7 @@ test('The grants are those of the migration, to the column', async () => {
     'introzy_app session_proofs SELECT proved_at,session_id',
     'introzy_app sessions SELECT active_organization_id,created_at,id,user_id',
     'introzy_app users SELECT email,id,name',
-    'introzy_auth organization_settings SELECT deleted_at,id',
+    'introzy_auth organization_settings SELECT deleted_at,id,requires_factor',
     'introzy_lookup api_key_days SELECT day,organization_id',
     'introzy_lookup api_key_notices SELECT api_key_id,claimed_until,days,expires_at,organization_id,sent_at,user_id',
     'introzy_lookup api_key_secrets SELECT api_key_id,created_at,digest,expires_at,hint,holder_id,id,organization_id,secret_id',
@@ -329,6 +333,8 @@ test('The grants are those of the migration, to the column', async () => {
     'introzy_lookup members SELECT created_at,organization_id,role,user_id',
     'introzy_lookup organization_settings SELECT deleted_at,id,requires_factor',
     'introzy_lookup organizations SELECT id,name',
+    'introzy_lookup passkeys SELECT user_id',
+    'introzy_lookup session_proofs SELECT session_id,with_passkey',
     'introzy_lookup sessions SELECT active_organization_id,expires_at,id,user_id',
     'introzy_lookup two_factors SELECT user_id,verified',
     'introzy_lookup users SELECT email,id,name',

@@ -3,9 +3,10 @@ import { readdirSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, inject, test } from 'vitest';
-import { addMember, PASSWORD, signedIn } from '../helpers/browser.ts';
+import { addMember, openBrowser, PASSWORD, signedIn } from '../helpers/browser.ts';
 import { createDatabase, runAs, type TestDatabase } from '../helpers/database.ts';
 import { startInstance } from '../helpers/instance.ts';
+import { addPasskey, newDevice, signInBy } from '../helpers/passkey.ts';
 import { switchOn } from '../helpers/secondFactor.ts';
 import { expectNoSecretIn, kindsSeen, readAllRows } from '../helpers/secretsSeen.ts';
 import { runAsAdmin } from '../helpers/tables.ts';
@@ -83,8 +84,11 @@ async function findPrograms(): Promise<string | undefined> {
   return undefined;
 }
 
+/** An app with passkeys. */
+const secretApp = () => testApp({ isAlone: true, choices: { publicUrl: 'http://localhost' } });
+
 /**
- * Makes every kind of secret and uses each: keys, tokens, passwords, sessions, resets. Gives the API keys and tokens; the
+ * Makes every kind of secret and uses each: keys, tokens, passwords, sessions, passkeys, resets. Gives the API keys and tokens; the
  * app notes the other secrets.
  */
 async function makeSecrets(app: TestApp): Promise<string[]> {
@@ -98,6 +102,12 @@ async function makeSecrets(app: TestApp): Promise<string[]> {
   const person = await addMember(app, app.one.id, 'owner');
   const [browser, other] = [await signedIn(app, person), await signedIn(app, person)];
   await switchOn(browser);
+  const device = newDevice();
+  expect((await addPasskey(browser, device)).status).toBe(200);
+  expect((await signInBy(openBrowser(app), device)).status).toBe(200);
+  // Sign-ins and passkeys that are under way.
+  await browser.call('GET', '/api/auth/passkey/generate-register-options');
+  await openBrowser(app).call('GET', '/api/auth/passkey/generate-authenticate-options');
   await browser.call('GET', '/api/auth/list-sessions');
   const changed = { currentPassword: PASSWORD, newPassword: 'a changed password of a person' };
   expect((await other.account('/change-password', changed)).status).toBe(200);
@@ -112,17 +122,19 @@ function expectNoSecretsIn(text: string, keys: string[], where: string) {
   expectNoSecretIn(text, where);
   // The hint of a key, its first 8 characters, is for all to see.
   for (const key of keys) expect(text.includes(key.slice('introzy_'.length + 8)), `a key in ${where}`).toBe(false);
-  for (const known of ['api_key_secrets', 'sessions', 'two_factors', 'verifications']) expect(text).toContain(known);
+  for (const known of ['api_key_secrets', 'passkeys', 'sessions', 'two_factors', 'verifications']) {
+    expect(text).toContain(known);
+  }
 }
 
 test('No row of any table tells a secret that opens something', async () => {
-  await using app = await testApp({ isAlone: true });
+  await using app = await secretApp();
   const keys = await makeSecrets(app);
   expectNoSecretsIn(await readAllRows(app), keys, 'the database');
 });
 
 test('The search for secrets finds a secret that a table keeps, in clear, in hexadecimal and in base64', async () => {
-  await using app = await testApp({ isAlone: true });
+  await using app = await secretApp();
   const keys = await makeSecrets(app);
   const { email } = await addMember(app, app.one.id);
   const browser = await signedIn(app, { email });
@@ -154,7 +166,7 @@ function attempt(work: () => void): string | undefined {
 const programs = await findPrograms();
 if (programs) {
   test('What pg_dump writes tells no secret that opens something', async () => {
-    await using app = await testApp({ isAlone: true });
+    await using app = await secretApp();
     const keys = await makeSecrets(app);
     const { stdout } = await run(join(programs, 'pg_dump'), ['--dbname', app.adminUrl as string], {
       maxBuffer: 2 ** 28,
@@ -163,7 +175,7 @@ if (programs) {
   });
 
   test('What pg_dump writes, psql restores, and the service serves it', async () => {
-    await using app = await testApp({ isAlone: true });
+    await using app = await secretApp();
     const ids = await writeContacts(app);
     const { url, adminUrl, drop } = await createDatabase(provided);
     try {

@@ -48,6 +48,7 @@ const JUDGED: Record<string, string> = {
   introzy_audit_member: 'a trigger',
   introzy_audit_names_of: 'its arguments alone',
   introzy_audit_organization: 'a trigger',
+  introzy_audit_passkey: 'a trigger',
   introzy_audit_place: 'a trigger',
   introzy_audit_report: 'a trigger',
   introzy_audit_required_factor: 'a trigger',

@@ -9,11 +9,13 @@ import { eraseLateNames, erasePerson } from '../../db/personErasure.ts';
 import { insertAwaitedOwner } from '../../db/verifiedAddress.ts';
 import { seal, verify } from '../helpers/auditChain.ts';
 import { addMember, addPerson, signedIn } from '../helpers/browser.ts';
+import { addPasskey, newDevice } from '../helpers/passkey.ts';
 import { expectNoSecretIn, readAllRows } from '../helpers/secretsSeen.ts';
 import { runAsRoot } from '../helpers/tables.ts';
 import { type TestApp, testApp } from '../helpers/testApp.ts';
 
 const NAME = 'Zebedee Quux';
+const WITH_PASSKEYS = { publicUrl: 'http://localhost' };
 const reasonOf = async ({ api }: TestApp, key: string) =>
   (await api(key, 'GET', '/api/keys/current')).body.details?.reason;
 const inviteTo = async ({ db, other }: TestApp, email: string) =>
@@ -36,16 +38,19 @@ async function addTraces(app: TestApp) {
   await inviteTo(app, person.email);
   await recordFailedSignIn(asAccounts(db), { email: person.email, address: '203.0.113.9', userAgent: 'Zyzzyva' });
   await browser.account('/request-password-reset', { email: person.email });
+  await addPasskey(browser, newDevice(), { name: 'Zygotic' });
+  // A further passkey is under way.
+  await browser.call('GET', '/api/auth/passkey/generate-register-options');
   return { ...person, browser, key, keyId: apiKey.id };
 }
 
 test('Nothing names an erased person in any table, the seals hold, and nobody else loses anything', async () => {
-  await using app = await testApp({ isAlone: true });
+  await using app = await testApp({ isAlone: true, choices: WITH_PASSKEYS });
   const { one, other, db } = app;
   const { email, userId, browser, key, keyId } = await addTraces(app);
   const kept = await addMember(app, one.id, 'admin');
   await seal(app);
-  const traces = [email, NAME, 'Zyzzyva', '203.0.113.9', `guest-${userId}`];
+  const traces = [email, userId, NAME, 'Zygotic', 'Zyzzyva', '203.0.113.9', `guest-${userId}`];
   const before = await readAllRows(app);
   expect(traces.filter((text) => !before.includes(text))).toEqual([]);
 
@@ -55,7 +60,7 @@ test('Nothing names an erased person in any table, the seals hold, and nobody el
   });
   expect(await eraseLateNames(db.root, { email, userId, name: NAME, patience: 10_000 })).toBe(true);
   const left = await readAllRows(app);
-  expect([email, NAME, 'Zyzzyva', '203.0.113.9'].filter((text) => left.includes(text))).toEqual([]);
+  expect([email, NAME, 'Zygotic', 'Zyzzyva', '203.0.113.9'].filter((text) => left.includes(text))).toEqual([]);
   expect(left).toContain(kept.email);
   await seal(app);
   for (const { id } of [one, other]) expect(await verify(app, id)).toMatchObject({ holds: true });
@@ -135,13 +140,14 @@ test.skipIf(inject('database').kind === 'embedded')(
 );
 
 test('An export has everything that is kept of a person, and no secret', async () => {
-  await using app = await testApp();
+  await using app = await testApp({ choices: WITH_PASSKEYS });
   const { one, other, db } = app;
   const { email, userId, keyId } = await addTraces(app);
   const data = await readPerson(db.root, email);
   expect(data).toMatchObject({
     account: { id: userId, name: NAME, email, signInWith: [{ provider: 'credential', hasPassword: true }] },
     sessions: [{ organizationId: one.id }],
+    passkeys: [{ name: 'Zygotic', createdAt: expect.any(String), lastUsedAt: null }],
     organizations: [
       {
         ...{ id: one.id, name: one.name, membership: { role: 'admin' } },
@@ -162,6 +168,7 @@ test('An export has everything that is kept of a person, and no secret', async (
   expect(await readPerson(db.root, `nobody-${userId}@example.com`)).toEqual({
     account: null,
     sessions: [],
+    passkeys: [],
     organizations: [],
   });
 });

@@ -140,7 +140,7 @@ test('A tenant that asks for everything gets, changes and deletes what is its ow
   }
   expect(await probe(tenant, ['select id from organizations'])).toMatchObject({ rows: [{ id: one.id }] });
   expect(await probe(tenant, ['select id from users'])).toMatchObject({ rows: [{ id: one.ownerId }] });
-  for (const table of ['accounts', 'two_factors', 'verifications', 'users']) {
+  for (const table of ['accounts', 'passkeys', 'two_factors', 'verifications', 'users']) {
     expect(await probe(tenant, [`select * from ${table}`]), table).toEqual({ code: '42501' });
   }
   // A tenant may rename and delete its own organization, and no other.

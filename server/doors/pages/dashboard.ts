@@ -13,6 +13,8 @@ import { pageHeaders } from './pageHeaders.ts';
 const BUILT = resolve(import.meta.dirname, '../../../client/dashboard/dist');
 /** Stands in the built page where each answer puts a fresh nonce: the nonce allows the page's own styles. */
 const NONCE = '__CSP_NONCE__';
+/** Stands where the page learns whether, and at which host name, people sign in with passkeys. */
+const PASSKEY_HOST = '__PASSKEY_HOST__';
 
 const NOT_BUILT = `<!doctype html><html lang="en"><meta charset="utf-8"><title>Introzy</title>
 <h1>The dashboard is not built</h1><p>Build it with <code>npm run build</code>, then load this page again. The API works.</p></html>`;
@@ -28,7 +30,8 @@ export function createDashboard() {
       const policy = { 'style-src': `'self' 'nonce-${nonce}'`, 'font-src': "'self'", 'form-action': "'self'" };
       const headers = { ...pageHeaders(policy), ...commonHeaders(c.get('context')) };
       if (html === undefined) return c.html(NOT_BUILT, 503, headers);
-      return c.html(html.replaceAll(NONCE, nonce), 200, headers);
+      const { passkeyHost = '' } = c.get('context').deps;
+      return c.html(html.replaceAll(NONCE, nonce).replace(PASSKEY_HOST, passkeyHost), 200, headers);
     });
     app.all(path, () => {
       throw methodNotAllowed(['GET']);

@@ -9,7 +9,9 @@ import { NewPasswordField, PasswordField } from '../../components/PasswordField.
 import { RelativeTime } from '../../components/RelativeTime.tsx';
 import { ErrorState, FormError, RowsLoading } from '../../components/states.tsx';
 import { useForm } from '../../components/useForm.ts';
+import { canUsePasskeys } from '../../passkeys.ts';
 import { useSession } from '../../session.ts';
+import { Passkeys } from './factor/Passkeys.tsx';
 import { SecondFactor } from './factor/SecondFactor.tsx';
 
 export default function Account() {
@@ -20,6 +22,7 @@ export default function Account() {
         <Profile />
         <Password />
         <SecondFactor />
+        {canUsePasskeys && <Passkeys />}
         <Sessions />
       </Stack>
     </>

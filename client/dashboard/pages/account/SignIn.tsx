@@ -1,13 +1,15 @@
-import { Anchor, Button, Stack, Text, TextInput } from '@mantine/core';
+import { Anchor, Button, Divider, Stack, Text, TextInput } from '@mantine/core';
 import { useState } from 'react';
 import { useSearchParams } from 'react-router';
 import { PATHS } from '../../../../shared/paths.ts';
 import { queryClient } from '../../api.ts';
 import { AccountError, auth, safeNext } from '../../auth.ts';
+import { PasskeySignIn } from '../../components/PasskeySignIn.tsx';
 import { PasswordField } from '../../components/PasswordField.tsx';
 import { FormError } from '../../components/states.tsx';
 import { useForm } from '../../components/useForm.ts';
 import { AccountCard } from '../../layout/AccountCard.tsx';
+import { canUsePasskeys } from '../../passkeys.ts';
 import { SecondStep } from './SecondStep.tsx';
 import { SendLink } from './SendLink.tsx';
 
@@ -44,6 +46,12 @@ export default function SignIn() {
           </Button>
         </Stack>
       </form>
+      {canUsePasskeys && (
+        <>
+          <Divider label="or" />
+          <PasskeySignIn label="Sign in with a passkey" onDone={enter} />
+        </>
+      )}
       {isRefused && form.sent && <NotConfirmed key={form.sent.email} email={form.sent.email} />}
     </AccountCard>
   );

@@ -32,6 +32,8 @@ export const ACTION_WORDS: Record<AuditAction, string> = {
   'person.factorOff': 'Second factor switched off',
   'person.recoveryCodesMade': 'Recovery codes made anew',
   'person.recoveryCodeUsed': 'Signed in with a recovery code',
+  'person.passkeyAdded': 'Passkey added',
+  'person.passkeyRemoved': 'Passkey removed',
 };
 
 type Details = Record<string, string>;
