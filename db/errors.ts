@@ -77,7 +77,8 @@ type Raised = Error & { hint?: string };
 
 /**
  * Translates a driver's error: `KeyRefused`, `ScopeRefused`, `AddressRefused`, `DatabaseUnavailable` for a transient
- * SQLSTATE or class 08 (connection exception), or else the same error without the properties in `WITH_VALUES`.
+ * SQLSTATE, for class 08 (connection exception) and for a changed plan, or else the same error without the properties in
+ * `WITH_VALUES`.
  */
 export function translateError(error: unknown): unknown {
   const code = sqlState(error);
@@ -92,7 +93,7 @@ export function translateError(error: unknown): unknown {
     const [whose, ...scopes] = message.split(' ');
     return new ScopeRefused(whose as ScopeRefused['whose'], scopes);
   }
-  if (code !== undefined && (TRANSIENT.has(code) || code.startsWith('08'))) {
+  if (code !== undefined && (TRANSIENT.has(code) || code.startsWith('08') || isChangedPlan(error))) {
     return new DatabaseUnavailable((error as Error).message, { cause: error });
   }
   return error;
@@ -107,6 +108,16 @@ export function isUniqueViolation(error: unknown, constraint: string): boolean {
 export function isLockFailure(error: unknown): boolean {
   const state = error instanceof DatabaseUnavailable ? sqlState(error.cause) : undefined;
   return state === '55P03' || state === '40P01';
+}
+
+/**
+ * True where PostgreSQL refused a prepared statement, as the statement's columns have changed since: a migration gave the
+ * table of a `select *` another column. SQLSTATE 0A000 stands for much else too, and a message may be translated, so the
+ * name of PostgreSQL's routine decides.
+ */
+export function isChangedPlan(error: unknown): boolean {
+  const raised = error instanceof DatabaseUnavailable ? error.cause : error;
+  return sqlState(raised) === '0A000' && (raised as { routine?: string }).routine === 'RevalidateCachedQuery';
 }
 
 function sqlState(error: unknown): string | undefined {

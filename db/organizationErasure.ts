@@ -12,7 +12,7 @@ const BATCH = 1_000;
  * Where another instance erases already, the call leaves the work to that instance. `db` is the owner's of the tables.
  */
 export async function eraseOrganizations(db: Kysely<Schema>, signal?: AbortSignal): Promise<string[]> {
-  const due = await db.selectFrom('organizations').select('id').where(IS_DUE).orderBy('id').execute();
+  const due = await db.selectFrom('organization_settings').select('id').where(IS_DUE).orderBy('id').execute();
   const erased: string[] = [];
   for (const { id } of due) {
     if (await eraseOrganization(db, id, signal)) erased.push(id);
@@ -69,7 +69,7 @@ async function eraseRows(trx: Kysely<Schema>, table: string, id: string): Promis
   const { numAffectedRows = 0n } = await sql`
     delete from ${sql.table(table)} where ctid = any (array(
       select ctid from ${sql.table(table)} where organization_id = ${id} and exists (
-        select from organizations where id = ${id} and ${IS_DUE}) limit ${BATCH}))`.execute(trx);
+        select from organization_settings where id = ${id} and ${IS_DUE}) limit ${BATCH}))`.execute(trx);
   return Number(numAffectedRows);
 }
 
@@ -77,8 +77,9 @@ async function eraseRows(trx: Kysely<Schema>, table: string, id: string): Promis
 async function eraseRest(trx: Kysely<Schema>, id: string): Promise<boolean> {
   // The lock of a seal comes first, as an instance that seals takes it before the seal's row refers to the organization.
   await sql`select pg_advisory_xact_lock(hashtextextended('introzy audit ' || ${id}::uuid, 0))`.execute(trx);
-  const organization = trx.selectFrom('organizations').select('id').where('id', '=', id).where(IS_DUE);
-  if (!(await organization.forUpdate().executeTakeFirst())) return false;
+  await trx.selectFrom('organizations').select('id').where('id', '=', id).forUpdate().execute();
+  const due = trx.selectFrom('organization_settings').select('id').where('id', '=', id).where(IS_DUE);
+  if (!(await due.executeTakeFirst())) return false;
   await eraseAuditLog(trx, id);
   await trx.deleteFrom('organizations').where('id', '=', id).execute();
   return true;

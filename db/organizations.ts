@@ -46,8 +46,15 @@ const ERASED_AT = sql<Date | null>`deleted_at + make_interval(hours => ${sql.lit
 export async function listOrganizations(db: Kysely<Schema>): Promise<ListedOrganization[]> {
   return await db
     .selectFrom('organizations')
-    .select([...columns, 'created_at as createdAt', 'deleted_at as deletedAt', ERASED_AT.as('erasedAt')])
-    .orderBy('id')
+    .leftJoin('organization_settings', 'organization_settings.id', 'organizations.id')
+    .select([
+      'organizations.id',
+      'name',
+      'created_at as createdAt',
+      'deleted_at as deletedAt',
+      ERASED_AT.as('erasedAt'),
+    ])
+    .orderBy('organizations.id')
     .execute();
 }
 
@@ -57,10 +64,10 @@ export async function updateRequiredFactor(
   { organizationId, isRequired }: { organizationId: string; isRequired: boolean },
 ): Promise<void> {
   await db
-    .updateTable('organizations')
-    .set({ requires_factor: isRequired })
-    .where('id', '=', organizationId)
-    .executeTakeFirst();
+    .insertInto('organization_settings')
+    .values({ id: organizationId, requires_factor: isRequired })
+    .onConflict((conflict) => conflict.column('id').doUpdateSet({ requires_factor: isRequired }))
+    .execute();
 }
 
 /** The organization, as its members and its keys see the organization. */
@@ -82,7 +89,13 @@ export async function renameOrganization(
       .updateTable('organizations')
       .set({ name })
       .where('id', '=', organizationId)
-      .where('deleted_at', 'is', null)
+      .where(({ not, exists, selectFrom }) =>
+        not(
+          exists(
+            selectFrom('organization_settings').where('id', '=', organizationId).where('deleted_at', 'is not', null),
+          ),
+        ),
+      )
       .returning(columns)
       .executeTakeFirst();
     return renamed ?? { failure: 'absent' };
@@ -100,12 +113,18 @@ export async function deleteOrganization(db: Tenant, organizationId: string): Pr
   return await inTransaction(db, async (trx) => {
     await lockFamilies(trx, organizationId);
     // Waits for keys that are being issued: the trigger `suspend` holds a lock on the row.
+    const organization = await lockOrganization(trx, organizationId);
+    if (!organization) return { failure: 'absent' };
     const deleted = await trx
-      .updateTable('organizations')
-      .set({ deleted_at: sql<Date>`now()` })
-      .where('id', '=', organizationId)
-      .where('deleted_at', 'is', null)
-      .returning([...columns, sql<Date>`deleted_at`.as('deletedAt'), sql<Date>`${ERASED_AT}`.as('erasedAt')])
+      .insertInto('organization_settings')
+      .values({ id: organizationId, deleted_at: sql<Date>`now()` })
+      .onConflict((conflict) =>
+        conflict
+          .column('id')
+          .doUpdateSet({ deleted_at: sql<Date>`now()` })
+          .where('organization_settings.deleted_at', 'is', null),
+      )
+      .returning([sql<Date>`deleted_at`.as('deletedAt'), sql<Date>`${ERASED_AT}`.as('erasedAt')])
       .executeTakeFirst();
     if (!deleted) return { failure: 'absent' };
     await trx
@@ -114,7 +133,7 @@ export async function deleteOrganization(db: Tenant, organizationId: string): Pr
       .where('organization_id', '=', organizationId)
       .where('revoked_at', 'is', null)
       .execute();
-    return deleted;
+    return { ...organization, ...deleted };
   });
 }
 
@@ -124,20 +143,31 @@ export async function deleteOrganization(db: Tenant, organizationId: string): Pr
  */
 export async function restoreOrganization(db: Tenant, organizationId: string): Promise<Outcome<Organization>> {
   return await inTransaction(db, async (trx) => {
-    const restored = await trx
-      .updateTable('organizations')
+    const organization = await lockOrganization(trx, organizationId);
+    if (!organization) return { failure: 'absent' };
+    const { numUpdatedRows } = await trx
+      .updateTable('organization_settings')
       .set({ deleted_at: null })
       .where('id', '=', organizationId)
       .where(ERASED_AT, '>', sql<Date>`now()`)
-      .returning(columns)
       .executeTakeFirst();
-    if (!restored) return { failure: 'absent' };
+    if (numUpdatedRows === 0n) return { failure: 'absent' };
     await trx
       .updateTable('api_keys')
       .set({ revoked_at: null, suspended_at: null })
       .where('organization_id', '=', organizationId)
       .where('suspended_at', 'is not', null)
       .execute();
-    return restored;
+    return organization;
   });
+}
+
+/** Locks the organization's row against keys that are being issued, against another deletion, and against the erasure. */
+async function lockOrganization(trx: Tenant, organizationId: string): Promise<Organization | undefined> {
+  return await trx
+    .selectFrom('organizations')
+    .select(columns)
+    .where('id', '=', organizationId)
+    .forNoKeyUpdate()
+    .executeTakeFirst();
 }

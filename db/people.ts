@@ -36,6 +36,7 @@ export async function getCurrentSession(
     .selectFrom('members')
     .innerJoin('users', 'users.id', 'members.user_id')
     .innerJoin('organizations', 'organizations.id', 'members.organization_id')
+    .leftJoin('organization_settings', 'organization_settings.id', 'organizations.id')
     .select([
       'users.id',
       'users.name',
@@ -43,7 +44,7 @@ export async function getCurrentSession(
       'members.role',
       'organizations.id as organizationId',
       'organizations.name as organizationName',
-      'organizations.requires_factor as requiresFactor',
+      sql<boolean>`coalesce(requires_factor, false)`.as('requiresFactor'),
     ])
     .where('members.organization_id', '=', organizationId)
     .where('members.user_id', '=', userId)
@@ -73,7 +74,7 @@ export async function getOwner(db: Tenant, organizationId: string): Promise<{ id
     .selectFrom('invitations')
     .select(['inviter_id as id', 'email as name'])
     .where('organization_id', '=', organizationId)
-    .where('awaits_verification', '=', true)
+    .where('role', '=', 'owner')
     .orderBy('created_at')
     .limit(1)
     .executeTakeFirstOrThrow();

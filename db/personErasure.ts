@@ -53,8 +53,9 @@ export async function erasePerson(db: Kysely<Schema>, email: string): Promise<Er
     };
     const all = await trx
       .selectFrom('organizations')
-      .select(['id', 'name', 'deleted_at as deletedAt'])
-      .orderBy('id')
+      .leftJoin('organization_settings', 'organization_settings.id', 'organizations.id')
+      .select(['organizations.id', 'name', 'deleted_at as deletedAt'])
+      .orderBy('organizations.id')
       .execute();
     if (user) {
       const owned: SoleOwnership[] = [];
@@ -138,8 +139,8 @@ async function isOnlyOwner(trx: Kysely<Schema>, { organizationId, userId }: InOr
       and (exists (select from members
             where organization_id = ${organizationId} and role = 'owner' and user_id = ${userId})
         or exists (select from invitations
-            where organization_id = ${organizationId} and inviter_id = ${userId} and awaits_verification
-              and status = 'pending'))`.execute(trx);
+            where organization_id = ${organizationId} and inviter_id = ${userId} and status = 'pending'
+              and email = (select email from users where id = ${userId})))`.execute(trx);
   return rows.length > 0;
 }
 

@@ -12,10 +12,11 @@ export async function isRecentlyProved(
 ): Promise<boolean> {
   const session = await db
     .selectFrom('sessions')
+    .leftJoin('session_proofs', 'session_id', 'id')
     .select('id')
     .where('active_organization_id', '=', organizationId)
     .where('id', '=', sessionId)
-    .where('proved_at', '>', sql<Date>`now() - interval '15 minutes'`)
+    .where(sql<Date>`coalesce(proved_at, created_at)`, '>', sql<Date>`now() - interval '15 minutes'`)
     .executeTakeFirst();
   return session !== undefined;
 }
@@ -25,21 +26,31 @@ export async function isRecentlyProved(
  * Gives how many proofs may still fail; `undefined` where the session has no further proof.
  */
 export async function beginProof(db: Kysely<Schema>, sessionId: string): Promise<number | undefined> {
-  const session = await db
-    .updateTable('sessions')
-    .set((set) => ({ failed_proofs: set('failed_proofs', '+', 1) }))
+  const session = db
+    .selectFrom('sessions')
+    .select(['id', sql<number>`1`.as('failed_proofs')])
     .where('id', '=', sessionId)
-    .where('failed_proofs', '<', MOST_FAILURES)
+    .forKeyShare();
+  const proofs = await db
+    .insertInto('session_proofs')
+    .columns(['session_id', 'failed_proofs'])
+    .expression(session)
+    .onConflict((conflict) =>
+      conflict
+        .column('session_id')
+        .doUpdateSet((set) => ({ failed_proofs: set('session_proofs.failed_proofs', '+', 1) }))
+        .where('session_proofs.failed_proofs', '<', MOST_FAILURES),
+    )
     .returning('failed_proofs')
     .executeTakeFirst();
-  return session && MOST_FAILURES - session.failed_proofs;
+  return proofs && MOST_FAILURES - proofs.failed_proofs;
 }
 
 /** Records that the person of a session has proved who they are, by the database's clock. */
 export async function recordProof(db: Kysely<Schema>, sessionId: string): Promise<void> {
   await db
-    .updateTable('sessions')
+    .updateTable('session_proofs')
     .set({ proved_at: sql<Date>`now()`, failed_proofs: 0 })
-    .where('id', '=', sessionId)
+    .where('session_id', '=', sessionId)
     .execute();
 }

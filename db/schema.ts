@@ -12,11 +12,17 @@ interface OrganizationsTable {
   slug: Generated<string>;
   logo: string | null;
   metadata: string | null;
-  /** Every member needs a second factor. */
-  requires_factor: Generated<boolean>;
   created_at: Stamp;
+}
+
+/** What is set for an organization. An organization without a row has the defaults. */
+interface OrganizationSettingsTable {
+  /** The organization's. */
+  id: string;
   /** 30 days later the organization is erased. Until then the deletion can be undone. */
   deleted_at: Date | null;
+  /** Every member needs a second factor. */
+  requires_factor: Generated<boolean>;
 }
 
 interface ApiKeysTable {
@@ -226,8 +232,6 @@ interface UsersTable {
   email: string;
   /** The person has proved that mail to the address reaches them. */
   email_verified: Generated<boolean>;
-  /** The password alone opens no session. */
-  two_factor_enabled: Generated<boolean>;
 }
 
 /** A person's authenticator app, and their recovery codes: see server/auth/secondFactor.ts. */
@@ -237,7 +241,7 @@ interface TwoFactorsTable {
   /** The app's seed, sealed. */
   secret: string;
   backup_codes: string;
-  /** A code of the app was taken. */
+  /** A code of the app was taken: from now on the password alone opens no session. */
   verified: Generated<boolean>;
   /** The time step of the last code that was taken. */
   last_step: ColumnType<number, number | undefined>;
@@ -256,10 +260,18 @@ interface SessionsTable {
   user_id: string;
   active_organization_id: string | null;
   expires_at: Date;
-  /** When the person last gave the password; `null` for a session from before proofs were noted. */
-  proved_at: ColumnType<Date | null, Date | undefined, Date>;
+  created_at: Stamp;
+}
+
+/** What a session's person has proved. A session without a row has had no proof but the sign-in. */
+interface SessionProofsTable {
+  session_id: string;
+  /** When the person last proved who they are, after the sign-in. */
+  proved_at: Date | null;
   /** Proofs that were begun and did not succeed, since the last proof that did. */
   failed_proofs: Generated<number>;
+  /** The sign-in was by a passkey. */
+  with_passkey: Generated<boolean>;
 }
 
 interface VerificationsTable {
@@ -286,16 +298,16 @@ interface InvitationsTable {
   role: 'member' | 'admin' | 'owner';
   /** better-auth's words. `accepted`, `rejected` and `canceled` end the invitation. */
   status: Generated<'pending' | 'accepted' | 'rejected' | 'canceled'>;
+  /** Where the inviter has the address: a membership that the person gets once the address is verified. */
   inviter_id: string;
   expires_at: Date;
   created_at: Stamp;
-  /** A membership that the inviter, who has the address, gets once the address is verified: see verifiedAddress.ts. */
-  awaits_verification: Generated<boolean>;
 }
 
 /** The tables, as Kysely sees them. */
 export interface Schema {
   organizations: OrganizationsTable;
+  organization_settings: OrganizationSettingsTable;
   api_keys: ApiKeysTable;
   api_key_secrets: ApiKeySecretsTable;
   api_key_tokens: ApiKeyTokensTable;
@@ -310,6 +322,7 @@ export interface Schema {
   users: UsersTable;
   accounts: AccountsTable;
   sessions: SessionsTable;
+  session_proofs: SessionProofsTable;
   verifications: VerificationsTable;
   two_factors: TwoFactorsTable;
   members: MembersTable;

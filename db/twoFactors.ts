@@ -18,10 +18,9 @@ export async function findTwoFactor(db: Kysely<Schema>, userId: string): Promise
     .executeTakeFirst();
 }
 
-/** True where a person's password alone opens no session. */
+/** True where a person's password alone opens no session: the person has a confirmed authenticator app. */
 export async function hasSecondFactor(db: Kysely<Schema>, userId: string): Promise<boolean> {
-  const user = await db.selectFrom('users').select('two_factor_enabled').where('id', '=', userId).executeTakeFirst();
-  return user?.two_factor_enabled ?? false;
+  return (await findTwoFactor(db, userId))?.isConfirmed ?? false;
 }
 
 /**
@@ -64,16 +63,16 @@ export async function removeSecondFactor(
   email: string,
 ): Promise<{ hadFactor: boolean; sessions: number } | undefined> {
   return await db.transaction().execute(async (trx) => {
-    const { id, two_factor_enabled: hadFactor } =
+    const { id } =
       (await trx
         .selectFrom('users')
-        .select(['id', 'two_factor_enabled'])
+        .select('id')
         .where('email', '=', toAccountAddress(email))
         .forUpdate()
         .executeTakeFirst()) ?? {};
-    if (id === undefined || hadFactor === undefined) return undefined;
+    if (id === undefined) return undefined;
     await sql`select set_config('introzy.actor', 'operator', true)`.execute(trx);
-    await trx.updateTable('users').set({ two_factor_enabled: false }).where('id', '=', id).execute();
+    const hadFactor = await hasSecondFactor(trx, id);
     await trx.deleteFrom('two_factors').where('user_id', '=', id).execute();
     await trx.deleteFrom('verifications').where('value', '=', id).execute();
     const ended = await trx.deleteFrom('sessions').where('user_id', '=', id).executeTakeFirst();

@@ -41,7 +41,6 @@ export async function insertAwaitedOwner(
       email: toAccountAddress(email),
       role: 'owner',
       inviter_id: userId,
-      awaits_verification: true,
       expires_at: sql<Date>`now() + interval '10 years'`,
     })
     .execute();
@@ -62,12 +61,12 @@ export async function verifyAddress(db: Kysely<Schema>, userId: string): Promise
       signed_out as (
         delete from sessions s using unproved where s.user_id = unproved.id),
       verified as (
-        update users set email_verified = true, updated_at = now() where id = ${userId} returning id),
+        update users set email_verified = true, updated_at = now() where id = ${userId} returning id, email),
       ended as (
         delete from verifications where value = ${userId}),
       taken as (
         update invitations i set status = 'accepted' from verified v
-          where i.inviter_id = v.id and i.awaits_verification and i.status = 'pending' and i.expires_at > now()
+          where i.inviter_id = v.id and i.email = v.email and i.status = 'pending' and i.expires_at > now()
           returning i.organization_id, i.role)
       insert into members (organization_id, id, user_id, role)
         select organization_id, gen_random_uuid(), ${userId}::uuid, role from taken
@@ -90,7 +89,7 @@ export async function endUnprovedAccess(
     .set({ status: 'canceled' })
     .where('inviter_id', '=', userId)
     .where('status', '=', 'pending')
-    .where('awaits_verification', '=', false)
+    .where('email', '<>', (users) => users.selectFrom('users').select('email').where('id', '=', userId))
     .execute();
   const { rows } = await sql<{ organizationId: string }>`
     select organization_id as "organizationId" from members where user_id = ${userId}

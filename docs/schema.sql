@@ -239,16 +239,33 @@ CREATE FUNCTION public.introzy_audit_api_key() RETURNS trigger
     return null;
   end $$;
 
+CREATE FUNCTION public.introzy_audit_deletion() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+  begin
+    if tg_op = 'INSERT' and new.deleted_at is null
+        or tg_op = 'UPDATE' and (new.deleted_at is null) = (old.deleted_at is null) then
+      return null;
+    end if;
+    insert into audit_log (organization_id, actor, action, subject)
+      select id, introzy_actor(),
+          case when new.deleted_at is null then 'organization.restored' else 'organization.deleted' end,
+          jsonb_build_object('type', 'organization', 'id', id, 'name', name)
+        from organizations where id = new.id;
+    return null;
+  end $$;
+
 CREATE FUNCTION public.introzy_audit_erasure() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path TO 'public', 'pg_temp'
     AS $$
   begin
     insert into audit_log (organization_id, actor, action, subject)
-      select id, introzy_actor(), 'contact.erased',
+      select o.id, introzy_actor(), 'contact.erased',
           jsonb_build_object('type', 'contact', 'id', old.id, 'name', old.id)
-        from organizations where id = old.organization_id
-          and (deleted_at is null or deleted_at > now() - interval '720 hours');
+        from organizations o left join organization_settings s on s.id = o.id
+        where o.id = old.organization_id
+          and (s.deleted_at is null or s.deleted_at > now() - interval '720 hours');
     return null;
   end $$;
 
@@ -256,13 +273,21 @@ CREATE FUNCTION public.introzy_audit_factor() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
   declare
-    v_person jsonb := jsonb_build_object('type', 'person', 'id', new.id, 'name', new.email);
-    v_actor jsonb := case when current_setting('introzy.actor', true) = 'operator' then introzy_actor() else v_person end;
+    v_was_on boolean := tg_op <> 'INSERT' and old.verified;
+    v_is_on boolean := tg_op <> 'DELETE' and new.verified;
+    v_user_id uuid := coalesce(new.user_id, old.user_id);
   begin
+    if v_was_on = v_is_on then
+      return null;
+    end if;
     insert into audit_log (organization_id, actor, action, subject)
-      select organization_id, v_actor,
-          case when new.two_factor_enabled then 'person.factorOn' else 'person.factorOff' end, v_person
-        from members where user_id = new.id;
+      select m.organization_id,
+          case when current_setting('introzy.actor', true) = 'operator' then introzy_actor() else person end,
+          case when v_is_on then 'person.factorOn' else 'person.factorOff' end, person
+        from users u
+        join members m on m.user_id = u.id,
+        jsonb_build_object('type', 'person', 'id', u.id, 'name', u.email) person
+        where u.id = v_user_id;
     return null;
   end $$;
 
@@ -344,10 +369,6 @@ CREATE FUNCTION public.introzy_audit_organization() RETURNS trigger
       insert into audit_log (organization_id, actor, action, subject, details) values (new.id,
         introzy_actor(), 'organization.renamed', v_subject, jsonb_build_object('from', old.name, 'to', new.name));
     end if;
-    if (new.deleted_at is null) <> (old.deleted_at is null) then
-      insert into audit_log (organization_id, actor, action, subject) values (new.id, introzy_actor(),
-        case when new.deleted_at is null then 'organization.restored' else 'organization.deleted' end, v_subject);
-    end if;
     return null;
   end $$;
 
@@ -380,9 +401,14 @@ CREATE FUNCTION public.introzy_audit_required_factor() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
   begin
-    insert into audit_log (organization_id, actor, action, subject) values (new.id, introzy_actor(),
-      case when new.requires_factor then 'organization.factorRequired' else 'organization.factorNotRequired' end,
-      jsonb_build_object('type', 'organization', 'id', new.id, 'name', new.name));
+    if new.requires_factor = (tg_op = 'UPDATE' and old.requires_factor) then
+      return null;
+    end if;
+    insert into audit_log (organization_id, actor, action, subject)
+      select id, introzy_actor(),
+          case when new.requires_factor then 'organization.factorRequired' else 'organization.factorNotRequired' end,
+          jsonb_build_object('type', 'organization', 'id', id, 'name', name)
+        from organizations where id = new.id;
     return null;
   end $$;
 
@@ -393,6 +419,9 @@ CREATE FUNCTION public.introzy_audit_session() RETURNS trigger
     v_person jsonb := jsonb_build_object('type', 'person', 'id', new.user_id, 'name',
       (select email from users where id = new.user_id));
   begin
+    if current_setting('introzy.goes_on', true) = 'on' then
+      return null;
+    end if;
     insert into audit_log (organization_id, actor, action, subject, details)
       select organization_id, v_person, 'person.signedIn', v_person,
           jsonb_build_object('address', new.ip_address, 'userAgent', new.user_agent)
@@ -792,8 +821,6 @@ CREATE TABLE public.organizations (
     slug text DEFAULT (gen_random_uuid())::text NOT NULL,
     logo text,
     metadata text,
-    deleted_at timestamp(3) with time zone,
-    requires_factor boolean DEFAULT false NOT NULL,
     CONSTRAINT organizations_name_check CHECK (((char_length(name) >= 1) AND (char_length(name) <= 100)))
 );
 
@@ -1039,6 +1066,12 @@ END;
 
 ALTER FUNCTION public.introzy_server_secrets() OWNER TO introzy_lookup;
 
+CREATE TABLE public.organization_settings (
+    id uuid NOT NULL,
+    deleted_at timestamp(3) with time zone,
+    requires_factor boolean DEFAULT false NOT NULL
+);
+
 CREATE TABLE public.sessions (
     id uuid NOT NULL,
     user_id uuid NOT NULL,
@@ -1048,11 +1081,37 @@ CREATE TABLE public.sessions (
     user_agent text,
     active_organization_id uuid,
     created_at timestamp(3) with time zone DEFAULT now() NOT NULL,
-    updated_at timestamp(3) with time zone DEFAULT now() NOT NULL,
-    proved_at timestamp(3) with time zone DEFAULT now(),
-    failed_proofs smallint DEFAULT 0 NOT NULL,
-    is_sign_in boolean DEFAULT true NOT NULL
+    updated_at timestamp(3) with time zone DEFAULT now() NOT NULL
 );
+
+CREATE TABLE public.two_factors (
+    id uuid NOT NULL,
+    user_id uuid NOT NULL,
+    secret text NOT NULL,
+    backup_codes text NOT NULL,
+    verified boolean DEFAULT true NOT NULL,
+    failed_verification_count integer DEFAULT 0 NOT NULL,
+    locked_until timestamp(3) with time zone,
+    last_step bigint DEFAULT 0 NOT NULL
+);
+
+CREATE FUNCTION public.introzy_session_member(p_session_id uuid) RETURNS TABLE(organization_id uuid, user_id uuid, role text, has_factor boolean, requires_factor boolean)
+    LANGUAGE sql STABLE SECURITY DEFINER
+    BEGIN ATOMIC
+ SELECT m.organization_id,
+     s.user_id,
+     m.role,
+     (EXISTS ( SELECT
+            FROM public.two_factors f
+           WHERE ((f.user_id = s.user_id) AND f.verified))) AS "exists",
+     COALESCE(o.requires_factor, false) AS "coalesce"
+    FROM ((public.sessions s
+      JOIN public.members m ON (((m.organization_id = s.active_organization_id) AND (m.user_id = s.user_id))))
+      LEFT JOIN public.organization_settings o ON ((o.id = m.organization_id)))
+   WHERE ((s.id = introzy_session_member.p_session_id) AND (s.expires_at > now()) AND (o.deleted_at IS NULL));
+END;
+
+ALTER FUNCTION public.introzy_session_member(p_session_id uuid) OWNER TO introzy_lookup;
 
 CREATE TABLE public.users (
     id uuid NOT NULL,
@@ -1061,26 +1120,8 @@ CREATE TABLE public.users (
     email_verified boolean DEFAULT false NOT NULL,
     image text,
     created_at timestamp(3) with time zone DEFAULT now() NOT NULL,
-    updated_at timestamp(3) with time zone DEFAULT now() NOT NULL,
-    two_factor_enabled boolean DEFAULT false NOT NULL
+    updated_at timestamp(3) with time zone DEFAULT now() NOT NULL
 );
-
-CREATE FUNCTION public.introzy_session_member(p_session_id uuid) RETURNS TABLE(organization_id uuid, user_id uuid, role text, has_factor boolean, requires_factor boolean)
-    LANGUAGE sql STABLE SECURITY DEFINER
-    BEGIN ATOMIC
- SELECT o.id,
-     u.id,
-     m.role,
-     u.two_factor_enabled,
-     o.requires_factor
-    FROM (((public.sessions s
-      JOIN public.members m ON (((m.organization_id = s.active_organization_id) AND (m.user_id = s.user_id))))
-      JOIN public.users u ON ((u.id = s.user_id)))
-      JOIN public.organizations o ON ((o.id = m.organization_id)))
-   WHERE ((s.id = introzy_session_member.p_session_id) AND (s.expires_at > now()) AND (o.deleted_at IS NULL));
-END;
-
-ALTER FUNCTION public.introzy_session_member(p_session_id uuid) OWNER TO introzy_lookup;
 
 CREATE FUNCTION public.introzy_session_person(p_session_id uuid) RETURNS TABLE(organization_id uuid, organization_name text, user_id uuid, name text, email text, role text)
     LANGUAGE sql STABLE SECURITY DEFINER
@@ -1095,7 +1136,9 @@ CREATE FUNCTION public.introzy_session_person(p_session_id uuid) RETURNS TABLE(o
       JOIN public.members m ON (((m.organization_id = s.active_organization_id) AND (m.user_id = s.user_id))))
       JOIN public.users u ON ((u.id = s.user_id)))
       JOIN public.organizations o ON ((o.id = m.organization_id)))
-   WHERE ((s.id = introzy_session_person.p_session_id) AND (s.expires_at > now()) AND (o.deleted_at IS NULL));
+   WHERE ((s.id = introzy_session_person.p_session_id) AND (s.expires_at > now()) AND (NOT (EXISTS ( SELECT
+            FROM public.organization_settings d
+           WHERE ((d.id = o.id) AND (d.deleted_at IS NOT NULL))))));
 END;
 
 ALTER FUNCTION public.introzy_session_person(p_session_id uuid) OWNER TO introzy_lookup;
@@ -1106,7 +1149,8 @@ CREATE FUNCTION public.introzy_suspend_key() RETURNS trigger
   declare
     v_deleted_at timestamptz(3);
   begin
-    select deleted_at into v_deleted_at from organizations where id = new.organization_id for share;
+    perform from organizations where id = new.organization_id for share;
+    select deleted_at into v_deleted_at from organization_settings where id = new.organization_id;
     if v_deleted_at is not null and new.revoked_at is null then
       new.revoked_at := v_deleted_at;
       new.suspended_at := v_deleted_at;
@@ -1201,7 +1245,6 @@ CREATE TABLE public.invitations (
     inviter_id uuid NOT NULL,
     expires_at timestamp(3) with time zone NOT NULL,
     created_at timestamp(3) with time zone DEFAULT now() NOT NULL,
-    awaits_verification boolean DEFAULT false NOT NULL,
     CONSTRAINT invitations_role_check CHECK ((role = ANY (ARRAY['member'::text, 'admin'::text, 'owner'::text])))
 );
 
@@ -1217,15 +1260,11 @@ CREATE TABLE public.kysely_migration_lock (
     is_locked integer DEFAULT 0 NOT NULL
 );
 
-CREATE TABLE public.two_factors (
-    id uuid NOT NULL,
-    user_id uuid NOT NULL,
-    secret text NOT NULL,
-    backup_codes text NOT NULL,
-    verified boolean DEFAULT true NOT NULL,
-    failed_verification_count integer DEFAULT 0 NOT NULL,
-    locked_until timestamp(3) with time zone,
-    last_step bigint DEFAULT 0 NOT NULL
+CREATE TABLE public.session_proofs (
+    session_id uuid NOT NULL,
+    proved_at timestamp(3) with time zone,
+    failed_proofs smallint DEFAULT 0 NOT NULL,
+    with_passkey boolean DEFAULT false NOT NULL
 );
 
 CREATE TABLE public.verifications (
@@ -1312,6 +1351,9 @@ ALTER TABLE ONLY public.members
 ALTER TABLE ONLY public.members
     ADD CONSTRAINT members_user UNIQUE (organization_id, user_id);
 
+ALTER TABLE ONLY public.organization_settings
+    ADD CONSTRAINT organization_settings_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY public.organizations
     ADD CONSTRAINT organizations_name_key UNIQUE (name);
 
@@ -1320,6 +1362,9 @@ ALTER TABLE ONLY public.organizations
 
 ALTER TABLE ONLY public.organizations
     ADD CONSTRAINT organizations_slug UNIQUE (slug);
+
+ALTER TABLE ONLY public.session_proofs
+    ADD CONSTRAINT session_proofs_pkey PRIMARY KEY (session_id);
 
 ALTER TABLE ONLY public.sessions
     ADD CONSTRAINT sessions_pkey PRIMARY KEY (id);
@@ -1406,9 +1451,13 @@ CREATE TRIGGER audit AFTER INSERT ON public.api_key_tokens FOR EACH ROW EXECUTE 
 
 CREATE TRIGGER audit AFTER INSERT OR UPDATE OF status ON public.invitations FOR EACH ROW EXECUTE FUNCTION public.introzy_audit_invitation();
 
-CREATE TRIGGER audit AFTER UPDATE OF name, deleted_at ON public.organizations FOR EACH ROW EXECUTE FUNCTION public.introzy_audit_organization();
+CREATE TRIGGER audit AFTER INSERT OR UPDATE OF deleted_at ON public.organization_settings FOR EACH ROW EXECUTE FUNCTION public.introzy_audit_deletion();
 
-CREATE TRIGGER audit AFTER INSERT ON public.sessions FOR EACH ROW WHEN (new.is_sign_in) EXECUTE FUNCTION public.introzy_audit_session();
+CREATE TRIGGER audit AFTER UPDATE OF name ON public.organizations FOR EACH ROW EXECUTE FUNCTION public.introzy_audit_organization();
+
+CREATE TRIGGER audit AFTER INSERT ON public.sessions FOR EACH ROW EXECUTE FUNCTION public.introzy_audit_session();
+
+CREATE TRIGGER audit AFTER INSERT OR DELETE OR UPDATE OF verified ON public.two_factors FOR EACH ROW EXECUTE FUNCTION public.introzy_audit_factor();
 
 CREATE TRIGGER audit_change AFTER UPDATE OF name, hint, expires_at, kept_at, revoked_at ON public.api_keys FOR EACH ROW EXECUTE FUNCTION public.introzy_audit_api_key();
 
@@ -1416,9 +1465,7 @@ CREATE TRIGGER audit_change AFTER INSERT OR UPDATE OF role ON public.members FOR
 
 CREATE TRIGGER audit_erasure AFTER DELETE ON public.contacts FOR EACH ROW EXECUTE FUNCTION public.introzy_audit_erasure();
 
-CREATE TRIGGER audit_factor AFTER UPDATE OF requires_factor ON public.organizations FOR EACH ROW WHEN ((new.requires_factor <> old.requires_factor)) EXECUTE FUNCTION public.introzy_audit_required_factor();
-
-CREATE TRIGGER audit_factor AFTER UPDATE OF two_factor_enabled ON public.users FOR EACH ROW WHEN ((new.two_factor_enabled <> old.two_factor_enabled)) EXECUTE FUNCTION public.introzy_audit_factor();
+CREATE TRIGGER audit_factor AFTER INSERT OR UPDATE OF requires_factor ON public.organization_settings FOR EACH ROW EXECUTE FUNCTION public.introzy_audit_required_factor();
 
 CREATE TRIGGER audit_issue AFTER INSERT ON public.api_keys FOR EACH ROW EXECUTE FUNCTION public.introzy_audit_api_key();
 
@@ -1507,6 +1554,12 @@ ALTER TABLE ONLY public.members
 ALTER TABLE ONLY public.members
     ADD CONSTRAINT members_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;
 
+ALTER TABLE ONLY public.organization_settings
+    ADD CONSTRAINT organization_settings_id_fkey FOREIGN KEY (id) REFERENCES public.organizations(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.session_proofs
+    ADD CONSTRAINT session_proofs_session_id_fkey FOREIGN KEY (session_id) REFERENCES public.sessions(id) ON DELETE CASCADE;
+
 ALTER TABLE ONLY public.sessions
     ADD CONSTRAINT sessions_active_organization_id_fkey FOREIGN KEY (active_organization_id) REFERENCES public.organizations(id) ON DELETE SET NULL;
 
@@ -1545,14 +1598,18 @@ CREATE POLICY auth ON public.audit_log FOR INSERT TO introzy_auth WITH CHECK (pu
 CREATE POLICY auth ON public.failed_sign_ins TO introzy_auth USING (public.introzy_for_accounts()) WITH CHECK (public.introzy_for_accounts());
 
 CREATE POLICY auth ON public.invitations TO introzy_auth USING ((public.introzy_for_accounts() AND (NOT (EXISTS ( SELECT
-   FROM public.organizations o
-  WHERE ((o.id = invitations.organization_id) AND (o.deleted_at IS NOT NULL))))))) WITH CHECK (public.introzy_for_accounts());
+   FROM public.organization_settings s
+  WHERE ((s.id = invitations.organization_id) AND (s.deleted_at IS NOT NULL))))))) WITH CHECK (public.introzy_for_accounts());
 
 CREATE POLICY auth ON public.members TO introzy_auth USING ((public.introzy_for_accounts() AND (NOT (EXISTS ( SELECT
-   FROM public.organizations o
-  WHERE ((o.id = members.organization_id) AND (o.deleted_at IS NOT NULL))))))) WITH CHECK (public.introzy_for_accounts());
+   FROM public.organization_settings s
+  WHERE ((s.id = members.organization_id) AND (s.deleted_at IS NOT NULL))))))) WITH CHECK (public.introzy_for_accounts());
+
+CREATE POLICY auth ON public.organization_settings FOR SELECT TO introzy_auth USING (public.introzy_for_accounts());
 
 CREATE POLICY auth ON public.organizations TO introzy_auth USING (public.introzy_for_accounts()) WITH CHECK (public.introzy_for_accounts());
+
+CREATE POLICY auth ON public.session_proofs TO introzy_auth USING (public.introzy_for_accounts()) WITH CHECK (public.introzy_for_accounts());
 
 CREATE POLICY auth ON public.sessions TO introzy_auth USING (public.introzy_for_accounts()) WITH CHECK (public.introzy_for_accounts());
 
@@ -1592,15 +1649,23 @@ CREATE POLICY lookup ON public.invitations FOR SELECT TO introzy_lookup USING (t
 
 CREATE POLICY lookup ON public.members FOR SELECT TO introzy_lookup USING (true);
 
+CREATE POLICY lookup ON public.organization_settings FOR SELECT TO introzy_lookup USING (true);
+
 CREATE POLICY lookup ON public.organizations FOR SELECT TO introzy_lookup USING (true);
 
 CREATE POLICY lookup ON public.sessions FOR SELECT TO introzy_lookup USING (true);
+
+CREATE POLICY lookup ON public.two_factors FOR SELECT TO introzy_lookup USING (true);
 
 CREATE POLICY lookup ON public.users FOR SELECT TO introzy_lookup USING (true);
 
 ALTER TABLE public.members ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE public.organization_settings ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE public.organizations ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.session_proofs ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.sessions ENABLE ROW LEVEL SECURITY;
 
@@ -1632,7 +1697,13 @@ CREATE POLICY tenant ON public.invitations USING ((organization_id = public.intr
 
 CREATE POLICY tenant ON public.members USING ((organization_id = public.introzy_organization_id())) WITH CHECK ((organization_id = public.introzy_organization_id()));
 
+CREATE POLICY tenant ON public.organization_settings TO introzy_app USING ((id = public.introzy_organization_id())) WITH CHECK ((id = public.introzy_organization_id()));
+
 CREATE POLICY tenant ON public.organizations FOR SELECT TO introzy_app USING ((id = public.introzy_organization_id()));
+
+CREATE POLICY tenant ON public.session_proofs FOR SELECT TO introzy_app USING ((EXISTS ( SELECT
+   FROM public.sessions
+  WHERE (sessions.id = session_proofs.session_id))));
 
 CREATE POLICY tenant ON public.sessions TO introzy_app USING ((active_organization_id = public.introzy_organization_id()));
 
@@ -1757,12 +1828,6 @@ GRANT SELECT(id) ON TABLE public.organizations TO introzy_lookup;
 GRANT SELECT(name) ON TABLE public.organizations TO introzy_lookup;
 GRANT UPDATE(name) ON TABLE public.organizations TO introzy_app;
 
-GRANT UPDATE(deleted_at) ON TABLE public.organizations TO introzy_app;
-GRANT SELECT(deleted_at) ON TABLE public.organizations TO introzy_lookup;
-
-GRANT UPDATE(requires_factor) ON TABLE public.organizations TO introzy_app;
-GRANT SELECT(requires_factor) ON TABLE public.organizations TO introzy_lookup;
-
 REVOKE ALL ON FUNCTION public.introzy_organizations_to_erase_in(p_days integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.introzy_organizations_to_erase_in(p_days integer) TO introzy_auth;
 
@@ -1838,6 +1903,16 @@ GRANT ALL ON FUNCTION public.introzy_organizations_with_notices() TO introzy_aut
 REVOKE ALL ON FUNCTION public.introzy_server_secrets() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.introzy_server_secrets() TO postgres;
 
+GRANT SELECT,INSERT,UPDATE ON TABLE public.organization_settings TO introzy_app;
+
+GRANT SELECT(id) ON TABLE public.organization_settings TO introzy_auth;
+GRANT SELECT(id) ON TABLE public.organization_settings TO introzy_lookup;
+
+GRANT SELECT(deleted_at) ON TABLE public.organization_settings TO introzy_auth;
+GRANT SELECT(deleted_at) ON TABLE public.organization_settings TO introzy_lookup;
+
+GRANT SELECT(requires_factor) ON TABLE public.organization_settings TO introzy_lookup;
+
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.sessions TO introzy_auth;
 GRANT DELETE ON TABLE public.sessions TO introzy_app;
 
@@ -1852,7 +1927,16 @@ GRANT SELECT(expires_at) ON TABLE public.sessions TO introzy_lookup;
 GRANT SELECT(active_organization_id) ON TABLE public.sessions TO introzy_app;
 GRANT SELECT(active_organization_id) ON TABLE public.sessions TO introzy_lookup;
 
-GRANT SELECT(proved_at) ON TABLE public.sessions TO introzy_app;
+GRANT SELECT(created_at) ON TABLE public.sessions TO introzy_app;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.two_factors TO introzy_auth;
+
+GRANT SELECT(user_id) ON TABLE public.two_factors TO introzy_lookup;
+
+GRANT SELECT(verified) ON TABLE public.two_factors TO introzy_lookup;
+
+REVOKE ALL ON FUNCTION public.introzy_session_member(p_session_id uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.introzy_session_member(p_session_id uuid) TO introzy_app;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.users TO introzy_auth;
 
@@ -1864,11 +1948,6 @@ GRANT SELECT(name) ON TABLE public.users TO introzy_lookup;
 
 GRANT SELECT(email) ON TABLE public.users TO introzy_app;
 GRANT SELECT(email) ON TABLE public.users TO introzy_lookup;
-
-GRANT SELECT(two_factor_enabled) ON TABLE public.users TO introzy_lookup;
-
-REVOKE ALL ON FUNCTION public.introzy_session_member(p_session_id uuid) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.introzy_session_member(p_session_id uuid) TO introzy_app;
 
 REVOKE ALL ON FUNCTION public.introzy_session_person(p_session_id uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.introzy_session_person(p_session_id uuid) TO introzy_app;
@@ -1895,6 +1974,10 @@ GRANT SELECT,INSERT ON TABLE public.invitations TO introzy_app;
 
 GRANT UPDATE(status) ON TABLE public.invitations TO introzy_app;
 
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.two_factors TO introzy_auth;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.session_proofs TO introzy_auth;
+
+GRANT SELECT(session_id) ON TABLE public.session_proofs TO introzy_app;
+
+GRANT SELECT(proved_at) ON TABLE public.session_proofs TO introzy_app;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.verifications TO introzy_auth;

@@ -74,8 +74,8 @@ const project = (
     include: files.map((file) => `test/${folder}/${file}.test.ts`),
     exclude,
     isolate,
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    testTimeout: 180_000,
+    hookTimeout: 180_000,
     // vitest's second is too short for a page on a slow machine.
     expect: { poll: { timeout: 20_000 } },
     pool: 'forks',

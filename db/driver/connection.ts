@@ -12,6 +12,7 @@ import {
   PostgresQueryCompiler,
   type QueryResult,
 } from 'kysely';
+import { isChangedPlan } from '../errors.ts';
 
 /** An SQL statement and its parameters. Kysely's `CompiledQuery` has the same shape. */
 export interface Statement {
@@ -109,6 +110,8 @@ class KyselyConnection implements DatabaseConnection {
   readonly entry: Entry | undefined;
   acquired: Connection | undefined;
   isInTransaction = false;
+  /** The transaction has run nothing but its entry. */
+  isFresh = false;
 
   constructor(connections: Connections, entry: Entry | undefined) {
     this.connections = connections;
@@ -120,18 +123,49 @@ class KyselyConnection implements DatabaseConnection {
     return await this.acquired.send(statements);
   }
 
+  sendOutside(statements: readonly Statement[], mayShare: boolean) {
+    return mayShare ? this.connections.share(statements) : this.send(statements);
+  }
+
   release() {
     if (this.acquired) this.connections.release(this.acquired);
   }
 
-  async executeQuery<R>(query: CompiledQuery): Promise<QueryResult<R>> {
-    const { connections, entry } = this;
-    if (this.isInTransaction) return (await this.send([query]))[0] as QueryResult<R>;
+  /**
+   * A statement whose columns a migration has changed is sent once more, where PostgreSQL has done nothing for the
+   * transaction yet.
+   */
+  executeQuery<R>(query: CompiledQuery): Promise<QueryResult<R>> {
+    return (this.isInTransaction ? this.executeInside(query) : this.executeOutside(query)) as Promise<QueryResult<R>>;
+  }
+
+  async executeOutside(query: CompiledQuery): Promise<QueryResult<unknown>> {
+    const { entry } = this;
     const { mayShare = false } = query as Statement;
     const statements = entry ? [entry.statement(mayShare), query] : [query];
-    const answers = await (mayShare ? connections.share(statements) : this.send(statements));
+    let answers: QueryResult<unknown>[];
+    try {
+      answers = await this.sendOutside(statements, mayShare);
+    } catch (error) {
+      if (!isChangedPlan(error)) throw error;
+      answers = await this.sendOutside(statements, mayShare);
+    }
     if (entry) entry.onEnter?.(answers[0] as QueryResult<unknown>);
-    return answers[entry ? 1 : 0] as QueryResult<R>;
+    return answers[entry ? 1 : 0] as QueryResult<unknown>;
+  }
+
+  async executeInside(query: CompiledQuery): Promise<QueryResult<unknown>> {
+    const { isFresh, entry } = this;
+    this.isFresh = false;
+    try {
+      return (await this.send([query]))[0] as QueryResult<unknown>;
+    } catch (error) {
+      if (!isFresh || !isChangedPlan(error)) throw error;
+      // All in one flight: no statement that the transaction's caller sends at the same time runs outside the transaction.
+      const answers = await this.send([ROLLBACK, BEGIN, ...(entry ? [entry.statement(false)] : []), query]);
+      if (entry) entry.onEnter?.(answers[2] as QueryResult<unknown>);
+      return answers.at(-1) as QueryResult<unknown>;
+    }
   }
 
   streamQuery(): AsyncIterableIterator<QueryResult<never>> {
@@ -140,10 +174,12 @@ class KyselyConnection implements DatabaseConnection {
 }
 
 const BEGIN: Statement = { sql: 'begin', parameters: [] };
+const COMMIT: Statement = { sql: 'commit', parameters: [] };
+const ROLLBACK: Statement = { sql: 'rollback', parameters: [] };
 
-async function end(connection: DatabaseConnection, sql: 'commit' | 'rollback') {
+async function end(connection: DatabaseConnection, statement: Statement) {
   const kysely = connection as KyselyConnection;
-  await kysely.send([{ sql, parameters: [] }]);
+  await kysely.send([statement]);
   kysely.isInTransaction = false;
 }
 
@@ -162,14 +198,15 @@ const driver: Driver = {
       .catch(async (error: unknown) => {
         // Kysely does not roll back a transaction whose `beginTransaction` has failed. Without this rollback a refused key
         // would leave the connection in a failed transaction.
-        if (kysely.acquired) await end(kysely, 'rollback').catch(() => {});
+        if (kysely.acquired) await end(kysely, ROLLBACK).catch(() => {});
         throw error;
       });
     entry?.onEnter?.(answers[1] as QueryResult<unknown>);
     kysely.isInTransaction = true;
+    kysely.isFresh = true;
   },
-  commitTransaction: (kysely) => end(kysely, 'commit'),
-  rollbackTransaction: (kysely) => end(kysely, 'rollback'),
+  commitTransaction: (kysely) => end(kysely, COMMIT),
+  rollbackTransaction: (kysely) => end(kysely, ROLLBACK),
   releaseConnection: refuse,
   destroy: refuse,
 };

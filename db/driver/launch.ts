@@ -41,6 +41,8 @@ export interface LaunchParts {
   deadlines: Deadlines;
   /** Clients that are not to be used again: the connection is lost, or injected SQL may have changed the session. */
   lost: WeakSet<pg.PoolClient>;
+  /** Called where a migration has changed the columns of a prepared statement. */
+  onChangedPlan(): void;
 }
 
 interface Launch extends LaunchParts {
@@ -60,7 +62,7 @@ const TURN = 250;
 export function launch(
   client: pg.PoolClient,
   passengers: readonly Passenger[],
-  { deadlines, lost, onLanded = () => {}, goAgain }: Launch,
+  { deadlines, lost, onChangedPlan, onLanded = () => {}, goAgain }: Launch,
 ): void {
   /** The index of the passenger whose turn it is. */
   let turn = 0;
@@ -108,6 +110,7 @@ export function launch(
         refuse(passenger, error instanceof pg.DatabaseError ? translateError(error) : toUnavailable(error));
       },
       onOdd: () => lost.add(client),
+      onChangedPlan,
       onEnd() {
         deadlines.delete(watches[index] as Waiting);
         turn = index + 1;

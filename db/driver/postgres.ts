@@ -3,7 +3,7 @@ import type { Connection, ConnectionSource } from './connection.ts';
 import { watchDeadlines } from './deadlines.ts';
 import { createPassenger, type LaunchParts, launch, toUnavailable } from './launch.ts';
 import { createSharing } from './sharing.ts';
-import { onSettingChanged, prepareFlight } from './wire.ts';
+import { onSettingChanged, prepareAnew, prepareFlight } from './wire.ts';
 
 export interface PostgresOptions {
   url: string;
@@ -66,7 +66,10 @@ export function openPostgres({ url, poolSize, deadline, prepare }: PostgresOptio
   pool.on('error', () => {});
   /** Clients with a lost connection. A connection may be lost before the call gives the client back, or afterwards. */
   const lost = new WeakSet<pg.PoolClient>();
+  const clients = new Set<pg.PoolClient>();
+  pool.on('remove', (client) => clients.delete(client as pg.PoolClient));
   pool.on('connect', (client) => {
+    clients.add(client);
     const drop = () => {
       lost.add(client);
       const index = atHand.findIndex((idle) => idle.client === client);
@@ -76,7 +79,9 @@ export function openPostgres({ url, poolSize, deadline, prepare }: PostgresOptio
     client.on('end', drop);
     onSettingChanged(client, () => lost.add(client));
   });
-  const parts: LaunchParts = { lost, deadlines: watchDeadlines() };
+  // What one connection has met, the others would meet: a retry may travel over any of them.
+  const onChangedPlan = () => clients.forEach(prepareAnew);
+  const parts: LaunchParts = { lost, deadlines: watchDeadlines(), onChangedPlan };
   const checkOut = async (until: number) => {
     const within = until - performance.now();
     if (within <= 0) throw toUnavailable(new Error('no connection in time'));

@@ -30,7 +30,7 @@ export interface Plan {
 export interface PreparedStatements {
   /** Plans by their SQL, in the order of use: the statement that has been unused for longest comes first. */
   readonly bySql: Map<string, Plan>;
-  /** Names of replaced statements that the server has still to close. */
+  /** Names of replaced and of forgotten statements that the server has still to close. */
   readonly forgotten: string[];
   /** The statement that the server's next message belongs to. */
   current: Plan | undefined;
@@ -54,6 +54,12 @@ export function preparedOn(connection: Announcing): PreparedStatements {
     if (prepared.current) prepared.current.columns = [];
   });
   return prepared;
+}
+
+/** Forgets all statements: the connection's next flight closes them, and each statement is prepared anew. */
+export function forgetPlans({ bySql, forgotten }: PreparedStatements): void {
+  for (const { name } of bySql.values()) forgotten.push(name);
+  bySql.clear();
 }
 
 /**

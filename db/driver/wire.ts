@@ -1,8 +1,16 @@
 import type { QueryResult } from 'kysely';
 import type pg from 'pg';
+import { isChangedPlan } from '../errors.ts';
 import type { Statement } from './connection.ts';
 import { encodeFlight, type WireValue } from './messages.ts';
-import { type Column, type Plan, type PreparedStatements, planOf, preparedOn } from './preparedStatements.ts';
+import {
+  type Column,
+  forgetPlans,
+  type Plan,
+  type PreparedStatements,
+  planOf,
+  preparedOn,
+} from './preparedStatements.ts';
 import { parserOf, toWire } from './values.ts';
 
 /*
@@ -55,6 +63,8 @@ interface Outcome {
   onEnd?(): void;
   /** Called for a statement that may leave something on the session: see `ORDINARY`. */
   onOdd?(): void;
+  /** Called where the columns of a prepared statement have changed, once the flight's connection has forgotten its plans. */
+  onChangedPlan?(): void;
 }
 /** Makes a flight. A flight that could not take place is made anew. */
 export type CreateFlight = (outcome: Outcome) => LinkedFlight;
@@ -66,7 +76,8 @@ const MOST_PARAMETERS = 32_767;
  * Prepares a query for node-postgres that sends several statements with a single Sync: one round trip, and one implicit
  * transaction (PostgreSQL, "Extended Query", pipelining). With `prepare`, a connection parses and describes each
  * distinct statement once. The described columns stay valid: PostgreSQL refuses a prepared statement whose columns have
- * changed ("cached plan must not change result type"). Throws where a value cannot be written.
+ * changed ("cached plan must not change result type"), and the connection then prepares its statements anew. Throws where
+ * a value cannot be written.
  */
 export function prepareFlight(statements: readonly Statement[], { prepare }: { prepare: boolean }): CreateFlight {
   const values = statements.map(({ parameters }) => {
@@ -82,7 +93,8 @@ interface Written {
   prepare: boolean;
 }
 
-function createFlight({ statements, values, prepare }: Written, { done, fail, onEnd, onOdd }: Outcome): LinkedFlight {
+function createFlight({ statements, values, prepare }: Written, outcome: Outcome): LinkedFlight {
+  const { done, fail, onEnd, onOdd, onChangedPlan } = outcome;
   const answers: QueryResult<unknown>[] = [];
   let prepared: PreparedStatements | undefined;
   let plans: Plan[] = [];
@@ -155,7 +167,14 @@ function createFlight({ statements, values, prepare }: Written, { done, fail, on
     },
     // node-postgres calls no further method of a query that has failed.
     handleError(error) {
-      for (const { sql, isParsed } of plans) if (!isParsed) prepared?.bySql.delete(sql);
+      if (prepared) {
+        for (const plan of plans) if (!plan.isParsed && isCurrent(plan, prepared)) prepared.bySql.delete(plan.sql);
+        // A flight that was written before the plans were forgotten fails as well, and has nothing to forget.
+        if (isChangedPlan(error) && isCurrent(plans[answers.length], prepared)) {
+          forgetPlans(prepared);
+          onChangedPlan?.();
+        }
+      }
       fail(error);
       onEnd?.();
       flight.sendNext();
@@ -168,6 +187,9 @@ function createFlight({ statements, values, prepare }: Written, { done, fail, on
   };
   return flight;
 }
+
+const isCurrent = (plan: Plan | undefined, { bySql }: PreparedStatements) =>
+  plan !== undefined && bySql.get(plan.sql) === plan;
 
 /**
  * Sends flights over one connection, one after the other. Each flight is a transaction of its own. A flight of prepared
@@ -199,6 +221,11 @@ export function onSettingChanged(client: pg.PoolClient, listener: () => void): v
   connection.on('parameterStatus', ({ parameterName }: { parameterName: string }) => {
     if (!CHANGING.includes(parameterName)) listener();
   });
+}
+
+/** Has a client's connection prepare each of its statements anew. */
+export function prepareAnew(client: pg.PoolClient): void {
+  forgetPlans(preparedOn((client as unknown as { connection: pg.Connection }).connection));
 }
 
 /** Destroys a client's connection at once, even while a flight waits for an answer. */

@@ -20,7 +20,7 @@ export const accepts = [
  * An address is verified before it gives a membership.
  *
  * An invitation that awaits the verification of its address stands for the membership of a person whose account exists
- * already. The person is inviter and invited, and becomes a member once the address is verified.
+ * already. The person is inviter and invited, as in no other invitation, and becomes a member once the address is verified.
  *
  * Accounts from before are verified where their person has proved the address: the operator made the account together
  * with an organization, or the account has accepted an invitation, whose secret only a mail to the address contained.
@@ -46,7 +46,6 @@ const inEachOrganization = (work: string) => `do $$
   end $$`;
 
 const statements = [
-  'alter table invitations add awaits_verification boolean not null default false',
   // The times of rows that a single transaction has made are the same.
   inEachOrganization(`update users set email_verified = true where not email_verified and (
       id in (select m.user_id from members m where m.organization_id = v_id and m.created_at = users.created_at)
@@ -63,6 +62,6 @@ const statements = [
             and exists (select from accounts a where a.user_id = u.id and a.password is not null)
             and exists (select from api_keys k where k.organization_id = v_id and k.created_at = o.created_at)
           returning m.user_id, m.role, u.email)
-      insert into invitations (organization_id, id, email, role, inviter_id, expires_at, awaits_verification)
-        select v_id, gen_random_uuid(), email, role, user_id, now() + interval '10 years', true from awaiting`),
+      insert into invitations (organization_id, id, email, role, inviter_id, expires_at)
+        select v_id, gen_random_uuid(), email, role, user_id, now() + interval '10 years' from awaiting`),
 ];

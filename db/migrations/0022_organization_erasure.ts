@@ -9,7 +9,7 @@ export const accepts = [
   },
   {
     effect: 'adds the trigger organizations.audit',
-    because: 'follows changes of a name and deletions, and the version before makes neither',
+    because: 'follows changes of a name, and the version before makes none',
   },
   ...['members', 'invitations'].map((table) => ({
     effect: `changes the policy ${table}.auth`,
@@ -38,22 +38,37 @@ export const accepts = [
  * this version and of the version before refuse the keys with no more to read: `suspended_at` tells the restoration which
  * keys were not revoked before. Sessions do not enter the organization, as `introzy_session_person` does not find it, and
  * the accounts' role sees neither its memberships nor its invitations.
+ *
+ * What is set for an organization has a table of its own, by the organization's id. An organization without a row has the
+ * defaults. better-auth reads all columns of `organizations` in prepared statements, which fail on the open connections
+ * of the version before once there is a further column.
  */
 export async function up(db: Kysely<unknown>): Promise<void> {
   const { rows } = await sql<{ schema: string }>`select quote_ident(current_schema()) as schema`.execute(db);
-  const statements = [...columns, ...suspension, ...auditing(rows[0]?.schema ?? 'public'), ...sessions];
+  const statements = [...settings, ...suspension, ...auditing(rows[0]?.schema ?? 'public'), ...sessions];
   for (const statement of statements) await sql.raw(statement).execute(db);
 }
 
-const columns = [
-  'alter table organizations add column deleted_at timestamptz(3)',
+const settings = [
+  `create table organization_settings (
+    id uuid primary key references organizations on delete cascade,
+    deleted_at timestamptz(3)
+  )`,
+  'alter table organization_settings enable row level security',
+  `create policy tenant on organization_settings to introzy_app
+    using (id = introzy_organization_id()) with check (id = introzy_organization_id())`,
+  'create policy auth on organization_settings for select to introzy_auth using (introzy_for_accounts())',
+  'create policy lookup on organization_settings for select to introzy_lookup using (true)',
+  'grant select, insert, update on organization_settings to introzy_app',
+  'grant select (id, deleted_at) on organization_settings to introzy_auth',
+  'grant select (id, deleted_at) on organization_settings to introzy_lookup',
   'alter table api_keys add column suspended_at timestamptz(3)',
-  'grant update (name, deleted_at) on organizations to introzy_app',
+  'grant update (name) on organizations to introzy_app',
   `create policy tenant_change on organizations for update to introzy_app
     using (id = introzy_organization_id()) with check (id = introzy_organization_id())`,
   ...['members', 'invitations'].map(
     (table) => `alter policy auth on ${table} using (introzy_for_accounts() and not exists (
-      select from organizations o where o.id = organization_id and o.deleted_at is not null))
+      select from organization_settings s where s.id = organization_id and s.deleted_at is not null))
       with check (introzy_for_accounts())`,
   ),
 ];
@@ -64,7 +79,8 @@ const suspension = [
   declare
     v_deleted_at timestamptz(3);
   begin
-    select deleted_at into v_deleted_at from organizations where id = new.organization_id for share;
+    perform from organizations where id = new.organization_id for share;
+    select deleted_at into v_deleted_at from organization_settings where id = new.organization_id;
     if v_deleted_at is not null and new.revoked_at is null then
       new.revoked_at := v_deleted_at;
       new.suspended_at := v_deleted_at;
@@ -137,14 +153,26 @@ const auditing = (schema: string) => [
       insert into audit_log (organization_id, actor, action, subject, details) values (new.id,
         introzy_actor(), 'organization.renamed', v_subject, jsonb_build_object('from', old.name, 'to', new.name));
     end if;
-    if (new.deleted_at is null) <> (old.deleted_at is null) then
-      insert into audit_log (organization_id, actor, action, subject) values (new.id, introzy_actor(),
-        case when new.deleted_at is null then 'organization.restored' else 'organization.deleted' end, v_subject);
-    end if;
     return null;
   end $$`,
-  `create trigger audit after update of name, deleted_at on organizations
+  `create trigger audit after update of name on organizations
     for each row execute function introzy_audit_organization()`,
+
+  `create function introzy_audit_deletion() returns trigger language plpgsql as $$
+  begin
+    if tg_op = 'INSERT' and new.deleted_at is null
+        or tg_op = 'UPDATE' and (new.deleted_at is null) = (old.deleted_at is null) then
+      return null;
+    end if;
+    insert into audit_log (organization_id, actor, action, subject)
+      select id, introzy_actor(),
+          case when new.deleted_at is null then 'organization.restored' else 'organization.deleted' end,
+          jsonb_build_object('type', 'organization', 'id', id, 'name', name)
+        from organizations where id = new.id;
+    return null;
+  end $$`,
+  `create trigger audit after insert or update of deleted_at on organization_settings
+    for each row execute function introzy_audit_deletion()`,
 
   // The function of migration 0019. The contacts of an organization that is being erased leave no entry: the log is
   // erased with them.
@@ -152,16 +180,16 @@ const auditing = (schema: string) => [
   language plpgsql set search_path = ${schema}, pg_temp as $$
   begin
     insert into audit_log (organization_id, actor, action, subject)
-      select id, introzy_actor(), 'contact.erased',
+      select o.id, introzy_actor(), 'contact.erased',
           jsonb_build_object('type', 'contact', 'id', old.id, 'name', old.id)
-        from organizations where id = old.organization_id
-          and (deleted_at is null or deleted_at > now() - interval '720 hours');
+        from organizations o left join organization_settings s on s.id = o.id
+        where o.id = old.organization_id
+          and (s.deleted_at is null or s.deleted_at > now() - interval '720 hours');
     return null;
   end $$`,
 ];
 
 const sessions = [
-  'grant select (deleted_at) on organizations to introzy_lookup',
   'grant introzy_lookup to current_user',
   // The function of migration 0002, which now does not find an organization that is deleted.
   `create or replace function introzy_session_person(p_session_id uuid)
@@ -173,7 +201,8 @@ const sessions = [
       join members m on m.organization_id = s.active_organization_id and m.user_id = s.user_id
       join users u on u.id = s.user_id
       join organizations o on o.id = m.organization_id
-      where s.id = p_session_id and s.expires_at > now() and o.deleted_at is null;
+      where s.id = p_session_id and s.expires_at > now()
+        and not exists (select from organization_settings d where d.id = o.id and d.deleted_at is not null);
   end`,
   'revoke introzy_lookup from current_user',
 ];

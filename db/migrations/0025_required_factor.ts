@@ -4,7 +4,7 @@ export const kind = 'expand';
 
 export const accepts = [
   {
-    effect: 'adds the trigger organizations.audit_factor',
+    effect: 'adds the trigger organization_settings.audit_factor',
     because: 'follows changes of requires_factor alone, and the version before does not write that column',
   },
 ];
@@ -19,17 +19,21 @@ export async function up(db: Kysely<unknown>): Promise<void> {
 }
 
 const settings = [
-  'alter table organizations add column requires_factor boolean not null default false',
-  'grant update (requires_factor) on organizations to introzy_app',
+  'alter table organization_settings add column requires_factor boolean not null default false',
   `create function introzy_audit_required_factor() returns trigger language plpgsql as $$
   begin
-    insert into audit_log (organization_id, actor, action, subject) values (new.id, introzy_actor(),
-      case when new.requires_factor then 'organization.factorRequired' else 'organization.factorNotRequired' end,
-      jsonb_build_object('type', 'organization', 'id', new.id, 'name', new.name));
+    if new.requires_factor = (tg_op = 'UPDATE' and old.requires_factor) then
+      return null;
+    end if;
+    insert into audit_log (organization_id, actor, action, subject)
+      select id, introzy_actor(),
+          case when new.requires_factor then 'organization.factorRequired' else 'organization.factorNotRequired' end,
+          jsonb_build_object('type', 'organization', 'id', id, 'name', name)
+        from organizations where id = new.id;
     return null;
   end $$`,
-  `create trigger audit_factor after update of requires_factor on organizations for each row
-    when (new.requires_factor <> old.requires_factor) execute function introzy_audit_required_factor()`,
+  `create trigger audit_factor after insert or update of requires_factor on organization_settings for each row
+    execute function introzy_audit_required_factor()`,
 ];
 
 const lookups = (schema: string) => [
@@ -39,15 +43,15 @@ const lookups = (schema: string) => [
   returns table (organization_id uuid, user_id uuid, role text, has_factor boolean, requires_factor boolean)
   language sql stable security definer
   begin atomic
-    select o.id, u.id, m.role, u.two_factor_enabled, o.requires_factor
+    select m.organization_id, s.user_id, m.role,
+        exists (select from two_factors f where f.user_id = s.user_id and f.verified),
+        coalesce(o.requires_factor, false)
       from sessions s
       join members m on m.organization_id = s.active_organization_id and m.user_id = s.user_id
-      join users u on u.id = s.user_id
-      join organizations o on o.id = m.organization_id
+      left join organization_settings o on o.id = m.organization_id
       where s.id = p_session_id and s.expires_at > now() and o.deleted_at is null;
   end`,
-  'grant select (two_factor_enabled) on users to introzy_lookup',
-  'grant select (requires_factor) on organizations to introzy_lookup',
+  'grant select (requires_factor) on organization_settings to introzy_lookup',
   'grant introzy_lookup to current_user',
   `grant create on schema ${schema} to introzy_lookup`,
   'revoke execute on function introzy_session_member(uuid) from public',

@@ -4,7 +4,6 @@ const times = { createdAt: 'created_at', updatedAt: 'updated_at' };
 export const accountTables = {
   user: { modelName: 'users', fields: { emailVerified: 'email_verified', ...times } },
   twoFactor: {
-    user: { fields: { twoFactorEnabled: 'two_factor_enabled' } },
     twoFactor: {
       modelName: 'two_factors',
       fields: {
@@ -23,9 +22,6 @@ export const accountTables = {
       ipAddress: 'ip_address',
       userAgent: 'user_agent',
       ...times,
-    },
-    additionalFields: {
-      isSignIn: { type: 'boolean', required: false, input: false, returned: false, fieldName: 'is_sign_in' },
     },
   },
   account: {

@@ -1,4 +1,3 @@
-import { kyselyAdapter } from '@better-auth/kysely-adapter';
 import { type BetterAuthOptions, betterAuth } from 'better-auth';
 import { APIError, createAuthMiddleware, isAPIError } from 'better-auth/api';
 import { organization } from 'better-auth/plugins/organization';
@@ -19,6 +18,7 @@ import { toAccountAddress } from '../../shared/text.ts';
 import { answerAgain, withInvitationId } from './acceptedInvitation.ts';
 import { accountTables } from './accountTables.ts';
 import { comparingPasswords, refuseOldPassword, verifyAndNote } from './currentPassword.ts';
+import { deriving } from './derivingAdapter.ts';
 import { type AccountsRequest, accountsRequest, digesting } from './digestingAdapter.ts';
 import type { KeySecrets } from './keySecret.ts';
 import { passwordRule } from './passwordRule.ts';
@@ -190,10 +190,7 @@ export function createAuth(options: AccountsOptions) {
     basePath,
     secret,
     database: (auth: BetterAuthOptions) =>
-      digesting(
-        sealing(comparingPasswords(kyselyAdapter(accounts, { type: 'postgres' })(auth)), keySecrets),
-        keySecrets,
-      ),
+      digesting(sealing(comparingPasswords(deriving(accounts, auth)), keySecrets), keySecrets),
     trustedOrigins: (request) => (request ? trustedOrigins(request) : []),
     emailAndPassword: {
       enabled: true,

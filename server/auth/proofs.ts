@@ -18,8 +18,8 @@ type ProofRequest = z.infer<typeof ProofRequest>;
 
 /**
  * A plugin of better-auth: `POST /prove` takes the password of the person who is signed in, or a code of their
- * authenticator app, and notes in the session that the person has proved who they are. After ten wrong proofs the session ends, so that whoever found an open
- * dashboard cannot guess on. The person signs in again; other sessions go on.
+ * authenticator app, and notes for the session that the person has proved who they are. After ten wrong proofs the
+ * session ends, so that whoever found an open dashboard cannot guess on. The person signs in again; other sessions go on.
  */
 export const proofs = ({ db, keySecrets }: { db: Database; keySecrets: KeySecrets }) => ({
   id: 'proofs',

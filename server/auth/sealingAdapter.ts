@@ -1,5 +1,7 @@
 import type { DBAdapter, DBTransactionAdapter } from 'better-auth';
+import { APIError } from 'better-auth/api';
 import { symmetricDecrypt, symmetricEncrypt } from 'better-auth/crypto';
+import { isUniqueViolation } from '../../db/errors.ts';
 import type { KeySecrets } from './keySecret.ts';
 import { openText, sealText } from './sealedText.ts';
 import { signingSecretOf } from './signedCookies.ts';
@@ -25,6 +27,12 @@ export function sealing(adapter: DBAdapter, keySecrets: KeySecrets): DBAdapter {
   };
 }
 
+/** Two requests at once have each begun to switch the factor on: the seed of the first is kept. */
+function rethrowTaken(error: unknown): never {
+  if (!isUniqueViolation(error, 'two_factors_user_id_key')) throw error;
+  throw new APIError('CONFLICT', { message: 'Another request has set up the factor at the same time: start again' });
+}
+
 function wrap(adapter: DBTransactionAdapter, keySecrets: KeySecrets) {
   const key = signingSecretOf(keySecrets[0]);
   const seal = async <T extends Row>(values: T): Promise<T> => {
@@ -40,7 +48,8 @@ function wrap(adapter: DBTransactionAdapter, keySecrets: KeySecrets) {
   const methods: Pick<DBAdapter, 'create' | 'update' | 'findOne' | 'incrementOne'> = {
     async create(query) {
       if (query.model !== MODEL) return await adapter.create(query);
-      return await open(await adapter.create({ ...query, data: await seal(query.data) }));
+      const made = adapter.create({ ...query, data: await seal(query.data) }).catch(rethrowTaken);
+      return (await open(await made)) as never;
     },
     async update(query) {
       if (query.model !== MODEL) return await adapter.update(query);

@@ -31,9 +31,9 @@ interface Cookies {
 }
 
 /**
- * Slows down guesses of a password and of a second factor, per account, however many addresses the guesses come from. An address without an
- * account is counted in the same way. A browser that has signed in to the account before, or has reset its password, is
- * counted on its own: strangers who guess do not lock the account's person out.
+ * Slows down guesses of a password and of a second factor, per account, however many addresses the guesses come from. An
+ * address without an account is counted in the same way. A browser that has signed in to the account before, or has reset
+ * its password, is counted on its own: strangers who guess do not lock the account's person out.
  */
 export function createSignInGuard({ signInFailures, signInPauses, secret, publicUrl }: GuardOptions) {
   const secure = publicUrl.startsWith('https:');

@@ -60,6 +60,7 @@ export const membersRouter = router({
     }),
 
   requireFactor: ownerProcedure
+    .meta({ takesProof: true })
     .input(RequiredFactorRequest)
     .output(RequiredFactor)
     .mutation(async ({ ctx: { tenant, organizationId, granted }, input: { isRequired } }) => {

@@ -10,7 +10,7 @@ test('After 15 minutes the dashboard asks for the password, and then shows the k
   await using dashboard = await openDashboard(app);
   const page = await dashboard.visit({ viewport: { width: 360, height: 800 } });
   await dashboard.enter(page, { ...owner, at: '/settings/api-keys' });
-  await runAsAdmin(app, `update sessions set proved_at = now() - interval '1 hour' where user_id = '${owner.userId}'`);
+  await runAsAdmin(app, `update sessions set created_at = now() - interval '1 hour' where user_id = '${owner.userId}'`);
 
   await page.getByRole('button', { name: 'Generate New Key' }).click();
   const form = page.getByRole('dialog', { name: 'Generate a new API key' });

@@ -52,7 +52,7 @@ test('A person sets up an app, signs in by its code and by a recovery code, and 
   await page.getByRole('heading', { name: 'Account', exact: true }).waitFor();
 
   // A code of the app is the proof that an old session takes.
-  await runAsAdmin(app, `update sessions set proved_at = now() - interval '1 hour' where user_id = '${owner.userId}'`);
+  await runAsAdmin(app, `update sessions set created_at = now() - interval '1 hour' where user_id = '${owner.userId}'`);
   await page.goto(`${dashboard.origin}/settings/api-keys`);
   await page.getByRole('button', { name: 'Generate New Key' }).click();
   const form = page.getByRole('dialog', { name: 'Generate a new API key' });

@@ -6,7 +6,11 @@ import { type TestApp, testApp } from '../helpers/testApp.ts';
 
 /** Moves the last proofs of a person's sessions into the past, behind the service's back. */
 const proveAt = (app: TestApp, userId: string, ago: string) =>
-  runAsAdmin(app, `update sessions set proved_at = now() - interval '${ago}' where user_id = '${userId}'`);
+  runAsAdmin(
+    app,
+    `with begun as (update sessions set created_at = now() - interval '${ago}' where user_id = '${userId}' returning id)
+      update session_proofs set proved_at = now() - interval '${ago}' where session_id in (select id from begun)`,
+  );
 
 /** The status of a call, and the reason of its refusal. */
 const outcome = (call: Promise<unknown>) =>
@@ -17,10 +21,12 @@ const outcome = (call: Promise<unknown>) =>
 
 const REFUSED = [403, PROOF_NEEDED];
 
-/** The calls of a person that show a secret. */
+/** The calls of a person that want a proof. */
 const revealing = ({ trpc }: Browser, id: string): [string, () => Promise<unknown>][] => [
   ['keys.issue', () => trpc.keys.issue.mutate({ name: 'Shown' })],
   ['keys.rotate', () => trpc.keys.rotate.mutate({ id })],
+  // Shows no secret, and opens the organization to passwords alone.
+  ['members.requireFactor', () => trpc.members.requireFactor.mutate({ isRequired: false })],
 ];
 
 test('Whatever shows a secret wants a proof of the last 15 minutes, and nothing is written without', async () => {
@@ -43,8 +49,9 @@ test('Whatever shows a secret wants a proof of the last 15 minutes, and nothing 
     expect((await browser.account('/prove', { password: PASSWORD })).status).toBe(200);
     expect([name, ...(await outcome(call()))]).toEqual([name, 200]);
   }
-  // A session from before proofs were noted.
-  await runAsAdmin(app, `update sessions set proved_at = null where user_id = '${owner.userId}'`);
+  // A session without a proof since its sign-in, as the version before has made.
+  await proveAt(app, owner.userId, '15 minutes');
+  await runAsAdmin(app, 'delete from session_proofs');
   expect(await outcome(browser.trpc.keys.issue.mutate({ name: 'Shown' }))).toEqual(REFUSED);
 });
 

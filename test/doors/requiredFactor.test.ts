@@ -65,6 +65,9 @@ test('Only an owner with a second factor requires the factor, and the audit log 
     { action: 'organization.factorNotRequired', by: 'person', id: app.one.id },
   ]);
   // The other organization has none of it.
-  const [other] = await runAsAdmin(app, `select requires_factor from organizations where id = '${app.other.id}'`);
-  expect(other).toEqual({ requires_factor: false });
+  const [other] = await runAsAdmin(
+    app,
+    `select requires_factor from organization_settings where id = '${app.other.id}'`,
+  );
+  expect(other).toBeUndefined();
 });

@@ -199,7 +199,12 @@ test('A code of the app is a proof, once', async () => {
   const person = await addMember(app, app.one.id, 'owner');
   const browser = await signedIn(app, person);
   const phone = await switchOn(browser);
-  const age = () => runAsAdmin(app, `update sessions set proved_at = now() - interval '1 hour'`);
+  const age = () =>
+    runAsAdmin(
+      app,
+      `with proofs as (update session_proofs set proved_at = now() - interval '1 hour')
+        update sessions set created_at = now() - interval '1 hour'`,
+    );
   const issue = () =>
     browser.trpc.keys.issue.mutate({ name: 'Shown' }).then(
       () => 200,
@@ -257,4 +262,18 @@ test('The operator takes a second factor away, and the sessions end with it', as
   expect((await browser.signIn(person.email)).body.twoFactorRedirect).toBeUndefined();
   expect(await isIn(browser)).toBe(true);
   expect((await audited(app, person.userId)).at(2)).toBe('person.factorOff operator');
+});
+
+test('Of two requests at once that begin to switch the factor on, the seed of one is kept, and the other says so', async () => {
+  await using app = await testApp();
+  const person = await addMember(app, app.one.id, 'owner');
+  const browsers = [await signedIn(app, person), await signedIn(app, person)];
+  const answers = await Promise.all(browsers.map(({ account }) => account(ON, { password: PASSWORD })));
+  const begun = answers.filter(({ status }) => status === 200);
+  expect(answers.map(({ status }) => status).filter((status) => status !== 200 && status !== 409)).toEqual([]);
+  // Where one came after the other, the later seed is kept.
+  const codes = await Promise.all(begun.map(({ body }) => readPicture(body.totpURI)()));
+  const statuses: number[] = [];
+  for (const code of codes) statuses.push((await (browsers[0] as (typeof browsers)[0]).account(APP, { code })).status);
+  expect(statuses.filter((status) => status === 200)).toHaveLength(1);
 });

@@ -58,6 +58,7 @@ export async function tryIn(trx: Kysely<Schema>, statement: string): Promise<unk
  */
 const ROWS_OF = {
   organizations: 'id = $1',
+  organization_settings: 'id = $1',
   contacts: 'organization_id = $1',
   api_keys: 'organization_id = $1',
   api_key_tokens: 'organization_id = $1',
@@ -73,6 +74,7 @@ const ROWS_OF = {
   members: 'organization_id = $1',
   invitations: 'organization_id = $1',
   sessions: 'active_organization_id = $1',
+  session_proofs: 'session_id in (select id from sessions where active_organization_id = $1)',
   users: 'id = $2',
 };
 

@@ -160,7 +160,28 @@ function findDemands({ old, before, now }: States): string[] {
   });
 }
 
+/**
+ * better-auth's tables. better-auth reads them by `select *` and `returning *`, and the service prepares these statements.
+ * Once a column has come, gone or changed its type, PostgreSQL refuses the statements on the open connections of the
+ * version before ("cached plan must not change result type"). A new fact about a person goes into a table of its own.
+ */
+const READ_WHOLE = ['users', 'sessions', 'accounts', 'verifications', 'organizations', 'members', 'invitations'];
+
+/** The columns that a statement added, dropped or gave another type, in tables that the version before reads whole. */
+function findOtherColumns({ old, before, now }: States): string[] {
+  const isReadWhole = (table: unknown) =>
+    READ_WHOLE.includes(String(table)) && old.has(`table ${table}`) && now.has(`table ${table}`);
+  return [...new Map([...before, ...now])].flatMap(([key, { kind, name, fact }]) => {
+    if (kind !== 'column' || !isReadWhole(fact.table)) return [];
+    const [was, is] = [before.get(key)?.fact.type, now.get(key)?.fact.type];
+    if (was === is) return [];
+    const verb = was === undefined ? 'adds' : is === undefined ? 'drops' : 'changes';
+    return [`${verb} the column ${name}, which better-auth of the version before reads by select *`];
+  });
+}
+
 const compare = (states: States, kind: Migration['kind']) => [
   ...findLocks(states, kind),
+  ...findOtherColumns(states),
   ...(kind === 'contract' ? [] : [...findBreaks(states), ...findDemands(states)]),
 ];

@@ -7,6 +7,7 @@ import { runAs } from './database.ts';
 const TABLES = [
   ...([
     'organizations',
+    'organization_settings',
     'api_keys',
     'api_key_secrets',
     'api_key_tokens',
@@ -20,7 +21,8 @@ const TABLES = [
     'audit_chains',
     'failed_sign_ins',
   ] as const),
-  ...(['members', 'invitations', 'users', 'accounts', 'sessions', 'verifications', 'two_factors'] as const),
+  ...(['members', 'invitations', 'users', 'accounts', 'sessions', 'session_proofs'] as const),
+  ...(['verifications', 'two_factors'] as const),
 ];
 
 /**

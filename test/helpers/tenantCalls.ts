@@ -389,7 +389,7 @@ const OTHERS = [
     'findAcceptedInvitation',
     'recordFailedSignIn',
     'resealColumn',
-    ...['findTwoFactor', 'hasSecondFactor', 'takeStep', 'recordRecovery', 'removeSecondFactor'],
+    ...['findTwoFactor', 'hasSecondFactor', 'withoutSignIn', 'takeStep', 'recordRecovery', 'removeSecondFactor'],
     'beginProof',
     'recordProof',
   ],

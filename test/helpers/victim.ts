@@ -115,8 +115,11 @@ async function addPeople(app: TestApp, word: string) {
   // A session that proved its person just now. The session has the id of its person.
   await runAsAdmin(
     app,
-    `insert into sessions (id, user_id, active_organization_id, token, expires_at)
-      values ('${userId}', '${userId}', '${id}', gen_random_uuid(), '2100-01-01Z')`,
+    `with settings as (insert into organization_settings (id) values ('${id}') on conflict do nothing),
+      session as (
+        insert into sessions (id, user_id, active_organization_id, token, expires_at)
+          values ('${userId}', '${userId}', '${id}', gen_random_uuid(), '2100-01-01Z') returning id)
+      insert into session_proofs (session_id, proved_at) select id, now() from session`,
   );
   if (!member || 'failure' in invitation) throw new Error('Nobody was added');
   return { userId, memberId: member.id, invitationId: invitation.invitation.id };
@@ -187,7 +190,7 @@ async function addTwins(app: TestApp, victim: Victim) {
 /** All rows that name the victim's organization or its word, in any table, as one text. */
 export async function readVictim(app: TestApp, { organizationId, word }: Victim): Promise<string> {
   await app.deps.lastUse.flush();
-  const tables = [...FORCED, 'organizations', 'sessions'];
+  const tables = [...FORCED, 'organizations', 'organization_settings', 'sessions', 'session_proofs'];
   const rows = tables.map((table) => `select t::text as row from ${table} t`).join(' union all ');
   const isAbout = `strpos(row, '${organizationId}') > 0 or strpos(row, '${word}') > 0`;
   return JSON.stringify(await runAsAdmin(app, `select row from (${rows}) rows where ${isAbout} order by row`));
@@ -196,7 +199,8 @@ export async function readVictim(app: TestApp, { organizationId, word }: Victim)
 /** Switches row-level security on or off for all roles. */
 export async function setPolicies(app: TestApp, state: 'on' | 'off') {
   const verbs = state === 'on' ? ['enable', 'force'] : ['disable', 'no force'];
-  for (const table of [...FORCED, 'organizations', 'users', 'sessions']) {
+  const others = ['organizations', 'organization_settings', 'users', 'sessions', 'session_proofs'];
+  for (const table of [...FORCED, ...others]) {
     // Only the tables in `FORCED` force row-level security.
     const some = FORCED.includes(table) ? verbs : verbs.slice(0, 1);
     for (const verb of some) await runAsAdmin(app, `alter table ${table} ${verb} row level security`);

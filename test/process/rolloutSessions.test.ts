@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process';
 import { resolve } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { afterAll, expect, test } from 'vitest';
 import { runAs } from '../helpers/database.ts';
@@ -18,6 +19,8 @@ const call = async ({ address }: Service, path: string, { cookie, body }: { cook
   await answer.text();
   return { status: answer.status, cookie: answer.headers.getSetCookie()[0]?.split(';')[0] as string };
 };
+/** What the page of an account asks for. */
+const PAGE = ['/api/auth/get-session', '/api/auth/organization/list'];
 const contacts = async (service: Service, cookie: string) => (await call(service, '/api/contacts', { cookie })).status;
 
 test('Beside a new instance, sessions of the version before hold everywhere; a session of this version asks there for a sign-in', {
@@ -40,17 +43,41 @@ test('Beside a new instance, sessions of the version before hold everywhere; a s
     expect(status).toBe(200);
     return cookie;
   };
-  const old = await signIn(before);
-  await using now = await startService(environment);
+  const ask = async (statement: string) => (await runAs(place.adminUrl, [statement]))[0]?.rows ?? [];
+  // The page of an account prolongs a session that is a day old.
+  const age = () => ask("update sessions set expires_at = expires_at - interval '2 days'");
+  /** Signs in at the version before, and runs its statements about a session. */
+  const visitBefore = async () => {
+    const cookie = await signIn(before);
+    await age();
+    for (const path of PAGE) expect((await call(before, path, { cookie })).status).toBe(200);
+    expect(await contacts(before, cookie)).toBe(200);
+    return cookie;
+  };
+  const connections = async () => {
+    const found = 'select pid from pg_stat_activity where datname = current_database()';
+    return (await ask(`${found} and application_name = 'introzy'`)).map(({ pid }) => pid);
+  };
+
+  const old = await visitBefore();
+  const open = await connections();
+  // The version before goes on serving, over the same connections, while the new instance migrates.
+  const statuses: number[] = [];
+  let isStarting = true;
+  const serving = (async () => {
+    for (; isStarting; await setTimeout(200)) statuses.push(await contacts(before, old));
+  })();
+  await using now = await startService(environment).finally(() => (isStarting = false));
+  await serving;
+  expect(statuses.filter((status) => status !== 200)).toEqual([]);
   const young = await signIn(now);
   expect([await contacts(before, old), await contacts(now, old)]).toEqual([200, 200]);
   expect([await contacts(before, young), await contacts(now, young)]).toEqual([401, 200]);
-  // What the page of an account asks for prolongs a session that is a day old.
-  await runAs(place.adminUrl, ["update sessions set expires_at = expires_at - interval '2 days'"]);
-  for (const path of ['/api/auth/get-session', '/api/auth/organization/list']) {
-    expect((await call(now, path, { cookie: old })).status).toBe(200);
-  }
-  const again = await signIn(before);
+  await age();
+  for (const path of PAGE) expect((await call(now, path, { cookie: old })).status).toBe(200);
+  // The statements that the version before has prepared hold: no migration gives its tables other columns.
+  const again = await visitBefore();
+  expect((await connections()).filter((pid) => open.includes(pid))).not.toEqual([]);
   for (const cookie of [old, again]) {
     expect([await contacts(before, cookie), await contacts(now, cookie)]).toEqual([200, 200]);
   }

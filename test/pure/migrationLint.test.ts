@@ -262,6 +262,32 @@ test('A contract migration removes what a migration of the version before left, 
   );
 });
 
+const KINDS: Kind[] = ['expand', 'background', 'contract'];
+
+test.each(KINDS)(
+  'A migration gives the tables that better-auth reads by select * no other columns: %s',
+  async (kind) => {
+    const find = async (...statements: string[]) =>
+      (await lint(statements, kind)).filter((text) => text.includes('better-auth')).map((text) => text.split(',')[0]);
+    for (const table of ['users', 'sessions', 'accounts', 'verifications', 'organizations', 'members', 'invitations']) {
+      expect(await find(`alter table ${table} add note text`)).toEqual([`adds the column ${table}.note`]);
+      expect(await find(`alter table ${table} drop id cascade`)).toContain(`drops the column ${table}.id`);
+    }
+    expect(await find(`alter table sessions alter token type varchar(64)`)).toEqual([
+      'changes the column sessions.token',
+    ]);
+    expect(await find('alter table accounts rename scope to scopes')).toEqual([
+      'drops the column accounts.scope',
+      'adds the column accounts.scopes',
+    ]);
+    expect(await find(`do $$ begin alter table members add note text; alter table members drop note; end $$`)).toEqual(
+      [],
+    );
+    expect(await find('alter table contacts add note text', 'create table notes (id uuid)')).toEqual([]);
+    expect(await find(`alter table users alter name set default ''`, 'drop table verifications')).toEqual([]);
+  },
+);
+
 test('An effect is accepted where the migration says why, and only while the migration has the effect', async () => {
   const effect = 'drops or renames the index contacts_updated_at';
   const accepting = (statements: string[]) =>

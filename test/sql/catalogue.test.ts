@@ -44,7 +44,7 @@ const LOOKUPS = [
  * better-auth's tables of people. A person may be in several organizations, so that no policy shows a tenant a whole
  * table.
  */
-const PEOPLE = ['accounts', 'sessions', 'two_factors', 'users', 'verifications'];
+const PEOPLE = ['accounts', 'session_proofs', 'sessions', 'two_factors', 'users', 'verifications'];
 /** By table: the further policies, besides the tenant's policy. */
 const BESIDES: Record<string, string[]> = {
   api_key_places: [],
@@ -69,6 +69,7 @@ test('A table is an organization’s, or is known not to be', async () => {
     'introzy_migrations',
     'kysely_migration',
     'kysely_migration_lock',
+    'organization_settings',
     'organizations',
     ...PEOPLE,
   ];
@@ -124,25 +125,31 @@ test('Every table of organizations has row-level security, forced, with one poli
       { policyname: 'tenant', permissive, roles: '{public}', cmd: 'ALL', qual: own, with_check: own },
     ]);
   }
-  for (const table of ['organizations', ...PEOPLE]) {
+  for (const table of ['organization_settings', 'organizations', ...PEOPLE]) {
     const [state] = await ask(app, `select relrowsecurity from pg_class where oid = '${table}'::regclass`);
     expect(state, table).toEqual({ relrowsecurity: true });
   }
   const people = await ask(
     app,
     `select tablename || ' ' || policyname || ' ' || roles::text || ' ' || cmd as policy from pg_policies
-      where tablename in ('organizations', ${PEOPLE.map((table) => `'${table}'`)}) order by 1`,
+      where tablename in ('organization_settings', 'organizations', ${PEOPLE.map((table) => `'${table}'`)}) order by 1`,
   );
   expect(people.map(({ policy }) => policy)).toEqual([
     'accounts auth {introzy_auth} ALL',
+    'organization_settings auth {introzy_auth} SELECT',
+    'organization_settings lookup {introzy_lookup} SELECT',
+    'organization_settings tenant {introzy_app} ALL',
     'organizations auth {introzy_auth} ALL',
     'organizations lookup {introzy_lookup} SELECT',
     'organizations tenant {introzy_app} SELECT',
     'organizations tenant_change {introzy_app} UPDATE',
+    'session_proofs auth {introzy_auth} ALL',
+    'session_proofs tenant {introzy_app} SELECT',
     'sessions auth {introzy_auth} ALL',
     'sessions lookup {introzy_lookup} SELECT',
     'sessions tenant {introzy_app} ALL',
     'two_factors auth {introzy_auth} ALL',
+    'two_factors lookup {introzy_lookup} SELECT',
     'users auth {introzy_auth} ALL',
     'users lookup {introzy_lookup} SELECT',
     'users tenant {introzy_app} SELECT',
@@ -270,6 +277,7 @@ test('The grants are those of the migration, to the column', async () => {
     'introzy_app introzy_uuid_counter USAGE',
     'introzy_app invitations INSERT,SELECT',
     'introzy_app members DELETE,INSERT,SELECT',
+    'introzy_app organization_settings INSERT,SELECT,UPDATE',
     'introzy_app organizations SELECT',
     'introzy_app sessions DELETE',
     // The accounts' role gets no contact, no key and no secret.
@@ -281,6 +289,7 @@ test('The grants are those of the migration, to the column', async () => {
     'introzy_auth invitations SELECT,UPDATE',
     'introzy_auth members INSERT,SELECT',
     'introzy_auth organizations INSERT,SELECT',
+    'introzy_auth session_proofs DELETE,INSERT,SELECT,UPDATE',
     'introzy_auth sessions DELETE,INSERT,SELECT,UPDATE',
     'introzy_auth two_factors DELETE,INSERT,SELECT,UPDATE',
     'introzy_auth users DELETE,INSERT,SELECT,UPDATE',
@@ -304,9 +313,11 @@ test('The grants are those of the migration, to the column', async () => {
     'introzy_app audit_chains UPDATE sealed_through',
     'introzy_app invitations UPDATE status',
     'introzy_app members UPDATE role',
-    'introzy_app organizations UPDATE deleted_at,name,requires_factor',
-    'introzy_app sessions SELECT active_organization_id,id,proved_at,user_id',
+    'introzy_app organizations UPDATE name',
+    'introzy_app session_proofs SELECT proved_at,session_id',
+    'introzy_app sessions SELECT active_organization_id,created_at,id,user_id',
     'introzy_app users SELECT email,id,name',
+    'introzy_auth organization_settings SELECT deleted_at,id',
     'introzy_lookup api_key_days SELECT day,organization_id',
     'introzy_lookup api_key_notices SELECT api_key_id,claimed_until,days,expires_at,organization_id,sent_at,user_id',
     'introzy_lookup api_key_secrets SELECT api_key_id,created_at,digest,expires_at,hint,holder_id,id,organization_id,secret_id',
@@ -316,9 +327,11 @@ test('The grants are those of the migration, to the column', async () => {
     'introzy_lookup audit_seal_entries UPDATE names',
     'introzy_lookup contacts SELECT deleted_at,form,id,organization_id,search,tags,updated_at',
     'introzy_lookup members SELECT created_at,organization_id,role,user_id',
-    'introzy_lookup organizations SELECT deleted_at,id,name,requires_factor',
+    'introzy_lookup organization_settings SELECT deleted_at,id,requires_factor',
+    'introzy_lookup organizations SELECT id,name',
     'introzy_lookup sessions SELECT active_organization_id,expires_at,id,user_id',
-    'introzy_lookup users SELECT email,id,name,two_factor_enabled',
+    'introzy_lookup two_factors SELECT user_id,verified',
+    'introzy_lookup users SELECT email,id,name',
   ]);
   const [schema] = await ask(
     app,

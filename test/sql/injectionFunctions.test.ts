@@ -40,6 +40,7 @@ const JUDGED: Record<string, string> = {
   introzy_admit_session: 'takes the id of a session, which no tenant can read',
   introzy_api_key_exists: 'a boolean',
   introzy_audit_api_key: 'a trigger',
+  introzy_audit_deletion: 'a trigger',
   introzy_audit_erasure: 'a trigger',
   introzy_audit_factor: 'a trigger',
   introzy_audit_invitation: 'a trigger',

@@ -24,7 +24,10 @@ import { makeVictim } from '../helpers/victim.ts';
 const remove = ({ db }: TestApp, { id }: TestOrganization) => deleteOrganization(asOperator(db, id), id);
 const restore = ({ db }: TestApp, { id }: TestOrganization) => restoreOrganization(asOperator(db, id), id);
 const age = ({ db }: TestApp, { id }: TestOrganization, days: number) =>
-  runAsRoot(db.root, `update organizations set deleted_at = now() - interval '${days} days' where id = '${id}'`);
+  runAsRoot(
+    db.root,
+    `update organization_settings set deleted_at = now() - interval '${days} days' where id = '${id}'`,
+  );
 const reasonOf = async ({ api }: TestApp, key: string) =>
   (await api(key, 'GET', '/api/keys/current')).body.details?.reason;
 const REVOKED = 'API key has been revoked';

@@ -143,10 +143,12 @@ test('A tenant that asks for everything gets, changes and deletes what is its ow
   for (const table of ['accounts', 'two_factors', 'verifications', 'users']) {
     expect(await probe(tenant, [`select * from ${table}`]), table).toEqual({ code: '42501' });
   }
-  // A tenant may rename and delete its own organization, by two columns.
+  // A tenant may rename and delete its own organization, and no other.
   expect(await probe(tenant, ['update organizations set name = name'])).toMatchObject({ count: 1 });
-  const foreign = `update organizations set deleted_at = now() where id = '${other.id}'`;
+  const foreign = `update organization_settings set deleted_at = now() where id = '${other.id}'`;
   expect(await probe(tenant, [foreign])).toMatchObject({ count: 0 });
+  const settings = `insert into organization_settings (id) values ('${other.id}')`;
+  expect(await probe(tenant, [settings])).toEqual({ code: '42501' });
   for (const statement of ['update organizations set slug = slug', 'delete from organizations', 'truncate contacts']) {
     expect(await probe(tenant, [statement]), statement).toEqual({ code: '42501' });
   }

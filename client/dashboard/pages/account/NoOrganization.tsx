@@ -1,5 +1,6 @@
 import { Button, Stack, Text, TextInput } from '@mantine/core';
 import { useMutation, useQuery } from '@tanstack/react-query';
+import { DAYS_TO_RESTORE } from '../../../../shared/daysToRestore.ts';
 import { PATHS } from '../../../../shared/paths.ts';
 import { auth } from '../../auth.ts';
 import { FormError } from '../../components/states.tsx';
@@ -28,7 +29,10 @@ export default function NoOrganization({ email }: { email: string }) {
         </Button>
       ))}
       {organizations.length === 0 && (
-        <Text>You are in no organization. Ask an admin of yours to invite you, or make one:</Text>
+        <Text>
+          You are in no organization. Ask an admin of yours to invite you, or make one. If yours was deleted, whoever
+          runs this service can restore it for {DAYS_TO_RESTORE} days.
+        </Text>
       )}
       <form onSubmit={form.onSubmit}>
         <Stack>
