@@ -14,6 +14,7 @@ import { findOrganization } from '../../db/organizations.ts';
 import { hasSecondFactor } from '../../db/twoFactors.ts';
 import { endUnprovedAccess, verifyAddress } from '../../db/verifiedAddress.ts';
 import { PASSWORD } from '../../shared/roles.ts';
+import { toAccountAddress } from '../../shared/text.ts';
 import { answerAgain, withInvitationId } from './acceptedInvitation.ts';
 import { accountTables } from './accountTables.ts';
 import { comparingPasswords, refuseOldPassword, verifyAndNote } from './currentPassword.ts';
@@ -117,6 +118,7 @@ export function createAccounts(options: AccountsOptions): Accounts {
   const accounts = asAccounts(options.db);
   /** One at a time: a person's organizations, or passkeys, are counted before another is made. */
   const creations = new PQueue({ concurrency: 1 });
+  const inTurn = takeTurns();
   const rethrow = (error: unknown) => {
     throw findUnavailable(error) ?? error;
   };
@@ -148,7 +150,9 @@ export function createAccounts(options: AccountsOptions): Accounts {
       if (!asked || !answer.ok) return answer;
       const body = (await asked.json()) as SignUp;
       // An invited person's sign-up is done.
-      if (body.invitationId === undefined) inBackground(() => work(auth, body), 'a reset or a sign-up has failed');
+      if (body.invitationId !== undefined) return answer;
+      const once = () => inTurn(toAccountAddress(body.email), () => work(auth, body));
+      inBackground(once, 'a reset or a sign-up has failed');
       return answer;
     },
     async findSession(given) {
@@ -157,6 +161,20 @@ export function createAccounts(options: AccountsOptions): Accounts {
       // An instance of the version before gives a session to an account whose address is not verified.
       return found?.user.emailVerified ? found.session.id : undefined;
     },
+  };
+}
+
+/** Does the work of an address piece by piece: the second of two sign-ups at once finds the account of the first. */
+function takeTurns() {
+  const last = new Map<string, Promise<unknown>>();
+  return async (address: string, work: () => Promise<unknown>) => {
+    const own = Promise.allSettled([last.get(address)]).then(work);
+    last.set(address, own);
+    try {
+      await own;
+    } finally {
+      if (last.get(address) === own) last.delete(address);
+    }
   };
 }
 

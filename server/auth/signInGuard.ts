@@ -1,4 +1,4 @@
-import { createHmac, randomBytes } from 'node:crypto';
+import { hash, randomBytes } from 'node:crypto';
 import type { BetterAuthPlugin } from 'better-auth';
 import { APIError, createAuthMiddleware, getSessionFromCtx, isAPIError } from 'better-auth/api';
 import { type RateLimiterAbstract, RateLimiterRes } from 'rate-limiter-flexible';
@@ -38,11 +38,8 @@ interface Cookies {
 export function createSignInGuard({ signInFailures, signInPauses, secret, publicUrl }: GuardOptions) {
   const secure = publicUrl.startsWith('https:');
   const attributes = { httpOnly: true, sameSite: 'lax', path: '/', secure, maxAge: DEVICE_KNOWN_FOR } as const;
-  const accountOf = (email: string) =>
-    createHmac('sha256', secret)
-      .update(`sign-in ${toAccountAddress(email)}`)
-      .digest('hex')
-      .slice(0, 32);
+  // Under no server secret: a browser stays known when the first secret changes. Redis keeps no address.
+  const accountOf = (email: string) => hash('sha256', `sign-in ${toAccountAddress(email)}`).slice(0, 32);
   /** A browser may know several accounts, each by a cookie of its own. */
   const cookieOf = (account: string) => `${secure ? '__Host-' : ''}introzy_device_${account.slice(0, 8)}`;
   const deviceOf = async (ctx: Cookies, account: string) => {

@@ -28,7 +28,7 @@ export class DirectoryInUse extends ConfigError {
 
 /**
  * Takes the directory for this process. Throws `DirectoryInUse` where another process has the directory, `ConfigError`
- * where the directory cannot be made. PGlite locks nothing, and a second process would destroy the database's files. So
+ * where the directory cannot be made, or is a program's. PGlite locks nothing, and a second process would destroy the database's files. So
  * SQLite locks a file beside the database. The operating system drops the lock when the holder ends, however the holder
  * ends: no age of a lock has to be guessed. Where somebody has deleted the locked file, the process in `holder.json`
  * still counts as the holder while the process lives.
@@ -37,6 +37,7 @@ export async function takeDataDirectory(directory: string): Promise<DataDirector
   await mkdir(directory, { recursive: true, mode: 0o700 }).catch((error: Error) => {
     throw new ConfigError(`DATA_DIR (${directory}) cannot be used: ${error.message}. Name a directory of yours.`);
   });
+  refuseProgram(directory);
   closeToOthers(directory);
   const holderFile = join(directory, 'holder.json');
   const lock = new DatabaseSync(join(directory, 'lock'), { timeout: 0 });
@@ -82,6 +83,15 @@ export async function takeDataDirectory(directory: string): Promise<DataDirector
       lock.close();
     },
   };
+}
+
+/** Refuses the directory of a program, such as `DATA_DIR=.`: its files would be closed to others, and run no more. */
+function refuseProgram(directory: string) {
+  const found = ['package.json', '.git'].find((name) => existsSync(join(directory, name)));
+  if (found === undefined) return;
+  throw new ConfigError(
+    `DATA_DIR (${directory}) is the directory of a program: it has ${found}. Name a directory for the data alone, as all in it is closed to others.`,
+  );
 }
 
 /**

@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import type { RateLimiterAbstract } from 'rate-limiter-flexible';
 import { expect, test } from 'vitest';
+import type { KeySecret } from '../../server/auth/keySecret.ts';
 import { countInMemory } from '../../server/start/rates.ts';
 import { addMember, type Browser, openBrowser, PASSWORD, signedIn } from '../helpers/browser.ts';
 import { mailbox } from '../helpers/mailbox.ts';
-import { type TestApp, testApp } from '../helpers/testApp.ts';
+import { type TestApp, testApp, testSecrets } from '../helpers/testApp.ts';
 
 const WRONG = 'not the password';
 
@@ -90,6 +91,18 @@ test('A stranger who guesses locks nobody out: a browser that has signed in befo
   }
   // Guesses from a known browser are slowed too.
   expect((await guess(app, person.email, () => own)).at(-1)?.status).toBe(429);
+});
+
+test('A browser stays known when a new server secret comes first', async () => {
+  const [older, newer] = testSecrets(2) as [KeySecret, KeySecret];
+  await using before = await testApp({ keySecrets: [older] });
+  const person = await addMember(before, before.one.id);
+  const { cookies } = await signedIn(before, person);
+  await using after = await testApp({ keySecrets: [newer, older] });
+  expect((await guess(after, person.email)).at(-1)?.status).toBe(429);
+  const own = openBrowser(after);
+  for (const [name, value] of cookies) if (name.includes('device')) own.cookies.set(name, value);
+  expect((await own.signIn(person.email)).status).toBe(200);
 });
 
 test('A password reset lifts the pause, for the browser that has reset the password and for every other', async () => {

@@ -314,3 +314,13 @@ test('Whoever proves the address with the password of the account keeps its keys
   expect((await browser.account('/reset-password', { token: reset, newPassword: OTHER_PASSWORD })).status).toBe(200);
   expect(await person.statuses()).toEqual([200, 200]);
 });
+
+test('Twenty sign-ups of an address at once make an account, without a failure, and each sends its mail', async () => {
+  const { app, mailsTo } = await openApp();
+  await using _ = app;
+  const email = newAddress();
+  const signUp = async () => (await openBrowser(app).account('/sign-up/email', account(email))).status;
+  expect(new Set(await Promise.all(Array.from({ length: 20 }, signUp)))).toEqual(new Set([200]));
+  expect(await mailsTo(email)).toHaveLength(20);
+  expect(app.logs.filter((line) => JSON.parse(line).level >= 50)).toEqual([]);
+});

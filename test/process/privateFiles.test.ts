@@ -1,6 +1,7 @@
 import { chmod, lstat, mkdir, readdir, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { takeDataDirectory } from '../../server/start/dataDirectory.ts';
 import { makePlace, startService } from '../helpers/service.ts';
 
 /** The entries below a directory that others may use, as `path mode`. */
@@ -45,3 +46,16 @@ test('All in DATA_DIR is its owner’s alone, also what was open before, and wha
   expect(service.migrated).toEqual([]);
   expect(await openEntries(dataDirectory)).toEqual([]);
 }, 120_000);
+
+test('The directory of a program is refused, and its files stay as they are', async () => {
+  await using place = await makePlace('embedded', { isUnmade: true });
+  const { dataDirectory } = place;
+  await mkdir(dataDirectory, { recursive: true });
+  const program = join(dataDirectory, 'run');
+  await writeFile(program, 'a program');
+  await writeFile(join(dataDirectory, 'package.json'), '{}');
+  await chmod(program, 0o755);
+  await expect(takeDataDirectory(dataDirectory)).rejects.toThrow(/is the directory of a program: it has package\.json/);
+  expect((await lstat(program)).mode & 0o777).toBe(0o755);
+  expect(await readdir(dataDirectory)).toEqual(['package.json', 'run']);
+});
