@@ -27,10 +27,12 @@ await migrate(db);
 const example = { name: 'Example', email: EMAIL, password: PASSWORD, contacts: sampleContacts };
 const made = await setUpOrganization(db, keySecrets, example);
 if (!made) throw new Error('The organization exists');
-const deps = createDeps({ db, log, keySecrets, rateLimit: 10_000, signInRate: 100 });
+const publicUrl = 'http://localhost:3000';
+const deps = createDeps({ db, log, keySecrets, publicUrl, rateLimit: 10_000, signInRate: 100 });
 const app = createApp(deps);
 const server = await listen(app.fetch, { host: '127.0.0.1', port: 0, log });
-const origin = `http://127.0.0.1:${server.port}`;
+// Passkeys take a host name.
+const origin = `http://localhost:${server.port}`;
 
 /** Calls the API with the first key, as a program does. */
 async function call(method: string, path: string, body?: object) {
@@ -77,7 +79,7 @@ for (const [colorScheme, suffix] of [
   await shoot('sign-in');
   await page.getByLabel('Email').fill(EMAIL);
   await page.locator('input[name=password]').fill(PASSWORD);
-  await page.getByRole('button', { name: 'Sign in' }).click();
+  await page.getByRole('button', { name: 'Sign in', exact: true }).click();
   await page.getByRole('banner').waitFor();
   for (const [name, path, prepare] of pages) {
     await page.goto(path);

@@ -372,7 +372,7 @@ const OTHERS = [
     'toCutPage',
     'prepared',
   ],
-  ...['openDatabase', 'isUniqueViolation', 'isLockFailure', 'translateError'],
+  ...['openDatabase', 'isChangedPlan', 'isUniqueViolation', 'isLockFailure', 'translateError'],
   ...['findLoginFaults', 'readPlace', 'restoreRights'],
   ...['createLog', 'readFinished', 'lockProgress', 'recordProgress', 'setLockTimeout', 'inShortLocks', 'inOneWait'],
   ...['DatabaseUnavailable', 'KeyRefused', 'ScopeRefused', 'AddressRefused', 'identifyKey', 'bumpIf', 'toColumns'],
