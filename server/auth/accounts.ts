@@ -263,8 +263,9 @@ export function createAuth(options: AccountsOptions) {
         create: {
           async before(session, context) {
             await refuseUnverified(accounts, session.userId);
-            const { activeOrganizationId: before } = session as { activeOrganizationId?: string | null };
-            const activeOrganizationId = before ?? (await findFirstOrganization(accounts, session.userId));
+            const before = (findSessionBefore(context) ?? session) as { activeOrganizationId?: string | null };
+            const activeOrganizationId =
+              before.activeOrganizationId ?? (await findFirstOrganization(accounts, session.userId));
             const isSignIn = await isSignInBy(accounts, { userId: session.userId, context });
             const { address: ipAddress, userAgent } = placeOf(context?.headers);
             return { data: { ...session, activeOrganizationId, ipAddress, userAgent, isSignIn } };
@@ -308,16 +309,28 @@ export function createAuth(options: AccountsOptions) {
   });
 }
 
+/** The part of better-auth's context that tells of the request's session. */
+type SessionContext = { path?: string; context: { session: unknown } } | null | undefined;
+
 /**
- * False where a new session is no sign-in: it goes on from the person's session as a second factor is switched on or off,
- * or it stands for the password alone, and better-auth ends it at once, as the second factor is to come.
+ * The session that a new session takes the place of: a second factor is switched on or off, or the password is changed.
+ * `undefined` where the new session is a sign-in.
+ */
+function findSessionBefore(context: SessionContext) {
+  const goesOn = context?.path === '/change-password' || context?.path?.startsWith('/two-factor/');
+  return goesOn ? (context?.context.session as { session: object } | null | undefined)?.session : undefined;
+}
+
+/**
+ * False where a new session is no sign-in: it goes on from another session, or it stands for the password alone, and
+ * better-auth ends it at once, as the second factor is to come.
  */
 async function isSignInBy(
   accounts: ReturnType<typeof asAccounts>,
-  { userId, context }: { userId: string; context: { path?: string; context: { session: unknown } } | null | undefined },
+  { userId, context }: { userId: string; context: SessionContext },
 ) {
   if (context?.path === '/sign-in/email') return !(await hasSecondFactor(accounts, userId));
-  return !(context?.path?.startsWith('/two-factor/') && context.context.session);
+  return findSessionBefore(context) === undefined;
 }
 
 const placeOf = (headers: Headers | undefined) =>
