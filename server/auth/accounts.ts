@@ -7,7 +7,7 @@ import { v7 as uuidv7 } from 'uuid';
 import { countOwnOrganizations, findFirstOrganization, isInvited } from '../../db/accounts.ts';
 import { asAccounts } from '../../db/admission.ts';
 import { endSessions } from '../../db/currentPassword.ts';
-import { DatabaseUnavailable, isUniqueViolation } from '../../db/errors.ts';
+import { DatabaseUnavailable, isOfErasedPerson, isUniqueViolation } from '../../db/errors.ts';
 import { recordFailedSignIn } from '../../db/failedSignIns.ts';
 import type { Database } from '../../db/open.ts';
 import { findOrganization } from '../../db/organizations.ts';
@@ -87,6 +87,7 @@ const SESSION = { expiresIn: 30 * 86_400, updateAge: 86_400 } as const;
 /** The most organizations that a person makes. Organizations that others invite the person to do not count. */
 const MOST_ORGANIZATIONS = 10;
 
+const NO_ACCOUNT = { message: 'There is no account of yours any more', code: 'UNAUTHORIZED' } as const;
 const NAME_TAKEN = { message: 'There is an organization of this name already' } as const;
 
 interface SignUp {
@@ -114,9 +115,12 @@ export function createAccounts(options: AccountsOptions): Accounts {
   const rethrow = (error: unknown) => {
     throw findUnavailable(error) ?? error;
   };
-  // Another instance may have taken the name between better-auth's look and its insertion.
-  const answerTaken = (error: unknown) =>
-    isUniqueViolation(error, 'organizations_name_key') ? Response.json(NAME_TAKEN, { status: 409 }) : rethrow(error);
+  const answerRaced = (error: unknown) => {
+    // Another instance may have taken the name between better-auth's look and its insertion.
+    if (isUniqueViolation(error, 'organizations_name_key')) return Response.json(NAME_TAKEN, { status: 409 });
+    if (isOfErasedPerson(error)) return Response.json(NO_ACCOUNT, { status: 401 });
+    return rethrow(error);
+  };
   return {
     async handle(given, address) {
       const { request, id: invitationId } = await withInvitationId(given);
@@ -128,7 +132,7 @@ export function createAccounts(options: AccountsOptions): Accounts {
       const asked = work && request.clone();
       const handled: AccountsRequest = { token };
       const handle = () =>
-        accountsRequest.run(handled, () => auth.handler(new Request(request, { headers })).catch(answerTaken));
+        accountsRequest.run(handled, () => auth.handler(new Request(request, { headers })).catch(answerRaced));
       const answer = await (path === '/organization/create' ? creations.add(handle) : handle());
       if (handled.unavailable) throw handled.unavailable;
       if (invitationId !== undefined && path === '/organization/accept-invitation' && answer.status === 400) {

@@ -9,9 +9,10 @@ import { eraseLateNames, erasePerson } from '../../db/personErasure.ts';
 import { insertAwaitedOwner } from '../../db/verifiedAddress.ts';
 import { seal, verify } from '../helpers/auditChain.ts';
 import { addMember, addPerson, PASSWORD, signedIn } from '../helpers/browser.ts';
+import { until } from '../helpers/instance.ts';
 import { switchOn } from '../helpers/secondFactor.ts';
 import { expectNoSecretIn, readAllRows } from '../helpers/secretsSeen.ts';
-import { runAsRoot } from '../helpers/tables.ts';
+import { runAsAdmin, runAsRoot } from '../helpers/tables.ts';
 import { type TestApp, testApp } from '../helpers/testApp.ts';
 
 const NAME = 'Zebedee Quux';
@@ -132,6 +133,27 @@ test.skipIf(inject('database').kind === 'embedded')(
     await writing;
     expect(await late).toBe(true);
     expect(await readAllRows(app)).not.toContain(email);
+  },
+);
+
+test.skipIf(inject('database').kind === 'embedded')(
+  'Whoever is erased while they switch their second factor on is told so: that is no defect of the service',
+  async () => {
+    await using app = await testApp();
+    const { one, db } = app;
+    const person = await addMember(app, one.id);
+    const browser = await signedIn(app, person);
+    const { promise: begun, resolve: begin } = Promise.withResolvers<void>();
+    const erasing = db.root.transaction().execute(async (trx) => {
+      await trx.deleteFrom('users').where('id', '=', person.userId).execute();
+      begin();
+      const waits = `select from pg_locks where not granted and locktype in ('tuple', 'transactionid')`;
+      await until(async () => (await runAsAdmin(app, waits)).length > 0, 'the request waits for the erasure', 20);
+    });
+    await begun;
+    const answer = browser.account('/two-factor/enable', { password: PASSWORD });
+    await erasing;
+    expect((await answer).status).toBe(401);
   },
 );
 
