@@ -1,6 +1,7 @@
 import { type Kysely, sql } from 'kysely';
 import { v7 as uuidv7 } from 'uuid';
 import { toAccountAddress } from '../shared/text.ts';
+import { inTransaction } from './admission.ts';
 import type { Schema } from './schema.ts';
 
 /**
@@ -58,15 +59,18 @@ export async function findFirstOrganization(db: Kysely<Schema>, userId: string):
 
 /**
  * The number of organizations that a person has made and still owns: those where nobody has been a member for longer.
- * Organizations that others have invited the person to do not count.
+ * Organizations that others have invited the person to do not count. A deleted organization counts until it is erased:
+ * its name stays taken, and it can come back.
  */
 export async function countOwnOrganizations(db: Kysely<Schema>, userId: string): Promise<number> {
-  const { rows } = await sql<{ count: number }>`
-    select count(*)::int as count from members m
-      where m.user_id = ${userId} and m.role = 'owner' and not exists (
-        select from members before
-          where before.organization_id = m.organization_id and before.created_at < m.created_at)`.execute(db);
-  return rows[0]?.count ?? 0;
+  return await withDeleted(db, async (trx) => {
+    const { rows } = await sql<{ count: number }>`
+      select count(*)::int as count from members m
+        where m.user_id = ${userId} and m.role = 'owner' and not exists (
+          select from members before
+            where before.organization_id = m.organization_id and before.created_at < m.created_at)`.execute(trx);
+    return rows[0]?.count ?? 0;
+  });
 }
 
 /** True where the invitation `id` was sent to `email` and can be accepted: pending and not expired. */
@@ -128,6 +132,14 @@ export async function deleteExpiredSessions(db: Kysely<Schema>, signal?: AbortSi
 export async function withoutSignIn<T>(db: Kysely<Schema>, work: (trx: Kysely<Schema>) => Promise<T>): Promise<T> {
   return await db.transaction().execute(async (trx) => {
     await sql`select set_config('introzy.goes_on', 'on', true)`.execute(trx);
+    return await work(trx);
+  });
+}
+
+/** Runs work that sees the memberships and invitations of deleted organizations too: a restoration must find them right. */
+export async function withDeleted<T>(db: Kysely<Schema>, work: (trx: Kysely<Schema>) => Promise<T>): Promise<T> {
+  return await inTransaction(db, async (trx) => {
+    await sql`select set_config('introzy.with_deleted', 'on', true)`.execute(trx);
     return await work(trx);
   });
 }

@@ -104,6 +104,12 @@ export function isUniqueViolation(error: unknown, constraint: string): boolean {
   return sqlState(error) === '23505' && (error as { constraint?: string }).constraint === constraint;
 }
 
+/** True where a row was to refer to a person who has been erased meanwhile (SQLSTATE 23503). */
+export function isOfErasedPerson(error: unknown): boolean {
+  const { constraint } = error as { constraint?: string };
+  return sqlState(error) === '23503' && constraint?.endsWith('_user_id_fkey') === true;
+}
+
 /** True where a statement ended because other transactions hold its locks: `lock_timeout` or a deadlock. */
 export function isLockFailure(error: unknown): boolean {
   const state = error instanceof DatabaseUnavailable ? sqlState(error.cause) : undefined;

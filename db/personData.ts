@@ -2,9 +2,14 @@ import { type Kysely, sql } from 'kysely';
 import { toAccountAddress } from '../shared/text.ts';
 import type { Schema } from './schema.ts';
 
+/** Seconds in which an authenticator app shows the same code (server/auth/totp.ts). */
+const PERIOD = 30;
+
 /** What is kept of a person, as JSON: dates are texts. No secret and no digest of a secret is among it. */
 export interface PersonData {
-  /** `null` where no account has the address. */
+  /**
+   * `null` where no account has the address. `underWay`: password resets, and sign-ins that wait for the second factor.
+   */
   account: Record<string, unknown> | null;
   sessions: unknown[];
   /** Without the keys. */
@@ -22,6 +27,8 @@ interface OrganizationsData {
   /** Keys that the person has issued, or of which the person holds a secret. */
   keys: unknown[];
   failedSignIns: unknown[];
+  /** Mails to the person that a key expires. */
+  expiryNotices: unknown[];
   /** Entries of the audit log by the person or about the person, oldest first. */
   auditLog: unknown[];
 }
@@ -33,8 +40,11 @@ export async function readPerson(db: Kysely<Schema>, email: string): Promise<Per
     const person = await findPerson(trx, address);
     const sessions = await sql<{ session: unknown }>`
       select jsonb_build_object('id', id, 'createdAt', created_at, 'updatedAt', updated_at, 'expiresAt', expires_at,
-          'address', ip_address, 'userAgent', user_agent, 'organizationId', active_organization_id) as session
-        from sessions where user_id = ${person.id} order by created_at`.execute(trx);
+          'address', ip_address, 'userAgent', user_agent, 'organizationId', active_organization_id,
+          'provedAt', proved_at, 'failedProofs', coalesce(failed_proofs, 0)) as session
+        from sessions left join session_proofs on session_id = id where user_id = ${person.id} order by created_at`.execute(
+      trx,
+    );
     const passkeys = await sql<{ passkey: unknown }>`
       select jsonb_build_object('id', id, 'name', name, 'createdAt', created_at, 'lastUsedAt', last_used_at) as passkey
         from passkeys where user_id = ${person.id} order by created_at`.execute(trx);
@@ -58,6 +68,11 @@ async function findPerson(trx: Kysely<Schema>, address: string) {
   const { rows } = await sql<{ id: string; account: Record<string, unknown> }>`
     select u.id, jsonb_build_object('id', u.id, 'name', u.name, 'email', u.email, 'emailVerified', u.email_verified,
         'image', u.image, 'createdAt', u.created_at, 'updatedAt', u.updated_at,
+        'secondFactor', (select jsonb_build_object('isConfirmed', f.verified,
+            'lastCodeAt', case when f.last_step > 0 then to_timestamp(f.last_step * ${PERIOD}) end)
+          from two_factors f where f.user_id = u.id),
+        'underWay', (select coalesce(jsonb_agg(jsonb_build_object('createdAt', v.created_at, 'expiresAt', v.expires_at)
+            order by v.created_at), '[]') from verifications v where v.value = u.id::text),
         'signInWith', (select coalesce(jsonb_agg(jsonb_build_object('provider', a.provider_id,
             'hasPassword', a.password is not null, 'createdAt', a.created_at, 'updatedAt', a.updated_at)), '[]')
           from accounts a where a.user_id = u.id)) as account
@@ -90,6 +105,9 @@ async function readInOrganization(
       (select coalesce(jsonb_agg(jsonb_build_object('hour', f.hour, 'address', f.address, 'userAgent', f.user_agent,
             'count', f.count) order by f.hour), '[]') from failed_sign_ins f
         where f.organization_id = ${organizationId} and f.user_id = ${userId}) as "failedSignIns",
+      (select coalesce(jsonb_agg(jsonb_build_object('keyId', n.api_key_id, 'expiresAt', n.expires_at, 'days', n.days,
+            'sentAt', n.sent_at) order by n.expires_at, n.days desc), '[]') from api_key_notices n
+        where n.organization_id = ${organizationId} and n.user_id = ${userId}) as "expiryNotices",
       (select coalesce(jsonb_agg(jsonb_build_object('id', a.id, 'at', a.at, 'actor', a.actor, 'action', a.action,
             'subject', a.subject, 'details', a.details) order by a.id), '[]') from audit_log a
         where a.organization_id = ${organizationId} and (a.actor->>'id' = ${userId}::text

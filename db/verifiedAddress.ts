@@ -1,6 +1,7 @@
 import { type Kysely, sql } from 'kysely';
 import { v4 as uuidv4 } from 'uuid';
 import { toAccountAddress } from '../shared/text.ts';
+import { withDeleted } from './accounts.ts';
 import { asOperator, inTransaction, type Tenant } from './admission.ts';
 import { settleHeldKeys } from './heldKeys.ts';
 import { lockFamilies } from './keyFamily.ts';
@@ -47,11 +48,12 @@ export async function insertAwaitedOwner(
 }
 
 /**
- * Records that a person has proved their address, and gives the memberships that await the proof. Also ends what the
+ * Records that a person has proved their address, and gives the memberships that await the proof, in deleted
+ * organizations too. Also ends what the
  * mails before can open: every password reset of the person that is under way; and, with the first proof, every session.
  */
 export async function verifyAddress(db: Kysely<Schema>, userId: string): Promise<void> {
-  await inTransaction(db, async (trx) => {
+  await withDeleted(db, async (trx) => {
     // Waits for a `setup` under way. A statement does not see what another transaction commits while the statement waits:
     // the next statement sees the invitation that the `setup` has left.
     await trx.selectFrom('users').select('id').where('id', '=', userId).forUpdate().execute();
@@ -77,23 +79,25 @@ export async function verifyAddress(db: Kysely<Schema>, userId: string): Promise
 /**
  * Ends what may be a stranger's in an account whose address is not verified, before its person sets a password of their
  * own: the keys that the account holds, with the keys that those have issued, and the invitations that the account has
- * sent. `accounts` finds the organizations. An account that is verified keeps all of it.
+ * sent, also in deleted organizations, which may be restored. `accounts` finds the organizations. An account that is verified keeps all of it.
  */
 export async function endUnprovedAccess(
   { accounts, db }: { accounts: Kysely<Schema>; db: CallDatabase },
   userId: string,
 ): Promise<void> {
   if (await isVerified(accounts, userId)) return;
-  await accounts
-    .updateTable('invitations')
-    .set({ status: 'canceled' })
-    .where('inviter_id', '=', userId)
-    .where('status', '=', 'pending')
-    .where('email', '<>', (users) => users.selectFrom('users').select('email').where('id', '=', userId))
-    .execute();
-  const { rows } = await sql<{ organizationId: string }>`
-    select organization_id as "organizationId" from members where user_id = ${userId}
-      union select organization_id from invitations where inviter_id = ${userId}`.execute(accounts);
+  const { rows } = await withDeleted(accounts, async (trx) => {
+    await trx
+      .updateTable('invitations')
+      .set({ status: 'canceled' })
+      .where('inviter_id', '=', userId)
+      .where('status', '=', 'pending')
+      .where('email', '<>', (users) => users.selectFrom('users').select('email').where('id', '=', userId))
+      .execute();
+    return await sql<{ organizationId: string }>`
+      select organization_id as "organizationId" from members where user_id = ${userId}
+        union select organization_id from invitations where inviter_id = ${userId}`.execute(trx);
+  });
   for (const { organizationId } of rows) {
     await inTransaction(asOperator(db, organizationId), async (trx) => {
       await lockFamilies(trx, organizationId);

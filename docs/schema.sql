@@ -1648,11 +1648,11 @@ CREATE POLICY auth ON public.failed_sign_ins TO introzy_auth USING (public.intro
 
 CREATE POLICY auth ON public.invitations TO introzy_auth USING ((public.introzy_for_accounts() AND (NOT (EXISTS ( SELECT
    FROM public.organization_settings s
-  WHERE ((s.id = invitations.organization_id) AND (s.deleted_at IS NOT NULL))))))) WITH CHECK (public.introzy_for_accounts());
+  WHERE ((s.id = invitations.organization_id) AND (s.deleted_at IS NOT NULL) AND (current_setting('introzy.with_deleted'::text, true) IS DISTINCT FROM 'on'::text))))))) WITH CHECK (public.introzy_for_accounts());
 
 CREATE POLICY auth ON public.members TO introzy_auth USING ((public.introzy_for_accounts() AND (NOT (EXISTS ( SELECT
    FROM public.organization_settings s
-  WHERE ((s.id = members.organization_id) AND (s.deleted_at IS NOT NULL))))))) WITH CHECK (public.introzy_for_accounts());
+  WHERE ((s.id = members.organization_id) AND (s.deleted_at IS NOT NULL) AND (current_setting('introzy.with_deleted'::text, true) IS DISTINCT FROM 'on'::text))))))) WITH CHECK (public.introzy_for_accounts());
 
 CREATE POLICY auth ON public.organization_settings FOR SELECT TO introzy_auth USING (public.introzy_for_accounts());
 

@@ -68,9 +68,13 @@ async function welcome({ db, keySecrets }: Store, address: string) {
     const password = generatePassword();
     const made = await setUpOrganization(db, keySecrets, { ...owner, password });
     if (made) {
+      // The account is there already where all organizations are erased, as its person was the owner before.
+      const withPassword = made.isNewOwner
+        ? `the password ${password}, shown only this once`
+        : 'its password of before';
       lines.push(
         `Organization: ${owner.name}`,
-        `Sign in at ${address} as ${owner.email} with the password ${password}, shown only this once`,
+        `Sign in at ${address} as ${owner.email} with ${withPassword}`,
         `First API key, shown only this once: ${made.issued.key}`,
         'Try it:',
         `  ${curlLine(made.issued.key, `${address}/api/contacts`)}`,

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { line, organizationId } from './text.ts';
+import { organizationId } from './text.ts';
 
 export const Organization = z.object({ id: z.uuid(), name: z.string() });
 export type Organization = z.infer<typeof Organization>;
@@ -12,6 +12,3 @@ export const OrganizationDeleteRequest = z.strictObject({ organizationId, name: 
 /** An organization that was just deleted. Until `erasedAt` the operator can restore the organization. */
 export const OrganizationDeleted = Organization.extend({ deletedAt: z.date(), erasedAt: z.date() });
 export type OrganizationDeleted = z.infer<typeof OrganizationDeleted>;
-
-/** The name of an organization, as the command line takes a name. */
-export const OrganizationName = z.object({ organization: line(100) });

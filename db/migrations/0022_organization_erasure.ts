@@ -37,7 +37,8 @@ export const accepts = [
  * An organization that is deleted can be restored for 30 days. Its keys are revoked meanwhile, so that the admissions of
  * this version and of the version before refuse the keys with no more to read: `suspended_at` tells the restoration which
  * keys were not revoked before. Sessions do not enter the organization, as `introzy_session_person` does not find it, and
- * the accounts' role sees neither its memberships nor its invitations.
+ * the accounts' role sees neither its memberships nor its invitations. The work of an account that a restoration must find
+ * done, such as the proof of an address, sees them by the setting `introzy.with_deleted` of its transaction.
  *
  * What is set for an organization has a table of its own, by the organization's id. An organization without a row has the
  * defaults. better-auth reads all columns of `organizations` in prepared statements, which fail on the open connections
@@ -68,7 +69,8 @@ const settings = [
     using (id = introzy_organization_id()) with check (id = introzy_organization_id())`,
   ...['members', 'invitations'].map(
     (table) => `alter policy auth on ${table} using (introzy_for_accounts() and not exists (
-      select from organization_settings s where s.id = organization_id and s.deleted_at is not null))
+      select from organization_settings s where s.id = organization_id and s.deleted_at is not null
+        and current_setting('introzy.with_deleted', true) is distinct from 'on'))
       with check (introzy_for_accounts())`,
   ),
 ];

@@ -7,7 +7,7 @@ import { v7 as uuidv7 } from 'uuid';
 import { countOwnOrganizations, findFirstOrganization, isInvited } from '../../db/accounts.ts';
 import { asAccounts } from '../../db/admission.ts';
 import { endSessions } from '../../db/currentPassword.ts';
-import { DatabaseUnavailable, isUniqueViolation } from '../../db/errors.ts';
+import { DatabaseUnavailable, isOfErasedPerson, isUniqueViolation } from '../../db/errors.ts';
 import { recordFailedSignIn } from '../../db/failedSignIns.ts';
 import type { Database } from '../../db/open.ts';
 import { findOrganization } from '../../db/organizations.ts';
@@ -94,6 +94,7 @@ const MOST_ORGANIZATIONS = 10;
 /** The paths whose requests are served one at a time. */
 const CREATIONS = ['/organization/create', ADD_PASSKEY];
 
+const NO_ACCOUNT = { message: 'There is no account of yours any more', code: 'UNAUTHORIZED' } as const;
 const NAME_TAKEN = { message: 'There is an organization of this name already' } as const;
 
 interface SignUp {
@@ -122,9 +123,12 @@ export function createAccounts(options: AccountsOptions): Accounts {
   const rethrow = (error: unknown) => {
     throw findUnavailable(error) ?? error;
   };
-  // Another instance may have taken the name between better-auth's look and its insertion.
-  const answerTaken = (error: unknown) =>
-    isUniqueViolation(error, 'organizations_name_key') ? Response.json(NAME_TAKEN, { status: 409 }) : rethrow(error);
+  const answerRaced = (error: unknown) => {
+    // Another instance may have taken the name between better-auth's look and its insertion.
+    if (isUniqueViolation(error, 'organizations_name_key')) return Response.json(NAME_TAKEN, { status: 409 });
+    if (isOfErasedPerson(error)) return Response.json(NO_ACCOUNT, { status: 401 });
+    return rethrow(error);
+  };
   return {
     async handle(given, address) {
       const { request, id: invitationId } = await withInvitationId(given);
@@ -136,7 +140,7 @@ export function createAccounts(options: AccountsOptions): Accounts {
       const asked = work && request.clone();
       const handled: AccountsRequest = { token };
       const handle = () =>
-        accountsRequest.run(handled, () => auth.handler(new Request(request, { headers })).catch(answerTaken));
+        accountsRequest.run(handled, () => auth.handler(new Request(request, { headers })).catch(answerRaced));
       const answer = await (CREATIONS.includes(path) ? creations.add(handle) : handle());
       if (handled.unavailable) throw handled.unavailable;
       // better-auth takes a device's answer that it cannot read for a defect of its own.
@@ -294,7 +298,7 @@ export function createAuth(options: AccountsOptions) {
         create: {
           async before(session, context) {
             await refuseUnverified(accounts, session.userId);
-            const { activeOrganizationId: given } = session as Active;
+            const { activeOrganizationId: given } = (findSessionBefore(context) ?? session) as Active;
             const activeOrganizationId =
               given ??
               findActiveBefore(session.userId, context) ??
@@ -351,27 +355,38 @@ export function createAuth(options: AccountsOptions) {
 interface Active {
   activeOrganizationId?: string | null;
 }
-type SignInContext =
+
+/** The part of better-auth's context that tells of the request's session. */
+type SessionContext =
   | { path?: string; context: { session: { session: object; user: { id: string } } | null } }
   | null
   | undefined;
 
 /** The organization of the session that a person goes on from, where the person signs in again with a passkey. */
-function findActiveBefore(userId: string, context: SignInContext): string | undefined {
+function findActiveBefore(userId: string, context: SessionContext): string | undefined {
   const before = context?.path === PASSKEY_SIGN_IN ? context.context.session : undefined;
   return (before?.user.id === userId && (before.session as Active).activeOrganizationId) || undefined;
 }
 
 /**
- * False where a new session is no sign-in: it goes on from the person's session as a second factor is switched on or off,
- * or it stands for the password alone, and better-auth ends it at once, as the second factor is to come.
+ * The session that a new session takes the place of: a second factor is switched on or off, or the password is changed.
+ * `undefined` where the new session is a sign-in.
+ */
+function findSessionBefore(context: SessionContext) {
+  const goesOn = context?.path === '/change-password' || context?.path?.startsWith('/two-factor/');
+  return goesOn ? context?.context.session?.session : undefined;
+}
+
+/**
+ * False where a new session is no sign-in: it goes on from another session, or it stands for the password alone, and
+ * better-auth ends it at once, as the second factor is to come.
  */
 async function isSignInBy(
   accounts: ReturnType<typeof asAccounts>,
-  { userId, context }: { userId: string; context: { path?: string; context: { session: unknown } } | null | undefined },
+  { userId, context }: { userId: string; context: SessionContext },
 ) {
   if (context?.path === '/sign-in/email') return !(await hasSecondFactor(accounts, userId));
-  return !(context?.path?.startsWith('/two-factor/') && context.context.session);
+  return findSessionBefore(context) === undefined;
 }
 
 const placeOf = (headers: Headers | undefined) =>

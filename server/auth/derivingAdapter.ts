@@ -47,7 +47,12 @@ export function deriving(accounts: AccountsDatabase, options: BetterAuthOptions)
     findMany: async (query) =>
       (await Promise.all((await adapter.findMany(query)).map((row) => derive(row, query.model)))) as never,
   };
-  return { ...adapter, ...methods };
+  // The library's transactions are none unless asked for: they only run the work, on the same adapter.
+  return {
+    ...adapter,
+    ...methods,
+    transaction: (work) => adapter.transaction((inner) => work({ ...inner, ...methods })),
+  };
 }
 
 const withoutDerived = (options: BetterAuthOptions): BetterAuthOptions => ({

@@ -14,7 +14,7 @@ export function exportPersonCommand(): Command {
       `
 An address without an account may still have invitations and entries of audit logs. Contacts with the address are the
 organizations' own, and are left out.
-JSON, in one line with --json: {"account","sessions","passkeys","organizations":[{"id","name","membership","invitations","keys","failedSignIns","auditLog"}]}`,
+JSON, in one line with --json: {"account","sessions","passkeys","organizations":[{"id","name","membership","invitations","keys","failedSignIns","expiryNotices","auditLog"}]}`,
     );
   return addAction(command, ({ options }) => {
     const email = parseEmail(options);

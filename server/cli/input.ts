@@ -10,6 +10,8 @@ const RULES: Record<string, string> = {
     '--organization must be a name of 1 to 100 characters in a single line, at least one of them visible, without bidirectional controls.',
   email: '--email must be an email address, such as ada@example.com.',
   name: '--name must be 1 to 100 characters in a single line, at least one of them visible, without bidirectional controls.',
+  newName:
+    'The new name must be 1 to 100 characters in a single line, at least one of them visible, without bidirectional controls.',
   expiresInDays: `--days must be a whole number, ${EXPIRY_DAYS.least} to ${EXPIRY_DAYS.most}.`,
   graceHours: `--grace-hours must be a whole number, 0 to ${GRACE_HOURS.most}.`,
   graceFrom: '--grace-from must be now or firstUse.',

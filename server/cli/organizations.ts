@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { z } from 'zod';
 import { asOperator } from '../../db/admission.ts';
 import {
   deleteOrganization,
@@ -8,7 +9,7 @@ import {
   restoreOrganization,
 } from '../../db/organizations.ts';
 import { DAYS_TO_RESTORE } from '../../shared/daysToRestore.ts';
-import { OrganizationName } from '../../shared/organizations.ts';
+import { Name } from '../../shared/names.ts';
 import { addAction } from './command.ts';
 import { CommandError, INTROZY } from './commandError.ts';
 import { parseOptions } from './input.ts';
@@ -52,6 +53,8 @@ function listCommand() {
 
 const stateOf = ({ deletedAt }: ListedOrganization) => (deletedAt === null ? 'active' : 'deleted');
 
+const Renaming = z.object({ newName: Name });
+
 function renameCommand() {
   const command = new Command('rename')
     .description('give an organization another name')
@@ -59,7 +62,7 @@ function renameCommand() {
     .argument('<name>', 'the new name, 1 to 100 characters')
     .addHelpText('after', '\nJSON: {"organization":{"id","name"}}');
   return addAction(command, ({ args: [named, newName] }) => {
-    const { organization: name } = parseOptions(OrganizationName, { organization: newName });
+    const { newName: name } = parseOptions(Renaming, { newName });
     return async ({ store }) => {
       const { id } = await chooseOrganization(store, named);
       const organization = await renameOrganization(asOperator(store.db, id), { organizationId: id, name });

@@ -1,8 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { expect, test } from 'vitest';
+import { asOperator } from '../../db/admission.ts';
+import { insertMember } from '../../db/members.ts';
 import { generatePassword } from '../../server/start/setup.ts';
 import { addMember, type Browser, openBrowser, PASSWORD, signedIn } from '../helpers/browser.ts';
 import { mailbox } from '../helpers/mailbox.ts';
+import { runAsAdmin } from '../helpers/tables.ts';
 import { type TestApp, testApp } from '../helpers/testApp.ts';
 
 const COMMON = [
@@ -124,6 +127,23 @@ test('What comes at once with a reset or a change, by the old password, neither 
     for (const browser of again.browsers) expect(await isSignedIn(browser)).toBe(false);
     expect(await isSignedIn(own)).toBe(true);
   }
+});
+
+test('Whoever changes their password stays in the organization that they were in, and the log has no further sign-in', async () => {
+  await using app = await testApp();
+  const { one, other, db } = app;
+  const person = await addMember(app, one.id);
+  await insertMember(asOperator(db, other.id), { organizationId: other.id, userId: person.userId, role: 'member' });
+  const browser = await signedIn(app, person);
+  await browser.account('/organization/set-active', { organizationId: other.id });
+  const change = { currentPassword: PASSWORD, newPassword: NEW_PASSWORD, revokeOtherSessions: true };
+  expect((await browser.account('/change-password', change)).status).toBe(200);
+  expect((await browser.trpc.session.current.query()).organization.id).toBe(other.id);
+  const signIns = `select from audit_log where action = 'person.signedIn' and organization_id = '${one.id}'
+    and subject->>'id' = '${person.userId}'`;
+  expect(await runAsAdmin(app, signIns)).toHaveLength(1);
+  await signedIn(app, person, NEW_PASSWORD);
+  expect(await runAsAdmin(app, signIns)).toHaveLength(2);
 });
 
 test('No answer waits for a mail server, nor for whether there is an account', async () => {

@@ -13,6 +13,8 @@ test('An organization is listed, renamed, deleted and restored at the command li
     organization: { id, name: 'Acme & Sons' },
   });
   await fails('no organization of this id or name', 'organizations', 'delete', 'Acme');
+  await fails('new name must be', 'organizations', 'rename', id, '\u200b');
+  await fails('new name must be', 'organizations', 'rename', id, 'Acme \u202egnp.exe');
   await fails('is not deleted', 'organizations', 'restore', id);
 
   const { organization } = await line.json('organizations', 'delete', 'Acme & Sons');

@@ -4,8 +4,14 @@ import { mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { sql } from 'kysely';
 import { describe, expect, test } from 'vitest';
+import { asOperator } from '../../db/admission.ts';
 import { first, migrations } from '../../db/migrationList.ts';
+import { deleteOrganization } from '../../db/organizations.ts';
+import { readConfig } from '../../server/start/config.ts';
+import { setUpOrganization } from '../../server/start/setup.ts';
+import { openStore } from '../../server/start/store.ts';
 import { runAs } from '../helpers/database.ts';
 import { until } from '../helpers/instance.ts';
 import { makePlace, refusal, startService } from '../helpers/service.ts';
@@ -50,6 +56,33 @@ describe('A wrong setting stops the start with a sentence that says what to do',
     for (const secret of [SECRET, 'password-of-nobody']) expect(said).not.toContain(secret);
   });
 });
+
+test(
+  'A start after all organizations are erased makes one anew, and shows no password that does not open it',
+  PATIENCE,
+  async () => {
+    await using place = await makePlace('embedded');
+    const store = await openStore(readConfig(place.environment), 'commands');
+    const email = 'owner@example.com';
+    const password = 'correct horse battery staple';
+    const made = await setUpOrganization(store.db, store.keySecrets, { name: 'Example', email, password });
+    if (!made) throw new Error('The organization exists');
+    const { id } = made.organization;
+    await deleteOrganization(asOperator(store.db, id), id);
+    await sql`update organization_settings set deleted_at = now() - interval '31 days'`.execute(
+      asOperator(store.db, id),
+    );
+    expect(await store.eraseOrganizations()).toEqual([id]);
+    await store.close();
+    await using service = await startService(place.environment);
+    await until(() => service.output().includes('First API key'), 'the first key is printed');
+    expect(service.output()).toContain(`as ${email} with its password of before`);
+    const headers = { origin: service.address, 'content-type': 'application/json' };
+    const body = JSON.stringify({ email, password });
+    const { status } = await fetch(`${service.address}/api/auth/sign-in/email`, { method: 'POST', headers, body });
+    expect(status).toBe(200);
+  },
+);
 
 test('The first start prints a curl line that works as pasted, and keeps its secrets private', PATIENCE, async () => {
   await using place = await makePlace('embedded', { isUnmade: true });

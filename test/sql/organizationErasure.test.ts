@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { sql } from 'kysely';
 import { expect, test } from 'vitest';
-import { isInvited } from '../../db/accounts.ts';
+import { countOwnOrganizations, isInvited } from '../../db/accounts.ts';
 import { asAccounts, asOperator } from '../../db/admission.ts';
 import { sealEntries } from '../../db/auditSeals.ts';
 import { recordFailedSignIn } from '../../db/failedSignIns.ts';
@@ -11,11 +11,13 @@ import { insertMember } from '../../db/members.ts';
 import { eraseOrganizations } from '../../db/organizationErasure.ts';
 import {
   deleteOrganization,
+  insertOrganization,
   listOrganizations,
   renameOrganization,
   restoreOrganization,
 } from '../../db/organizations.ts';
-import { addMember, signedIn } from '../helpers/browser.ts';
+import { endUnprovedAccess, insertAwaitedOwner, verifyAddress } from '../../db/verifiedAddress.ts';
+import { addMember, addPerson, signedIn } from '../helpers/browser.ts';
 import { readAllRows } from '../helpers/secretsSeen.ts';
 import { runAsAdmin, runAsRoot } from '../helpers/tables.ts';
 import { type TestApp, type TestOrganization, testApp } from '../helpers/testApp.ts';
@@ -209,6 +211,51 @@ test('An invitation does not hold while its organization is deleted, and holds a
   expect(await holds()).toBe(false);
   await restore(app, one);
   expect(await holds()).toBe(true);
+});
+
+test('Whoever proves their address while the organization that waits for them is deleted owns it once it is restored', async () => {
+  await using app = await testApp();
+  const { db } = app;
+  const awaited = await addPerson(app);
+  await runAsRoot(db.root, `update users set email_verified = false where id = '${awaited.userId}'`);
+  const { id } = (await insertOrganization(db.root, `Awaiting ${awaited.userId}`)) as { id: string };
+  await insertAwaitedOwner(asOperator(db, id), { organizationId: id, ...awaited });
+  await deleteOrganization(asOperator(db, id), id);
+  await verifyAddress(asAccounts(db), awaited.userId);
+  const browser = await signedIn(app, awaited);
+  await expect(browser.trpc.session.current.query()).rejects.toMatchObject({ data: { code: 'UNAUTHORIZED' } });
+  await restoreOrganization(asOperator(db, id), id);
+  const owner = await signedIn(app, awaited);
+  expect(await owner.trpc.session.current.query()).toMatchObject({ organization: { id }, role: 'owner' });
+});
+
+test('What a stranger had in a deleted organization, by an account that they did not prove, does not come back with it', async () => {
+  await using app = await testApp();
+  const { one, db } = app;
+  const stranger = await addMember(app, one.id, 'admin');
+  const browser = await signedIn(app, stranger);
+  const { key } = await browser.trpc.keys.issue.mutate({ name: 'Held by a stranger' });
+  const guest = `guest-${stranger.userId}@example.com`;
+  await browser.trpc.members.invite.mutate({ email: guest });
+  await runAsRoot(db.root, `update users set email_verified = false where id = '${stranger.userId}'`);
+  await remove(app, one);
+  await endUnprovedAccess({ accounts: asAccounts(db), db }, stranger.userId);
+  await verifyAddress(asAccounts(db), stranger.userId);
+  await restore(app, one);
+  expect(await reasonOf(app, key)).toBe(REVOKED);
+  expect(await reasonOf(app, one.key)).toBeUndefined();
+  expect(await runAsAdmin(app, `select status from invitations where email = '${guest}'`)).toEqual([
+    { status: 'canceled' },
+  ]);
+});
+
+test('An organization that its owner has deleted is one of those that the person has made until it is erased', async () => {
+  await using app = await testApp();
+  const { one, db } = app;
+  const count = () => countOwnOrganizations(asAccounts(db), one.ownerId);
+  expect(await count()).toBe(1);
+  await remove(app, one);
+  expect(await count()).toBe(1);
 });
 
 test('A name is changed, and never taken twice, also not from an organization that is deleted', async () => {

@@ -8,10 +8,12 @@ import { readPerson } from '../../db/personData.ts';
 import { eraseLateNames, erasePerson } from '../../db/personErasure.ts';
 import { insertAwaitedOwner } from '../../db/verifiedAddress.ts';
 import { seal, verify } from '../helpers/auditChain.ts';
-import { addMember, addPerson, signedIn } from '../helpers/browser.ts';
+import { addMember, addPerson, PASSWORD, signedIn } from '../helpers/browser.ts';
+import { until } from '../helpers/instance.ts';
 import { addPasskey, newDevice } from '../helpers/passkey.ts';
+import { switchOn } from '../helpers/secondFactor.ts';
 import { expectNoSecretIn, readAllRows } from '../helpers/secretsSeen.ts';
-import { runAsRoot } from '../helpers/tables.ts';
+import { runAsAdmin, runAsRoot } from '../helpers/tables.ts';
 import { type TestApp, testApp } from '../helpers/testApp.ts';
 
 const NAME = 'Zebedee Quux';
@@ -139,14 +141,51 @@ test.skipIf(inject('database').kind === 'embedded')(
   },
 );
 
+test.skipIf(inject('database').kind === 'embedded')(
+  'Whoever is erased while they switch their second factor on is told so: that is no defect of the service',
+  async () => {
+    await using app = await testApp();
+    const { one, db } = app;
+    const person = await addMember(app, one.id);
+    const browser = await signedIn(app, person);
+    const { promise: begun, resolve: begin } = Promise.withResolvers<void>();
+    const erasing = db.root.transaction().execute(async (trx) => {
+      await trx.deleteFrom('users').where('id', '=', person.userId).execute();
+      begin();
+      const waits = `select from pg_locks where not granted and locktype in ('tuple', 'transactionid')`;
+      await until(async () => (await runAsAdmin(app, waits)).length > 0, 'the request waits for the erasure', 20);
+    });
+    await begun;
+    const answer = browser.account('/two-factor/enable', { password: PASSWORD });
+    await erasing;
+    expect((await answer).status).toBe(401);
+  },
+);
+
 test('An export has everything that is kept of a person, and no secret', async () => {
   await using app = await testApp({ choices: WITH_PASSKEYS });
   const { one, other, db } = app;
-  const { email, userId, keyId } = await addTraces(app);
+  const { email, userId, keyId, browser } = await addTraces(app);
+  await app.deps.background.idle();
+  expect((await readPerson(db.root, email)).account).toMatchObject({ secondFactor: null });
+  await switchOn(browser);
+  await browser.account('/prove', { password: PASSWORD });
+  await asOperator(db, one.id)
+    .insertInto('api_key_notices')
+    .values({
+      ...{ organization_id: one.id, api_key_id: keyId, user_id: userId, days: 7 },
+      ...{ expires_at: new Date(), claimed_until: new Date(), sent_at: new Date() },
+    })
+    .execute();
   const data = await readPerson(db.root, email);
+  const time = expect.any(String);
   expect(data).toMatchObject({
-    account: { id: userId, name: NAME, email, signInWith: [{ provider: 'credential', hasPassword: true }] },
-    sessions: [{ organizationId: one.id }],
+    account: {
+      ...{ id: userId, name: NAME, email, signInWith: [{ provider: 'credential', hasPassword: true }] },
+      secondFactor: { isConfirmed: true, lastCodeAt: time },
+      underWay: [{ expiresAt: time }],
+    },
+    sessions: [{ organizationId: one.id, provedAt: time, failedProofs: 0 }],
     passkeys: [{ name: 'Zygotic', createdAt: expect.any(String), lastUsedAt: null }],
     organizations: [
       {
@@ -154,6 +193,7 @@ test('An export has everything that is kept of a person, and no secret', async (
         keys: [{ id: keyId, name: 'Held', isIssuer: true, isHolder: true }],
         invitations: [{ email: `guest-${userId}@example.com`, isBySelf: true }],
         failedSignIns: [{ address: '203.0.113.9', userAgent: 'Zyzzyva', count: 1 }],
+        expiryNotices: [{ keyId, days: 7, sentAt: time }],
       },
       { id: other.id, membership: null, keys: [], invitations: [{ email, isBySelf: false }] },
     ],
