@@ -258,6 +258,21 @@ test('An organization that its owner has deleted is one of those that the person
   expect(await count()).toBe(1);
 });
 
+test('An owner deletes the organization by the name that they see, and by no other', async () => {
+  await using app = await testApp();
+  const { one, db } = app;
+  const name = `Cafe\u0301\u00a0 \u200bof ${one.name}`;
+  await renameOrganization(asOperator(db, one.id), { organizationId: one.id, name });
+  const owner = await signedIn(app, await addMember(app, one.id, 'owner'));
+  const typed = `Caf\u00e9 of ${one.name}`;
+  for (const other of [typed.toUpperCase(), typed.slice(1), `${typed}!`, '']) {
+    await expect(owner.trpc.organization.delete.mutate({ name: other })).rejects.toMatchObject({
+      data: { code: 'BAD_REQUEST' },
+    });
+  }
+  expect(await owner.trpc.organization.delete.mutate({ name: typed })).toMatchObject({ id: one.id });
+});
+
 test('A name is changed, and never taken twice, also not from an organization that is deleted', async () => {
   await using app = await testApp();
   const { one, other, db } = app;
