@@ -9,13 +9,25 @@ const BATCH = 1_000;
 /**
  * Erases the organizations whose days to restore are over, with every row of theirs, and gives the ids of those that are
  * gone. Works in batches that commit one by one; `signal` ends the call between two batches, and a later call goes on.
- * Where another instance erases already, the call leaves the work to that instance. `db` is the owner's of the tables.
+ * Where another instance erases already, the call leaves the work to that instance. An organization that cannot be erased
+ * holds up no other: throws an `AggregateError` at the end. `db` is the owner's of the tables.
  */
 export async function eraseOrganizations(db: Kysely<Schema>, signal?: AbortSignal): Promise<string[]> {
   const due = await db.selectFrom('organization_settings').select('id').where(IS_DUE).orderBy('id').execute();
   const erased: string[] = [];
+  const failures: unknown[] = [];
   for (const { id } of due) {
-    if (await eraseOrganization(db, id, signal)) erased.push(id);
+    try {
+      if (await eraseOrganization(db, id, signal)) erased.push(id);
+    } catch (error) {
+      failures.push(error);
+    }
+  }
+  if (failures.length > 0) {
+    throw new AggregateError(
+      failures,
+      `Organizations not erased: ${failures.length}; erased: ${erased.join(' ') || 'none'}`,
+    );
   }
   return erased;
 }

@@ -1,6 +1,7 @@
 import { deleteOrganization, getOrganization } from '../../db/organizations.ts';
 import {
   CurrentOrganizationRequest,
+  isNameTyped,
   Organization,
   OrganizationDeleted,
   OrganizationDeleteRequest,
@@ -21,7 +22,7 @@ export const organizationRouter = router({
     .output(OrganizationDeleted)
     .mutation(async ({ ctx: { tenant, organizationId }, input: { name } }) => {
       const organization = await getOrganization(tenant, organizationId);
-      if (name !== organization.name) {
+      if (!isNameTyped(name, organization.name)) {
         throw fault('BAD_REQUEST', { message: 'This is not the name of the organization: nothing is deleted' });
       }
       return settle(await deleteOrganization(tenant, organizationId), 'organization');

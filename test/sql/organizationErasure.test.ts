@@ -164,6 +164,30 @@ test('30 days after the deletion nothing of an organization is left in any table
   expect(await eraseOrganizations(db.root)).toEqual([]);
 });
 
+test('An organization that cannot be erased holds up no other', async () => {
+  await using app = await testApp({ isAlone: true });
+  const { one, other, db } = app;
+  for (const organization of [one, other]) {
+    await remove(app, organization);
+    await age(app, organization, 31);
+  }
+  await runAsAdmin(
+    app,
+    `create function hold_up() returns trigger language plpgsql as $$ begin raise exception 'held up'; end $$`,
+  );
+  await runAsAdmin(
+    app,
+    `create trigger hold_up before delete on api_keys for each row
+      when (old.organization_id = '${one.id}') execute function hold_up()`,
+  );
+  const failed = eraseOrganizations(db.root);
+  await expect(failed).rejects.toMatchObject({ errors: [{ message: 'held up' }] });
+  await expect(failed).rejects.toThrow(`Organizations not erased: 1; erased: ${other.id}`);
+  expect((await listOrganizations(db.root)).map(({ id }) => id)).toEqual([one.id]);
+  await runAsAdmin(app, 'drop trigger hold_up on api_keys');
+  expect(await eraseOrganizations(db.root)).toEqual([one.id]);
+});
+
 test('The log says who renamed, deleted and restored the organization', async () => {
   await using app = await testApp();
   const { one, api, db } = app;
@@ -256,6 +280,21 @@ test('An organization that its owner has deleted is one of those that the person
   expect(await count()).toBe(1);
   await remove(app, one);
   expect(await count()).toBe(1);
+});
+
+test('An owner deletes the organization by the name that they see, and by no other', async () => {
+  await using app = await testApp();
+  const { one, db } = app;
+  const name = `Cafe\u0301\u00a0 \u200bof ${one.name}`;
+  await renameOrganization(asOperator(db, one.id), { organizationId: one.id, name });
+  const owner = await signedIn(app, await addMember(app, one.id, 'owner'));
+  const typed = `Caf\u00e9 of ${one.name}`;
+  for (const other of [typed.toUpperCase(), typed.slice(1), `${typed}!`, '']) {
+    await expect(owner.trpc.organization.delete.mutate({ name: other })).rejects.toMatchObject({
+      data: { code: 'BAD_REQUEST' },
+    });
+  }
+  expect(await owner.trpc.organization.delete.mutate({ name: typed })).toMatchObject({ id: one.id });
 });
 
 test('A name is changed, and never taken twice, also not from an organization that is deleted', async () => {

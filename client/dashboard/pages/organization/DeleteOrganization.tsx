@@ -2,6 +2,7 @@ import { Button, Group, Modal, Stack, Text, TextInput } from '@mantine/core';
 import { useMutation } from '@tanstack/react-query';
 import { useState } from 'react';
 import { useNavigate } from 'react-router';
+import { isNameTyped } from '../../../../shared/organizations.ts';
 import { PATHS } from '../../../../shared/paths.ts';
 import { client } from '../../api.ts';
 import { FormError } from '../../components/states.tsx';
@@ -11,6 +12,7 @@ import { useSession } from '../../session.ts';
 export function DeleteOrganization({ isOpen, onClose }: { isOpen: boolean; onClose: () => void }) {
   const { organization } = useSession();
   const [typed, setTyped] = useState('');
+  const isTyped = isNameTyped(typed, organization.name);
   const navigate = useNavigate();
   const deletion = useMutation({
     mutationFn: () => client.organization.delete.mutate({ name: typed }),
@@ -27,7 +29,7 @@ export function DeleteOrganization({ isOpen, onClose }: { isOpen: boolean; onClo
       <form
         onSubmit={(event) => {
           event.preventDefault();
-          if (typed === organization.name && !deletion.isPending) deletion.mutate();
+          if (isTyped && !deletion.isPending) deletion.mutate();
         }}
       >
         <Stack>
@@ -46,7 +48,7 @@ export function DeleteOrganization({ isOpen, onClose }: { isOpen: boolean; onClo
             <Button variant="default" onClick={close} disabled={deletion.isPending}>
               Cancel
             </Button>
-            <Button type="submit" color="red" disabled={typed !== organization.name} loading={deletion.isPending}>
+            <Button type="submit" color="red" disabled={!isTyped} loading={deletion.isPending}>
               Delete the organization
             </Button>
           </Group>
