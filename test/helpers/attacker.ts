@@ -6,7 +6,7 @@ import type { Schema } from '../../db/schema.ts';
 import { createApp } from '../../server/doors/app.ts';
 import { createDeps } from '../../server/start/deps.ts';
 import { sealAuditLog } from '../../server/start/sealAuditLog.ts';
-import { addMember, signedIn } from './browser.ts';
+import { addMember, PASSWORD, signedIn } from './browser.ts';
 import { callApi } from './instance.ts';
 import { runAsAdmin } from './tables.ts';
 import type { TestApp } from './testApp.ts';
@@ -112,6 +112,8 @@ export async function fillTables(app: TestApp): Promise<Record<string, unknown>>
   }
   const owner = await signedIn(app, await addMember(app, other.id, 'owner'));
   await owner.trpc.members.invite.mutate({ email: 'eve@example.com', role: 'member' });
+  await owner.account('/prove', { password: PASSWORD });
+  await runAsAdmin(app, `insert into organization_settings (id) values ('${other.id}')`);
   await app.deps.lastUse.flush();
   // A notice of the expiry is due, and the notice of an earlier expiry is recorded.
   await runAsAdmin(app, `update api_keys set expires_at = now() + interval '3 days' where id = '${other.keyId}'`);

@@ -274,7 +274,7 @@ describe('errors', () => {
       const { status, stderr } = await cli.run(['keys', 'list', ...args]);
       expect(status).toBe(1);
       expect(stderr).toMatch(
-        /^error: There (are \d+ organizations\. Name one with|is no organization of the id or name)/,
+        /^error: There (are \d+ organizations\. Name one with|is no organization of this id or name)/,
       );
       expect(stderr).toContain(`\n  ${id}  ${name}\n`);
     }

@@ -184,7 +184,9 @@ test.skipIf(isSeparated)('With a single login, the same SQL does get somewhere',
       const unforced = {
         ...NOTHING,
         organizations: counts.organizations,
+        organization_settings: counts.organization_settings,
         sessions: counts.sessions,
+        session_proofs: counts.session_proofs,
         users: counts.users,
       };
       expect(await reach(trx, other)).toMatchObject({ seen: unforced, actsAs: 'introzy_owner' });
