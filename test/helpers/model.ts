@@ -1,6 +1,6 @@
 import { WORD_BREAKS } from '../../db/wordBreaks.ts';
 import type { Contact, ContactInput } from '../../shared/contacts.ts';
-import { comparable } from '../../shared/text.ts';
+import { comparable } from '../../shared/fold.ts';
 import { type ModelContact, type ModelOrganization, newestFirst } from './modelRows.ts';
 
 export interface ModelList {

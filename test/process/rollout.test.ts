@@ -11,7 +11,7 @@ import { searchable } from '../../db/wordBreaks.ts';
 import { parseKeySecrets } from '../../server/auth/keySecret.ts';
 import { completeLogins, rolesSql } from '../../server/cli/rolesSql.ts';
 import { setUpOrganization } from '../../server/start/setup.ts';
-import { comparable } from '../../shared/text.ts';
+import { comparable } from '../../shared/fold.ts';
 import { PATIENT_LIMITS, runAs } from '../helpers/database.ts';
 import { until } from '../helpers/instance.ts';
 import { unpackPrevious } from '../helpers/previous.ts';

@@ -3,9 +3,10 @@ import superjson from 'superjson';
 import { expect, test } from 'vitest';
 import { mintKey } from '../../server/auth/keySecret.ts';
 import { encodedPage } from '../../shared/encoded.ts';
+import { comparable } from '../../shared/fold.ts';
 import { checksumOf, hintOf, isKey } from '../../shared/keyFormat.ts';
 import { encodeCursor, PageRequest } from '../../shared/paging.ts';
-import { comparable, Id } from '../../shared/text.ts';
+import { Id } from '../../shared/text.ts';
 import { transformer } from '../../shared/transformer.ts';
 import { testSecrets } from '../helpers/testApp.ts';
 
