@@ -27,6 +27,7 @@ const LOOKUPS = [
   'introzy_contacts_before_form(integer,integer)',
   'introzy_erase_audit_log(uuid,integer)',
   'introzy_erase_audit_person(uuid,text[])',
+  'introzy_found_contacts(jsonb,text,text[],text,timestamp with time zone,boolean,uuid,integer)',
   'introzy_identify(bytea[])',
   'introzy_identify_key(bytea[])',
   'introzy_matching_contacts(text[],text,timestamp with time zone,boolean,uuid,integer)',
