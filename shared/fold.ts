@@ -66,7 +66,7 @@ export const countLetters = (word: string) =>
 
 /** A letter, digit or symbol of a script without spaces, with its marks: each begins a word. */
 const SPACELESS =
-  /[[\p{scx=Han}\p{scx=Hira}\p{scx=Kana}\p{scx=Bopo}\p{sc=Yiii}\p{sc=Thai}\p{sc=Laoo}\p{sc=Khmr}\p{sc=Mymr}\p{sc=Tibt}\p{sc=Java}\p{sc=Bali}\p{sc=Tale}\p{sc=Talu}\p{sc=Lana}\p{sc=Tavt}\p{So}]&&[\p{L}\p{N}\p{So}]]\p{M}*/gv;
+  /[[\p{scx=Han}\p{scx=Hira}\p{scx=Kana}\p{scx=Bopo}\p{sc=Yiii}\p{sc=Thai}\p{sc=Laoo}\p{sc=Khmr}\p{sc=Mymr}\p{sc=Tibt}\p{sc=Java}\p{sc=Bali}\p{sc=Tale}\p{sc=Talu}\p{sc=Lana}\p{sc=Tavt}\p{So}]&&[\p{L}\p{N}\p{So}]]\p{M}*(?=([\p{L}\p{N}])?)/gv;
 const WORD_AFTER_BREAK = /(?<=[^\p{L}\p{M}\p{N} ])(?=[\p{L}\p{N}])/gu;
 const SYLLABLE = /[\uac00-\ud7a3]/g;
 /** Stands before each syllable of Hangul, so that an index of three characters finds two syllables within a word. */
@@ -74,12 +74,12 @@ export const BEFORE_SYLLABLE = '\u001f';
 
 /**
  * Folded text with a blank before each word: `jean-lu` → `jean- lu`. A word begins after whatever is no letter, mark or
- * digit, and with each character of a script without spaces: `東京` → ` 東 京 `.
+ * digit, and with each character of a script without spaces: `東京tower` → ` 東 京 tower`.
  */
 export const separateWords = (folded: string) =>
   folded
     .replace(WORD_AFTER_BREAK, ' ')
-    .replace(SPACELESS, ' $& ')
+    .replace(SPACELESS, (character, next?: string) => ` ${character}${next === undefined ? '' : ' '}`)
     .replace(SYLLABLE, `${BEFORE_SYLLABLE}$&`)
     .replace(/ {2,}/g, ' ');
 
