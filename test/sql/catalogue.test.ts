@@ -326,7 +326,7 @@ test('The grants are those of the migration, to the column', async () => {
     'introzy_lookup api_keys SELECT created_by_id,created_by_type,expires_at,expiry_notice_for,hint,id,organization_id,rate_limit,revoked_at,scopes',
     'introzy_lookup audit_log UPDATE actor,details,subject',
     'introzy_lookup audit_seal_entries UPDATE names',
-    'introzy_lookup contacts SELECT deleted_at,form,id,organization_id,search,tags,updated_at',
+    'introzy_lookup contacts SELECT deleted_at,folded,form,id,organization_id,search,tag_keys,tags,updated_at',
     'introzy_lookup members SELECT created_at,organization_id,role,user_id',
     'introzy_lookup organization_settings SELECT deleted_at,id,requires_factor',
     'introzy_lookup organizations SELECT id,name',
