@@ -70,7 +70,7 @@ const SPACELESS =
 const WORD_AFTER_BREAK = /(?<=[^\p{L}\p{M}\p{N} ])(?=[\p{L}\p{N}])/gu;
 const SYLLABLE = /[\uac00-\ud7a3]/g;
 /** Stands before each syllable of Hangul, so that an index of three characters finds two syllables within a word. */
-export const BEFORE_SYLLABLE = '\u001f';
+const BEFORE_SYLLABLE = '\u001f';
 
 /**
  * Folded text with a blank before each word: `jean-lu` → `jean- lu`. A word begins after whatever is no letter, mark or

@@ -19,7 +19,7 @@ export function wordOf(rank: number): string {
 }
 
 /** Makes the pieces: each time the same, as the generator of random numbers has a fixed start. */
-export function makePieces(): string[] {
+function makePieces(): string[] {
   const random = createRandom(1);
   const sums = [0];
   for (let rank = 1; rank <= WORDS; rank++) sums.push((sums[rank - 1] as number) + 1 / rank);
