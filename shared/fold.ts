@@ -67,6 +67,9 @@ export const countLetters = (word: string) =>
 /** A letter, digit or symbol of a script without spaces, with its marks: each begins a word. */
 const SPACELESS =
   /[[\p{scx=Han}\p{scx=Hira}\p{scx=Kana}\p{scx=Bopo}\p{sc=Yiii}\p{sc=Thai}\p{sc=Laoo}\p{sc=Khmr}\p{sc=Mymr}\p{sc=Tibt}\p{sc=Java}\p{sc=Bali}\p{sc=Tale}\p{sc=Talu}\p{sc=Lana}\p{sc=Tavt}\p{So}]&&[\p{L}\p{N}\p{So}]]\p{M}*(?=([\p{L}\p{N}])?)/gv;
+/** Printable ASCII, the commonest text, has no need of the slow expressions. */
+const ASCII = /^[ -~]*$/;
+const ASCII_BREAK = /[!-/:-@[-`{-~](?=[a-z0-9])/gi;
 const WORD_AFTER_BREAK = /(?<=[^\p{L}\p{M}\p{N} ])(?=[\p{L}\p{N}])/gu;
 const SYLLABLE = /[\uac00-\ud7a3]/g;
 /** Stands before each syllable of Hangul, so that an index of three characters finds two syllables within a word. */
@@ -77,6 +80,9 @@ const BEFORE_SYLLABLE = '\u001f';
  * digit, and with each character of a script without spaces: `東京tower` → ` 東 京 tower`.
  */
 export const separateWords = (folded: string) =>
+  ASCII.test(folded) ? folded.replace(ASCII_BREAK, '$& ').replace(/ {2,}/g, ' ') : separateAny(folded);
+
+const separateAny = (folded: string) =>
   folded
     .replace(WORD_AFTER_BREAK, ' ')
     .replace(SPACELESS, (character, next?: string) => ` ${character}${next === undefined ? '' : ' '}`)
@@ -88,10 +94,12 @@ export const isHangul = (word: string) => /^[\uac00-\ud7a3]+$/.test(word);
 
 /** The digits of a text, in ASCII: `+44 (0)20-7946` → `440207946`, `۰۹۱۲` → `0912`. */
 export const digitsOf = (text: string) =>
-  text
-    .normalize('NFKC')
-    .replace(/\P{Nd}/gu, '')
-    .replace(/[^0-9]/gu, toAscii);
+  ASCII.test(text)
+    ? text.replace(/\D+/g, '')
+    : text
+        .normalize('NFKC')
+        .replace(/\P{Nd}/gu, '')
+        .replace(/[^0-9]/gu, toAscii);
 
 /** Unicode has the ten digits of a script in a row, beginning with the digit for zero. */
 function toAscii(digit: string): string {

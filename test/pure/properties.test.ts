@@ -155,6 +155,17 @@ test('Text folds the same however it is written, and once folded, to itself', ()
   );
 });
 
+test('Plain text has its words separated as any other text', () => {
+  fc.assert(
+    fc.property(fc.string({ unit: 'binary-ascii' }), (some) => {
+      const folded = fold(some);
+      // A letter of another script takes the way of any text, and ends neither word nor break.
+      expect(separateWords(` ${folded} ж`)).toBe(separateWords(` ${folded} a`).replace(/a$/, 'ж'));
+    }),
+    { numRuns: 5_000 },
+  );
+});
+
 test('What is a part of a text is a part of the text’s separated words', () => {
   const parts = fc.tuple(fc.constantFrom(...TYPED.flat()), fc.nat(30), fc.nat(30));
   fc.assert(
