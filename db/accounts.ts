@@ -128,18 +128,20 @@ export async function deleteExpiredSessions(db: Kysely<Schema>, signal?: AbortSi
   }
 }
 
+type Work<T> = (trx: Kysely<Schema>) => Promise<T>;
+
 /** Runs work whose new sessions are no sign-ins: the audit log has no entry for these sessions. */
-export async function withoutSignIn<T>(db: Kysely<Schema>, work: (trx: Kysely<Schema>) => Promise<T>): Promise<T> {
-  return await db.transaction().execute(async (trx) => {
-    await sql`select set_config('introzy.goes_on', 'on', true)`.execute(trx);
-    return await work(trx);
-  });
-}
+export const withoutSignIn = <T>(db: Kysely<Schema>, work: Work<T>): Promise<T> =>
+  withSetting(db, 'introzy.goes_on', work);
 
 /** Runs work that sees the memberships and invitations of deleted organizations too: a restoration must find them right. */
-export async function withDeleted<T>(db: Kysely<Schema>, work: (trx: Kysely<Schema>) => Promise<T>): Promise<T> {
+export const withDeleted = <T>(db: Kysely<Schema>, work: Work<T>): Promise<T> =>
+  withSetting(db, 'introzy.with_deleted', work);
+
+/** Runs work in a transaction with a setting that the policies and triggers of the accounts read. */
+async function withSetting<T>(db: Kysely<Schema>, name: string, work: Work<T>): Promise<T> {
   return await inTransaction(db, async (trx) => {
-    await sql`select set_config('introzy.with_deleted', 'on', true)`.execute(trx);
+    await sql`select set_config(${name}, 'on', true)`.execute(trx);
     return await work(trx);
   });
 }

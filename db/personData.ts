@@ -1,9 +1,7 @@
 import { type Kysely, sql } from 'kysely';
+import { CODE_PERIOD } from '../shared/codePeriod.ts';
 import { toAccountAddress } from '../shared/text.ts';
 import type { Schema } from './schema.ts';
-
-/** Seconds in which an authenticator app shows the same code (server/auth/totp.ts). */
-const PERIOD = 30;
 
 /** What is kept of a person, as JSON: dates are texts. No secret and no digest of a secret is among it. */
 export interface PersonData {
@@ -69,7 +67,7 @@ async function findPerson(trx: Kysely<Schema>, address: string) {
     select u.id, jsonb_build_object('id', u.id, 'name', u.name, 'email', u.email, 'emailVerified', u.email_verified,
         'image', u.image, 'createdAt', u.created_at, 'updatedAt', u.updated_at,
         'secondFactor', (select jsonb_build_object('isConfirmed', f.verified,
-            'lastCodeAt', case when f.last_step > 0 then to_timestamp(f.last_step * ${PERIOD}) end)
+            'lastCodeAt', case when f.last_step > 0 then to_timestamp(f.last_step * ${CODE_PERIOD}) end)
           from two_factors f where f.user_id = u.id),
         'underWay', (select coalesce(jsonb_agg(jsonb_build_object('createdAt', v.created_at, 'expiresAt', v.expires_at)
             order by v.created_at), '[]') from verifications v where v.value = u.id::text),

@@ -49,8 +49,8 @@ export async function insertAwaitedOwner(
 
 /**
  * Records that a person has proved their address, and gives the memberships that await the proof, in deleted
- * organizations too. Also ends what the
- * mails before can open: every password reset of the person that is under way; and, with the first proof, every session.
+ * organizations too. Also ends what the mails before can open: every password reset of the person that is under way; and,
+ * with the first proof, every session.
  */
 export async function verifyAddress(db: Kysely<Schema>, userId: string): Promise<void> {
   await withDeleted(db, async (trx) => {
@@ -79,7 +79,8 @@ export async function verifyAddress(db: Kysely<Schema>, userId: string): Promise
 /**
  * Ends what may be a stranger's in an account whose address is not verified, before its person sets a password of their
  * own: the keys that the account holds, with the keys that those have issued, and the invitations that the account has
- * sent, also in deleted organizations, which may be restored. `accounts` finds the organizations. An account that is verified keeps all of it.
+ * sent, also in deleted organizations, which may be restored. `accounts` finds the organizations. An account that is
+ * verified keeps its keys and invitations.
  */
 export async function endUnprovedAccess(
   { accounts, db }: { accounts: Kysely<Schema>; db: CallDatabase },

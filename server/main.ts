@@ -15,7 +15,7 @@ import { openStore, type Store } from './start/store.ts';
 const CLOSE_WITHIN = 10_000;
 
 async function start() {
-  // Files of the service, such as those in DATA_DIR, are for its user alone.
+  // New files, such as those in DATA_DIR, are for the user of this process alone.
   process.umask(0o077);
   const config = readConfig();
   // Log lines are written together, at most a second late: a write for each line would cost more than a request's work.

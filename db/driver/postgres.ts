@@ -79,7 +79,7 @@ export function openPostgres({ url, poolSize, deadline, prepare }: PostgresOptio
     client.on('end', drop);
     onSettingChanged(client, () => lost.add(client));
   });
-  // What one connection has met, the others would meet: a retry may travel over any of them.
+  // Every connection has prepared statements from before the migration, and a retry may travel over any connection.
   const onChangedPlan = () => clients.forEach(prepareAnew);
   const parts: LaunchParts = { lost, deadlines: watchDeadlines(), onChangedPlan };
   const checkOut = async (until: number) => {

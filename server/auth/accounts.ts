@@ -143,7 +143,7 @@ export function createAccounts(options: AccountsOptions): Accounts {
         accountsRequest.run(handled, () => auth.handler(new Request(request, { headers })).catch(answerRaced));
       const answer = await (CREATIONS.includes(path) ? creations.add(handle) : handle());
       if (handled.unavailable) throw handled.unavailable;
-      // better-auth takes a device's answer that it cannot read for a defect of its own.
+      // A device's answer that cannot be read is a defect to better-auth, and bad input to us.
       if (path === ADD_PASSKEY && answer.status === 500)
         return new Response(answer.body, { headers: answer.headers, status: 400 });
       if (invitationId !== undefined && path === '/organization/accept-invitation' && answer.status === 400) {

@@ -3,11 +3,12 @@ import { APIError, createAuthMiddleware, getSessionFromCtx, isAPIError } from 'b
 import { twoFactor } from 'better-auth/plugins/two-factor';
 import type { asAccounts } from '../../db/admission.ts';
 import { findTwoFactor, recordRecovery, takeStep } from '../../db/twoFactors.ts';
+import { CODE_PERIOD } from '../../shared/codePeriod.ts';
 import { accountTables } from './accountTables.ts';
 import type { KeySecrets } from './keySecret.ts';
 import { openText, sealText } from './sealedText.ts';
 import { SEEDS } from './sealingAdapter.ts';
-import { DIGITS, findStep, PERIOD } from './totp.ts';
+import { DIGITS, findStep } from './totp.ts';
 
 const RECOVERY_CODES = 'two_factors.backup_codes';
 
@@ -34,7 +35,7 @@ export const twoFactorOf = (keySecrets: KeySecrets) =>
     issuer: 'Introzy',
     twoFactorCookieMaxAge: CHALLENGE_FOR,
     accountLockout: { enabled: false },
-    totpOptions: { digits: DIGITS, period: PERIOD },
+    totpOptions: { digits: DIGITS, period: CODE_PERIOD },
     backupCodeOptions: {
       storeBackupCodes: {
         encrypt: async (codes) => sealText(keySecrets, codes, RECOVERY_CODES),

@@ -6,7 +6,7 @@ import { findPasskeyHost } from '../../server/auth/passkeyHost.ts';
 import { FACTOR_NEEDED, PROOF_NEEDED } from '../../shared/refusals.ts';
 import { addMember, type Browser, openBrowser, PASSWORD, signedIn } from '../helpers/browser.ts';
 import { addPasskey, assert, attest, newDevice, signInBy } from '../helpers/passkey.ts';
-import { switchOn } from '../helpers/secondFactor.ts';
+import { audited, switchOn } from '../helpers/secondFactor.ts';
 import { runAsAdmin } from '../helpers/tables.ts';
 import { type TestApp, testApp } from '../helpers/testApp.ts';
 
@@ -19,16 +19,6 @@ const outcome = ({ trpc }: Browser) =>
     () => [200],
     ({ data }) => (data?.httpStatus === 401 ? [401] : [data?.httpStatus, data?.details?.reason]),
   );
-
-/** What the audit log of the first organization tells of a person, oldest first. */
-const audited = async (app: TestApp, userId: string) =>
-  (
-    await runAsAdmin(
-      app,
-      `select action, actor->>'type' as by from audit_log where subject->>'id' = '${userId}'
-        and organization_id = '${app.one.id}' and action like 'person.%' order by id`,
-    )
-  ).map(({ action, by }) => `${action} ${by}`);
 
 const grow = (app: TestApp, userId: string) =>
   runAsAdmin(

@@ -7,7 +7,7 @@ import { moveToFirstSecret } from '../../server/auth/serverSecrets.ts';
 import { addMember, openBrowser, PASSWORD, signedIn } from '../helpers/browser.ts';
 import { startPeer } from '../helpers/instance.ts';
 import { mailbox } from '../helpers/mailbox.ts';
-import { freshCode, readPicture, switchOn } from '../helpers/secondFactor.ts';
+import { audited, freshCode, readPicture, switchOn } from '../helpers/secondFactor.ts';
 import { kindsSeen } from '../helpers/secretsSeen.ts';
 import { runAsAdmin } from '../helpers/tables.ts';
 import { type TestApp, testApp, testSecrets } from '../helpers/testApp.ts';
@@ -15,16 +15,6 @@ import { type TestApp, testApp, testSecrets } from '../helpers/testApp.ts';
 const ON = '/two-factor/enable';
 const APP = '/two-factor/verify-totp';
 const RECOVERY = '/two-factor/verify-backup-code';
-
-/** What the audit log of the first organization tells of a person, oldest first. */
-const audited = async (app: TestApp, userId: string) =>
-  (
-    await runAsAdmin(
-      app,
-      `select action, actor->>'type' as by from audit_log where subject->>'id' = '${userId}'
-        and organization_id = '${app.one.id}' and action like 'person.%' order by id`,
-    )
-  ).map(({ action, by }) => `${action} ${by}`);
 
 /** Whether the browser's session opens the organization. */
 const isIn = ({ trpc }: ReturnType<typeof openBrowser>) =>

@@ -32,3 +32,13 @@ export async function freshCode(app: TestApp, { code }: App): Promise<string> {
   await runAsAdmin(app, 'update two_factors set last_step = last_step - 10');
   return await code();
 }
+
+/** What the audit log of the first organization tells of a person, oldest first. */
+export const audited = async (app: TestApp, userId: string) =>
+  (
+    await runAsAdmin(
+      app,
+      `select action, actor->>'type' as by from audit_log where subject->>'id' = '${userId}'
+        and organization_id = '${app.one.id}' and action like 'person.%' order by id`,
+    )
+  ).map(({ action, by }) => `${action} ${by}`);
