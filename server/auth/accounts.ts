@@ -11,7 +11,6 @@ import { DatabaseUnavailable, isOfErasedPerson, isUniqueViolation } from '../../
 import { recordFailedSignIn } from '../../db/failedSignIns.ts';
 import type { Database } from '../../db/open.ts';
 import { findOrganization } from '../../db/organizations.ts';
-import { hasSecondFactor } from '../../db/twoFactors.ts';
 import { endUnprovedAccess, verifyAddress } from '../../db/verifiedAddress.ts';
 import { PASSWORD } from '../../shared/roles.ts';
 import { toAccountAddress } from '../../shared/text.ts';
@@ -21,6 +20,7 @@ import { comparingPasswords, refuseOldPassword, verifyAndNote } from './currentP
 import { deriving } from './derivingAdapter.ts';
 import { type AccountsRequest, accountsRequest, digesting } from './digestingAdapter.ts';
 import type { KeySecrets } from './keySecret.ts';
+import { type Active, findActiveBefore, findSessionBefore, isSignInBy } from './newSession.ts';
 import { ADD_PASSKEY, beginByPasskey, PASSKEY_SIGN_IN, passkeyPlugins } from './passkeys.ts';
 import { passwordRule } from './passwordRule.ts';
 import { coarsePlace } from './place.ts';
@@ -30,6 +30,7 @@ import { isCodePath, secondFactorRules, twoFactorOf } from './secondFactor.ts';
 import { cookieOptions } from './sessionCookie.ts';
 import { prepareCookies, signingSecretOf } from './signedCookies.ts';
 import { createSignInGuard, guardSignIn, type SignInLimiters } from './signInGuard.ts';
+import { takeTurns } from './takeTurns.ts';
 import { signVerificationToken, VERIFY_WITHIN } from './verificationToken.ts';
 import { refuseUnverified, verifiedAddresses } from './verifiedAddresses.ts';
 
@@ -165,20 +166,6 @@ export function createAccounts(options: AccountsOptions): Accounts {
       // An instance of the version before gives a session to an account whose address is not verified.
       return found?.user.emailVerified ? found.session.id : undefined;
     },
-  };
-}
-
-/** Does the work of an address piece by piece: the second of two sign-ups at once finds the account of the first. */
-function takeTurns() {
-  const last = new Map<string, Promise<unknown>>();
-  return async (address: string, work: () => Promise<unknown>) => {
-    const own = Promise.allSettled([last.get(address)]).then(work);
-    last.set(address, own);
-    try {
-      await own;
-    } finally {
-      if (last.get(address) === own) last.delete(address);
-    }
   };
 }
 
@@ -350,43 +337,6 @@ export function createAuth(options: AccountsOptions) {
       },
     },
   });
-}
-
-interface Active {
-  activeOrganizationId?: string | null;
-}
-
-/** The part of better-auth's context that tells of the request's session. */
-type SessionContext =
-  | { path?: string; context: { session: { session: object; user: { id: string } } | null } }
-  | null
-  | undefined;
-
-/** The organization of the session that a person goes on from, where the person signs in again with a passkey. */
-function findActiveBefore(userId: string, context: SessionContext): string | undefined {
-  const before = context?.path === PASSKEY_SIGN_IN ? context.context.session : undefined;
-  return (before?.user.id === userId && (before.session as Active).activeOrganizationId) || undefined;
-}
-
-/**
- * The session that a new session takes the place of: a second factor is switched on or off, or the password is changed.
- * `undefined` where the new session is a sign-in.
- */
-function findSessionBefore(context: SessionContext) {
-  const goesOn = context?.path === '/change-password' || context?.path?.startsWith('/two-factor/');
-  return goesOn ? context?.context.session?.session : undefined;
-}
-
-/**
- * False where a new session is no sign-in: it goes on from another session, or it stands for the password alone, and
- * better-auth ends it at once, as the second factor is to come.
- */
-async function isSignInBy(
-  accounts: ReturnType<typeof asAccounts>,
-  { userId, context }: { userId: string; context: SessionContext },
-) {
-  if (context?.path === '/sign-in/email') return !(await hasSecondFactor(accounts, userId));
-  return findSessionBefore(context) === undefined;
 }
 
 const placeOf = (headers: Headers | undefined) =>

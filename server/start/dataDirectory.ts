@@ -28,10 +28,10 @@ export class DirectoryInUse extends ConfigError {
 
 /**
  * Takes the directory for this process. Throws `DirectoryInUse` where another process has the directory, `ConfigError`
- * where the directory cannot be made, or is a program's. PGlite locks nothing, and a second process would destroy the database's files. So
- * SQLite locks a file beside the database. The operating system drops the lock when the holder ends, however the holder
- * ends: no age of a lock has to be guessed. Where somebody has deleted the locked file, the process in `holder.json`
- * still counts as the holder while the process lives.
+ * where the directory cannot be made, or is a program's. PGlite locks nothing, and a second process would destroy the
+ * database's files. So SQLite locks a file beside the database. The operating system drops the lock when the holder ends,
+ * however the holder ends: no age of a lock has to be guessed. Where somebody has deleted the locked file, the process in
+ * `holder.json` still counts as the holder while the process lives.
  */
 export async function takeDataDirectory(directory: string): Promise<DataDirectory> {
   await mkdir(directory, { recursive: true, mode: 0o700 }).catch((error: Error) => {
