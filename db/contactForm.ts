@@ -1,7 +1,9 @@
 import { sql } from 'kysely';
+import { caseless } from '../shared/fold.ts';
 import { asOperator, type Tenant } from './admission.ts';
 import { CONTACT_FORM, toColumns } from './contacts.ts';
 import type { Database } from './open.ts';
+import { toFolded } from './searchText.ts';
 
 /** The most contacts that are read at once, and so the most that a transaction locks. */
 const BATCH = 500;
@@ -30,6 +32,8 @@ export async function remakeContacts(db: Database, signal?: AbortSignal): Promis
   return remade;
 }
 
+const WRITTEN = ['id', 'name_key', 'email_key', 'company_key', 'folded', 'tag_keys'] as const;
+
 /** Gives the ids of the contacts that were made anew: all but the contacts that another transaction has locked. */
 async function remake(
   db: Tenant,
@@ -38,20 +42,26 @@ async function remake(
   return await db.transaction().execute(async (trx) => {
     const contacts = await trx
       .selectFrom('contacts')
-      .select(['id', 'name', 'email', 'company'])
+      .select(['id', 'name', 'email', 'phone', 'company', 'title', 'location', 'notes', 'tags'])
       .where('organization_id', '=', organizationId)
       .where('id', '=', sql<string>`any (${ids}::uuid[])`)
       .where('form', '<', CONTACT_FORM)
       .forNoKeyUpdate()
       .skipLocked()
       .execute();
-    const keys = contacts.map(({ id, ...texts }) => ({ id, ...toColumns(texts) }));
-    const list = (column: 'id' | 'name_key' | 'email_key' | 'company_key') => keys.map((row) => row[column] ?? null);
+    const keys = contacts.map(({ id, name, email, company, tags, ...texts }) => ({
+      ...toColumns({ name, email, company }),
+      id,
+      folded: toFolded({ name, email, company, tags, ...texts }),
+      tag_keys: JSON.stringify(tags.map(caseless)),
+    }));
+    const list = (column: (typeof WRITTEN)[number]) => keys.map((row) => row[column] ?? null);
     await sql`
       update contacts c
-        set name_key = k.name_key, email_key = k.email_key, company_key = k.company_key, form = ${CONTACT_FORM}
-        from unnest(${list('id')}::uuid[], ${list('name_key')}::text[], ${list('email_key')}::text[],
-          ${list('company_key')}::text[]) as k (id, name_key, email_key, company_key)
+        set name_key = k.name_key, email_key = k.email_key, company_key = k.company_key, folded = k.folded,
+          tag_keys = array(select jsonb_array_elements_text(k.tag_keys::jsonb)), form = ${CONTACT_FORM}
+        from unnest(${list('id')}::uuid[], ${sql.join(WRITTEN.slice(1).map((column) => sql`${list(column)}::text[]`))})
+          as k (${sql.join(WRITTEN.map((column) => sql.ref(column)))})
         where c.organization_id = ${organizationId} and c.id = k.id`.execute(trx);
     return contacts.map(({ id }) => id);
   });

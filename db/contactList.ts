@@ -1,7 +1,7 @@
 import { type RawBuilder, type SqlBool, sql } from 'kysely';
 import { MAX as LAST_ID } from 'uuid';
 import type { ContactPage } from '../shared/contacts.ts';
-import { comparable } from '../shared/text.ts';
+import { comparable } from '../shared/fold.ts';
 import type { Tenant } from './admission.ts';
 import {
   type CutRow,
@@ -13,8 +13,8 @@ import {
   type WholeRow,
   wholeRow,
 } from './contactPage.ts';
+import { matches, type Sought, toSought } from './contactSearch.ts';
 import { prepared } from './prepared.ts';
-import { searchable } from './wordBreaks.ts';
 
 export interface ContactListQuery {
   organizationId: string;
@@ -23,7 +23,7 @@ export interface ContactListQuery {
   bytes?: number | undefined;
   /** The id (a UUID) of the page's first contact. */
   cursor?: string | undefined;
-  /** A contact matches where its name, email and company together contain every word of the text. */
+  /** A contact matches where the fields that are searched together contain every word of the text. */
   search?: string | undefined;
   tag?: string | undefined;
   email?: string | undefined;
@@ -39,11 +39,11 @@ export interface ContactListQuery {
  * matches promises a full page in a window of at most `LAST_WINDOW` contacts. Otherwise an index finds every match.
  */
 export async function listContacts(db: Tenant, query: ContactListQuery): Promise<ContactPage> {
-  const patterns = toPatterns(query.search ?? '');
+  const sought = toSought(query);
   const { organizationId, limit, cursor = LAST_ID, includeDeleted } = query;
-  const isFiltered = patterns.length > 0 || query.tag !== undefined || query.updatedSince !== undefined;
+  const isFiltered = sought.terms.length > 0 || query.tag !== undefined || query.updatedSince !== undefined;
 
-  if (query.email !== undefined) return (await readFound(db, query, foundByEmail(query, patterns))).page;
+  if (query.email !== undefined) return (await readFound(db, query, foundByEmail(query, sought))).page;
   if (!isFiltered) {
     const range = { organizationId, limit, cursor, ...roomOf(query) };
     const { whole, cut } = readNewest[includeDeleted ? 'all' : 'living'];
@@ -51,12 +51,12 @@ export async function listContacts(db: Tenant, query: ContactListQuery): Promise
     return toWholePage(row as WholeRow, limit) ?? toCutPage((await cut(db, range))[0] as CutRow);
   }
   for (let window = FIRST_WINDOW; window <= LAST_WINDOW; ) {
-    const { page, count, scanned } = await readFound(db, query, foundAmongNewest(query, { patterns, window }));
+    const { page, count, scanned } = await readFound(db, query, foundAmongNewest(query, { sought, window }));
     if (page.nextCursor !== null || scanned < window) return page;
     // Twice the contacts that a page needs at this window's rate of matches. No match gives Infinity and ends the loop.
     window *= Math.ceil((2 * (limit + 1)) / count);
   }
-  return (await readFound(db, query, foundByIndex(query, patterns))).page;
+  return (await readFound(db, query, foundByIndex(query, sought))).page;
 }
 
 /** The number of newest contacts that the first window holds, and the most that a window may hold. */
@@ -118,55 +118,39 @@ async function readFound(db: Tenant, query: ContactListQuery, found: RawBuilder<
 const nothingScanned = sql`scanned as (select where false)`;
 
 /** Finds matches among the `window` newest contacts. */
-const foundAmongNewest = (query: ContactListQuery, { patterns, window }: { patterns: string[]; window: number }) => sql`
+const foundAmongNewest = (query: ContactListQuery, { sought, window }: { sought: Sought; window: number }) => sql`
   scanned as materialized (
-    select id, search, tags, updated_at from contacts
-      where organization_id = ${query.organizationId} and id <= ${query.cursor ?? LAST_ID}
-        and ${query.includeDeleted ? sql`true` : living}
-      order by id desc limit ${window}
+    select id, ${isMatch(query, sought)} as is_match from (
+      select id, search, folded, tags, tag_keys, updated_at from contacts
+        where organization_id = ${query.organizationId} and id <= ${query.cursor ?? LAST_ID}
+          and ${query.includeDeleted ? sql`true` : living}
+        order by id desc limit ${window}
+    ) newest
   ),
-  found as materialized (
-    select id from scanned where ${matches(query, patterns)} order by id desc limit ${query.limit + 1}
-  )`;
+  found as materialized (select id from scanned where is_match order by id desc limit ${query.limit + 1})`;
 
 /** Finds matches by an index, in a SQL function. Migration 0001 says why a tenant's own query cannot use the index. */
-const foundByIndex = (query: ContactListQuery, patterns: string[]) => sql`
+const foundByIndex = (query: ContactListQuery, { terms, tagKey, plain }: Sought) => sql`
   ${nothingScanned}, found as materialized (
-    select id from introzy_matching_contacts(${patterns}::text[], ${query.tag ?? null}, ${query.updatedSince ?? null},
-      ${query.includeDeleted}, ${query.cursor ?? LAST_ID}, ${query.limit + 1}) id
+    select id from introzy_found_contacts(${JSON.stringify(terms)}::jsonb, ${tagKey}, ${plain.patterns}::text[], ${plain.tag},
+      ${query.updatedSince ?? null}, ${query.includeDeleted}, ${query.cursor ?? LAST_ID}, ${query.limit + 1}) id
   )`;
 
 /**
  * Finds the contacts of an email: at most one contact that is not deleted, and any number of deleted contacts. Each of
  * the two cases has its own index, so the condition names both cases.
  */
-const foundByEmail = (query: ContactListQuery, patterns: string[]) => {
+const foundByEmail = (query: ContactListQuery, sought: Sought) => {
   const email = sql`email_key = ${comparable(query.email ?? '')}`;
   return sql`
     ${nothingScanned}, found as materialized (
       select id from contacts
         where organization_id = ${query.organizationId} and id <= ${query.cursor ?? LAST_ID}
           and ((${email} and deleted_at is null) or (${email} and deleted_at is not null and ${query.includeDeleted}))
-          and ${matches(query, patterns)}
+          and ${isMatch(query, sought)}
         order by id desc limit ${query.limit + 1}
     )`;
 };
 
-function matches({ tag, updatedSince }: ContactListQuery, patterns: string[]): RawBuilder<SqlBool> {
-  const conditions = patterns.map((pattern) => sql`search like ${pattern}`);
-  if (tag !== undefined) conditions.push(sql`tags @> array[${tag}::text]`);
-  if (updatedSince !== undefined) conditions.push(sql`updated_at >= ${updatedSince}`);
-  return conditions.length === 0 ? sql`true` : sql`${sql.join(conditions, sql` and `)}`;
-}
-
-/**
- * Makes a LIKE pattern for each word of a search. The trigram index finds three or more letters anywhere: `%ann%`. One
- * or two letters are found only at the beginning of a word, after a blank: `% an%`.
- */
-function toPatterns(search: string): string[] {
-  const words = new Set(comparable(search).split(/\s+/).filter(Boolean));
-  return [...words].map((word) => {
-    const escaped = searchable(word).replace(/[\\%_]/g, '\\$&');
-    return [...word].length < 3 ? `% ${escaped}%` : `%${escaped}%`;
-  });
-}
+const isMatch = ({ updatedSince }: ContactListQuery, sought: Sought): RawBuilder<SqlBool> =>
+  updatedSince === undefined ? matches(sought) : sql`(${matches(sought)}) and updated_at >= ${updatedSince}`;

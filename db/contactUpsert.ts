@@ -1,9 +1,10 @@
 import { type Insertable, type RawBuilder, type SqlBool, sql } from 'kysely';
-import { v7 as uuidv7 } from 'uuid';
 import type { UpsertRow } from '../shared/contactRows.ts';
 import { inTransaction, type Tenant } from './admission.ts';
-import { BLANK, bumpIf, CONTACT_FORM, toColumns } from './contacts.ts';
+import { BLANK, bumpIf, CONTACT_FORM, toColumns, toRow } from './contacts.ts';
+import { ADDED, keepCase } from './contactTags.ts';
 import type { Schema } from './schema.ts';
+import { isSearched, lineOf, type SearchedField, withLines } from './searchText.ts';
 
 export interface Upserted {
   index: number;
@@ -35,8 +36,7 @@ interface Pending {
 export async function upsertContacts(db: Tenant, { organizationId, rows, merge = false }: Upsert): Promise<Upserted[]> {
   const pending = rows.map(({ index, input, isNameGuess = false }): Pending => {
     const written = toColumns(input);
-    const own = { organization_id: organizationId, id: uuidv7(), form: CONTACT_FORM };
-    const columns = { ...BLANK, ...written, ...own } as Columns;
+    const columns = toRow(organizationId, input);
     const given = new Set(Object.keys(merge ? { ...BLANK, ...written } : written));
     if (isNameGuess) for (const column of ['name', 'name_key']) given.delete(column);
     return { index, columns, given };
@@ -109,7 +109,8 @@ async function insertOrUpdate(
   merge: boolean,
 ): Promise<(FoundRow & { created: boolean })[]> {
   const rows = batch.map(({ columns }) => columns).sort((a, b) => (String(a.email_key) < String(b.email_key) ? -1 : 1));
-  const newValue = (column: string) => ifGiven(batch, column, merge ? mergedValue(column) : excluded(column));
+  const newValue = (column: string) =>
+    ifGiven(batch, column, { value: merge ? mergedValue(column) : replacingValue(column) });
   const written = WRITTEN.filter((column) => batch.some(({ given }) => given.has(column)));
   const distinct = written.map((column) => sql`${sql.ref(`contacts.${column}`)} is distinct from ${newValue(column)}`);
   const changed: RawBuilder<SqlBool> = sql`(${sql.join(distinct, sql` or `)})`;
@@ -122,6 +123,7 @@ async function insertOrUpdate(
         .where('deleted_at', 'is', null)
         .doUpdateSet({
           ...Object.fromEntries(written.map((column) => [column, newValue(column)])),
+          ...keptForSearch(batch, written, merge),
           ...bumpIf(changed),
           form: -CONTACT_FORM,
         })
@@ -132,21 +134,47 @@ async function insertOrUpdate(
     .execute();
 }
 
-/** An existing contact's new value of `column`: `value` where the row gives the column, else the present value. */
-function ifGiven(batch: Pending[], column: string, value: RawBuilder<unknown>): RawBuilder<unknown> {
+/** What an existing contact keeps beside the columns `written`, so that the contact is found by them. */
+function keptForSearch(batch: Pending[], written: readonly string[], merge: boolean) {
+  const lines = written.filter(isSearched).map((field) => {
+    const value = merge ? mergedLine(field) : lineOf(field, 'excluded.folded');
+    return [field, ifGiven(batch, field, { value, present: lineOf(field, 'contacts.folded') })] as const;
+  });
+  const keys = {
+    value: merge ? ADDED.keys : sql<string[]>`excluded.tag_keys`,
+    present: sql<string[]>`contacts.tag_keys`,
+  };
+  return {
+    ...(lines.length > 0 && { folded: withLines(Object.fromEntries(lines)) }),
+    ...(written.includes('tags') && { tag_keys: ifGiven(batch, 'tags', keys) }),
+  };
+}
+
+/** An existing contact's new value: `value` where the row gives the column, else the present value. */
+function ifGiven<T>(
+  batch: Pending[],
+  column: string,
+  { value, present = sql.ref(`contacts.${column}`) }: { value: RawBuilder<T>; present?: RawBuilder<T> },
+): RawBuilder<T> {
   const giving = batch.filter(({ given }) => given.has(column));
   if (giving.length === batch.length) return value;
   const emails = giving.map(({ columns }) => columns.email_key).filter((email) => email !== null);
-  return sql`case when excluded.email_key = any (${emails}::text[]) then ${value} else ${sql.ref(`contacts.${column}`)} end`;
+  return sql`case when excluded.email_key = any (${emails}::text[]) then ${value} else ${present} end`;
 }
 
 const excluded = (column: string): RawBuilder<unknown> => sql.ref(`excluded.${column}`);
+const replacingValue = (column: string) =>
+  column === 'tags' ? keepCase(sql.ref('excluded.tags'), sql.ref('excluded.tag_keys')) : excluded(column);
 const mergedValue = (column: string) =>
   merged[column] ?? sql`coalesce(${excluded(column)}, ${sql.ref(`contacts.${column}`)})`;
 const merged: Record<string, RawBuilder<unknown>> = {
-  tags: sql`contacts.tags || array(select tag from unnest(excluded.tags) tag where tag <> all (contacts.tags))`,
+  tags: ADDED.tags,
   custom_fields: sql`contacts.custom_fields || excluded.custom_fields`,
 };
+const mergedLine = (field: SearchedField) =>
+  field === 'tags'
+    ? ADDED.line
+    : sql<string>`case when ${excluded(field)} is null then ${lineOf(field, 'contacts.folded')} else ${lineOf(field, 'excluded.folded')} end`;
 
 const WRITTEN = ['name', 'name_key', ...Object.keys(BLANK)];
 

@@ -2,12 +2,14 @@ import { type Insertable, type RawBuilder, type SqlBool, sql, type Updateable } 
 import { v7 as uuidv7 } from 'uuid';
 import type { Contact, ContactInput, ContactUpdate } from '../shared/contacts.ts';
 import { decodeDocument } from '../shared/encoded.ts';
-import { comparable } from '../shared/text.ts';
+import { caseless, comparable } from '../shared/fold.ts';
 import type { Tenant } from './admission.ts';
+import { keepCase } from './contactTags.ts';
 import { isUniqueViolation } from './errors.ts';
 import type { Failure, Outcome } from './outcome.ts';
 import { prepared } from './prepared.ts';
 import type { Schema } from './schema.ts';
+import { isSearched, toFolded, toLine, withLines } from './searchText.ts';
 
 interface ContactId {
   organizationId: string;
@@ -15,12 +17,13 @@ interface ContactId {
 }
 
 /**
- * The form in which this version writes `name_key`, `email_key` and `company_key`. A change of the form takes a higher
- * number and an index like `contacts_before_form_1`; contactForm.ts then makes all contacts anew. Each statement that
- * writes keys names the form: an insertion the form, an update the form with a minus, so that the trigger
- * `introzy_keep_contact` can tell such an update from the update of a version that knows no form.
+ * The form in which this version writes `folded`, `tag_keys`, `name_key`, `email_key` and `company_key`. Since form 2 a
+ * contact has `folded` and `tag_keys`. A change of the form, by shared/fold.ts too, takes a higher number and an index like
+ * `contacts_before_form_2`; contactForm.ts then makes all contacts anew. Each statement that writes these columns names
+ * the form: an insertion the form, an update the form with a minus, so that the trigger `introzy_keep_contact` can tell
+ * such an update from the update of a version that knows no form.
  */
-export const CONTACT_FORM = 1;
+export const CONTACT_FORM = 2;
 
 const selectContact = prepared<ContactId, { document: string }>(
   (db, parameter) =>
@@ -43,19 +46,26 @@ export async function getContact(db: Tenant, { organizationId, id }: ContactId):
 type NewRow = Insertable<Schema['contacts']>;
 
 const insertRow = prepared<NewRow, { document: string }>((db, parameter) => {
-  const columns = ['organization_id', 'id', 'form', 'name', 'name_key', ...Object.keys(BLANK)] as (keyof NewRow)[];
+  const own = ['organization_id', 'id', 'form', 'folded', 'tag_keys', 'name', 'name_key'];
+  const columns = [...own, ...Object.keys(BLANK)] as (keyof NewRow)[];
   const row = Object.fromEntries(columns.map((column) => [column, parameter(column)])) as unknown as NewRow;
   return db.insertInto('contacts').values(row).returning('document').compile();
 });
+
+/** All columns of a new contact. */
+export function toRow(organizationId: string, input: ContactInput): NewRow {
+  const own = { organization_id: organizationId, id: uuidv7(), form: CONTACT_FORM };
+  const kept = { folded: toFolded(input), tag_keys: (input.tags ?? []).map(caseless) };
+  return { ...BLANK, ...toColumns(input), ...own, ...kept } as NewRow;
+}
 
 /** Adds a contact. Failure: `emailTaken`. */
 export async function insertContact(
   db: Tenant,
   { organizationId, input }: { organizationId: string; input: ContactInput },
 ): Promise<Outcome<Contact>> {
-  const columns = { ...BLANK, ...toColumns(input) } as Omit<NewRow, 'id' | 'organization_id' | 'form'>;
-  return await unlessEmailTaken(db, { organizationId, emailKey: columns.email_key ?? undefined }, async () => {
-    const row = { ...columns, organization_id: organizationId, id: uuidv7(), form: CONTACT_FORM };
+  const row = toRow(organizationId, input);
+  return await unlessEmailTaken(db, { organizationId, emailKey: row.email_key ?? undefined }, async () => {
     const [inserted] = await insertRow(db, row);
     return decodeDocument<Contact>((inserted as { document: string }).document);
   });
@@ -74,12 +84,22 @@ export async function updateContact(
   db: Tenant,
   { organizationId, id, changes, expectedVersion }: ContactChange,
 ): Promise<Outcome<Contact>> {
-  const columns = toColumns(changes);
+  const keys = changes.tags?.map(caseless);
+  const columns = {
+    ...toColumns(changes),
+    ...(changes.tags && { tags: keepCase(sql`${changes.tags}::text[]`, sql`${keys}::text[]`) }),
+  };
   const changed = isAnyDistinct(columns);
   return await unlessEmailTaken(db, { organizationId, emailKey: columns.email_key ?? undefined }, async () => {
     const row = await db
       .updateTable('contacts')
-      .set({ ...columns, ...bumpIf(changed), form: -CONTACT_FORM })
+      .set({
+        ...columns,
+        ...(keys && { tag_keys: keys }),
+        ...refolded(changes),
+        ...bumpIf(changed),
+        form: -CONTACT_FORM,
+      })
       .where('organization_id', '=', organizationId)
       .where('id', '=', id)
       .where('deleted_at', 'is', null)
@@ -152,6 +172,13 @@ export function toColumns(fields: ContactUpdate): Updateable<Schema['contacts']>
   return columns;
 }
 
+/** The column `folded` with the lines of the given fields. Fields that no search looks in leave the column. */
+function refolded(fields: ContactUpdate) {
+  const given = Object.entries(fields).filter(([field, value]) => value !== undefined && isSearched(field));
+  const lines = given.map(([field, value]) => [field, sql`${toLine(field as 'name', value as string)}::text`]);
+  return lines.length === 0 ? {} : { folded: withLines(Object.fromEntries(lines)) };
+}
+
 /** The optional fields, all empty. A new row gets all columns, so that one statement fits every row. */
 export const BLANK = toColumns({
   email: null,
@@ -175,7 +202,7 @@ export const bumpIf = (changed: RawBuilder<SqlBool>) => ({
 const isAtVersion = (version: number) => sql<SqlBool>`version = ${version}::bigint`;
 
 /** True where the row differs from any of `columns`. */
-function isAnyDistinct(columns: Updateable<Schema['contacts']>): RawBuilder<SqlBool> {
+function isAnyDistinct(columns: object): RawBuilder<SqlBool> {
   const distinct = Object.entries(columns).map(([column, value]) => sql`${sql.ref(column)} is distinct from ${value}`);
   return distinct.length === 0 ? sql`false` : sql`(${sql.join(distinct, sql` or `)})`;
 }

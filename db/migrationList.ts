@@ -22,6 +22,8 @@ import * as organizationErasure from './migrations/0022_organization_erasure.ts'
 import * as twoFactor from './migrations/0024_two_factor.ts';
 import * as requiredFactor from './migrations/0025_required_factor.ts';
 import * as passkeys from './migrations/0026_passkeys.ts';
+import * as foldedSearch from './migrations/0030_folded_search.ts';
+import * as foldedSearchIndexes from './migrations/0031_folded_search_indexes.ts';
 
 /**
  * A transaction without a rewrite of a table and without a long lock. Instances of the version before go on working.
@@ -94,6 +96,8 @@ export const migrations: Migrations = {
   '0024_two_factor': twoFactor,
   '0025_required_factor': requiredFactor,
   '0026_passkeys': passkeys,
+  '0030_folded_search': foldedSearch,
+  '0031_folded_search_indexes': foldedSearchIndexes,
 };
 
 /** What to run: by default all migrations. */

@@ -163,16 +163,20 @@ interface ContactsTable {
   notes: string | null;
   tags: Generated<string[]>;
   custom_fields: JsonObject;
-  /** `name`, `email` and `company` in the form in which texts are compared: trimmed, lower-case, NFC. */
+  /** `name`, `email` and `company` trimmed, lower-case, NFC: for the search of the version before, and equal emails. */
   name_key: string;
   email_key: string | null;
   company_key: string | null;
-  /**
-   * The number of the form in which the three keys were written. 0: the writer named no form. See `CONTACT_FORM` in
-   * contacts.ts.
-   */
+  /** The fields that a search looks in, folded: see searchText.ts. Null in a form before 2. */
+  folded: string | null;
+  /** The tags as they are compared, in the order of `tags`: see contactTags.ts. Null in a form before 2. */
+  tag_keys: string[] | null;
+  /** The number of the form in which the keys were written. 0: the writer named no form. See `CONTACT_FORM` in contacts.ts. */
   form: Generated<number>;
-  /** `name_key`, `email_key` and `company_key` as a single text, for the trigram index. A trigger writes the column. */
+  /**
+   * `name_key`, `email_key` and `company_key` as a single text, for the search of the version before, and of contacts in
+   * a form before 2. A trigger writes the column.
+   */
   search: GeneratedAlways<string>;
   created_at: Stamp;
   updated_at: Stamp;

@@ -1,10 +1,10 @@
 /**
- * The characters that end a word in a search, beside blanks: control characters, ASCII punctuation, and the Unicode blocks
- * of Latin-1, general and CJK punctuation. The text stands in a bracket of a regular expression, which JavaScript and
- * PostgreSQL read alike. The trigger function `introzy_keep_contact` (migration 0005) has the same characters, for the column
- * `contacts.search`: a change here is a change of `CONTACT_FORM`.
+ * The characters that end a word in a search of the version before, and of contacts in a form before 2, beside blanks:
+ * control characters, ASCII punctuation, and the Unicode blocks of Latin-1, general and CJK punctuation. The text stands in
+ * a bracket of a regular expression, which JavaScript and PostgreSQL read alike. The trigger function
+ * `introzy_keep_contact` (migration 0030) has the same characters, for the column `contacts.search`.
  */
-export const WORD_BREAKS = '\\t-\\r!-/:-@\\[-`{-~\\u00a0-\\u00bf\\u2000-\\u206f\\u3000-\\u303f';
+const WORD_BREAKS = '\\t-\\r!-/:-@\\[-`{-~\\u00a0-\\u00bf\\u2000-\\u206f\\u3000-\\u303f';
 
 const BREAKS_BEFORE_WORD = new RegExp(`([${WORD_BREAKS}]+)(?=[^ ${WORD_BREAKS}])`, 'g');
 

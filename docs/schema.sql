@@ -524,6 +524,8 @@ CREATE TABLE public.contacts (
     version integer DEFAULT 1 NOT NULL,
     document text,
     form smallint DEFAULT 0 NOT NULL,
+    folded text,
+    tag_keys text[],
     CONSTRAINT contacts_custom_fields_check CHECK ((jsonb_typeof(custom_fields) = 'object'::text))
 );
 
@@ -666,6 +668,37 @@ CREATE FUNCTION public.introzy_for_accounts() RETURNS boolean
     LANGUAGE sql STABLE
     RETURN (pg_has_role('introzy_auth'::name, 'usage'::text) AND (NOT pg_has_role('introzy_app'::name, 'usage'::text)));
 
+CREATE FUNCTION public.introzy_found_contacts(p_terms jsonb, p_tag_key text, p_patterns text[], p_tag text, p_updated_since timestamp with time zone, p_include_deleted boolean, p_from uuid, p_limit integer) RETURNS SETOF uuid
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $_$
+  declare
+    v_matches text;
+  begin
+    v_matches := 'folded is not null' || coalesce((
+        select string_agg(' and (' || alternatives || ')', '') from (
+          select string_agg(patterns, ' or ') as alternatives from (
+            select n, (select string_agg(format('folded like %L', pattern #>> '{}'), ' and ')
+                from jsonb_array_elements(alternative) pattern) as patterns
+              from jsonb_array_elements(p_terms) with ordinality term (term, n), jsonb_array_elements(term) alternative
+          ) alternatives group by n) terms), '')
+      || case when p_tag_key is null then '' else ' and tag_keys @> array[$1]' end;
+    if exists (select from contacts where organization_id = introzy_organization_id() and form < 2) then
+      v_matches := '(' || v_matches || ' or folded is null'
+        || coalesce((select string_agg(format(' and search like $2[%s]', n), '') from generate_subscripts(p_patterns, 1) n), '')
+        || case when p_tag is null then '' else ' and tags @> array[$3]' end || ')';
+    end if;
+    return query execute
+      'select id from (select id from contacts where organization_id = introzy_organization_id() and ' || v_matches
+      || case when p_updated_since is null then '' else ' and updated_at >= $4' end
+      || case when p_include_deleted then '' else ' and deleted_at is null' end
+      || case when p_from is null then '' else ' and id <= $5' end
+      || ' offset 0) matches order by id desc limit $6'
+      using p_tag_key, p_patterns, p_tag, p_updated_since, p_from, p_limit;
+  end $_$;
+
+ALTER FUNCTION public.introzy_found_contacts(p_terms jsonb, p_tag_key text, p_patterns text[], p_tag text, p_updated_since timestamp with time zone, p_include_deleted boolean, p_from uuid, p_limit integer) OWNER TO introzy_lookup;
+
 CREATE FUNCTION public.introzy_hand_over() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
@@ -772,9 +805,16 @@ CREATE FUNCTION public.introzy_keep_contact() RETURNS trigger
     elsif new.form < 0 then
       -- The statement's keys are in form -new.form, and keys that the statement did not write are in form old.form.
       new.form := least(old.form, -new.form);
-    elsif new.form = old.form and (new.name, new.email, new.company, new.name_key, new.email_key, new.company_key)
-        is distinct from (old.name, old.email, old.company, old.name_key, old.email_key, old.company_key) then
+    elsif new.form = old.form and (new.name, new.email, new.phone, new.company, new.title, new.location, new.notes, new.tags, new.name_key, new.email_key, new.company_key, new.folded, new.tag_keys)
+        is distinct from (old.name, old.email, old.phone, old.company, old.title, old.location, old.notes, old.tags, old.name_key, old.email_key, old.company_key, old.folded, old.tag_keys) then
       new.form := 0;
+    end if;
+    if new.folded is null or new.tag_keys is null then
+      new.form := least(new.form, 1);
+    end if;
+    if new.form < 2 then
+      new.folded := null;
+      new.tag_keys := null;
     end if;
     if tg_op = 'INSERT' or (new.name_key, new.email_key, new.company_key, new.search)
         is distinct from (old.name_key, old.email_key, old.company_key, old.search) then
@@ -1455,11 +1495,15 @@ CREATE INDEX audit_seals_last_at ON public.audit_seals USING btree (last_at);
 
 CREATE INDEX contacts_before_form_1 ON public.contacts USING btree (organization_id, id) WHERE (form < 1);
 
+CREATE INDEX contacts_before_form_2 ON public.contacts USING btree (organization_id, id) WHERE (form < 2);
+
 CREATE INDEX contacts_deleted_at ON public.contacts USING btree (organization_id, deleted_at) WHERE (deleted_at IS NOT NULL);
 
 CREATE UNIQUE INDEX contacts_email ON public.contacts USING btree (organization_id, email_key) WHERE (deleted_at IS NULL);
 
 CREATE INDEX contacts_email_deleted ON public.contacts USING btree (organization_id, email_key) WHERE (deleted_at IS NOT NULL);
+
+CREATE INDEX contacts_folded ON public.contacts USING gin (organization_id, folded public.gin_trgm_ops, tag_keys) WITH (gin_pending_list_limit='256') WHERE (folded IS NOT NULL);
 
 CREATE INDEX contacts_id ON public.contacts USING hash (id);
 
@@ -1837,6 +1881,10 @@ GRANT SELECT(deleted_at) ON TABLE public.contacts TO introzy_lookup;
 
 GRANT SELECT(form) ON TABLE public.contacts TO introzy_lookup;
 
+GRANT SELECT(folded) ON TABLE public.contacts TO introzy_lookup;
+
+GRANT SELECT(tag_keys) ON TABLE public.contacts TO introzy_lookup;
+
 REVOKE ALL ON FUNCTION public.introzy_contact_exists(p_id uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.introzy_contact_exists(p_id uuid) TO introzy_app;
 
@@ -1848,6 +1896,9 @@ GRANT ALL ON FUNCTION public.introzy_erase_audit_log(p_organization_id uuid, p_d
 
 REVOKE ALL ON FUNCTION public.introzy_erase_audit_person(p_user_id uuid, p_names text[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.introzy_erase_audit_person(p_user_id uuid, p_names text[]) TO postgres;
+
+REVOKE ALL ON FUNCTION public.introzy_found_contacts(p_terms jsonb, p_tag_key text, p_patterns text[], p_tag text, p_updated_since timestamp with time zone, p_include_deleted boolean, p_from uuid, p_limit integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.introzy_found_contacts(p_terms jsonb, p_tag_key text, p_patterns text[], p_tag text, p_updated_since timestamp with time zone, p_include_deleted boolean, p_from uuid, p_limit integer) TO introzy_app;
 
 REVOKE ALL ON FUNCTION public.introzy_identify(p_digests bytea[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.introzy_identify(p_digests bytea[]) TO introzy_app;

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { documentAs } from './documentedAs.ts';
 import { encodedDocument, encodedItems } from './encoded.ts';
 import { Issue } from './errors.ts';
+import { caseless } from './fold.ts';
 import { JsonObject } from './json.ts';
 import { PageRequest, pageOf } from './paging.ts';
 import {
@@ -75,7 +76,7 @@ const optional = {
   tags: z
     .array(line(100))
     .max(100)
-    .overwrite((tags) => [...new Set(tags)]),
+    .overwrite((tags) => [...Map.groupBy(tags, caseless).values()].map(([first]) => first as string)),
   customFields: JsonObject,
 };
 
@@ -115,8 +116,10 @@ export const ContactsErased = z.object({
 export const ContactListRequest = PageRequest.extend({
   search: soughtText(200)
     .optional()
-    .describe("Words to be found in name, email or company, each of them; one or two letters at a word's beginning"),
-  tag: soughtLine(100).optional().describe('Contacts that have this tag'),
+    .describe(
+      "Words to be found in name, email, phone, company, title, location, tags or notes, each of them, without case and accents; one or two letters at a word's beginning",
+    ),
+  tag: soughtLine(100).optional().describe('Contacts that have this tag, in whatever case'),
   email: soughtText(320).optional().describe('The contact of this address, as emails are compared'),
   updatedSince: instant.optional().describe('Contacts that have changed at or after this instant'),
   includeDeleted: z.boolean().default(false).describe('Deleted contacts too'),

@@ -43,12 +43,6 @@ export const soughtText = (most: number) =>
     .meta({ maxLength: most });
 
 /**
- * The form in which texts are compared: trimmed, lower-case, NFC. NFC comes last, because some letters form a single
- * character with a mark only in lower case: `J̌` is two code points in NFC, and `ǰ` is a single code point.
- */
-export const comparable = (written: string) => written.trim().toLowerCase().normalize('NFC');
-
-/**
  * The form in which accounts keep an email address, and find the account of an address: `Ada@Example.com ` →
  * `ada@example.com`. Without NFC, as better-auth folds addresses in the same way.
  */

@@ -1,10 +1,13 @@
 import { runAs } from '../helpers/database.ts';
+import { NOTES, piecesTable } from './notes.ts';
 
 interface Seed {
   /** An organization with `contacts` contacts. */
   large: string;
   /** An organization with as many contacts, of which the newest 60 % are deleted. `undefined`: no such organization. */
   deleted: string | undefined;
+  /** An organization with as many contacts, of which half have notes of 400 characters. `undefined`: no such organization. */
+  noted: string | undefined;
   contacts: number;
 }
 
@@ -18,33 +21,32 @@ const IDS = `('01890000-' || lpad(to_hex(i >> 16), 4, '0') || '-7000-8000-' || l
 
 /**
  * Fills organizations by SQL. Of the large organization's contacts every fifth is of the company "Northwind", and 20 in
- * 1,000,000 are named "Zebulon". Indexes are made after the rows, and everything is vacuumed and analyzed.
+ * 1,000,000 are named "Zebulon", and every thousandth "王李明". Indexes are made after the rows, and everything is vacuumed and analyzed.
  */
-export async function seed(adminUrl: string, { large, deleted, contacts }: Seed) {
-  const [indexes, forms] = await runAs(adminUrl, [
+export async function seed(adminUrl: string, { large, deleted, noted, contacts }: Seed) {
+  const [indexes] = await runAs(adminUrl, [
     `select indexname, indexdef from pg_indexes where tablename = 'contacts' and indexname <> 'contacts_pkey'`,
-    `select column_name from information_schema.columns where table_name = 'contacts' and column_name = 'form'`,
   ]);
   const definitions = (indexes?.rows ?? []) as { indexname: string; indexdef: string }[];
-  // The service makes a contact anew that names no form.
-  const form = forms?.rowCount === 1 ? '1' : undefined;
-  const insert = (organizationId: string, deletedFrom: string) =>
-    insertContacts(
-      `select '${organizationId}'::uuid as organization_id, ${IDS} as id, i,
-         case when i > ${deletedFrom} then now() end as deleted_at from generate_series(1, ${contacts}) i`,
-      form,
-    );
+  const numbered = (organizationId: string, deletedFrom = 'null') =>
+    `select '${organizationId}'::uuid as organization_id, ${IDS} as id, i,
+       case when i > ${deletedFrom} then now() end as deleted_at from generate_series(1, ${contacts}) i`;
   await runAs(adminUrl, [
     ...definitions.map(({ indexname }) => `drop index ${indexname}`),
     `insert into organizations (id, name)
        select gen_random_uuid(), 'Small ' || i from generate_series(1, ${SMALL}) i`,
-    insert(large, 'null'),
-    ...(deleted === undefined ? [] : [insert(deleted, `${contacts * 0.4}`)]),
-    insertContacts(
-      `select organizations.id as organization_id, gen_random_uuid() as id, i, null::timestamptz as deleted_at
+    insertContacts({ source: numbered(large) }),
+    ...(deleted === undefined ? [] : [insertContacts({ source: numbered(deleted, `${contacts * 0.4}`) })]),
+    ...(noted === undefined
+      ? []
+      : [
+          ...piecesTable(),
+          insertContacts({ source: numbered(noted), notes: `case when i % 2 = 0 then ${NOTES} end` }),
+        ]),
+    insertContacts({
+      source: `select organizations.id as organization_id, gen_random_uuid() as id, i, null::timestamptz as deleted_at
          from organizations, generate_series(1, 20) i where organizations.name like 'Small %'`,
-      form,
-    ),
+    }),
     `insert into api_keys (organization_id, id, name, hint, scopes, created_by_type, created_by_id, created_by_name, expires_at)
        select '${large}', gen_random_uuid(), 'Key ' || i, '00000000', '{contacts:read}', 'person', 'o', 'o', now() + interval '90 days'
          from generate_series(1, ${KEYS}) i`,
@@ -57,15 +59,26 @@ export async function seed(adminUrl: string, { large, deleted, contacts }: Seed)
   ]);
 }
 
-const insertContacts = (source: string, form?: string) => `
+interface Source {
+  /** SQL that gives `organization_id`, `id`, the number `i` and `deleted_at` of each contact. */
+  source: string;
+  /** SQL of a contact's notes, of which no word has a mark. */
+  notes?: string;
+}
+
+/** The folded text is what the service would make of these names, which have no marks. */
+const insertContacts = ({ source, notes = `'Met at the conference'` }: Source) => `
   insert into contacts (organization_id, id, name, email, phone, company, title, location, linkedin_url, notes, tags,
-    custom_fields, name_key, email_key, company_key, deleted_at${form ? ', form' : ''})
+    custom_fields, name_key, email_key, company_key, deleted_at, form, tag_keys, folded)
   select organization_id, id, name, email, '+1 555 ' || i, company, 'Engineer', 'Berlin',
-    'https://www.linkedin.com/in/person-' || i, 'Met at the conference', array['customer', 'vip'],
-    '{"tier": "gold", "score": 5}', lower(name), email, lower(company), deleted_at${form ? `, ${form}` : ''}
+    'https://www.linkedin.com/in/person-' || i, notes, array['customer', 'vip'],
+    '{"tier": "gold", "score": 5}', lower(name), email, lower(company), deleted_at, 2, array['customer', 'vip'],
+    concat_ws(E'\\n', ' ' || regexp_replace(lower(name), '(?<=[王李明])(?=[王李明])', ' ', 'g'), ' ' || lower(company),
+      ' engineer', ' berlin', E' customer\\x1d vip', coalesce(' ' || lower(notes), ''),
+      ' person' || i || '@ example. com', E'\\x1e 1555' || i)
   from (
-    select organization_id, id, i, deleted_at,
-      case when i % 50000 = 7 then 'Zebulon ' else 'Person ' end || md5(i::text) as name,
+    select organization_id, id, i, deleted_at, ${notes} as notes,
+      case when i % 50000 = 7 then 'Zebulon ' when i % 1000 = 9 then '王李明 ' else 'Person ' end || md5(i::text) as name,
       'person' || i || '@example.com' as email,
       case when i % 5 = 0 then 'Northwind' else 'Company ' || i % 1000 end as company
     from (${source}) source

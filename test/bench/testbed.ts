@@ -54,8 +54,10 @@ export async function openTestbed(stack: AsyncDisposableStack, options: Options)
   const own = { DATABASE_URL: ownerUrl, INTROZY_KEY_SECRETS: secrets };
   const large = await setUp('Large', own);
   const deleted = isWanted('deleted', options) ? await setUp('Deleted', own) : undefined;
+  const noted = isWanted('search', options) ? await setUp('Noted', own) : undefined;
   console.log(`filling PostgreSQL: ${contacts} contacts${deleted ? ', and as many of which 60 % are deleted' : ''}`);
-  await seed(adminUrl, { large: large.organizationId, deleted: deleted?.organizationId, contacts });
+  const seeded = { large: large.organizationId, deleted: deleted?.organizationId, noted: noted?.organizationId };
+  await seed(adminUrl, { ...seeded, contacts });
 
   const flags = profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profile}`];
   const instances: [Instance, ...Instance[]] = [{ form: 'one login', ...(await startService(stack, own, flags)) }];
@@ -68,7 +70,7 @@ export async function openTestbed(stack: AsyncDisposableStack, options: Options)
   const bareArguments = [adminUrl, large.organizationId, digest?.toString('hex') ?? '', contactId];
   const bare = await startPeer(stack, 'bareServer.ts', bareArguments);
   const [postmaster] = (await readFile(join(server.directory, 'postmaster.pid'), 'utf8')).split('\n');
-  return { adminUrl, own, large, deleted, contactId, instances, bare, postmaster: Number(postmaster) };
+  return { adminUrl, own, large, deleted, noted, contactId, instances, bare, postmaster: Number(postmaster) };
 }
 
 /** Brings the database to the newest schema, and makes an organization, by the command line. */

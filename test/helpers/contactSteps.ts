@@ -1,6 +1,6 @@
 import { expect } from 'vitest';
 import type { ContactInput } from '../../shared/contacts.ts';
-import { BLANK, findHolder, listModel, writeModel } from './model.ts';
+import { BLANK, findHolder, listModel, onceEach, writeModel } from './model.ts';
 import type { ModelContact, ModelOrganization } from './modelRows.ts';
 import type { Act, Target } from './operations.ts';
 import { type Actor, type Expected, type Failure, findContact, pick, type Step } from './world.ts';
@@ -23,7 +23,14 @@ const ABSENT: Failure = { status: 404, error: 'There is no contact with this id'
 
 /** The contact that the fields make in an organization, without the id and the dates, which the service chooses. */
 export const newContact = ({ id: organizationId }: ModelOrganization, fields: ContactInput) =>
-  ({ ...BLANK, ...fields, organizationId, version: 1, deletedAt: null }) as unknown as ModelContact;
+  ({
+    ...BLANK,
+    ...fields,
+    tags: onceEach(fields.tags ?? []),
+    organizationId,
+    version: 1,
+    deletedAt: null,
+  }) as unknown as ModelContact;
 
 /** Compares a new contact with the expected contact, and adds the new contact to the model. */
 export function acceptNew(organization: ModelOrganization, expected: ModelContact, shown: ModelContact) {

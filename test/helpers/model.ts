@@ -1,6 +1,5 @@
-import { WORD_BREAKS } from '../../db/wordBreaks.ts';
 import type { Contact, ContactInput } from '../../shared/contacts.ts';
-import { comparable } from '../../shared/text.ts';
+import { caseless, comparable, countLetters, digitsOf, fold } from '../../shared/fold.ts';
 import { type ModelContact, type ModelOrganization, newestFirst } from './modelRows.ts';
 
 export interface ModelList {
@@ -13,28 +12,56 @@ export interface ModelList {
 
 /** The contacts that meet every condition, newest first. */
 export function listModel({ contacts }: ModelOrganization, list: ModelList): ModelContact[] {
-  const words = comparable(list.search ?? '')
-    .split(/\s+/)
-    .filter(Boolean);
+  const words = toTyped(list.search ?? '');
   return contacts
     .filter(({ deletedAt }) => deletedAt === null || list.includeDeleted)
-    .filter(({ tags }) => list.tag === undefined || tags.includes(list.tag))
+    .filter(({ tags }) => list.tag === undefined || tags.some((tag) => caseless(tag) === caseless(list.tag as string)))
     .filter(({ email }) => list.email === undefined || sameEmail(email, list.email))
     .filter(({ updatedAt }) => list.updatedSince === undefined || Date.parse(updatedAt) >= list.updatedSince.getTime())
-    .filter((contact) => words.every((word) => hasWord(contact, word)))
+    .filter((contact) => words.every((word) => isFound(contact, word)))
     .sort(newestFirst);
 }
 
+/** The words of a search. Words of digits that follow each other are a list: they may be the groups of a phone. */
+function toTyped(search: string): string[][] {
+  const words: string[][] = [];
+  for (const word of search.split(/\s+/).filter(Boolean)) {
+    const isNumber = /^[-+()./]*\d[-+()./\d]*$/.test(word);
+    if (isNumber && /\d/.test(words.at(-1)?.[0] ?? '') && words.at(-1)?.every((each) => /^[-+()./\d]+$/.test(each))) {
+      words.at(-1)?.push(word);
+    } else if (fold(word) !== '') words.push([word]);
+  }
+  return words;
+}
+
+function isFound(contact: ModelContact, words: string[]): boolean {
+  if (words.every((word) => hasWord(contact, word))) return true;
+  if (!words.every((word) => /^[-+()./]*\d[-+()./\d]*$/.test(word))) return false;
+  const [digits, phone] = [words.join(''), contact.phone ?? ''].map(digitsOf) as [string, string];
+  return digits.length < 3 ? phone.startsWith(digits) : phone.includes(digits);
+}
+
+/** Scripts that the model's names are in, and that have no spaces: each character begins a word. */
+const SPACELESS = '\\p{sc=Han}\\p{sc=Hira}\\p{sc=Thai}\\p{So}';
+
 /**
- * A word of one or two letters matches where a word of the text begins: at the start, after a blank, or after a
- * character of `WORD_BREAKS`. A short word that begins with a character of `WORD_BREAKS` matches only at the start or
- * after a blank. A longer word matches anywhere.
+ * A word of one or two letters matches where a word of a text begins: at the start, before and after a character of a script without
+ * spaces, and after what is no letter. A word that begins with no letter matches only at the start or after a blank. A
+ * longer word, or two syllables of Hangul, match anywhere. Blanks do not count between characters without spaces.
  */
-function hasWord({ name, email, company }: ModelContact, word: string): boolean {
-  const texts = [name, email ?? '', company ?? ''].map(comparable);
-  if ([...word].length >= 3) return texts.some((text) => text.includes(word));
-  const isLetter = !new RegExp(`^[${WORD_BREAKS}]`).test(word);
-  const beginning = new RegExp(`(?:^|[ ${isLetter ? WORD_BREAKS : ''}])${RegExp.escape(word)}`, 'u');
+function hasWord(contact: ModelContact, word: string): boolean {
+  const { name, email, phone, company, title, location, notes, tags } = contact;
+  const some = [name, email, company, title, location, [...(notes ?? '')].slice(0, 5_000).join(''), ...tags];
+  const close = (text: string) =>
+    fold(text).replace(new RegExp(`(?<=[${SPACELESS}]\\p{M}*) +| +(?=[${SPACELESS}])`, 'gu'), '');
+  const texts = [...some.map((text) => close(text ?? '')), digitsOf(phone ?? '')];
+  const folded = close(word);
+  const isAnywhere = countLetters(word) >= 3 || /^[가-힣]{2,}$/u.test(folded);
+  if (isAnywhere) return texts.some((text) => text.includes(folded));
+  const isLetter = /^[\p{L}\p{N}]/u.test(folded);
+  const before = isLetter ? `[^\\p{L}\\p{M}\\p{N}]|[${SPACELESS}]\\p{M}*` : ' ';
+  const isSpaceless = new RegExp(`^[${SPACELESS}]`, 'u').test(folded);
+  const beginning = new RegExp(`${isSpaceless ? '' : `(?:^|${before})`}${RegExp.escape(folded)}`, 'u');
   return texts.some((text) => beginning.test(text));
 }
 
@@ -51,10 +78,16 @@ export const findHolder = ({ contacts }: ModelOrganization, email: string | null
 
 /** The contact after a write of these fields, except for its dates. The version rises where a field changes. */
 export function writeModel(contact: ModelContact, fields: Partial<ContactInput>): ModelContact {
-  const written = { ...contact, ...fields } as ModelContact;
+  const kept = (tag: string) => contact.tags.find((present) => caseless(present) === caseless(tag)) ?? tag;
+  const tags = onceEach(fields.tags ?? contact.tags).map(kept);
+  const written = { ...contact, ...fields, tags } as ModelContact;
   const isChanged = canonical(written) !== canonical(contact);
   return { ...written, version: contact.version + (isChanged ? 1 : 0) };
 }
+
+/** The tags without those that an earlier tag equals but for case. */
+export const onceEach = (tags: string[]) =>
+  tags.filter((tag, place) => tags.findIndex((other) => caseless(other) === caseless(tag)) === place);
 
 /** The fields of a new contact for which the input has no value. */
 export const BLANK = {

@@ -207,12 +207,16 @@ export async function setPolicies(app: TestApp, state: 'on' | 'off') {
   }
 }
 
-/** Removes the organization from the function that searches past the policies. */
+/** Removes the organization from the functions that search past the policies. */
 export async function breakSearch(app: TestApp) {
-  const signature = 'introzy_matching_contacts(text[], text, timestamptz, boolean, uuid, int)';
-  const [row] = await runAsAdmin(app, `select pg_get_functiondef('${signature}'::regprocedure) as source`);
-  const source = String(row?.source);
-  const broken = source.replace('organization_id = introzy_organization_id()', 'true');
-  if (broken === source) throw new Error('The function has another form now');
-  await runAsAdmin(app, broken);
+  for (const signature of [
+    'introzy_found_contacts(jsonb, text, text[], text, timestamptz, boolean, uuid, int)',
+    'introzy_matching_contacts(text[], text, timestamptz, boolean, uuid, int)',
+  ]) {
+    const [row] = await runAsAdmin(app, `select pg_get_functiondef('${signature}'::regprocedure) as source`);
+    const source = String(row?.source);
+    const broken = source.replaceAll('organization_id = introzy_organization_id()', 'true');
+    if (broken === source) throw new Error('The function has another form now');
+    await runAsAdmin(app, broken);
+  }
 }

@@ -7,11 +7,12 @@ import { expand } from '../../db/expand.ts';
 import { finishMigrations } from '../../db/migrate.ts';
 import { migrations } from '../../db/migrationList.ts';
 import { openDatabase } from '../../db/open.ts';
+import { toFolded } from '../../db/searchText.ts';
 import { searchable } from '../../db/wordBreaks.ts';
 import { parseKeySecrets } from '../../server/auth/keySecret.ts';
 import { completeLogins, rolesSql } from '../../server/cli/rolesSql.ts';
 import { setUpOrganization } from '../../server/start/setup.ts';
-import { comparable } from '../../shared/text.ts';
+import { comparable } from '../../shared/fold.ts';
 import { PATIENT_LIMITS, runAs } from '../helpers/database.ts';
 import { until } from '../helpers/instance.ts';
 import { unpackPrevious } from '../helpers/previous.ts';
@@ -174,17 +175,18 @@ test.for([{ logins: 'a single login' }, { logins: 'separate logins' }] as const)
 
       const marked = await forms();
       // Both versions have written since the migration.
-      expect(marked.map(({ form }) => form)).toEqual([0, 1]);
+      expect(marked.map(({ form }) => form)).toEqual([0, 2]);
       const { remade } = await finishMigrations(db);
       expect(remade).toBe(marked[0]?.count);
       const contacts = new Map((await ask(place, 'select * from contacts')).map((row) => [row.id, row]));
       expect(contacts.size).toBe(clients.reduce((sum, written) => sum + written.size, 0));
       for (const [id, expected] of clients.flatMap((written) => [...written])) {
-        const { form, document, search, ...row } = contacts.get(id);
-        expect({ form, ...row }).toMatchObject({ form: 1, ...expected });
+        const { form, document, search, folded, ...row } = contacts.get(id);
+        expect({ form, ...row }).toMatchObject({ form: 2, ...expected });
         const { name, email, title, version } = JSON.parse(document);
         expect({ name, email, title, version }).toEqual({ ...expected, version: row.version });
         expect(search).toBe(searchable(` ${comparable(expected.name)} ${comparable(expected.email)} `));
+        expect(folded).toBe(toFolded(expected));
       }
     } finally {
       await db.close();
@@ -239,7 +241,7 @@ test(
       await writing.rollback().execute();
       await until(() => isFinished(place), 'the end of the migrations');
 
-      await until(async () => (await count('form = 1')) > 0, 'the first contacts made anew');
+      await until(async () => (await count('form = 2')) > 0, 'the first contacts made anew');
       // A signal ends the work of one start after a batch, and the other start is killed.
       const [drained, lost] = both as [Service, Service];
       drained.child.kill('SIGTERM');

@@ -3,11 +3,13 @@ import superjson from 'superjson';
 import { expect, test } from 'vitest';
 import { mintKey } from '../../server/auth/keySecret.ts';
 import { encodedPage } from '../../shared/encoded.ts';
+import { comparable, fold, separateWords } from '../../shared/fold.ts';
 import { checksumOf, hintOf, isKey } from '../../shared/keyFormat.ts';
 import { encodeCursor, PageRequest } from '../../shared/paging.ts';
-import { comparable, Id } from '../../shared/text.ts';
+import { Id } from '../../shared/text.ts';
 import { transformer } from '../../shared/transformer.ts';
 import { testSecrets } from '../helpers/testApp.ts';
+import { TYPED } from '../helpers/typedNames.ts';
 
 const text = fc.string({ unit: 'grapheme' });
 const hexadecimal = (length: number) =>
@@ -131,6 +133,51 @@ test('Text compares the same however it is written, and once compared, as itself
     }),
     // A caron and a j have a combined character; a caron and a J have no combined character.
     { numRuns: 2_000, examples: [['J\u030c', '']] },
+  );
+});
+
+test('Text folds the same however it is written, and once folded, to itself', () => {
+  // Upper case takes ΐ and ᾳ apart into letters, and old forms of Cyrillic letters have no lower case.
+  const isTakenApart = (text: string) => /[\u0345\u1c80-\u1c88\u1f80-\u1fff]/u.test(text);
+  const texts = fc.oneof(written, fc.string({ unit: 'binary' }), fc.constantFrom(...TYPED.flat()));
+  fc.assert(
+    fc.property(
+      texts.filter((text) => !isTakenApart(text.normalize('NFC'))),
+      (some) => {
+        const folded = fold(some);
+        for (const form of ['NFC', 'NFD']) expect(fold(some.normalize(form))).toBe(folded);
+        expect(fold(some.toUpperCase())).toBe(fold(some.toUpperCase().toLowerCase()));
+        expect(fold(folded)).toBe(folded);
+        expect(folded).not.toMatch(/[\p{Cc}'’]/u);
+      },
+    ),
+    { numRuns: 5_000 },
+  );
+});
+
+test('Plain text has its words separated as any other text', () => {
+  fc.assert(
+    fc.property(fc.string({ unit: 'binary-ascii' }), (some) => {
+      const folded = fold(some);
+      // A letter of another script takes the way of any text, and ends neither word nor break.
+      expect(separateWords(` ${folded} ж`)).toBe(separateWords(` ${folded} a`).replace(/a$/, 'ж'));
+    }),
+    { numRuns: 5_000 },
+  );
+});
+
+test('What is a part of a text is a part of the text’s separated words', () => {
+  const parts = fc.tuple(fc.constantFrom(...TYPED.flat()), fc.nat(30), fc.nat(30));
+  fc.assert(
+    fc.property(parts, ([text, from, length]) => {
+      const folded = [...fold(text)];
+      const part = folded
+        .slice(from % folded.length, (from % folded.length) + length)
+        .join('')
+        .trim();
+      expect(separateWords(` ${fold(text)}`)).toContain(separateWords(part).trim());
+    }),
+    { numRuns: 5_000 },
   );
 });
 

@@ -60,6 +60,7 @@ const JUDGED: Record<string, string> = {
   introzy_digest_invitation: 'a trigger',
   introzy_enter: 'sets the organization that the caller names; for instances of the version before',
   introzy_for_accounts: 'a boolean about the login',
+  introzy_found_contacts: 'ids of the organization of the transaction',
   introzy_hand_over: 'a trigger',
   introzy_hold_secret: 'a trigger',
   introzy_holder: 'its argument, and a key under the policies',

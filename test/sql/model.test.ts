@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, inject, test } from 'vitest';
 import { asOperator } from '../../db/admission.ts';
 import { digestsOf } from '../../server/auth/keySecret.ts';
-import { comparable } from '../../shared/text.ts';
+import { comparable } from '../../shared/fold.ts';
 import { contactSteps, listPage } from '../helpers/contactSteps.ts';
 import { call, readAnswer, requestsOf } from '../helpers/doors.ts';
 import { keySteps } from '../helpers/keySteps.ts';

@@ -6,7 +6,7 @@ import type { Schema } from '../../db/schema.ts';
 import { runAsAdmin } from '../helpers/tables.ts';
 import { testApp } from '../helpers/testApp.ts';
 
-const SIGNATURE = 'introzy_matching_contacts(text[], text, timestamptz, boolean, uuid, int)';
+const SIGNATURE = 'introzy_found_contacts(jsonb, text, text[], text, timestamptz, boolean, uuid, int)';
 
 /** Lists of patterns. The test tries each list with every combination of the other arguments. */
 const PATTERNS = [
@@ -22,9 +22,38 @@ const PATTERNS = [
   ['', null],
 ];
 
+/** As `PATTERNS`, for the present version's function. */
+const TERMS = [
+  null,
+  [],
+  [[['%']]],
+  [[['%%', '%']], [['%contact%'], ['nothing']]],
+  [[['nothing']]],
+  [[["' or true --"]]],
+  [[["\\' or true --"]]],
+  [[['%$1%']], [], [[]]],
+  [[[null]]],
+];
+
+/** The ids that the present version's function finds with these terms and any other arguments. */
+async function findAnyFolded(db: Kysely<Schema>, terms: unknown, ids: string[]): Promise<string[]> {
+  const { rows } = await sql<{ id: string }>`
+    select distinct found.id from
+      (values (null), ('tag'), (''' or true --')) tags (tag),
+      (values (null), (array['%']), (array[''' or true --', null])) patterns (patterns),
+      (values (null), ('-infinity'::timestamptz)) times (since),
+      (values (true), (false), (null)) states (deleted),
+      unnest(${[null, LAST_ID, ...ids]}::uuid[]) ids (first),
+      (values (null), (1000)) limits (most),
+      lateral introzy_found_contacts(
+        ${terms === null ? null : JSON.stringify(terms)}::jsonb, tag, patterns, tag, since, deleted, first, most)
+        found (id)`.execute(db);
+  return rows.map(({ id }) => id).sort();
+}
+
 /**
- * The ids that the function finds with these patterns and any other arguments. The argument `first` is also each of
- * `ids`.
+ * The ids that the function of the version before finds with these patterns and any other arguments. The argument `first`
+ * is also each of `ids`.
  */
 async function findAny(db: Kysely<Schema>, patterns: (string | null)[] | null, ids: string[]): Promise<string[]> {
   const { rows } = await sql<{ id: string }>`
@@ -52,21 +81,28 @@ test('The search past the policies finds an organization’s own contacts, whate
   }
   const own = made.get(app.one.id) ?? [];
   const theirs = made.get(app.other.id) ?? [];
-  const found = new Set<string>();
-  for (const patterns of PATTERNS) {
-    const ids = await findAny(asOperator(app.db, app.one.id), patterns, [...theirs, ...own]);
-    expect(
-      ids.filter((id) => !own.includes(id)),
-      JSON.stringify(patterns),
-    ).toEqual([]);
-    for (const id of ids) found.add(id);
-    // The function finds nothing where no organization is set.
-    await app.db.root.transaction().execute(async (trx) => {
-      await sql`set local role introzy_app`.execute(trx);
-      expect(await findAny(trx, patterns, [...theirs, ...own]), JSON.stringify(patterns)).toEqual([]);
-    });
+  const searches = [
+    PATTERNS.map((patterns) => (db: Kysely<Schema>) => findAny(db, patterns, [...theirs, ...own])),
+    TERMS.map((terms) => (db: Kysely<Schema>) => findAnyFolded(db, terms, [...theirs, ...own])),
+  ];
+  for (const [index, some] of searches.entries()) {
+    // At last one of the own contacts, and another organization's, are in an older form.
+    for (const isOlder of index === 0 ? [false] : [false, true]) {
+      if (isOlder) await runAsAdmin(app, `update contacts set form = 1 where id in ('${own[0]}', '${theirs[0]}')`);
+      const found = new Set<string>();
+      for (const find of some) {
+        const ids = await find(asOperator(app.db, app.one.id));
+        expect(ids.filter((id) => !own.includes(id))).toEqual([]);
+        for (const id of ids) found.add(id);
+        // The function finds nothing where no organization is set.
+        await app.db.root.transaction().execute(async (trx) => {
+          await sql`set local role introzy_app`.execute(trx);
+          expect(await find(trx)).toEqual([]);
+        });
+      }
+      expect([...found].sort()).toEqual([...own].sort());
+    }
   }
-  expect([...found].sort()).toEqual([...own].sort());
 });
 
 test('The other lookups tell whether an id is anyone’s, and whose a digest is, and no more', async () => {
@@ -79,51 +115,68 @@ test('The other lookups tell whether an id is anyone’s, and whose a digest is,
   expect(rows).toEqual([{ key: true, contact: false, none: 0, wild: 0 }]);
 });
 
-test('A search, for a tenant too, is answered by the trigram index', async () => {
+test('A search, for a tenant too, is answered by the trigram index, also where some contacts are in an older form', async () => {
   await using app = await testApp({ isAlone: true });
-  await runAsAdmin(
-    app,
-    `insert into contacts (organization_id, id, name, name_key, company, company_key, tags)
-      select case when n % 4 = 0 then '${app.other.id}'::uuid else '${app.one.id}'::uuid end, gen_random_uuid(), 'Contact ' || n,
-        'contact ' || n || case when n % 1000 = 1 then ' needle' else '' end, 'Company', 'company',
-        array['tag' || n % 500] from generate_series(1, 6000) n`,
-  );
+  const insert = (form: number) =>
+    runAsAdmin(
+      app,
+      `insert into contacts (organization_id, id, name, name_key, company, company_key, tags, form, folded, tag_keys)
+        select case when n % 4 = 0 then '${app.other.id}'::uuid else '${app.one.id}'::uuid end, gen_random_uuid(), name,
+          name, 'Company', 'company', array['tag' || n % 500], ${form}, ' ' || name || E'\\n company', array['tag' || n % 500]
+          from (select n, 'contact ' || n || case when n % 1000 = 1 then ' needle' else '' end as name
+            from generate_series(1, 6000) n) names`,
+    );
+  await insert(2);
   await runAsAdmin(app, 'analyze contacts');
   // The function's own statement with `explain` in front, in a function with the same owner and the same arguments.
   const [row] = await runAsAdmin(app, `select pg_get_functiondef('${SIGNATURE}'::regprocedure) as source`);
   const source = String(row?.source);
   const explaining = source
-    .replace('introzy_matching_contacts', 'introzy_explain_matching')
+    .replace('introzy_found_contacts', 'introzy_explain_found')
     .replace('SETOF uuid', 'SETOF text')
     .replace('STABLE', 'VOLATILE')
-    .replace("'select id from", "'explain (costs off) select id from");
-  expect(explaining.match(/introzy_explain_matching|SETOF text|VOLATILE|explain \(costs off\)/g)).toHaveLength(4);
+    .replace("'select id from (", "'explain (costs off) select id from (");
+  expect(explaining.match(/introzy_explain_found|SETOF text|VOLATILE|explain \(costs off\)/g)).toHaveLength(4);
   await runAsAdmin(app, explaining);
   for (const statement of [
     'grant create on schema public to introzy_lookup',
-    `alter function ${SIGNATURE.replace('matching_contacts', 'explain_matching')} owner to introzy_lookup`,
+    `alter function ${SIGNATURE.replace('found_contacts', 'explain_found')} owner to introzy_lookup`,
     'revoke create on schema public from introzy_lookup',
   ]) {
     await runAsAdmin(app, statement);
   }
   const tenant = asOperator(app.db, app.one.id);
-  for (const [patterns, tag] of [
-    [['%needle%'], null],
-    [['%needle%', '%contact%'], null],
+  const searches: [terms: string[][][], tag: string | null][] = [
+    [[[['%needle%']]], null],
+    [[[['%needle%']], [['%contact%']]], null],
+    [[[['%needle%'], ['%1234%']]], null],
     [[], 'tag7'],
-    [['%needle%'], 'tag1'],
-  ] as const) {
-    const { rows } = await sql<{ line: string }>`
-      select line from introzy_explain_matching(${patterns}::text[], ${tag}, null, false, ${LAST_ID}, 51) line`.execute(
-      tenant,
-    );
-    const plan = rows.map(({ line }) => line).join('\n');
-    expect(plan, plan).toContain('Bitmap Index Scan on contacts_search');
-    const condition = /Index Cond: (.*)/.exec(plan)?.[1] ?? '';
-    expect(condition, plan).toContain('organization_id = ');
-    for (const pattern of patterns) expect(condition, plan).toContain(`search ~~ '${pattern}'`);
-    if (tag !== null) expect(condition, plan).toContain('tags @> ');
+    [[[['%needle%']]], 'tag1'],
+  ];
+  for (const isMixed of [false, true]) {
+    if (isMixed) {
+      await insert(1);
+      await runAsAdmin(app, 'analyze contacts');
+    }
+    for (const [terms, tag] of searches) {
+      const patterns = terms.map(([first]) => first?.[0]);
+      const { rows } = await sql<{ line: string }>`
+        select line from introzy_explain_found(${JSON.stringify(terms)}::jsonb, ${tag}, ${patterns}::text[], ${tag}, null, false,
+          ${LAST_ID}, 51) line`.execute(tenant);
+      const plan = rows.map(({ line }) => line).join('\n');
+      expect(plan, plan).toContain('Bitmap Index Scan on contacts_folded');
+      expect(plan, plan).not.toMatch(/Seq Scan|Index Scan using/);
+      expect(plan.includes('Bitmap Index Scan on contacts_search'), plan).toBe(isMixed);
+      const conditions = [...plan.matchAll(/on contacts_folded\n\s+Index Cond: (.*)/g)].map(
+        ([, condition]) => condition,
+      );
+      for (const condition of conditions) {
+        expect(condition, plan).toContain('organization_id = ');
+        if (tag !== null) expect(condition, plan).toContain('tag_keys @> ');
+      }
+      for (const pattern of terms.flat(2)) expect(conditions.join('\n'), plan).toContain(`folded ~~ '${pattern}'`);
+    }
   }
   const page = await app.trpc(app.one.key).contacts.list.query({ search: 'needle' });
-  expect(page.items).toHaveLength(6);
+  expect(page.items).toHaveLength(12);
 });

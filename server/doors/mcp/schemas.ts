@@ -36,7 +36,7 @@ export const toRow = ({ id, name, email, company, title, tags, version }: Contac
 });
 
 export const SearchInput = z.strictObject({
-  query: soughtText(200).optional().describe('words in name, email or company'),
+  query: soughtText(200).optional().describe('words in any field but links and custom fields'),
   tag: soughtLine(100).optional(),
   email: soughtText(320).optional().describe('exact'),
   cursor: z.string().optional().describe("a page's nextCursor"),

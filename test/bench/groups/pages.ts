@@ -1,7 +1,9 @@
 import { encodeCursor } from '../../../shared/paging.ts';
 import { runAs } from '../../helpers/database.ts';
-import { cost } from '../figures.ts';
+import { cost, type Figure } from '../figures.ts';
 import { type Bench, type Group, measureCalls } from '../group.ts';
+import { wordOf } from '../notes.ts';
+import type { Candidates } from '../rounds.ts';
 import { authorize } from '../testbed.ts';
 
 /** Asks the first instance for a page of contacts. */
@@ -36,6 +38,33 @@ export const deep: Group = {
       cost('search, frequent word: to page 1', ['search, frequent word', 'page 1'], 3),
       cost('search, rare word: to page 1', ['search, rare word', 'page 1'], 3),
     ];
+    return { candidates, figures };
+  },
+};
+
+/** Words of the notes by their rank: the first word is in almost every note, the last words are in few. */
+const SEARCHES: Record<string, [search: string, target: number]> = {
+  'frequent word': [wordOf(2), 2],
+  'frequent company': ['northwind', 2],
+  'rare word': [wordOf(19_999), 3],
+  'rare name': ['zebulon', 3],
+  'two letters': ['ze', 4],
+  CJK: ['李明', 4],
+  'two words': [`${wordOf(20)} ${wordOf(700)}`, 4],
+};
+
+export const search: Group = {
+  name: 'search',
+  title: 'Searches, where half of the contacts have 400 characters of notes',
+  async open(bench) {
+    const { noted } = await bench.testbed();
+    const ask = await asking(bench);
+    const candidates: Candidates = { 'page 1 with notes': ask('', noted?.key) };
+    const figures: Figure[] = [];
+    for (const [name, [words, target]] of Object.entries(SEARCHES)) {
+      candidates[name] = ask(`?search=${encodeURIComponent(words)}`, noted?.key);
+      figures.push(cost(`${name}: to page 1 with notes`, [name, 'page 1 with notes'], target));
+    }
     return { candidates, figures };
   },
 };

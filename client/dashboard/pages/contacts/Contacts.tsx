@@ -52,7 +52,7 @@ export default function Contacts() {
           <TextInput
             type="search"
             aria-label="Search contacts"
-            placeholder="Search by name, email or company"
+            placeholder="Search by name, email, phone or any word"
             leftSection={<IconSearch size={16} />}
             value={search}
             onChange={(event) => setSearch(event.currentTarget.value)}
@@ -84,7 +84,7 @@ export default function Contacts() {
             }
           >
             {isFiltered
-              ? 'Search for less, or without a tag. Each word is looked for in names, emails and companies.'
+              ? 'Search for less, or without a tag. Each word is looked for in all fields but links and custom fields.'
               : 'Make one, import a CSV file, or have a program add them with an API key.'}
           </EmptyState>
         )}
