@@ -41,6 +41,8 @@ export interface Admission {
    * aborts the transaction with `KeyRefused`, a lacking scope with `ScopeRefused`.
    */
   tenant(): Tenant;
+  /** The tenant of a dry run: each transaction checks and answers as ever, and is rolled back at its end. */
+  dryTenant(): Tenant;
   /** Has the database check the caller, and does nothing else. Throws as the tenant does. */
   admit(): Promise<void>;
   /** True once the database has admitted the caller with every scope that the call has asked for. */
@@ -83,6 +85,7 @@ export function enter(
   };
   return {
     tenant: () => (tenant ??= createKysely<Schema>(connections, entry)),
+    dryTenant: () => createKysely<Schema>(connections, { ...entry, isDry: true }),
     isAdmitted: () => isAdmitted,
     askFor(further) {
       scopes = scopes.length === 0 ? further : [...new Set([...scopes, ...further])];

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { AllowedAddresses } from './addresses.ts';
+import { dryRun } from './dryRun.ts';
 import { EXPIRY_DAYS, GRACE_HOURS, TOKEN_MINUTES } from './keyFormat.ts';
 import { Name } from './names.ts';
 import { PageRequest, pageOf } from './paging.ts';
@@ -115,6 +116,7 @@ export const ApiKeyRevokeRequest = ApiKeyRequest.extend({
     .enum(['revoke', 'keep'])
     .default('revoke')
     .describe('The keys that it issued, and theirs: `keep` makes you their holder, and takes `keys:manage`'),
+  dryRun,
 });
 export const ApiKeyIssueRequest = z.strictObject({
   organizationId,

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { documentAs } from './documentedAs.ts';
+import { dryRun } from './dryRun.ts';
 import { encodedDocument, encodedItems } from './encoded.ts';
 import { Issue } from './errors.ts';
 import { caseless } from './fold.ts';
@@ -88,12 +89,13 @@ export const ContactInput = z
 export type ContactInput = z.infer<typeof ContactInput>;
 
 export const ContactRequest = z.strictObject({ organizationId, id: Id });
-export const ContactCreateRequest = ContactInput.extend({ organizationId });
+export const ContactCreateRequest = ContactInput.extend({ organizationId, dryRun });
 const expectedVersion = z.int().min(0).optional().describe('Change it at this version alone: at any other, 412');
 /** A field that is left out stays unchanged. */
-export const ContactUpdateRequest = ContactInput.partial().extend({ organizationId, id: Id, expectedVersion });
+export const ContactUpdateRequest = ContactInput.partial().extend({ organizationId, id: Id, expectedVersion, dryRun });
 export type ContactUpdate = { [K in keyof ContactInput]?: ContactInput[K] | undefined };
-export const ContactDeleteRequest = ContactRequest.extend({ expectedVersion });
+export const ContactDeleteRequest = ContactRequest.extend({ expectedVersion, dryRun });
+export const ContactRestoreRequest = ContactRequest.extend({ dryRun });
 
 /** An instant: a `Date`, or ISO 8601 with an offset such as `2026-11-24T09:30:00Z`; years 1 to 9999. */
 const instant = documentAs(
@@ -106,7 +108,7 @@ const instant = documentAs(
 );
 
 /** The input of an erasure. An erasure takes the contacts out of every table, and cannot be undone. */
-export const ContactEraseRequest = z.strictObject({ organizationId, ids: z.array(Id).min(1).max(100) });
+export const ContactEraseRequest = z.strictObject({ organizationId, ids: z.array(Id).min(1).max(100), dryRun });
 
 export const ContactsErased = z.object({
   erased: z.array(z.uuid()).describe('The contacts that the call erased: an id that is not known is left out'),
@@ -142,6 +144,7 @@ export const ContactUpsertRequest = z.strictObject({
     .describe(
       'Add to what is there: `null` changes nothing, tags and custom fields are added, and a new contact without a name is called by its company, email or phone',
     ),
+  dryRun,
 });
 
 /** The outcome of a row. `index` is the row's place in the request, from 0. */

@@ -82,6 +82,8 @@ export interface Entry {
   statement(mayShare: boolean): Statement;
   /** Receives the answer to the statement. */
   onEnter?(answer: QueryResult<unknown>): void;
+  /** Each transaction is rolled back at its end: its statements answer as ever, and write nothing. */
+  readonly isDry?: boolean;
 }
 
 /**
@@ -141,6 +143,7 @@ class KyselyConnection implements DatabaseConnection {
 
   async executeOutside(query: CompiledQuery): Promise<QueryResult<unknown>> {
     const { entry } = this;
+    if (entry?.isDry) return await this.executeDry(query);
     const { mayShare = false } = query as Statement;
     const statements = entry ? [entry.statement(mayShare), query] : [query];
     let answers: QueryResult<unknown>[];
@@ -152,6 +155,15 @@ class KyselyConnection implements DatabaseConnection {
     }
     if (entry) entry.onEnter?.(answers[0] as QueryResult<unknown>);
     return answers[entry ? 1 : 0] as QueryResult<unknown>;
+  }
+
+  async executeDry(query: CompiledQuery): Promise<QueryResult<unknown>> {
+    await begin(this);
+    try {
+      return await this.executeInside(query);
+    } finally {
+      await end(this, ROLLBACK);
+    }
   }
 
   async executeInside(query: CompiledQuery): Promise<QueryResult<unknown>> {
@@ -177,8 +189,20 @@ const BEGIN: Statement = { sql: 'begin', parameters: [] };
 const COMMIT: Statement = { sql: 'commit', parameters: [] };
 const ROLLBACK: Statement = { sql: 'rollback', parameters: [] };
 
-async function end(connection: DatabaseConnection, statement: Statement) {
-  const kysely = connection as KyselyConnection;
+async function begin(kysely: KyselyConnection) {
+  const { entry } = kysely;
+  const answers = await kysely.send(entry ? [BEGIN, entry.statement(false)] : [BEGIN]).catch(async (error: unknown) => {
+    // Kysely does not roll back a transaction whose `beginTransaction` has failed. Without this rollback a refused key
+    // would leave the connection in a failed transaction.
+    if (kysely.acquired) await end(kysely, ROLLBACK).catch(() => {});
+    throw error;
+  });
+  entry?.onEnter?.(answers[1] as QueryResult<unknown>);
+  kysely.isInTransaction = true;
+  kysely.isFresh = true;
+}
+
+async function end(kysely: KyselyConnection, statement: Statement) {
   await kysely.send([statement]);
   kysely.isInTransaction = false;
 }
@@ -190,23 +214,12 @@ const refuse = async () => {
 const driver: Driver = {
   init: async () => {},
   acquireConnection: refuse,
-  async beginTransaction(connection) {
+  beginTransaction: (connection) => begin(connection as KyselyConnection),
+  async commitTransaction(connection) {
     const kysely = connection as KyselyConnection;
-    const { entry } = kysely;
-    const answers = await kysely
-      .send(entry ? [BEGIN, entry.statement(false)] : [BEGIN])
-      .catch(async (error: unknown) => {
-        // Kysely does not roll back a transaction whose `beginTransaction` has failed. Without this rollback a refused key
-        // would leave the connection in a failed transaction.
-        if (kysely.acquired) await end(kysely, ROLLBACK).catch(() => {});
-        throw error;
-      });
-    entry?.onEnter?.(answers[1] as QueryResult<unknown>);
-    kysely.isInTransaction = true;
-    kysely.isFresh = true;
+    await end(kysely, kysely.entry?.isDry ? ROLLBACK : COMMIT);
   },
-  commitTransaction: (kysely) => end(kysely, COMMIT),
-  rollbackTransaction: (kysely) => end(kysely, ROLLBACK),
+  rollbackTransaction: (connection) => end(connection as KyselyConnection, ROLLBACK),
   releaseConnection: refuse,
   destroy: refuse,
 };

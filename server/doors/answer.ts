@@ -54,8 +54,11 @@ export function toAnswer(
     return new Response(`{"success":true,"data":${items},"nextCursor":${next}}`, init);
   }
   const { id, version, apiKey } = result as { id?: string; version?: number; apiKey?: { id: string } };
-  if (location) headers.Location = location(apiKey?.id ?? (id as string));
-  if (hasVersion) headers.ETag = `"${version}"`;
+  // After a dry run there is nothing at the address, and nothing has the version.
+  if (!context.seen.isDryRun) {
+    if (location) headers.Location = location(apiKey?.id ?? (id as string));
+    if (hasVersion) headers.ETag = `"${version}"`;
+  }
   const data = encodedDocument(result as object) ?? stringify(result as object);
   return new Response(`{"success":true,"data":${data}}`, init);
 }

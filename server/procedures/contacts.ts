@@ -9,6 +9,7 @@ import {
   ContactEraseRequest,
   ContactListRequest,
   ContactRequest,
+  ContactRestoreRequest,
   ContactsErased,
   ContactUpdateRequest,
   ContactUpsertRequest,
@@ -37,7 +38,7 @@ export const contactsRouter = router({
   create: scopedProcedure('contacts:write')
     .input(ContactCreateRequest)
     .output(DecodedContact)
-    .mutation(async ({ ctx: { tenant, organizationId }, input: { organizationId: _, ...input } }) =>
+    .mutation(async ({ ctx: { tenant, organizationId }, input: { organizationId: _, dryRun: __, ...input } }) =>
       settle(await insertContact(tenant, { organizationId, input }), 'contact'),
     ),
 
@@ -45,8 +46,10 @@ export const contactsRouter = router({
     .input(ContactUpdateRequest)
     .output(DecodedContact)
     .mutation(
-      async ({ ctx: { tenant, organizationId }, input: { organizationId: _, id, expectedVersion, ...changes } }) =>
-        settle(await updateContact(tenant, { organizationId, id, expectedVersion, changes }), 'contact'),
+      async ({
+        ctx: { tenant, organizationId },
+        input: { organizationId: _, dryRun: __, id, expectedVersion, ...changes },
+      }) => settle(await updateContact(tenant, { organizationId, id, expectedVersion, changes }), 'contact'),
     ),
 
   delete: scopedProcedure('contacts:write')
@@ -57,7 +60,7 @@ export const contactsRouter = router({
     ),
 
   restore: scopedProcedure('contacts:write')
-    .input(ContactRequest)
+    .input(ContactRestoreRequest)
     .output(DecodedContact)
     .mutation(async ({ ctx: { tenant, organizationId }, input: { id } }) =>
       settle(await restoreContact(tenant, { organizationId, id }), 'contact'),

@@ -49,8 +49,8 @@ export interface Context {
   source: Source;
   /** The request came over https. */
   isHttps: boolean;
-  /** The caller, once found, and the state of the tighter rate: for headers and the log. */
-  seen: { identity?: Identity; rate?: RateState };
+  /** For headers and the log: the caller, once found, the state of the tighter rate, and whether the call is a dry run. */
+  seen: { identity?: Identity; rate?: RateState; isDryRun?: boolean };
   /** The door counts the call, and how it ends: the procedures do not count again. */
   isCounted?: boolean | undefined;
   /** The most bytes of a page of contacts, where several calls share an answer; else `PAGE_BYTES`. */

@@ -2,6 +2,7 @@ import { getTRPCErrorFromUnknown, initTRPC } from '@trpc/server';
 import type { Admission } from '../../db/admission.ts';
 import { getApiKey } from '../../db/apiKeys.ts';
 import { AddressRefused, ScopeRefused } from '../../db/errors.ts';
+import { isDryRun } from '../../shared/dryRun.ts';
 import type { KeyRefusal } from '../../shared/errors.ts';
 import { redactKeys } from '../../shared/keyFormat.ts';
 import { FACTOR_NEEDED } from '../../shared/refusals.ts';
@@ -129,11 +130,13 @@ const procedureFor = <Granted>(check: (principal: Principal) => Granted) =>
         if (meta?.scope && !meta.hasExceptions) await requireScopes(caller, [meta.scope]);
         const granted = await check(caller);
         if (meta?.takesProof) await requireRecentProof(caller);
-        refuseOtherOrganization(identity.organizationId, await getRawInput());
+        const input = await getRawInput();
+        refuseOtherOrganization(identity.organizationId, input);
         const { organizationId } = identity;
-        const result = await next({
-          ctx: { identity, admission, tenant: admission.tenant(), organizationId, granted },
-        });
+        const isDry = isDryRun(input);
+        if (isDry) ctx.seen.isDryRun = true;
+        const tenant = isDry ? admission.dryTenant() : admission.tenant();
+        const result = await next({ ctx: { identity, admission, tenant, organizationId, granted } });
         if (!result.ok) throw result.error;
         return result;
       });

@@ -103,7 +103,7 @@ test('the inputs of keys', () => {
     Flat<Named & { expiresInMinutes: number; scopes?: ('contacts:read' | 'contacts:write')[] | undefined }>
   >();
   expectTypeOf<Keys['revoke']>().toEqualTypeOf<
-    Flat<Named & { id: string; descendants?: 'revoke' | 'keep' | undefined }>
+    Flat<Named & { id: string; descendants?: 'revoke' | 'keep' | undefined; dryRun?: boolean | undefined }>
   >();
 });
 
@@ -118,16 +118,17 @@ test('the inputs of contacts', () => {
     includeDeleted?: boolean | undefined;
   };
   type Version = { expectedVersion?: number | undefined };
+  type Dry = { dryRun?: boolean | undefined };
   expectTypeOf<Contacts['list']>().toEqualTypeOf<Optional<Flat<Named & Condition>>>();
   expectTypeOf<Contacts['get']>().toEqualTypeOf<Flat<Named & { id: string }>>();
-  expectTypeOf<Contacts['create']>().toEqualTypeOf<Flat<Named & Fields & { name: string }>>();
+  expectTypeOf<Contacts['create']>().toEqualTypeOf<Flat<Named & Fields & Dry & { name: string }>>();
   expectTypeOf<Contacts['update']>().toEqualTypeOf<
-    Flat<Named & Fields & Version & { id: string; name?: string | undefined }>
+    Flat<Named & Fields & Version & Dry & { id: string; name?: string | undefined }>
   >();
-  expectTypeOf<Contacts['delete']>().toEqualTypeOf<Flat<Named & Version & { id: string }>>();
-  expectTypeOf<Contacts['restore']>().toEqualTypeOf<Flat<Named & { id: string }>>();
+  expectTypeOf<Contacts['delete']>().toEqualTypeOf<Flat<Named & Version & Dry & { id: string }>>();
+  expectTypeOf<Contacts['restore']>().toEqualTypeOf<Flat<Named & Dry & { id: string }>>();
   expectTypeOf<Contacts['upsertMany']>().toEqualTypeOf<
-    Flat<Named & { contacts: Flat<Fields & { name: string }>[]; merge?: boolean | undefined }>
+    Flat<Named & Dry & { contacts: Flat<Fields & { name: string }>[]; merge?: boolean | undefined }>
   >();
 });
 

@@ -61,14 +61,18 @@ export const GetOutput = z.object({
 
 export const toWhole = ({ organizationId: _, ...contact }: Contact) => contact;
 
-export const CreateInput = ContactInput;
+/** An agent reads nothing of `dryRun` but its name, as each description costs tokens in every list of tools. */
+const dryRun = z.boolean().optional();
+
+export const CreateInput = ContactInput.extend({ dryRun });
 export const ContactOutput = z.object({ contact: ContactRow });
 export const UpdateInput = ContactInput.partial().extend({
   id: z.string(),
   expectedVersion: z.int().min(0).optional().describe('refuse if changed since'),
+  dryRun,
 });
 
-export const UpsertInput = ContactUpsertRequest.omit({ organizationId: true });
+export const UpsertInput = ContactUpsertRequest.omit({ organizationId: true }).extend({ dryRun });
 const [Written, Failed] = UpsertResult.options;
 export const UpsertOutput = z.object({
   results: z.array(
@@ -82,7 +86,7 @@ export const UpsertOutput = z.object({
   ),
 });
 
-export const IdsInput = z.strictObject({ ids });
+export const IdsInput = z.strictObject({ ids, dryRun });
 export const IdsOutput = z.object({
   results: z.array(z.object({ id: z.string(), outcome: z.enum(['done', 'failed']), error: z.string().optional() })),
 });

@@ -184,8 +184,8 @@ async function findByEmail(caller: Caller, email: string): Promise<Contact> {
 
 /** Runs a procedure for each id, one after the other. */
 function changeEach(procedure: 'contacts.delete' | 'contacts.restore') {
-  return async (caller: Caller, { ids }: { ids: string[] }) => {
-    const outcomes = await each(ids, (id) => caller.call(procedure, { id }));
+  return async (caller: Caller, { ids, dryRun }: { ids: string[]; dryRun?: boolean | undefined }) => {
+    const outcomes = await each(ids, (id) => caller.call(procedure, { id, dryRun }));
     requireSome(outcomes);
     return {
       results: outcomes.map(({ of, error }) =>

@@ -53,14 +53,19 @@ async function gatherInput({ route, request, id }: Pick<RestCall, 'route' | 'req
 }
 
 const WITH_BODY = new Set<Route['method']>(['POST', 'PATCH']);
-const IN_ANY_QUERY = new Set(['organizationId', 'expectedVersion']);
+const IN_ANY_QUERY = new Set(['organizationId', 'expectedVersion', 'dryRun']);
 
 /** The query parameters that are not text. A value of another form goes on as text, and the procedure refuses it. */
 const parsers = new Map<string, (text: string) => unknown>([
   ['limit', (text) => (/^-?\d{1,15}$/.test(text) ? Number(text) : text)],
   ['expectedVersion', (text) => (/^\d{1,15}$/.test(text) ? Number(text) : text)],
-  ['includeDeleted', (text) => (text === 'true' ? true : text === 'false' ? false : text)],
+  ['includeDeleted', toBoolean],
+  ['dryRun', toBoolean],
 ]);
+
+function toBoolean(text: string): unknown {
+  return text === 'true' ? true : text === 'false' ? false : text;
+}
 
 function readQuery(url: string): Record<string, unknown> {
   const start = url.indexOf('?');

@@ -115,17 +115,25 @@ interface Request {
  * key's own organization is taken.
  */
 function requestOf(route: Route, { input, hasBody }: Request): Partial<ZodOpenApiOperationObject> {
-  const { organizationId: _, id, expectedVersion, ...shape } = input.shape;
+  const { organizationId: _, id, expectedVersion, dryRun, ...shape } = input.shape;
   const isInPath = route.path.includes('{id}');
   const path = id && isInPath && z.object({ id: id instanceof z.ZodOptional ? id.unwrap() : id });
   const header =
     route.isConditional &&
     z.object({ 'If-Match': z.string().optional().meta({ description: 'An ETag', example: '"3"' }) });
   const more = hasBody && expectedVersion ? { ...shape, expectedVersion } : shape;
-  const fields = z.strictObject(hasBody ? more : { ...more, ...(expectedVersion && { expectedVersion }) });
+  const inQuery = dryRun && { dryRun };
+  const query = z.strictObject(
+    hasBody ? { ...inQuery } : { ...more, ...(expectedVersion && { expectedVersion }), ...inQuery },
+  );
+  const fields = z.strictObject(more);
   const isEmpty = Object.keys(fields.shape).length === 0;
   return {
-    requestParams: { ...(path && { path }), ...(header && { header }), ...(!hasBody && !isEmpty && { query: fields }) },
+    requestParams: {
+      ...(path && { path }),
+      ...(header && { header }),
+      ...(Object.keys(query.shape).length > 0 && { query }),
+    },
     ...(hasBody &&
       !isEmpty && {
         requestBody: {
