@@ -64,8 +64,8 @@ export function createIntrozyClient(options: IntrozyClientOptions = {}): Introzy
     links: [
       retryLink,
       splitLink({
-        condition: ({ type, input }) => type === 'mutation' && (JSON.stringify(input)?.length ?? 0) > SHARED_LIMIT,
-        true: httpLink(requests),
+        condition: ({ type, input }) => isLong(type, JSON.stringify(input) ?? ''),
+        true: httpLink({ ...requests, methodOverride: 'POST' }),
         false: httpBatchLink({ ...requests, maxItems: BATCH_LIMIT, maxURLLength: URL_LIMIT }),
       }),
     ],
@@ -81,6 +81,10 @@ export function createIntrozyClient(options: IntrozyClientOptions = {}): Introzy
   });
   return { ...procedures, contacts: { ...procedures.contacts, ...contactStreams(procedures.contacts) } };
 }
+
+/** True for a call with a request of its own: a mutation with a long input, or a query with an input too long for an address. */
+const isLong = (type: string, input: string) =>
+  type === 'mutation' ? input.length > SHARED_LIMIT : encodeURIComponent(input).length > URL_LIMIT / 2;
 
 type Kind = 'query' | 'mutate';
 type AnyCall = (input: unknown, options?: CallOptions) => Promise<unknown>;

@@ -33,6 +33,7 @@ export const PROCEDURES = {
   contacts: {
     list: 'query',
     get: 'query',
+    getMany: 'query',
     create: 'mutate',
     update: 'mutate',
     delete: 'mutate',

@@ -97,6 +97,30 @@ export type ContactUpdate = { [K in keyof ContactInput]?: ContactInput[K] | unde
 export const ContactDeleteRequest = ContactRequest.extend({ expectedVersion, dryRun });
 export const ContactRestoreRequest = ContactRequest.extend({ dryRun });
 
+/** The most ids and emails of a call that reads many contacts. */
+const MOST_GOT = 100;
+const GIVE_SOME = `Give 1 to ${MOST_GOT} ids and emails in all`;
+const asked = z.object({ ids: z.array(z.uuid()), emails: z.array(z.string()) });
+
+export const ContactGetManyRequest = z
+  .strictObject({
+    organizationId,
+    ids: z.array(Id).max(MOST_GOT, GIVE_SOME).optional(),
+    emails: z.array(soughtText(320)).max(MOST_GOT, GIVE_SOME).optional().describe('As emails are compared'),
+  })
+  .refine(
+    ({ ids = [], emails = [] }) => ids.length + emails.length > 0 && ids.length + emails.length <= MOST_GOT,
+    GIVE_SOME,
+  );
+
+export const ContactsGot = z.object({
+  contacts: z
+    .array(DecodedContact)
+    .describe('In the order asked, by ids and then by emails; a contact that is asked for twice comes once'),
+  missing: asked.describe('Of these there is no contact, or it is deleted'),
+  unread: asked.describe('For these the answer has no room, as it ends at 4 MiB: ask for them in another call'),
+});
+
 /** An instant: a `Date`, or ISO 8601 with an offset such as `2026-11-24T09:30:00Z`; years 1 to 9999. */
 const instant = documentAs(
   z

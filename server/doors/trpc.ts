@@ -29,6 +29,8 @@ export async function answerTrpc(
       // An answer is held in memory as a whole, and written at once: a batch of pages must not be 80 MiB.
       createContext: ({ info }): Context => ({ ...context, pageBytes: pageBytesOf(info.calls.length) }),
       maxBatchSize: BATCH_LIMIT,
+      // The input of a query may be too long for an address.
+      allowMethodOverride: true,
       onError: ({ error }) => onError(error),
       responseMeta: ({ errors }) => ({ headers: new Headers({ ...commonHeaders(context), ...headersOf(errors) }) }),
     });

@@ -1,3 +1,4 @@
+import { getContacts } from '../../db/contactBatch.ts';
 import { eraseContacts } from '../../db/contactErasure.ts';
 import { listContacts } from '../../db/contactList.ts';
 import { deleteContact, getContact, insertContact, restoreContact, updateContact } from '../../db/contacts.ts';
@@ -7,10 +8,12 @@ import {
   ContactCreateRequest,
   ContactDeleteRequest,
   ContactEraseRequest,
+  ContactGetManyRequest,
   ContactListRequest,
   ContactRequest,
   ContactRestoreRequest,
   ContactsErased,
+  ContactsGot,
   ContactUpdateRequest,
   ContactUpsertRequest,
   DecodedContact,
@@ -33,6 +36,13 @@ export const contactsRouter = router({
     .output(DecodedContact)
     .query(async ({ ctx: { tenant, organizationId }, input: { id } }) =>
       settle(await getContact(tenant, { organizationId, id }), 'contact'),
+    ),
+
+  getMany: scopedProcedure('contacts:read')
+    .input(ContactGetManyRequest)
+    .output(ContactsGot)
+    .query(async ({ ctx: { tenant, organizationId, pageBytes: bytes }, input: { ids = [], emails = [] } }) =>
+      settle(await getContacts(tenant, { organizationId, ids, emails, bytes }), 'contact'),
     ),
 
   create: scopedProcedure('contacts:write')

@@ -158,3 +158,15 @@ function catchError(run: () => unknown): Error {
   }
   throw new Error('Nothing was thrown');
 }
+
+test('A query whose input is too long for an address is sent in a body', async () => {
+  await using app = await testApp();
+  const { client, requests } = clientOf(app);
+  const emails = Array.from({ length: 100 }, (_, index) => `${'é'.repeat(250)}${index}@example.com`);
+  const [long, short] = await Promise.all([
+    client.contacts.getMany.query({ emails }),
+    client.contacts.getMany.query({ emails: emails.slice(0, 1) }),
+  ]);
+  expect([long.missing.emails, short.missing.emails]).toEqual([emails, emails.slice(0, 1)]);
+  expect(requests).toHaveLength(2);
+});

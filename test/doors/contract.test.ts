@@ -99,6 +99,16 @@ const FAILURES: Record<string, ContractCase> = {
     input: () => ({ id: 'none' }),
     expected: issue('id', 'Not a UUID'),
   },
+  'one id too many': {
+    procedure: 'contacts.getMany',
+    input: () => ({ ids: Array(60).fill(NONE), emails: Array(41).fill('ada@example.com') }),
+    expected: failure('BAD_REQUEST', { issues: [{ path: [], message: 'Give 1 to 100 ids and emails in all' }] }),
+  },
+  'one of many that is another organization’s': {
+    procedure: 'contacts.getMany',
+    input: async ({ contact }, app) => ({ ids: [contact, await theirs(app)] }),
+    expected: failure('FORBIDDEN'),
+  },
   'no rows to upsert': {
     procedure: 'contacts.upsertMany',
     input: () => ({ contacts: [] }),

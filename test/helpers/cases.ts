@@ -112,6 +112,12 @@ export const CASES: Record<string, Case> = {
     input: {},
     invalid: { id: 'none' },
   },
+  'contacts.getMany': {
+    scope: 'contacts:read',
+    rest: ['POST /api/contacts/get', 200],
+    input: { emails: ['contact@example.com', 'nobody@example.com'] },
+    invalid: { ids: ['none'] },
+  },
   'contacts.create': {
     scope: 'contacts:write',
     rest: ['POST /api/contacts', 201],

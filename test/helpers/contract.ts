@@ -70,10 +70,13 @@ const TOOLS: Record<string, [tool: string, toArguments: (input: Input) => object
     ({ search, ...input }) => ({ query: search, ...input }),
     ({ items, nextCursor }) => ({ contacts: items.map(toRow), nextCursor }),
   ],
-  'contacts.get': [
+  'contacts.getMany': [
     'get_contacts',
-    ({ id }) => ({ ids: [id] }),
-    ({ organizationId: _, ...contact }) => ({ contacts: [contact], missing: [] }),
+    (input) => input,
+    ({ contacts, ...others }) => ({
+      contacts: contacts.map(({ organizationId: _, ...contact }: Data) => contact),
+      ...others,
+    }),
   ],
   'contacts.create': ['create_contact', (input) => input, (data) => ({ contact: toRow(data) })],
   'contacts.update': ['update_contact', (input) => input, (data) => ({ contact: toRow(data) })],
@@ -170,6 +173,7 @@ export const DOORS: Record<string, Door> = {
         ],
       ],
       'it is for those who look after the keys': ['audit.list'],
+      'a tool reads many contacts as well as one': ['contacts.get'],
     },
     call: callTool,
     shape: (procedure, data) => TOOLS[procedure]?.[2](data),

@@ -6,6 +6,7 @@ import { inTransaction, type Tenant } from '../../db/admission.ts';
 import * as apiKeys from '../../db/apiKeys.ts';
 import { listAuditEntries } from '../../db/audit.ts';
 import { sealEntries } from '../../db/auditSeals.ts';
+import { getContacts } from '../../db/contactBatch.ts';
 import { eraseContacts, eraseDeletedContacts } from '../../db/contactErasure.ts';
 import { type ContactListQuery, listContacts } from '../../db/contactList.ts';
 import * as contacts from '../../db/contacts.ts';
@@ -282,6 +283,12 @@ export const TENANT_CALLS: Record<string, TenantCall[]> = {
     },
   ],
   getContact: [(db, { organizationId, victim }) => contacts.getContact(db, { organizationId, id: victim.contactId })],
+  getContacts: [
+    (db, { organizationId, victim }) =>
+      getContacts(db, { organizationId, ids: [victim.contactId, victim.deletedContactId], emails: [] }),
+    (db, { organizationId, victim }) => getContacts(db, { organizationId, ids: [], emails: [victim.email] }),
+    (db, { organizationId, victim }) => getContacts(db, { organizationId, ids: [], emails: [victim.sharedEmail] }),
+  ],
   insertContact: [
     (db, { organizationId }) => contacts.insertContact(db, { organizationId, input: { name: 'slipped in' } }),
     (db, { organizationId, victim }) =>

@@ -57,7 +57,7 @@ test('every procedure is there, as a query or a mutation, and no other', () => {
   >();
   expectTypeOf<Methods<IntrozyClient['contacts']>>().toEqualTypeOf<
     Flat<
-      Record<'list' | 'get', 'query'> &
+      Record<'list' | 'get' | 'getMany', 'query'> &
         Record<'create' | 'update' | 'delete' | 'restore' | 'upsertMany', 'mutate'> &
         Record<'all' | 'upsertAll', never>
     >
@@ -121,6 +121,9 @@ test('the inputs of contacts', () => {
   type Dry = { dryRun?: boolean | undefined };
   expectTypeOf<Contacts['list']>().toEqualTypeOf<Optional<Flat<Named & Condition>>>();
   expectTypeOf<Contacts['get']>().toEqualTypeOf<Flat<Named & { id: string }>>();
+  expectTypeOf<Contacts['getMany']>().toEqualTypeOf<
+    Flat<Named & { ids?: string[] | undefined; emails?: string[] | undefined }>
+  >();
   expectTypeOf<Contacts['create']>().toEqualTypeOf<Flat<Named & Fields & Dry & { name: string }>>();
   expectTypeOf<Contacts['update']>().toEqualTypeOf<
     Flat<Named & Fields & Version & Dry & { id: string; name?: string | undefined }>
@@ -153,10 +156,12 @@ test('the outputs', () => {
     Flat<
       Record<'get' | 'create' | 'update' | 'delete' | 'restore', Contact> & {
         list: Page<Contact>;
+        getMany: { contacts: Contact[]; missing: Asked; unread: Asked };
         upsertMany: { results: UpsertResult[] };
       }
     >
   >();
+  type Asked = { ids: string[]; emails: string[] };
   type Holder = { id: string; name: string } | null;
   type Secret = {
     type: 'secret' | 'token';

@@ -39,7 +39,7 @@ test.each(['postgres', 'embedded'] as const)(
       const { organization, callsLeft } = await mcp.result('whoami');
       expect(organization.name).toBe('Example');
       expect(callsLeft).toBeLessThan(300);
-      const { text, error } = await mcp.failure('get_contacts', { ids: [crypto.randomUUID()] });
+      const { text, error } = await mcp.failure('update_contact', { id: crypto.randomUUID(), notes: null });
       expect([text, error]).toEqual([
         expect.stringMatching(/^There is no contact/),
         expect.objectContaining({ status: 404 }),

@@ -1,6 +1,5 @@
 import { type CallToolResult, ProtocolError, ProtocolErrorCode, Server } from '@modelcontextprotocol/server';
 import { redactKeys } from '../../../shared/keyFormat.ts';
-import { PAGE_BYTES } from '../../../shared/paging.ts';
 import { badRequest } from '../../http/errors.ts';
 import { callProcedure, procedures } from '../../procedures/call.ts';
 import type { Context, Identity, Principal } from '../../procedures/context.ts';
@@ -89,7 +88,6 @@ const isAllowed = (tool: Tool, { scopes }: Identity) => neededScopes(tool).every
 const callerOf = (context: Context): Caller => ({
   call: (path, input) => callProcedure(path, { ctx: context, getRawInput: () => Promise.resolve(input) }),
   callsLeft: () => context.seen.rate?.remaining ?? 0,
-  pageBytes: context.pageBytes ?? PAGE_BYTES,
 });
 
 /** A result twice: structured, and as text for clients that read no structured content. */

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { Contact, UpsertResult } from '../../../shared/contacts.ts';
+import type { UpsertResult } from '../../../shared/contacts.ts';
 import { issuesOf } from '../../../shared/errors.ts';
 import { fault } from '../../http/errors.ts';
 import type { InputOf, OutputOf, ProcedurePath } from '../../procedures/call.ts';
@@ -12,8 +12,6 @@ export interface Caller {
   call<Path extends ProcedurePath>(path: Path, input: InputOf<Path>): Promise<OutputOf<Path>>;
   /** Calls that the key may still make in this minute. */
   callsLeft(): number;
-  /** The most bytes of the contacts in a result. */
-  pageBytes: number;
 }
 
 interface ToolDefinition {
@@ -87,20 +85,13 @@ export const tools: readonly Tool[] = [
     name: 'get_contacts',
     title: 'Get contacts',
     description: 'Whole contacts, by ids or emails, up to 100 in all.',
-    procedure: 'contacts.get',
+    procedure: 'contacts.getMany',
     hints: { readOnly: true, idempotent: true },
     input: schemas.GetInput,
     output: schemas.GetOutput,
-    async run(caller, { ids = [], emails = [] }) {
-      const ifRoom = withRoom(caller.pageBytes);
-      const byId = await each(ids, (id) => ifRoom(() => caller.call('contacts.get', { id })));
-      const byEmail = await each(emails, (email) => ifRoom(() => findByEmail(caller, email)));
-      const all = [...byId, ...byEmail];
-      requireSome(all);
-      return {
-        contacts: all.flatMap(({ result }) => (result ? [schemas.toWhole(result)] : [])),
-        missing: all.flatMap(({ of, error }) => (error === undefined ? [] : [{ asked: of, error: explain(error) }])),
-      };
+    async run(caller, input) {
+      const { contacts, ...others } = await caller.call('contacts.getMany', input);
+      return { contacts: contacts.map(schemas.toWhole), ...others };
     },
   }),
   tool({
@@ -159,28 +150,6 @@ export const tools: readonly Tool[] = [
     run: changeEach('contacts.restore'),
   }),
 ];
-
-/** Lets contacts through until `bytes` are full, and the first contact in any case. Then throws. */
-function withRoom(bytes: number) {
-  let left = bytes;
-  let isFull = false;
-  return async (find: () => Promise<Contact>): Promise<Contact> => {
-    const contact = isFull ? undefined : await find();
-    const size = Buffer.byteLength(JSON.stringify(contact) ?? '');
-    isFull ||= size > left && left < bytes;
-    if (!contact || isFull)
-      throw fault('PAYLOAD_TOO_LARGE', { message: 'No room in this answer: ask in another call' });
-    left -= size;
-    return contact;
-  };
-}
-
-async function findByEmail(caller: Caller, email: string): Promise<Contact> {
-  const { items } = await caller.call('contacts.list', { email, limit: 1 });
-  const [contact] = items;
-  if (!contact) throw fault('NOT_FOUND', { message: 'There is no contact with this email' });
-  return contact;
-}
 
 /** Runs a procedure for each id, one after the other. */
 function changeEach(procedure: 'contacts.delete' | 'contacts.restore') {

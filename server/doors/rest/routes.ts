@@ -257,6 +257,21 @@ export const routes: readonly Route[] = [
     },
   },
   {
+    method: 'POST',
+    path: '/api/contacts/get',
+    procedure: 'contacts.getMany',
+    tag: 'Contacts',
+    summary: 'Read up to 100 contacts',
+    description:
+      'By ids, by emails, or by both. What is not there is named. An id of another organization refuses the call (403).',
+    body: { ids: [CONTACT.id], emails: ['grace@example.com'] },
+    result: {
+      contacts: [CONTACT],
+      missing: { ids: [], emails: ['grace@example.com'] },
+      unread: { ids: [], emails: [] },
+    },
+  },
+  {
     method: 'GET',
     path: '/api/contacts/{id}',
     procedure: 'contacts.get',
