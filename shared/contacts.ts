@@ -113,13 +113,15 @@ export const ContactGetManyRequest = z
     GIVE_SOME,
   );
 
-export const ContactsGot = z.object({
-  contacts: z
-    .array(DecodedContact)
-    .describe('In the order asked, by ids and then by emails; a contact that is asked for twice comes once'),
-  missing: asked.describe('Of these there is no contact, or it is deleted'),
-  unread: asked.describe('For these the answer has no room, as it ends at 4 MiB: ask for them in another call'),
-});
+const gotOf = <T extends z.ZodType>(contact: T) =>
+  z.object({
+    contacts: z
+      .array(contact)
+      .describe('In the order asked, by ids and then by emails; a contact that is asked for twice comes once'),
+    missing: asked.describe('Of these there is no contact, or it is deleted'),
+    unread: asked.describe('For these the answer has no room, as it ends at 4 MiB: ask for them in another call'),
+  });
+export const ContactsGot = documentAs(gotOf(DecodedContact), gotOf(Contact));
 
 /** An instant: a `Date`, or ISO 8601 with an offset such as `2026-11-24T09:30:00Z`; years 1 to 9999. */
 const instant = documentAs(
