@@ -39,6 +39,7 @@ export const PROCEDURES = {
     delete: 'mutate',
     restore: 'mutate',
     upsertMany: 'mutate',
+    updateMany: 'mutate',
   },
   audit: { list: 'query' },
   organization: { current: 'query' },

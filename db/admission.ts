@@ -43,6 +43,8 @@ export interface Admission {
   tenant(): Tenant;
   /** The tenant of a dry run: each transaction checks and answers as ever, and is rolled back at its end. */
   dryTenant(): Tenant;
+  /** Gives the transactions that begin from now on more time than a request's: so many milliseconds together. */
+  giveTime(milliseconds: number): void;
   /** Has the database check the caller, and does nothing else. Throws as the tenant does. */
   admit(): Promise<void>;
   /** True once the database has admitted the caller with every scope that the call has asked for. */
@@ -86,6 +88,7 @@ export function enter(
   return {
     tenant: () => (tenant ??= createKysely<Schema>(connections, entry)),
     dryTenant: () => createKysely<Schema>(connections, { ...entry, isDry: true }),
+    giveTime: (milliseconds) => connections.giveTime?.(milliseconds),
     isAdmitted: () => isAdmitted,
     askFor(further) {
       scopes = scopes.length === 0 ? further : [...new Set([...scopes, ...further])];

@@ -1,4 +1,4 @@
-import { type Insertable, type RawBuilder, type SqlBool, sql, type Updateable } from 'kysely';
+import { type Insertable, type RawBuilder, type SqlBool, sql, type Updateable, type UpdateObject } from 'kysely';
 import { v7 as uuidv7 } from 'uuid';
 import type { Contact, ContactInput, ContactUpdate } from '../shared/contacts.ts';
 import { decodeDocument } from '../shared/encoded.ts';
@@ -9,7 +9,7 @@ import { isUniqueViolation } from './errors.ts';
 import type { Failure, Outcome } from './outcome.ts';
 import { prepared } from './prepared.ts';
 import type { Schema } from './schema.ts';
-import { isSearched, toFolded, toLine, withLines } from './searchText.ts';
+import { isSearched, type SearchedField, toFolded, toLine, withLines } from './searchText.ts';
 
 interface ContactId {
   organizationId: string;
@@ -84,30 +84,23 @@ export async function updateContact(
   db: Tenant,
   { organizationId, id, changes, expectedVersion }: ContactChange,
 ): Promise<Outcome<Contact>> {
-  const keys = changes.tags?.map(caseless);
-  const columns = {
-    ...toColumns(changes),
-    ...(changes.tags && { tags: keepCase(sql`${changes.tags}::text[]`, sql`${keys}::text[]`) }),
-  };
-  const changed = isAnyDistinct(columns);
-  return await unlessEmailTaken(db, { organizationId, emailKey: columns.email_key ?? undefined }, async () => {
-    const row = await db
-      .updateTable('contacts')
-      .set({
-        ...columns,
-        ...(keys && { tag_keys: keys }),
-        ...refolded(changes),
-        ...bumpIf(changed),
-        form: -CONTACT_FORM,
-      })
-      .where('organization_id', '=', organizationId)
-      .where('id', '=', id)
-      .where('deleted_at', 'is', null)
-      .$if(expectedVersion !== undefined, (query) => query.where(isAtVersion(expectedVersion as number)))
-      .returning('document')
-      .executeTakeFirst();
-    return row ? decodeDocument<Contact>(row.document) : await explainAbsence(db, { organizationId, id });
-  });
+  const change = toChange(changes);
+  return await unlessEmailTaken(
+    db,
+    { organizationId, emailKey: changes.email ? comparable(changes.email) : undefined },
+    async () => {
+      const row = await db
+        .updateTable('contacts')
+        .set(toUpdate(change))
+        .where('organization_id', '=', organizationId)
+        .where('id', '=', id)
+        .where('deleted_at', 'is', null)
+        .$if(expectedVersion !== undefined, (query) => query.where(isAtVersion(expectedVersion as number)))
+        .returning('document')
+        .executeTakeFirst();
+      return row ? decodeDocument<Contact>(row.document) : await explainAbsence(db, { organizationId, id });
+    },
+  );
 }
 
 /** Marks a contact as deleted. A second call changes nothing. Failures: `absent`, `elsewhere`, `version`. */
@@ -172,12 +165,43 @@ export function toColumns(fields: ContactUpdate): Updateable<Schema['contacts']>
   return columns;
 }
 
-/** The column `folded` with the lines of the given fields. Fields that no search looks in leave the column. */
-function refolded(fields: ContactUpdate) {
-  const given = Object.entries(fields).filter(([field, value]) => value !== undefined && isSearched(field));
-  const lines = given.map(([field, value]) => [field, sql`${toLine(field as 'name', value as string)}::text`]);
-  return lines.length === 0 ? {} : { folded: withLines(Object.fromEntries(lines)) };
+type Columns = UpdateObject<Schema, 'contacts'>;
+/** The parts of an update of contacts. */
+interface Change {
+  /** The new values. The version grows where any of them differs. */
+  columns: Columns;
+  /** What is kept beside the values. */
+  kept: Columns;
+  /** The new lines of `folded`, by the field. */
+  lines: Partial<Record<SearchedField, RawBuilder<string>>>;
 }
+
+/** The change that writes the given fields. */
+export function toChange(fields: ContactUpdate): Change {
+  const keys = fields.tags?.map(caseless);
+  const searched = Object.entries(fields).filter(([field, value]) => value !== undefined && isSearched(field));
+  const lines = searched.map(([field, value]) => [field, sql`${toLine(field as 'name', value as string)}::text`]);
+  return {
+    columns: {
+      ...toColumns(fields),
+      ...(fields.tags && { tags: keepCase(sql`${fields.tags}::text[]`, sql`${keys}::text[]`) }),
+    },
+    kept: { ...(keys && { tag_keys: keys }) },
+    lines: Object.fromEntries(lines),
+  };
+}
+
+/** True where the change gives the contact another value. */
+export const isChanged = ({ columns }: Change): RawBuilder<SqlBool> => isAnyDistinct(columns);
+
+/** What an update sets to make a change. Fields that no search looks in leave `folded`. */
+export const toUpdate = ({ columns, kept, lines }: Change) => ({
+  ...columns,
+  ...kept,
+  ...(Object.keys(lines).length > 0 && { folded: withLines(lines) }),
+  ...bumpIf(isAnyDistinct(columns)),
+  form: -CONTACT_FORM,
+});
 
 /** The optional fields, all empty. A new row gets all columns, so that one statement fits every row. */
 export const BLANK = toColumns({

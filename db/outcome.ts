@@ -4,7 +4,11 @@ export type Failure =
   /** Another organization has the row of this id. */
   | { failure: 'elsewhere' }
   | { failure: 'version'; currentVersion: number }
-  | { failure: 'emailTaken'; existingId: string | undefined }
+  | { failure: 'emailTaken'; existingId: string | undefined; id?: string }
+  /** More contacts match the conditions of a change than a call may change: at least `count`. */
+  | { failure: 'tooManyMatches'; count: number }
+  /** A change would give these contacts more tags than a contact may have. */
+  | { failure: 'tooManyTags'; ids: string[] }
   | { failure: 'revoked' }
   /** The organization has as many active keys as an organization may have. */
   | { failure: 'tooManyKeys' }

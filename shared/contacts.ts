@@ -65,6 +65,12 @@ const linkedinUrl = z
   .refine(isWithoutKey, WITHOUT_KEY)
   .meta({ pattern: '^https?://' });
 
+/** The most tags of a contact. */
+export const MOST_TAGS = 100;
+/** The tags, each as it was written first. */
+export const eachOnce = (tags: string[]): string[] =>
+  [...Map.groupBy(tags, caseless).values()].map(([first]) => first as string);
+
 const name = line(500);
 const optional = {
   email: EmailAddress.nullable().describe('Unique in the organization, as compared: trimmed, NFC, lower-case'),
@@ -74,10 +80,7 @@ const optional = {
   location: text(500).nullable(),
   linkedinUrl: linkedinUrl.nullable(),
   notes: text(50_000).nullable(),
-  tags: z
-    .array(line(100))
-    .max(100)
-    .overwrite((tags) => [...Map.groupBy(tags, caseless).values()].map(([first]) => first as string)),
+  tags: z.array(line(100)).max(MOST_TAGS).overwrite(eachOnce),
   customFields: JsonObject,
 };
 

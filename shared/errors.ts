@@ -56,6 +56,7 @@ export const ErrorDetails = z.object({
   hint: z.string().optional(),
   issues: z.array(Issue).optional(),
   existingId: z.uuid().optional(),
+  id: z.uuid().optional(),
   currentVersion: z.int().optional(),
   retryAfterSeconds: z.int().optional(),
 });

@@ -40,6 +40,8 @@ export interface Connections {
   release(connection: Connection): void;
   /** Sends the statements of one transaction, over a connection that other calls may use at the same time. */
   share(statements: readonly Statement[]): Promise<QueryResult<unknown>[]>;
+  /** Gives the call more time: `milliseconds` from now on. Connections without a deadline have no such function. */
+  giveTime?(milliseconds: number): void;
 }
 
 /** PostgreSQL's pool, or the embedded database, which has a single connection. */
@@ -73,6 +75,7 @@ export function withinOneDeadline(source: ConnectionSource): Connections {
       left -= performance.now() - since;
       source.release(connection);
     },
+    giveTime: (milliseconds) => void (left = Math.max(left, milliseconds)),
   };
 }
 

@@ -1,8 +1,10 @@
 import { getContacts } from '../../db/contactBatch.ts';
+import { updateContacts } from '../../db/contactChanges.ts';
 import { eraseContacts } from '../../db/contactErasure.ts';
 import { listContacts } from '../../db/contactList.ts';
 import { deleteContact, getContact, insertContact, restoreContact, updateContact } from '../../db/contacts.ts';
 import { upsertContacts } from '../../db/contactUpsert.ts';
+import { ContactsUpdated, ContactUpdateManyRequest } from '../../shared/contactChanges.ts';
 import { judgeRows } from '../../shared/contactRows.ts';
 import {
   ContactCreateRequest,
@@ -22,6 +24,9 @@ import {
 } from '../../shared/contacts.ts';
 import { settle } from './outcome.ts';
 import { adminProcedure, router, scopedProcedure } from './procedure.ts';
+
+/** Milliseconds with the database that a change of many contacts may take. 10,000 contacts take some seconds. */
+const TIME_OF_CHANGE = 20_000;
 
 export const contactsRouter = router({
   list: scopedProcedure('contacts:read')
@@ -82,6 +87,14 @@ export const contactsRouter = router({
     .mutation(async ({ ctx: { tenant, organizationId }, input: { ids } }) =>
       settle(await eraseContacts(tenant, { organizationId, ids }), 'contact'),
     ),
+
+  updateMany: scopedProcedure('contacts:write')
+    .input(ContactUpdateManyRequest)
+    .output(ContactsUpdated)
+    .mutation(async ({ ctx: { admission, tenant, organizationId }, input: { organizationId: _, ...change } }) => {
+      admission.giveTime(TIME_OF_CHANGE);
+      return settle(await updateContacts(tenant, { ...change, organizationId }), 'contact');
+    }),
 
   upsertMany: scopedProcedure('contacts:write')
     .input(ContactUpsertRequest)

@@ -2,8 +2,10 @@ import { getTRPCErrorFromUnknown, TRPCError } from '@trpc/server';
 import { AddressRefused, DatabaseUnavailable, KeyRefused, ScopeRefused } from '../../db/errors.ts';
 import { INVITATIONS_AN_HOUR } from '../../db/invitations.ts';
 import type { Failure, Outcome } from '../../db/outcome.ts';
+import { MOST_CHANGED } from '../../shared/contactChanges.ts';
+import { MOST_TAGS } from '../../shared/contacts.ts';
 import { MOST_KEYS, MOST_TOKENS } from '../../shared/keyFormat.ts';
-import { fault, insufficientScope, unauthorized } from '../http/errors.ts';
+import { badRequest, fault, insufficientScope, unauthorized } from '../http/errors.ts';
 
 /** The word for a thing in an error's sentence: "There is no contact with this id". */
 type Thing = 'contact' | 'API key' | 'member' | 'invitation' | 'organization';
@@ -27,8 +29,18 @@ function toError(failure: Failure, thing: Thing): TRPCError {
     case 'emailTaken':
       return fault('CONFLICT', {
         message: 'Another contact has this email',
-        details: { existingId: failure.existingId },
+        details: { existingId: failure.existingId, id: failure.id },
       });
+    case 'tooManyMatches':
+      return badRequest(
+        `At least ${failure.count} contacts match, and a call changes ${MOST_CHANGED} at most: give conditions that fewer contacts meet, and call several times`,
+        ['where'],
+      );
+    case 'tooManyTags':
+      return badRequest(
+        `A contact has ${MOST_TAGS} tags at most, and ${describeIds(failure.ids)} would have more: take tags from these first, or leave them out by the conditions`,
+        ['addTags'],
+      );
     case 'revoked':
       return fault('CONFLICT', { message: 'A revoked API key has no secret that works: issue a new key' });
     case 'scopes':
@@ -59,6 +71,13 @@ function toError(failure: Failure, thing: Thing): TRPCError {
       return fault('CONFLICT', { message: 'A member of the organization has this address' });
   }
 }
+
+/** A few of many ids, in words. */
+function describeIds(ids: string[]): string {
+  const more = ids.length > SHOWN_IDS ? ` and ${ids.length - SHOWN_IDS} more` : '';
+  return ids.slice(0, SHOWN_IDS).join(', ') + more;
+}
+const SHOWN_IDS = 5;
 
 /** 429, where an address or an organization has had its invitations of the hour. */
 export const tooManyInvitations = (retryAfterSeconds: number) =>

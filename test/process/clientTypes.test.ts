@@ -58,7 +58,7 @@ test('every procedure is there, as a query or a mutation, and no other', () => {
   expectTypeOf<Methods<IntrozyClient['contacts']>>().toEqualTypeOf<
     Flat<
       Record<'list' | 'get' | 'getMany', 'query'> &
-        Record<'create' | 'update' | 'delete' | 'restore' | 'upsertMany', 'mutate'> &
+        Record<'create' | 'update' | 'delete' | 'restore' | 'upsertMany' | 'updateMany', 'mutate'> &
         Record<'all' | 'upsertAll', never>
     >
   >();
@@ -158,6 +158,7 @@ test('the outputs', () => {
         list: Page<Contact>;
         getMany: { contacts: Contact[]; missing: Asked; unread: Asked };
         upsertMany: { results: UpsertResult[] };
+        updateMany: { matched: number; updated: number; unchanged: number; ids: string[] };
       }
     >
   >();
@@ -271,6 +272,7 @@ test('an error has the code, the reason and the details', () => {
       hint?: string | undefined;
       issues?: Issue[] | undefined;
       existingId?: string | undefined;
+      id?: string | undefined;
       currentVersion?: number | undefined;
       retryAfterSeconds?: number | undefined;
     };
