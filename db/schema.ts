@@ -180,6 +180,9 @@ interface ContactsTable {
   phone_keys: string[] | null;
   /** The address of a LinkedIn page as it is compared: see shared/linkedin.ts. Null in a form before 2 too. */
   linkedin_key: string | null;
+  /** The company as companies are compared, and the name by which lists are sorted: see foldedKeys.ts. */
+  company_fold: string | null;
+  name_fold: Generated<string>;
   /** The number of the form in which the keys were written. 0: the writer named no form. See `CONTACT_FORM` in contacts.ts. */
   form: Generated<number>;
   /**

@@ -1,9 +1,12 @@
 import { eraseContacts } from '../../db/contactErasure.ts';
 import { listContacts } from '../../db/contactList.ts';
+import { countContacts } from '../../db/contactMatches.ts';
 import { deleteContact, getContact, insertContact, restoreContact, updateContact } from '../../db/contacts.ts';
 import { upsertContacts } from '../../db/contactUpsert.ts';
 import { judgeRows } from '../../shared/contactRows.ts';
 import {
+  ContactCount,
+  ContactCountRequest,
   ContactCreateRequest,
   ContactDeleteRequest,
   ContactEraseRequest,
@@ -23,8 +26,15 @@ export const contactsRouter = router({
   list: scopedProcedure('contacts:read')
     .input(ContactListRequest)
     .output(EncodedContactPage)
-    .query(({ ctx: { tenant, organizationId, pageBytes: bytes }, input }) =>
-      listContacts(tenant, { ...input, organizationId, bytes }),
+    .query(async ({ ctx: { tenant, organizationId, pageBytes: bytes }, input }) =>
+      settle(await listContacts(tenant, { ...input, organizationId, bytes }), 'contact'),
+    ),
+
+  count: scopedProcedure('contacts:read')
+    .input(ContactCountRequest)
+    .output(ContactCount)
+    .query(async ({ ctx: { tenant, organizationId }, input: { organizationId: _, ...conditions } }) =>
+      settle(await countContacts(tenant, { organizationId, conditions }), 'contact'),
     ),
 
   get: scopedProcedure('contacts:read')
