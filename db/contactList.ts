@@ -59,8 +59,8 @@ export async function listContacts(db: Tenant, given: ContactListQuery): Promise
   const isNamed = sought.emailKey !== undefined || sought.ids !== undefined;
   const by = sought.company !== undefined ? 'company' : sought.tags !== undefined ? 'tag' : undefined;
   if (by !== undefined && !isNamed && conditions === 1) {
-    const { page, unsettled } = await readFound(db, query, foundInOrder(query, by));
-    if (!unsettled) return page;
+    const { page, scanned: unsettled } = await readFound(db, query, foundInOrder(query, by));
+    if (unsettled === 0) return page;
   }
   const index = by !== undefined && !isNamed && !(await isUnsettled(db, query)) ? by : undefined;
   for (let window = FIRST_WINDOW; window <= LAST_WINDOW && !isNamed && sought.phones === undefined; ) {
@@ -141,12 +141,11 @@ async function readFound(db: Tenant, query: Query, found: Found) {
       select ${documentOf(query)} as document from contacts
         where organization_id = ${organizationId} and contacts.id = found.id offset 0
     ) contact order by place`;
-  const { rows } = await sql<WholeRow & { scanned: number; unsettled: boolean }>`
+  const { rows } = await sql<WholeRow & { scanned: number }>`
     with ${found}
-    select ${wholeRow(room)}, (array_agg(key))[${limit + 1}] as key, (select count(*)::int from scanned) as scanned,
-        exists (${unsettled(organizationId)}) as unsettled
+    select ${wholeRow(room)}, (array_agg(key))[${limit + 1}] as key, (select count(*)::int from scanned) as scanned
       from (${contacts}) page`.execute(db);
-  const [row] = rows as [WholeRow & { scanned: number; unsettled: boolean }];
+  const [row] = rows as [WholeRow & { scanned: number }];
   const whole = toWholePage(row, { limit, sort });
   if (whole) return { ...row, page: whole };
   const cut = await sql<CutRow>`with ${found} ${cutPage({ limit, ...room, order: sql`place` }, contacts)}`.execute(db);
@@ -161,24 +160,24 @@ function documentOf({ fields }: Query): RawBuilder<string> {
   return sql`json_build_object(${sql.join(pairs)})::text`;
 }
 
-/** SQL of the contacts that are in a form before 2, which the indexes of companies and tags do not have. */
+/** SQL of a row where there are contacts in a form before 2, which the indexes of companies and tags do not have. */
 const unsettled = (organizationId: string) =>
-  sql`select from contacts where organization_id = ${organizationId} and form < 2`;
+  sql`select from contacts where organization_id = ${organizationId} and form < 2 limit 1`;
 async function isUnsettled(db: Tenant, { organizationId }: Query): Promise<boolean> {
-  const { rows } = await sql`${unsettled(organizationId)} limit 1`.execute(db);
+  const { rows } = await unsettled(organizationId).execute(db);
   return rows.length > 0;
 }
 
-const nothingScanned = sql`scanned as (select where false)`;
+const NOTHING = sql`select where false`;
 const foundOf = ({ sort, limit }: Query, contacts: RawBuilder<unknown>) => sql`found as materialized (
   select id, ${keyOf(sort)} as key, row_number() over (order by ${orderBy(sort)}) as place
     from (select * from (${contacts}) contact order by ${orderBy(sort)} limit ${limit + 1}) contact)`;
 
 type By = 'company' | 'tag' | undefined;
 
-/** Finds the contacts that an index has in order, without a further condition. */
+/** Finds the contacts that an index has in order, without a further condition. `scanned` is of `unsettled`. */
 const foundInOrder = (query: Query, by: By): Found => sql`
-  ${nothingScanned}, ${foundOf(query, walk({ ...query, cursor: query.cursor, by, limit: query.limit + 1, isJudged: false }))}`;
+  scanned as (${by ? unsettled(query.organizationId) : NOTHING}), ${foundOf(query, walk({ ...query, cursor: query.cursor, by, limit: query.limit + 1, isJudged: false }))}`;
 
 /** Finds matches among the first `window` contacts of an index. */
 const foundInWindow = (query: Query, by: By, window: number): Found => sql`
@@ -194,7 +193,7 @@ const foundByIndex = (query: Query): Found => sql`
 
 /** Reads an index in order until the matches fill the page. */
 const foundByWalk = (query: Query, by: By): Found => sql`
-  ${nothingScanned}, ${foundOf(
+  scanned as (${NOTHING}), ${foundOf(
     query,
     sql`select id, updated_at, name_fold
       from (${walk({ ...query, cursor: query.cursor, by, limit: undefined, isJudged: true })}) contact

@@ -27,7 +27,7 @@ const SUPERUSERS = 'test/sql/logins.test.ts';
 const POSTGRES_ONLY = [
   ...SIGNALLING,
   SUPERUSERS,
-  ...['atHand', 'deadline', 'dump', 'indexes', 'injection*', 'migrationWaits', 'requestStatements', 'wire'].map(
+  ...['atHand', 'contactPlans', 'deadline', 'dump', 'indexes', 'injection*', 'migrationWaits', 'requestStatements', 'wire'].map(
     (name) => `test/sql/${name}.test.ts`,
   ),
 ];
