@@ -32,6 +32,7 @@ export const PROCEDURES = {
   },
   contacts: {
     list: 'query',
+    count: 'query',
     get: 'query',
     getMany: 'query',
     create: 'mutate',

@@ -63,8 +63,8 @@ export async function updateContacts(db: Tenant, change: ContactsChange): Promis
 
 /** The ids of the contacts to change, in the order in which every change locks contacts. */
 async function findConcerned(trx: Tenant, { organizationId, where, restore = false }: ContactsChange) {
-  const query = { organizationId, conditions: where, isDeleted: restore, limit: MOST_CHANGED + 1 };
-  const ids = await findMatching(trx, query);
+  const conditions = { ...where, includeDeleted: restore, onlyDeleted: restore };
+  const ids = await findMatching(trx, { organizationId, conditions, limit: MOST_CHANGED + 1 });
   if ('failure' in ids) throw new Undone(ids);
   if (ids.length > MOST_CHANGED) throw new Undone({ failure: 'tooManyMatches', count: ids.length });
   return ids.sort();

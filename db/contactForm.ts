@@ -32,7 +32,8 @@ export async function remakeContacts(db: Database, signal?: AbortSignal): Promis
   return remade;
 }
 
-const WRITTEN = ['id', 'name_key', 'email_key', 'company_key', 'folded', 'tag_keys'] as const;
+const FOLDS = ['name_fold', 'company_fold'] as const;
+const WRITTEN = ['id', 'name_key', 'email_key', 'company_key', 'folded', 'tag_keys', ...FOLDS] as const;
 
 /** Gives the ids of the contacts that were made anew: all but the contacts that another transaction has locked. */
 async function remake(
@@ -59,6 +60,7 @@ async function remake(
     await sql`
       update contacts c
         set name_key = k.name_key, email_key = k.email_key, company_key = k.company_key, folded = k.folded,
+          name_fold = k.name_fold, company_fold = k.company_fold,
           tag_keys = array(select jsonb_array_elements_text(k.tag_keys::jsonb)), form = ${CONTACT_FORM}
         from unnest(${list('id')}::uuid[], ${sql.join(WRITTEN.slice(1).map((column) => sql`${list(column)}::text[]`))})
           as k (${sql.join(WRITTEN.map((column) => sql.ref(column)))})

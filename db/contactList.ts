@@ -1,8 +1,9 @@
 import { type RawBuilder, type SqlBool, sql } from 'kysely';
 import { MAX as LAST_ID } from 'uuid';
-import type { ContactPage } from '../shared/contacts.ts';
-import { comparable } from '../shared/fold.ts';
+import type { ContactPlace, ContactSort } from '../shared/contactSort.ts';
+import type { ContactField, ContactPage } from '../shared/contacts.ts';
 import type { Tenant } from './admission.ts';
+import { type Conditions, gather, matches, refuseForeignIds, type Sought, toSought } from './contactConditions.ts';
 import {
   type CutRow,
   cutPage,
@@ -13,55 +14,77 @@ import {
   type WholeRow,
   wholeRow,
 } from './contactPage.ts';
-import { matches, type Sought, toSought } from './contactSearch.ts';
+import { DEFAULT_SORT, isFrom, keyOf, orderBy, walk } from './contactWalk.ts';
+import type { Outcome } from './outcome.ts';
 import { prepared } from './prepared.ts';
 
-export interface ContactListQuery {
+export interface ContactListQuery extends Conditions {
   organizationId: string;
   limit: number;
   /** The most bytes of a page, `PAGE_BYTES` unless given. A page has at least one contact, however long. */
   bytes?: number | undefined;
-  /** The id (a UUID) of the page's first contact. */
-  cursor?: string | undefined;
-  /** A contact matches where the fields that are searched together contain every word of the text. */
-  search?: string | undefined;
-  tag?: string | undefined;
-  email?: string | undefined;
-  updatedSince?: Date | undefined;
-  includeDeleted: boolean;
+  /** `-createdAt`, newest first, unless given. */
+  sort?: ContactSort | undefined;
+  /** The place of the page's first contact, in the same sort. */
+  cursor?: ContactPlace | undefined;
+  /** The fields of the contacts beside `id` and `version`: all fields, unless given. */
+  fields?: ContactField[] | undefined;
+}
+
+interface Query extends ContactListQuery {
+  sort: ContactSort;
+  sought: Sought;
 }
 
 /**
- * Lists a page of contacts, newest first: the order of the primary key.
+ * Lists a page of contacts in the order of a sort, newest first unless given. Failure: `elsewhere`, where any of `ids` is
+ * another organization's.
  *
- * The cheapest way to the newest matches depends on the number of matches, and PostgreSQL has no statistics that give
- * this number for text. So the search begins with a window of the newest contacts. The window grows while the rate of
- * matches promises a full page in a window of at most `LAST_WINDOW` contacts. Otherwise an index finds every match.
+ * Each sort has an index, alone and of a company's and of a tag's contacts. With further conditions the cheapest way to the
+ * first matches depends on the number of matches, and PostgreSQL has no statistics that give this number for text. So such
+ * a list begins with a window: the first contacts in the index's order. The window grows while the rate of matches promises
+ * a full page in a window of at most `LAST_WINDOW` contacts. Otherwise indexes of the conditions find every match, up to
+ * `MOST_GATHERED`, which are sorted. Of more matches the list reads the sort's index until the page is full.
  */
-export async function listContacts(db: Tenant, query: ContactListQuery): Promise<ContactPage> {
-  const sought = toSought(query);
-  const { organizationId, limit, cursor = LAST_ID, includeDeleted } = query;
-  const isFiltered = sought.terms.length > 0 || query.tag !== undefined || query.updatedSince !== undefined;
+export async function listContacts(db: Tenant, given: ContactListQuery): Promise<Outcome<ContactPage>> {
+  const query: Query = { ...given, sort: given.sort ?? DEFAULT_SORT, sought: toSought(given) };
+  const { sought, limit, fields, sort } = query;
+  const failure = await refuseForeignIds(db, query);
+  if (failure) return failure;
 
-  if (query.email !== undefined) return (await readFound(db, query, foundByEmail(query, sought))).page;
-  if (!isFiltered) {
-    const range = { organizationId, limit, cursor, ...roomOf(query) };
-    const { whole, cut } = readNewest[includeDeleted ? 'all' : 'living'];
-    const [row] = await whole(db, range);
-    return toWholePage(row as WholeRow, limit) ?? toCutPage((await cut(db, range))[0] as CutRow);
+  const conditions = countConditions(sought);
+  if (conditions === 0 && sort === DEFAULT_SORT && fields === undefined) return await readPrepared(db, query);
+  if (conditions === 0) return (await readFound(db, query, foundInOrder(query, undefined))).page;
+  // Few contacts have an email or an id.
+  const isNamed = sought.emailKey !== undefined || sought.ids !== undefined;
+  const by = sought.company !== undefined ? 'company' : sought.tags !== undefined ? 'tag' : undefined;
+  if (by !== undefined && !isNamed && conditions === 1) {
+    const { page, scanned: unsettled } = await readFound(db, query, foundInOrder(query, by));
+    if (unsettled === 0) return page;
   }
-  for (let window = FIRST_WINDOW; window <= LAST_WINDOW; ) {
-    const { page, count, scanned } = await readFound(db, query, foundAmongNewest(query, { sought, window }));
+  const index = by !== undefined && !isNamed && !(await isUnsettled(db, query)) ? by : undefined;
+  for (let window = FIRST_WINDOW; window <= LAST_WINDOW && !isNamed && sought.phones === undefined; ) {
+    const { page, count, scanned } = await readFound(db, query, foundInWindow(query, index, window));
     if (page.nextCursor !== null || scanned < window) return page;
     // Twice the contacts that a page needs at this window's rate of matches. No match gives Infinity and ends the loop.
     window *= Math.ceil((2 * (limit + 1)) / count);
   }
-  return (await readFound(db, query, foundByIndex(query, sought))).page;
+  const { page, scanned } = await readFound(db, query, foundByIndex(query));
+  return scanned <= MOST_GATHERED ? page : (await readFound(db, query, foundByWalk(query, index))).page;
 }
 
-/** The number of newest contacts that the first window holds, and the most that a window may hold. */
+/** The number of contacts that the first window holds, and the most that a window may hold. */
 const FIRST_WINDOW = 300;
 const LAST_WINDOW = 12_000;
+/** The most matches that are sorted. */
+const MOST_GATHERED = 10_000;
+
+/** The number of conditions that are asked. Each tag is a condition. */
+const countConditions = ({ terms, tags = [], ...sought }: Sought): number => {
+  const { emailKey, phones, company, ids, createdSince, updatedSince, fields } = sought;
+  const others = [emailKey, phones, company, ids, createdSince, updatedSince, fields];
+  return terms.length + tags.length + others.filter((asked) => asked !== undefined).length;
+};
 
 interface Newest extends Room {
   organizationId: string;
@@ -75,7 +98,7 @@ const living = sql<SqlBool>`deleted_at is null`;
 const readNewestOf = (condition: RawBuilder<SqlBool>) => {
   type Parameter = <K extends keyof Newest>(name: K) => Newest[K];
   const newest = (parameter: Parameter) => sql`
-    select id, document from contacts
+    select id, document, null::text as key from contacts
       where organization_id = ${parameter('organizationId')} and id <= ${parameter('cursor')} and ${condition}
       order by id desc limit ${parameter('limit')}::int + 1`;
   return {
@@ -94,63 +117,85 @@ const readNewestOf = (condition: RawBuilder<SqlBool>) => {
 };
 const readNewest = { living: readNewestOf(living), all: readNewestOf(sql`true`) };
 
-/**
- * Reads the page of the contacts that `found` names. `found` is SQL of two common table expressions: `found`, up to
- * `limit` + 1 ids in the page's order, and `scanned`, a row for each contact that was tried.
- */
-async function readFound(db: Tenant, query: ContactListQuery, found: RawBuilder<unknown>) {
-  const { organizationId, limit } = query;
-  const room = roomOf(query);
-  const contacts = sql`
-    select found.id, document from found cross join lateral (
-      select document from contacts where organization_id = ${organizationId} and contacts.id = found.id offset 0
-    ) contact`;
-  const { rows } = await sql<WholeRow & { scanned: number }>`
-    with ${found}
-    select ${wholeRow(room)}, (select count(*)::int from scanned) as scanned from (${contacts}) page`.execute(db);
-  const [row] = rows as [WholeRow & { scanned: number }];
-  const whole = toWholePage(row, limit);
-  if (whole) return { ...row, page: whole };
-  const cut = await sql<CutRow>`with ${found} ${cutPage({ limit, ...room }, contacts)}`.execute(db);
-  return { ...row, page: toCutPage(cut.rows[0] as CutRow) };
+/** The commonest list: all contacts, newest first. */
+async function readPrepared(db: Tenant, query: Query): Promise<ContactPage> {
+  const { organizationId, limit, cursor, sought } = query;
+  const range = { organizationId, limit, cursor: cursor?.id ?? LAST_ID, ...roomOf(query) };
+  const { whole, cut } = readNewest[sought.includeDeleted ? 'all' : 'living'];
+  const [row] = await whole(db, range);
+  return toWholePage(row as WholeRow, { limit }) ?? toCutPage((await cut(db, range))[0] as CutRow);
 }
 
-const nothingScanned = sql`scanned as (select where false)`;
-
-/** Finds matches among the `window` newest contacts. */
-const foundAmongNewest = (query: ContactListQuery, { sought, window }: { sought: Sought; window: number }) => sql`
-  scanned as materialized (
-    select id, ${isMatch(query, sought)} as is_match from (
-      select id, search, folded, tags, tag_keys, updated_at from contacts
-        where organization_id = ${query.organizationId} and id <= ${query.cursor ?? LAST_ID}
-          and ${query.includeDeleted ? sql`true` : living}
-        order by id desc limit ${window}
-    ) newest
-  ),
-  found as materialized (select id from scanned where is_match order by id desc limit ${query.limit + 1})`;
-
-/** Finds matches by an index, in a SQL function. Migration 0001 says why a tenant's own query cannot use the index. */
-const foundByIndex = (query: ContactListQuery, { terms, tagKey, plain }: Sought) => sql`
-  ${nothingScanned}, found as materialized (
-    select id from introzy_found_contacts(${JSON.stringify(terms)}::jsonb, ${tagKey}, ${plain.patterns}::text[], ${plain.tag},
-      ${query.updatedSince ?? null}, ${query.includeDeleted}, ${query.cursor ?? LAST_ID}, ${query.limit + 1}) id
-  )`;
-
 /**
- * Finds the contacts of an email: at most one contact that is not deleted, and any number of deleted contacts. Each of
- * the two cases has its own index, so the condition names both cases.
+ * SQL of common table expressions: `found`, up to `limit` + 1 contacts by `id` and `key` in the page's order, which is that
+ * of `place`; and `scanned`, a row for each contact that was tried.
  */
-const foundByEmail = (query: ContactListQuery, sought: Sought) => {
-  const email = sql`email_key = ${comparable(query.email ?? '')}`;
-  return sql`
-    ${nothingScanned}, found as materialized (
-      select id from contacts
-        where organization_id = ${query.organizationId} and id <= ${query.cursor ?? LAST_ID}
-          and ((${email} and deleted_at is null) or (${email} and deleted_at is not null and ${query.includeDeleted}))
-          and ${isMatch(query, sought)}
-        order by id desc limit ${query.limit + 1}
-    )`;
-};
+type Found = RawBuilder<unknown>;
 
-const isMatch = ({ updatedSince }: ContactListQuery, sought: Sought): RawBuilder<SqlBool> =>
-  updatedSince === undefined ? matches(sought) : sql`(${matches(sought)}) and updated_at >= ${updatedSince}`;
+/** Reads the page of the contacts that `found` names. */
+async function readFound(db: Tenant, query: Query, found: Found) {
+  const { organizationId, limit, sort } = query;
+  const room = roomOf(query);
+  const contacts = sql`
+    select found.id, found.key, found.place, document from found cross join lateral (
+      select ${documentOf(query)} as document from contacts
+        where organization_id = ${organizationId} and contacts.id = found.id offset 0
+    ) contact order by place`;
+  const { rows } = await sql<WholeRow & { scanned: number }>`
+    with ${found}
+    select ${wholeRow(room)}, (array_agg(key))[${limit + 1}] as key, (select count(*)::int from scanned) as scanned
+      from (${contacts}) page`.execute(db);
+  const [row] = rows as [WholeRow & { scanned: number }];
+  const whole = toWholePage(row, { limit, sort });
+  if (whole) return { ...row, page: whole };
+  const cut = await sql<CutRow>`with ${found} ${cutPage({ limit, ...room, order: sql`place` }, contacts)}`.execute(db);
+  return { ...row, page: toCutPage(cut.rows[0] as CutRow, sort) };
+}
+
+/** SQL of the contact as JSON text, with the fields that the query chooses, in the order of the document. */
+function documentOf({ fields }: Query): RawBuilder<string> {
+  if (fields === undefined) return sql`document`;
+  const chosen = [...new Set<ContactField>(['id', ...fields, 'version'])];
+  const pairs = chosen.map((field) => sql`${sql.lit(field)}, document::json -> ${sql.lit(field)}`);
+  return sql`json_build_object(${sql.join(pairs)})::text`;
+}
+
+/** SQL of a row where there are contacts in a form before 2, which the indexes of companies and tags do not have. */
+const unsettled = (organizationId: string) =>
+  sql`select from contacts where organization_id = ${organizationId} and form < 2 limit 1`;
+async function isUnsettled(db: Tenant, { organizationId }: Query): Promise<boolean> {
+  const { rows } = await unsettled(organizationId).execute(db);
+  return rows.length > 0;
+}
+
+const NOTHING = sql`select where false`;
+const foundOf = ({ sort, limit }: Query, contacts: RawBuilder<unknown>) => sql`found as materialized (
+  select id, ${keyOf(sort)} as key, row_number() over (order by ${orderBy(sort)}) as place
+    from (select * from (${contacts}) contact order by ${orderBy(sort)} limit ${limit + 1}) contact)`;
+
+type By = 'company' | 'tag' | undefined;
+
+/** Finds the contacts that an index has in order, without a further condition. `scanned` is of `unsettled`. */
+const foundInOrder = (query: Query, by: By): Found => sql`
+  scanned as (${by ? unsettled(query.organizationId) : NOTHING}), ${foundOf(query, walk({ ...query, cursor: query.cursor, by, limit: query.limit + 1, isJudged: false }))}`;
+
+/** Finds matches among the first `window` contacts of an index. */
+const foundInWindow = (query: Query, by: By, window: number): Found => sql`
+  scanned as materialized (
+    select id, updated_at, name_fold, ${matches(query.sought)} as is_match
+      from (${walk({ ...query, cursor: query.cursor, by, limit: window, isJudged: true })}) contact
+  ), ${foundOf(query, sql`select * from scanned where is_match`)}`;
+
+/** Finds matches by the indexes of the conditions. */
+const foundByIndex = (query: Query): Found => sql`
+  scanned as materialized (${gather(query.organizationId, query.sought, MOST_GATHERED + 1)}),
+  ${foundOf(query, sql`select * from scanned where ${isFrom(query.cursor)}`)}`;
+
+/** Reads an index in order until the matches fill the page. */
+const foundByWalk = (query: Query, by: By): Found => sql`
+  scanned as (${NOTHING}), ${foundOf(
+    query,
+    sql`select id, updated_at, name_fold
+      from (${walk({ ...query, cursor: query.cursor, by, limit: undefined, isJudged: true })}) contact
+      where ${matches(query.sought)}`,
+  )}`;

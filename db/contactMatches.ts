@@ -1,20 +1,43 @@
 import { sql } from 'kysely';
+import type { ContactCount } from '../shared/contacts.ts';
 import type { Tenant } from './admission.ts';
-import { type Conditions, matches, toSought } from './contactConditions.ts';
+import { type Conditions, gather, refuseForeignIds, toSought } from './contactConditions.ts';
 import type { Outcome } from './outcome.ts';
 
-/** Finds the ids of up to `limit` contacts that meet all conditions, in no order. */
+interface Matching {
+  organizationId: string;
+  conditions: Conditions;
+}
+
+/**
+ * Finds the ids of up to `limit` contacts that meet all conditions, in no order. Failure: `elsewhere`, where any of the
+ * conditions' `ids` is another organization's.
+ */
 export async function findMatching(
   db: Tenant,
-  {
-    organizationId,
-    conditions,
-    isDeleted = false,
-    limit,
-  }: { organizationId: string; conditions: Conditions; isDeleted?: boolean; limit: number },
+  { organizationId, conditions, limit }: Matching & { limit: number },
 ): Promise<Outcome<string[]>> {
+  const failure = await refuseForeignIds(db, { organizationId, ids: conditions.ids });
+  if (failure) return failure;
   const { rows } = await sql<{ id: string }>`
-    select id from contacts where organization_id = ${organizationId} and deleted_at is ${isDeleted ? sql`not null` : sql`null`}
-      and ${matches(toSought(conditions))} limit ${limit}`.execute(db);
+    select id from (${gather(organizationId, toSought(conditions), limit)}) found`.execute(db);
   return rows.map(({ id }) => id);
+}
+
+/** The most contacts that a count counts. */
+export const MOST_COUNTED = 100_000;
+
+/** Counts the contacts that meet all conditions, up to `MOST_COUNTED`. Failure: `elsewhere`, as `findMatching`. */
+export async function countContacts(
+  db: Tenant,
+  { organizationId, conditions }: Matching,
+): Promise<Outcome<ContactCount>> {
+  const failure = await refuseForeignIds(db, { organizationId, ids: conditions.ids });
+  if (failure) return failure;
+  const { rows } = await sql<{ count: number }>`
+    select count(*)::int as count from (${gather(organizationId, toSought(conditions), MOST_COUNTED + 1)}) found`.execute(
+    db,
+  );
+  const count = rows[0]?.count ?? 0;
+  return { count: Math.min(count, MOST_COUNTED), isExact: count <= MOST_COUNTED };
 }

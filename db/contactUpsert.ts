@@ -1,7 +1,7 @@
 import { type Insertable, type RawBuilder, type SqlBool, sql } from 'kysely';
 import type { UpsertRow } from '../shared/contactRows.ts';
 import { inTransaction, type Tenant } from './admission.ts';
-import { BLANK, bumpIf, CONTACT_FORM, toColumns, toRow } from './contacts.ts';
+import { BLANK, bumpIf, CONTACT_FORM, isFold, toColumns, toRow } from './contacts.ts';
 import { ADDED, keepCase } from './contactTags.ts';
 import type { Schema } from './schema.ts';
 import { isSearched, lineOf, type SearchedField, withLines } from './searchText.ts';
@@ -38,7 +38,7 @@ export async function upsertContacts(db: Tenant, { organizationId, rows, merge =
     const written = toColumns(input);
     const columns = toRow(organizationId, input);
     const given = new Set(Object.keys(merge ? { ...BLANK, ...written } : written));
-    if (isNameGuess) for (const column of ['name', 'name_key']) given.delete(column);
+    if (isNameGuess) for (const column of NAME) given.delete(column);
     return { index, columns, given };
   });
   const batches = toBatches(pending);
@@ -112,7 +112,8 @@ async function insertOrUpdate(
   const newValue = (column: string) =>
     ifGiven(batch, column, { value: merge ? mergedValue(column) : replacingValue(column) });
   const written = WRITTEN.filter((column) => batch.some(({ given }) => given.has(column)));
-  const distinct = written.map((column) => sql`${sql.ref(`contacts.${column}`)} is distinct from ${newValue(column)}`);
+  const compared = written.filter((column) => !isFold(column));
+  const distinct = compared.map((column) => sql`${sql.ref(`contacts.${column}`)} is distinct from ${newValue(column)}`);
   const changed: RawBuilder<SqlBool> = sql`(${sql.join(distinct, sql` or `)})`;
   return await db
     .insertInto('contacts')
@@ -176,7 +177,8 @@ const mergedLine = (field: SearchedField) =>
     ? ADDED.line
     : sql<string>`case when ${excluded(field)} is null then ${lineOf(field, 'contacts.folded')} else ${lineOf(field, 'excluded.folded')} end`;
 
-const WRITTEN = ['name', 'name_key', ...Object.keys(BLANK)];
+const NAME = ['name', 'name_key', 'name_fold'];
+const WRITTEN = [...NAME, ...Object.keys(BLANK)];
 
 async function findByEmails(db: Tenant, organizationId: string, rows: Pending[]): Promise<FoundRow[]> {
   return await db

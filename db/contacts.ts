@@ -6,6 +6,7 @@ import { caseless, comparable } from '../shared/fold.ts';
 import type { Tenant } from './admission.ts';
 import { keepCase } from './contactTags.ts';
 import { isUniqueViolation } from './errors.ts';
+import { toCompanyFold, toNameFold } from './foldedKeys.ts';
 import type { Failure, Outcome } from './outcome.ts';
 import { prepared } from './prepared.ts';
 import type { Schema } from './schema.ts';
@@ -17,8 +18,8 @@ interface ContactId {
 }
 
 /**
- * The form in which this version writes `folded`, `tag_keys`, `name_key`, `email_key` and `company_key`. Since form 2 a
- * contact has `folded` and `tag_keys`. A change of the form, by shared/fold.ts too, takes a higher number and an index like
+ * The form in which this version writes `folded`, `tag_keys`, `company_fold`, `name_fold`, `name_key`, `email_key` and
+ * `company_key`. Since form 2 a contact has the first four. A change of the form, by shared/fold.ts too, takes a higher number and an index like
  * `contacts_before_form_2`; contactForm.ts then makes all contacts anew. Each statement that writes these columns names
  * the form: an insertion the form, an update the form with a minus, so that the trigger `introzy_keep_contact` can tell
  * such an update from the update of a version that knows no form.
@@ -46,7 +47,7 @@ export async function getContact(db: Tenant, { organizationId, id }: ContactId):
 type NewRow = Insertable<Schema['contacts']>;
 
 const insertRow = prepared<NewRow, { document: string }>((db, parameter) => {
-  const own = ['organization_id', 'id', 'form', 'folded', 'tag_keys', 'name', 'name_key'];
+  const own = ['organization_id', 'id', 'form', 'folded', 'tag_keys', 'name', 'name_key', 'name_fold'];
   const columns = [...own, ...Object.keys(BLANK)] as (keyof NewRow)[];
   const row = Object.fromEntries(columns.map((column) => [column, parameter(column)])) as unknown as NewRow;
   return db.insertInto('contacts').values(row).returning('document').compile();
@@ -161,6 +162,8 @@ export function toColumns(fields: ContactUpdate): Updateable<Schema['contacts']>
     if (field in keyColumnOf) {
       columns[keyColumnOf[field as keyof typeof keyColumnOf]] = value === null ? null : comparable(value as string);
     }
+    if (field === 'name') columns.name_fold = toNameFold(value as string);
+    if (field === 'company') columns.company_fold = value === null ? null : toCompanyFold(value as string);
   }
   return columns;
 }
@@ -225,9 +228,13 @@ export const bumpIf = (changed: RawBuilder<SqlBool>) => ({
 /** Compares as bigint, because a caller's number may be larger than the column's type, integer, can hold. */
 const isAtVersion = (version: number) => sql<SqlBool>`version = ${version}::bigint`;
 
+/** Columns that a contact in an older form lacks: they alone are no change of the contact. */
+export const isFold = (column: string) => column === 'name_fold' || column === 'company_fold';
+
 /** True where the row differs from any of `columns`. */
 function isAnyDistinct(columns: object): RawBuilder<SqlBool> {
-  const distinct = Object.entries(columns).map(([column, value]) => sql`${sql.ref(column)} is distinct from ${value}`);
+  const compared = Object.entries(columns).filter(([column]) => !isFold(column));
+  const distinct = compared.map(([column, value]) => sql`${sql.ref(column)} is distinct from ${value}`);
   return distinct.length === 0 ? sql`false` : sql`(${sql.join(distinct, sql` or `)})`;
 }
 

@@ -24,6 +24,8 @@ import * as requiredFactor from './migrations/0025_required_factor.ts';
 import * as passkeys from './migrations/0026_passkeys.ts';
 import * as foldedSearch from './migrations/0030_folded_search.ts';
 import * as foldedSearchIndexes from './migrations/0031_folded_search_indexes.ts';
+import * as contactLists from './migrations/0036_contact_lists.ts';
+import * as contactListsIndexes from './migrations/0037_contact_lists_indexes.ts';
 
 /**
  * A transaction without a rewrite of a table and without a long lock. Instances of the version before go on working.
@@ -98,6 +100,8 @@ export const migrations: Migrations = {
   '0026_passkeys': passkeys,
   '0030_folded_search': foldedSearch,
   '0031_folded_search_indexes': foldedSearchIndexes,
+  '0036_contact_lists': contactLists,
+  '0037_contact_lists_indexes': contactListsIndexes,
 };
 
 /** What to run: by default all migrations. */

@@ -23,7 +23,7 @@ const NOTES = 5_000;
 const toWords = (text: string) => separateWords(` ${fold(text)}`).trimEnd();
 
 /** The first `count` characters of a text, without a look at the others. */
-function firstCharacters(text: string, count: number): string {
+export function firstCharacters(text: string, count: number): string {
   if (text.length <= count) return text;
   let end = 0;
   for (const character of text) {

@@ -1,23 +1,14 @@
 import { z } from 'zod';
+import { ContactConditions } from './contactConditions.ts';
+import { ContactCursor, ContactSort } from './contactSort.ts';
 import { documentAs } from './documentedAs.ts';
 import { dryRun } from './dryRun.ts';
 import { encodedDocument, encodedItems } from './encoded.ts';
 import { Issue } from './errors.ts';
 import { caseless } from './fold.ts';
 import { JsonObject } from './json.ts';
-import { PageRequest, pageOf } from './paging.ts';
-import {
-  Id,
-  isStorable,
-  isWithoutKey,
-  line,
-  organizationId,
-  STORABLE,
-  soughtLine,
-  soughtText,
-  text,
-  WITHOUT_KEY,
-} from './text.ts';
+import { optionalCursor, PageRequest, pageOf } from './paging.ts';
+import { Id, isStorable, isWithoutKey, line, organizationId, STORABLE, soughtText, text, WITHOUT_KEY } from './text.ts';
 
 /** A contact as its organization sees the contact. */
 export const Contact = z.object({
@@ -126,16 +117,6 @@ const gotOf = <T extends z.ZodType>(contact: T) =>
   });
 export const ContactsGot = documentAs(gotOf(DecodedContact), gotOf(Contact));
 
-/** An instant: a `Date`, or ISO 8601 with an offset such as `2026-11-24T09:30:00Z`; years 1 to 9999. */
-const instant = documentAs(
-  z
-    .union([z.date(), z.iso.datetime({ offset: true }).transform((iso) => new Date(iso))], {
-      error: 'Not a date and time in ISO 8601, such as 2026-11-24T09:30:00Z',
-    })
-    .refine((date) => date.getUTCFullYear() >= 1 && date.getUTCFullYear() <= 9999, 'The year must be 1 to 9999'),
-  z.iso.datetime({ offset: true }),
-);
-
 /** The input of an erasure. An erasure takes the contacts out of every table, and cannot be undone. */
 export const ContactEraseRequest = z.strictObject({ organizationId, ids: z.array(Id).min(1).max(100), dryRun });
 
@@ -143,18 +124,36 @@ export const ContactsErased = z.object({
   erased: z.array(z.uuid()).describe('The contacts that the call erased: an id that is not known is left out'),
 });
 
+/** The fields that a list may choose. `id` and `version` come in any case. */
+export const ContactField = Contact.keyof();
+export type ContactField = z.infer<typeof ContactField>;
+
 /** The input of a list of contacts. A list has the contacts that meet every given condition. */
 export const ContactListRequest = PageRequest.extend({
-  search: soughtText(200)
+  ...ContactConditions.shape,
+  cursor: optionalCursor(ContactCursor),
+  sort: ContactSort.default('-createdAt').describe(
+    'The order; `-` begins with the latest. `name` is without case and accents. Equal contacts are in the order of their ids',
+  ),
+  fields: z
+    .array(ContactField)
+    .min(1)
     .optional()
-    .describe(
-      "Words to be found in name, email, phone, company, title, location, tags or notes, each of them, without case and accents; one or two letters at a word's beginning",
-    ),
-  tag: soughtLine(100).optional().describe('Contacts that have this tag, in whatever case'),
-  email: soughtText(320).optional().describe('The contact of this address, as emails are compared'),
-  updatedSince: instant.optional().describe('Contacts that have changed at or after this instant'),
-  includeDeleted: z.boolean().default(false).describe('Deleted contacts too'),
-}).prefault({});
+    .describe('The fields of each contact that the answer has; `id` and `version` come with them'),
+})
+  .superRefine(({ cursor, sort }, context) => {
+    if (cursor === undefined || cursor.sort === sort) return;
+    const message = `The cursor is of the sort ${cursor.sort}: send that sort with it, or begin without a cursor`;
+    context.addIssue({ code: 'custom', path: ['cursor'], message });
+  })
+  .prefault({});
+
+export const ContactCountRequest = ContactConditions.extend({ organizationId }).prefault({});
+export const ContactCount = z.object({
+  count: z.int().describe('At most 100,000'),
+  isExact: z.boolean().describe('`false`: there are more contacts than `count`'),
+});
+export type ContactCount = z.infer<typeof ContactCount>;
 
 /**
  * A row to upsert. The schema accepts any value: each row is checked later by itself, so that a bad row fails alone.

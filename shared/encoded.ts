@@ -65,7 +65,7 @@ export const encodedDocument = (value: object): string | undefined => documents.
 function decodeDates<T>(item: Record<string, unknown>): T {
   for (const field of DATE_FIELDS) {
     const text = item[field];
-    item[field] = typeof text === 'string' ? new Date(text) : null;
+    if (text !== undefined) item[field] = typeof text === 'string' ? new Date(text) : null;
   }
   return item as T;
 }

@@ -2,15 +2,18 @@ import { z } from 'zod';
 import { organizationId } from './text.ts';
 
 /** An opaque cursor: the id of the page's first row, a UUID of version 7, in base64url: `AZmwoSw9fk-KW2x9jp8KGw`. */
-const Cursor = z.string().transform((cursor, context) => {
+export const Cursor = z.string().transform((cursor, context) => {
   const hex = CURSOR.test(cursor) ? Uint8Array.fromBase64(cursor, { alphabet: 'base64url' }).toHex() : '';
-  if (VERSION_7.test(hex)) return hex.replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
+  const id = hex.replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
+  if (isVersion7(id)) return id;
   context.addIssue({ code: 'custom', message: 'Not a cursor of this list' });
   return z.NEVER;
 });
 /** 16 bytes in base64url: 22 characters, of which the last character holds two bits. */
 const CURSOR = /^[\w-]{21}[AQgw]$/;
-const VERSION_7 = /^.{12}7.{3}[89ab]/;
+/** True for a UUID of version 7 in lower case. */
+export const isVersion7 = (id: string) =>
+  /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/.test(id);
 
 /** Makes the cursor of the page whose first row has this id (a UUID). */
 export const encodeCursor = (id: string) =>
@@ -28,11 +31,23 @@ const BATCH_BYTES = 16 * 1024 * 1024;
 /** The most bytes of a page in the answer to a batch of calls: `PAGE_BYTES` up to 4 calls, 0.8 MiB of 20 calls. */
 export const pageBytesOf = (calls: number) => Math.min(PAGE_BYTES, Math.floor(BATCH_BYTES / calls));
 
+/** A cursor of a request. `null` is none, as tRPC's hooks for endless lists say it. */
+export const optionalCursor = <T extends z.ZodType>(cursor: T) =>
+  cursor
+    .nullish()
+    .transform((given) => given ?? undefined)
+    .optional()
+    .describe('The `nextCursor` of the page before; leave it out for the first');
+
 /** The input of every list: the page's size, and the cursor of the page's first row. */
 export const PageRequest = z.strictObject({
   organizationId,
   limit: z.int().min(1).max(200).default(50).describe('Rows of a page, at most; a page of long rows ends at 4 MiB'),
-  cursor: Cursor.optional().describe('The `nextCursor` of the page before; leave it out for the first'),
+  cursor: optionalCursor(Cursor),
+  direction: z
+    .enum(['forward', 'backward'])
+    .optional()
+    .describe('Taken, and of no effect: hooks of tRPC for endless lists send it'),
 });
 
 /** A page of a list, newest first. */

@@ -2,11 +2,14 @@ import { getContacts } from '../../db/contactBatch.ts';
 import { updateContacts } from '../../db/contactChanges.ts';
 import { eraseContacts } from '../../db/contactErasure.ts';
 import { listContacts } from '../../db/contactList.ts';
+import { countContacts } from '../../db/contactMatches.ts';
 import { deleteContact, getContact, insertContact, restoreContact, updateContact } from '../../db/contacts.ts';
 import { upsertContacts } from '../../db/contactUpsert.ts';
 import { ContactsUpdated, ContactUpdateManyRequest } from '../../shared/contactChanges.ts';
 import { judgeRows } from '../../shared/contactRows.ts';
 import {
+  ContactCount,
+  ContactCountRequest,
   ContactCreateRequest,
   ContactDeleteRequest,
   ContactEraseRequest,
@@ -32,8 +35,15 @@ export const contactsRouter = router({
   list: scopedProcedure('contacts:read')
     .input(ContactListRequest)
     .output(EncodedContactPage)
-    .query(({ ctx: { tenant, organizationId, pageBytes: bytes }, input }) =>
-      listContacts(tenant, { ...input, organizationId, bytes }),
+    .query(async ({ ctx: { tenant, organizationId, pageBytes: bytes }, input }) =>
+      settle(await listContacts(tenant, { ...input, organizationId, bytes }), 'contact'),
+    ),
+
+  count: scopedProcedure('contacts:read')
+    .input(ContactCountRequest)
+    .output(ContactCount)
+    .query(async ({ ctx: { tenant, organizationId }, input: { organizationId: _, ...conditions } }) =>
+      settle(await countContacts(tenant, { organizationId, conditions }), 'contact'),
     ),
 
   get: scopedProcedure('contacts:read')

@@ -7,8 +7,10 @@ import * as apiKeys from '../../db/apiKeys.ts';
 import { listAuditEntries } from '../../db/audit.ts';
 import { sealEntries } from '../../db/auditSeals.ts';
 import { getContacts } from '../../db/contactBatch.ts';
+import { type Conditions, refuseForeignIds } from '../../db/contactConditions.ts';
 import { eraseContacts, eraseDeletedContacts } from '../../db/contactErasure.ts';
 import { type ContactListQuery, listContacts } from '../../db/contactList.ts';
+import { countContacts, findMatching } from '../../db/contactMatches.ts';
 import * as contacts from '../../db/contacts.ts';
 import { upsertContacts } from '../../db/contactUpsert.ts';
 import {
@@ -34,6 +36,7 @@ import { isRecentlyProved } from '../../db/proofs.ts';
 import { insertAwaitedOwner } from '../../db/verifiedAddress.ts';
 import { mintKey } from '../../server/auth/keySecret.ts';
 import type { UpsertRow } from '../../shared/contactRows.ts';
+import { ContactSort } from '../../shared/contactSort.ts';
 import { SCOPES } from '../../shared/scopes.ts';
 
 import { addPerson } from './browser.ts';
@@ -70,7 +73,29 @@ const insertKey =
 const list =
   (query: (victim: Victim) => Partial<ContactListQuery>): TenantCall =>
   (db, { organizationId, victim }) =>
-    listContacts(db, { organizationId, limit: 1, includeDeleted: true, ...query(victim) }).then(({ items }) => items);
+    listContacts(db, { organizationId, limit: 1, includeDeleted: true, ...query(victim) }).then((outcome) =>
+      'failure' in outcome ? outcome : outcome.items,
+    );
+
+const conditionsOf = (victim: Victim): Conditions[] => [
+  {},
+  { search: victim.word },
+  { tag: victim.word },
+  { company: victim.word },
+  { email: victim.email },
+  { email: victim.sharedEmail },
+  { ids: [victim.contactId] },
+  { createdSince: new Date(0) },
+];
+const matching =
+  (find: (db: Tenant, asked: { organizationId: string; conditions: Conditions }) => Promise<unknown>): TenantCall =>
+  async (db, { organizationId, victim }) => {
+    const answers: unknown[] = [];
+    for (const conditions of conditionsOf(victim)) {
+      answers.push(await find(db, { organizationId, conditions: { ...conditions, includeDeleted: true } }));
+    }
+    return answers;
+  };
 
 const upsert =
   (rowsOf: (email: string) => UpsertRow['input'][], merge = false): TenantCall =>
@@ -320,7 +345,15 @@ export const TENANT_CALLS: Record<string, TenantCall[]> = {
   listContacts: [
     list(() => ({})),
     list(() => ({ limit: 200 })),
-    list(({ contactId }) => ({ cursor: contactId })),
+    list(({ contactId }) => ({ cursor: { sort: '-createdAt', key: null, id: contactId } })),
+    ...ContactSort.options.flatMap((sort) => [
+      list(() => ({ sort, limit: 200 })),
+      list(() => ({ sort, limit: 200, includeDeleted: false, fields: ['notes', 'email'] })),
+      list(({ word }) => ({ sort, limit: 200, tag: word })),
+      list(({ word }) => ({ sort, limit: 200, company: word })),
+      list(({ word }) => ({ sort, limit: 200, search: word, includeDeleted: false })),
+    ]),
+    list(({ contactId }) => ({ ids: [contactId] })),
     list(({ email }) => ({ email })),
     list(({ sharedEmail }) => ({ email: sharedEmail, limit: 2 })),
     list(({ word }) => ({ search: word })),
@@ -328,7 +361,17 @@ export const TENANT_CALLS: Record<string, TenantCall[]> = {
     list(({ word }) => ({ tag: word })),
     list(({ word }) => ({ tag: word, limit: 200, includeDeleted: false })),
     list(() => ({ updatedSince: new Date(0), limit: 200 })),
-    list(({ word, contactId }) => ({ search: word, tag: word, cursor: contactId, limit: 200 })),
+    list(({ word, contactId }) => ({
+      search: word,
+      tag: word,
+      cursor: { sort: '-createdAt', key: null, id: contactId },
+      limit: 200,
+    })),
+  ],
+  findMatching: [matching((db, asked) => findMatching(db, { ...asked, limit: 100 }))],
+  countContacts: [matching(countContacts)],
+  refuseForeignIds: [
+    (db, { organizationId, victim }) => refuseForeignIds(db, { organizationId, ids: [victim.contactId] }),
   ],
   upsertContacts: [
     upsert(() => [{ name: 'slipped in' }]),

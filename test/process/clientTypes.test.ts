@@ -9,6 +9,7 @@ type Keys = RouterInputs['keys'];
 type Contacts = RouterInputs['contacts'];
 type Named = { organizationId?: string | undefined };
 type Scopes = ('contacts:read' | 'contacts:write' | 'keys:manage')[];
+type Direction = 'forward' | 'backward';
 type State = 'active' | 'expired' | 'revoked';
 type Environment = 'development' | 'staging' | 'production';
 type Settings = {
@@ -57,7 +58,7 @@ test('every procedure is there, as a query or a mutation, and no other', () => {
   >();
   expectTypeOf<Methods<IntrozyClient['contacts']>>().toEqualTypeOf<
     Flat<
-      Record<'list' | 'get' | 'getMany', 'query'> &
+      Record<'list' | 'count' | 'get' | 'getMany', 'query'> &
         Record<'create' | 'update' | 'delete' | 'restore' | 'upsertMany' | 'updateMany', 'mutate'> &
         Record<'all' | 'upsertAll', never>
     >
@@ -73,7 +74,8 @@ test('the inputs of keys', () => {
       Flat<
         Named & {
           limit?: number | undefined;
-          cursor?: string | undefined;
+          cursor?: string | null | undefined;
+          direction?: Direction | undefined;
           createdBy?: string | undefined;
           state?: State | undefined;
         }
@@ -109,17 +111,29 @@ test('the inputs of keys', () => {
 
 test('the inputs of contacts', () => {
   type Condition = {
-    limit?: number | undefined;
-    cursor?: string | undefined;
     search?: string | undefined;
     tag?: string | undefined;
+    tags?: string[] | undefined;
     email?: string | undefined;
+    phone?: string | undefined;
+    company?: string | undefined;
+    ids?: string[] | undefined;
+    createdSince?: Date | string | undefined;
     updatedSince?: Date | string | undefined;
+    customField?: string | { name: string; value: string | number | boolean } | undefined;
     includeDeleted?: boolean | undefined;
+  };
+  type List = {
+    limit?: number | undefined;
+    cursor?: string | null | undefined;
+    direction?: Direction | undefined;
+    sort?: '-createdAt' | 'createdAt' | '-updatedAt' | 'updatedAt' | 'name' | undefined;
+    fields?: (keyof Contact)[] | undefined;
   };
   type Version = { expectedVersion?: number | undefined };
   type Dry = { dryRun?: boolean | undefined };
-  expectTypeOf<Contacts['list']>().toEqualTypeOf<Optional<Flat<Named & Condition>>>();
+  expectTypeOf<Contacts['list']>().toEqualTypeOf<Optional<Flat<Named & Condition & List>>>();
+  expectTypeOf<Contacts['count']>().toEqualTypeOf<Optional<Flat<Named & Condition>>>();
   expectTypeOf<Contacts['get']>().toEqualTypeOf<Flat<Named & { id: string }>>();
   expectTypeOf<Contacts['getMany']>().toEqualTypeOf<
     Flat<Named & { ids?: string[] | undefined; emails?: string[] | undefined }>
@@ -157,6 +171,7 @@ test('the outputs', () => {
       Record<'get' | 'create' | 'update' | 'delete' | 'restore', Contact> & {
         list: Page<Contact>;
         getMany: { contacts: Contact[]; missing: Asked; unread: Asked };
+        count: { count: number; isExact: boolean };
         upsertMany: { results: UpsertResult[] };
         updateMany: { matched: number; updated: number; unchanged: number; ids: string[] };
       }

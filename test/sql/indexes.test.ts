@@ -1,37 +1,12 @@
-import { type Kysely, sql } from 'kysely';
 import { expect, test } from 'vitest';
 import { deleteExpiredSessions } from '../../db/accounts.ts';
 import { asAccounts, asOperator } from '../../db/admission.ts';
 import { listAuditEntries } from '../../db/audit.ts';
 import { type ContactListQuery, listContacts } from '../../db/contactList.ts';
 import { listOrganizationsToNotify } from '../../db/expiryNotices.ts';
-import type { Schema } from '../../db/schema.ts';
+import { watchScans } from '../helpers/scans.ts';
 import { runAsAdmin } from '../helpers/tables.ts';
 import { type TestApp, testApp } from '../helpers/testApp.ts';
-
-/**
- * Runs `work`, and tells of tables and indexes how often they were scanned, and how many rows were read: by an index,
- * the index counts.
- */
-async function watchScans<T extends string>(trx: Kysely<Schema>, names: T[], work: () => Promise<unknown>) {
-  const read = async () => {
-    const { rows } = await sql<{ name: T; scans: number; rows: number }>`
-      select name, pg_stat_get_xact_numscans(name::regclass)::int as scans,
-          (pg_stat_get_xact_tuples_returned(name::regclass) + pg_stat_get_xact_tuples_fetched(name::regclass))::int as rows
-        from unnest(${names}::text[]) name`.execute(trx);
-    return rows;
-  };
-  // The counters of earlier transactions stay in the counters of this transaction for up to a second.
-  const before = await read();
-  await work();
-  const after = await read();
-  return Object.fromEntries(
-    after.map(({ name, scans, rows }, index) => {
-      const was = before[index] ?? { scans: 0, rows: 0 };
-      return [name, { scans: scans - was.scans, rows: rows - was.rows }];
-    }),
-  ) as Record<T, { scans: number; rows: number }>;
-}
 
 const OLD = 3_000;
 const DELETED = 12_000;

@@ -1,0 +1,140 @@
+import { type Kysely, sql } from 'kysely';
+
+export const kind = 'expand';
+
+/**
+ * `contact_tags` has a row for each tag of each contact in form 2 or later, with the values by which lists are sorted, so
+ * that a tag's contacts are read in the order of each sort. A trigger keeps the rows. The rows of contacts that were there
+ * before come with their form, by db/contactForm.ts.
+ */
+export async function up(db: Kysely<unknown>): Promise<void> {
+  const { rows } = await sql<{ schema: string }>`select quote_ident(current_schema()) as schema`.execute(db);
+  const schema = rows[0]?.schema ?? 'public';
+  for (const statement of [...tags(schema), ...lookups(schema)]) await sql.raw(statement).execute(db);
+}
+
+export const accepts = [
+  {
+    effect: 'adds the trigger contacts.keep_tags',
+    because: 'raises nothing, and writes into a table that the version before does not know',
+  },
+  {
+    effect: 'adds the trigger contacts.keep_tags_of_change',
+    because: 'raises nothing, and writes into a table that the version before does not know',
+  },
+];
+
+const tags = (schema: string) => [
+  `create table contact_tags (
+    organization_id uuid not null references organizations on delete cascade,
+    is_deleted boolean not null,
+    tag_key text collate "C" not null,
+    contact_id uuid not null,
+    updated_at timestamptz(3) not null,
+    name_fold text collate "C" not null,
+    primary key (organization_id, is_deleted, tag_key, contact_id)
+  )`,
+  'create index contact_tags_updated_at on contact_tags (organization_id, is_deleted, tag_key, updated_at, contact_id)',
+  'create index contact_tags_name on contact_tags (organization_id, is_deleted, tag_key, name_fold, contact_id)',
+  'alter table contact_tags enable row level security',
+  'alter table contact_tags force row level security',
+  `create policy tenant on contact_tags using (organization_id = introzy_organization_id())
+    with check (organization_id = introzy_organization_id())`,
+  'grant select, insert, update, delete on contact_tags to introzy_app',
+  // Names the schema, because whoever restores a dump, or repairs rows, may have an empty search path. A contact's row
+  // may come without a change of its tags: a deletion moves the rows, any change of the contact their time.
+  `create function introzy_keep_contact_tags() returns trigger language plpgsql as $$
+  begin
+    if tg_op <> 'INSERT' and cardinality(old.tag_keys) > 0 then
+      if tg_op = 'UPDATE' and new.tag_keys = old.tag_keys then
+        update ${schema}.contact_tags
+          set is_deleted = new.deleted_at is not null, updated_at = new.updated_at, name_fold = new.name_fold
+          where organization_id = old.organization_id and is_deleted = (old.deleted_at is not null)
+            and tag_key = any (old.tag_keys) and contact_id = old.id;
+        return null;
+      end if;
+      delete from ${schema}.contact_tags
+        where organization_id = old.organization_id and is_deleted = (old.deleted_at is not null)
+          and tag_key = any (old.tag_keys) and contact_id = old.id;
+    end if;
+    if tg_op <> 'DELETE' and cardinality(new.tag_keys) > 0 then
+      insert into ${schema}.contact_tags (organization_id, is_deleted, tag_key, contact_id, updated_at, name_fold)
+        select distinct new.organization_id, new.deleted_at is not null, key, new.id, new.updated_at, new.name_fold
+          from unnest(new.tag_keys) key;
+    end if;
+    return null;
+  end $$`,
+  `create trigger keep_tags after insert or delete on contacts for each row
+    execute function introzy_keep_contact_tags()`,
+  `create trigger keep_tags_of_change after update on contacts for each row
+    when ((old.tag_keys, old.deleted_at, old.updated_at, old.name_fold)
+      is distinct from (new.tag_keys, new.deleted_at, new.updated_at, new.name_fold))
+    execute function introzy_keep_contact_tags()`,
+];
+
+const SIGNATURE = 'introzy_found_contacts(jsonb, int)';
+const text = (name: string) => `(p_conditions ->> '${name}')`;
+const texts = (name: string) => `array(select jsonb_array_elements_text(p_conditions -> '${name}'))`;
+/** SQL of a condition, where the caller asks for the condition: ` and …`, else the empty text. */
+const ifAsked = (name: string, condition: string) =>
+  `case when p_conditions -> '${name}' is null then '' else ' and ${condition}' end`;
+
+const lookups = (schema: string) => [
+  // Finds matching contacts of the transaction's organization by an index, as introzy_matching_contacts does, whose reasons
+  // hold here too, up to `p_limit` of them, in no order. A materialized expression is planned for all of its rows: PostgreSQL
+  // would else walk an index in the hope of early matches.
+  //
+  // `terms` is a list of terms that must all match; a term is a list of alternatives, an alternative a list of patterns
+  // that must all match: [[["%ann%"]], [["%555%", "% 12%"], ["%55512%"]]]. `patterns`, `plainTags` and `companyKey` are for
+  // contacts in a form before 2. Such contacts are few: the condition names them only where there are any. `createdFrom`
+  // is an id that is surely older than `createdSince`. `fields` are objects of which any must be in the custom fields.
+  `create function introzy_found_contacts(p_conditions jsonb, p_limit int)
+  returns table (id uuid, updated_at timestamptz, name_fold text)
+  language plpgsql stable security definer set search_path = ${schema}, pg_temp as $$
+  declare
+    v_matches text;
+    v_company text := ${ifAsked('company', 'company_fold = $3')};
+  begin
+    if v_company <> '' and (p_conditions -> 'includeDeleted')::boolean then
+      -- Each of the two cases has an index of its own.
+      v_company := ' and (company_fold = $3 and deleted_at is null or company_fold = $3 and deleted_at is not null)';
+    end if;
+    v_matches := 'folded is not null' || v_company || coalesce((
+        select string_agg(' and (' || alternatives || ')', '') from (
+          select string_agg(patterns, ' or ') as alternatives from (
+            select n, (select string_agg(format('folded like %L', pattern #>> '{}'), ' and ')
+                from jsonb_array_elements(alternative) pattern) as patterns
+              from jsonb_array_elements(p_conditions -> 'terms') with ordinality term (term, n),
+                jsonb_array_elements(term) alternative
+          ) alternatives group by n) terms), '')
+      || ${ifAsked('tags', 'tag_keys @> $1')}
+      || ${ifAsked('phones', "phone_keys <> ''{}'' and phone_keys && $9")};
+    if exists (select from contacts where organization_id = introzy_organization_id() and form < 2) then
+      v_matches := '(' || v_matches || ' or folded is null'
+        || coalesce((select string_agg(format(' and search like %L', pattern), '')
+          from jsonb_array_elements_text(p_conditions -> 'patterns') pattern), '')
+        || ${ifAsked('plainTags', 'tags @> $2')} || ${ifAsked('companyKey', 'company_key = $4')}
+        || ${ifAsked('phones', 'false')} || ')';
+    end if;
+    return query execute
+      'with matching as materialized (
+        select id, updated_at, name_fold from contacts where organization_id = introzy_organization_id() and ' || v_matches
+      || coalesce((select ' and custom_fields <> ''{}'' and (' || string_agg(format('custom_fields @> %L', field), ' or ') || ')'
+          from jsonb_array_elements(p_conditions -> 'fields') field having count(*) > 0), '')
+      || ${ifAsked('updatedSince', 'updated_at >= $5')}
+      || ${ifAsked('createdSince', 'id >= $6 and created_at >= $7')}
+      || case when (p_conditions -> 'includeDeleted')::boolean then '' else ' and deleted_at is null' end
+      || ${ifAsked('onlyDeleted', 'deleted_at is not null')}
+      || ') select * from matching limit $8'
+      using ${texts('tags')}, ${texts('plainTags')}, ${text('company')}, ${text('companyKey')},
+        ${text('updatedSince')}::timestamptz, ${text('createdFrom')}::uuid, ${text('createdSince')}::timestamptz, p_limit, ${texts('phones')};
+  end $$`,
+  'grant select (name_fold, company_fold, company_key, custom_fields, created_at) on contacts to introzy_lookup',
+  'grant introzy_lookup to current_user',
+  `grant create on schema ${schema} to introzy_lookup`,
+  `revoke execute on function ${SIGNATURE} from public`,
+  `grant execute on function ${SIGNATURE} to introzy_app`,
+  `alter function ${SIGNATURE} owner to introzy_lookup`,
+  `revoke create on schema ${schema} from introzy_lookup`,
+  'revoke introzy_lookup from current_user',
+];

@@ -1,0 +1,58 @@
+import { z } from 'zod';
+import { Cursor, encodeCursor, isVersion7 } from './paging.ts';
+
+/** The orders of lists of contacts: `-` begins with the latest. Equal contacts are in the order of their ids. */
+export const ContactSort = z.enum(['-createdAt', 'createdAt', '-updatedAt', 'updatedAt', 'name']);
+export type ContactSort = z.infer<typeof ContactSort>;
+
+/** The place of a page's first contact in a sort: the contact's id, and its time in milliseconds or its folded name. */
+export interface ContactPlace {
+  sort: ContactSort;
+  key: string | number | null;
+  id: string;
+}
+
+const OtherPlace = z.union([
+  z.tuple([z.literal('createdAt'), z.null(), z.string()]),
+  z.tuple([z.enum(['-updatedAt', 'updatedAt']), z.int().min(-8.64e15).max(8.64e15), z.string()]),
+  z.tuple([
+    z.literal('name'),
+    z
+      .string()
+      .max(1_200)
+      .refine((text) => text.isWellFormed() && !text.includes('\0')),
+    z.string(),
+  ]),
+]);
+
+/**
+ * The cursor of a list of contacts. In the default sort the cursor is an id, as in every list; in others it is the place
+ * as JSON in base64url.
+ */
+export function encodePlace({ sort, key, id }: ContactPlace): string {
+  if (sort === '-createdAt') return encodeCursor(id);
+  return new TextEncoder()
+    .encode(JSON.stringify([sort, key, id]))
+    .toBase64({ alphabet: 'base64url', omitPadding: true });
+}
+
+const ERROR = 'Not a cursor of this list: take the `nextCursor` of the page before, or begin without a cursor';
+
+/** Reads a cursor of a list of contacts. */
+export const ContactCursor = z.string().transform((cursor, context): ContactPlace => {
+  const ofDefault = Cursor.safeParse(cursor);
+  if (ofDefault.success) return { sort: '-createdAt', key: null, id: ofDefault.data };
+  const place = OtherPlace.safeParse(decode(cursor));
+  if (place.success && isVersion7(place.data[2])) return { sort: place.data[0], key: place.data[1], id: place.data[2] };
+  context.addIssue({ code: 'custom', message: ERROR });
+  return z.NEVER;
+});
+
+function decode(cursor: string): unknown {
+  try {
+    const bytes = Uint8Array.fromBase64(cursor, { alphabet: 'base64url' });
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+  } catch {
+    return undefined;
+  }
+}
