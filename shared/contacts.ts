@@ -5,18 +5,8 @@ import { Issue } from './errors.ts';
 import { caseless } from './fold.ts';
 import { JsonObject } from './json.ts';
 import { PageRequest, pageOf } from './paging.ts';
-import {
-  Id,
-  isStorable,
-  isWithoutKey,
-  line,
-  organizationId,
-  STORABLE,
-  soughtLine,
-  soughtText,
-  text,
-  WITHOUT_KEY,
-} from './text.ts';
+import { nameUpTo } from './names.ts';
+import { emptyLine, filter, Id, line, organizationId, orNull, text } from './text.ts';
 
 /** A contact as its organization sees the contact. */
 export const Contact = z.object({
@@ -53,36 +43,44 @@ export const EncodedContactPage = documentAs(
   ContactPage,
 );
 
-/** An email address as written. Only the rough form `a@b` is checked: no pattern tells what a mail server accepts. */
-const EmailAddress = text(320)
-  .refine((written) => /^[^\s@]+@[^\s@]+$/u.test(written.trim()), 'Not an email address')
-  .meta({ format: 'email' });
-const linkedinUrl = z
-  .url({ protocol: /^https?$/, error: 'Not an http(s) address' })
-  .max(2048)
-  .refine(isStorable, STORABLE)
-  .refine(isWithoutKey, WITHOUT_KEY)
-  .meta({ pattern: '^https?://' });
+/** Only the rough form `a@b` of an email address is checked: no pattern tells what a mail server accepts. */
+const ADDRESS = /^[^\s@]+@[^\s@]+$/u;
+const Url = z.url({ protocol: /^https?$/ });
+const unlessEmpty = (isRight: (text: string) => boolean) => (text: string) => text === '' || isRight(text);
 
-const name = line(500);
+const email = emptyLine(320)
+  .refine(
+    unlessEmpty((text) => ADDRESS.test(text)),
+    'Not an email address',
+  )
+  .meta({ format: 'email' });
+const linkedinUrl = emptyLine(2048)
+  .refine(
+    unlessEmpty((text) => Url.safeParse(text).success),
+    'Not an http(s) address',
+  )
+  .meta({ format: 'uri', pattern: '^https?://' });
+
 const optional = {
-  email: EmailAddress.nullable().describe('Unique in the organization, as compared: trimmed, NFC, lower-case'),
-  phone: text(100).nullable(),
-  company: text(500).nullable(),
-  title: text(500).nullable(),
-  location: text(500).nullable(),
-  linkedinUrl: linkedinUrl.nullable(),
-  notes: text(50_000).nullable(),
+  email: orNull(email).describe('Unique in the organization, as compared: trimmed, NFC, lower-case'),
+  phone: orNull(emptyLine(100)),
+  company: orNull(emptyLine(500)),
+  title: orNull(emptyLine(500)),
+  location: orNull(emptyLine(500)),
+  linkedinUrl: orNull(linkedinUrl),
+  notes: orNull(text(50_000)),
   tags: z
     .array(line(100))
     .max(100)
-    .overwrite((tags) => [...Map.groupBy(tags, caseless).values()].map(([first]) => first as string)),
-  customFields: JsonObject,
+    .overwrite((tags) => [...Map.groupBy(tags, caseless).values()].map(([first]) => first as string))
+    .nullable()
+    .transform((tags) => tags ?? []),
+  customFields: JsonObject.describe('Changed as RFC 7396 says: fields that are named are set, and null takes one away'),
 };
 
-/** The fields of a contact that a caller may write. Only `name` is required. */
+/** The fields of a contact that a caller may write. Only `name` is required. `null` or an empty text empties a field. */
 export const ContactInput = z
-  .strictObject({ name, ...optional })
+  .strictObject({ name: nameUpTo(500), ...optional })
   .partial()
   .required({ name: true });
 export type ContactInput = z.infer<typeof ContactInput>;
@@ -114,13 +112,13 @@ export const ContactsErased = z.object({
 
 /** The input of a list of contacts. A list has the contacts that meet every given condition. */
 export const ContactListRequest = PageRequest.extend({
-  search: soughtText(200)
+  search: filter(200, 'words to look for')
     .optional()
     .describe(
       "Words to be found in name, email, phone, company, title, location, tags or notes, each of them, without case and accents; one or two letters at a word's beginning",
     ),
-  tag: soughtLine(100).optional().describe('Contacts that have this tag, in whatever case'),
-  email: soughtText(320).optional().describe('The contact of this address, as emails are compared'),
+  tag: filter(100, 'a tag').optional().describe('Contacts that have this tag, in whatever case'),
+  email: filter(320, 'an address').optional().describe('The contact of this address, as emails are compared'),
   updatedSince: instant.optional().describe('Contacts that have changed at or after this instant'),
   includeDeleted: z.boolean().default(false).describe('Deleted contacts too'),
 }).prefault({});

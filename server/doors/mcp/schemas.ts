@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { CurrentKey } from '../../../shared/apiKeys.ts';
 import { Contact, ContactInput, ContactUpsertRequest, UpsertResult } from '../../../shared/contacts.ts';
 import { Organization } from '../../../shared/organizations.ts';
-import { soughtLine, soughtText } from '../../../shared/text.ts';
+import { filter, soughtLine } from '../../../shared/text.ts';
 
 /** The most ids and emails that a call of a tool takes. */
 const MOST = 100;
@@ -36,9 +36,9 @@ export const toRow = ({ id, name, email, company, title, tags, version }: Contac
 });
 
 export const SearchInput = z.strictObject({
-  query: soughtText(200).optional().describe('words in any field but links and custom fields'),
-  tag: soughtLine(100).optional(),
-  email: soughtText(320).optional().describe('exact'),
+  query: filter(200, 'words to look for').optional().describe('words in any field but links and custom fields'),
+  tag: filter(100, 'a tag').optional(),
+  email: filter(320, 'an address').optional().describe('exact'),
   cursor: z.string().optional().describe("a page's nextCursor"),
   limit: z.int().min(1).max(50).default(10),
 });
@@ -48,7 +48,7 @@ const ids = z.array(z.string()).min(1).max(MOST);
 export const GetInput = z
   .strictObject({
     ids: z.array(z.string()).max(MOST).optional(),
-    emails: z.array(soughtText(320)).max(MOST).optional(),
+    emails: z.array(soughtLine(320)).max(MOST).optional(),
   })
   .refine(({ ids = [], emails = [] }) => {
     const count = ids.length + emails.length;
