@@ -3,9 +3,11 @@ import { v7 as uuidv7 } from 'uuid';
 import type { Contact, ContactInput, ContactUpdate } from '../shared/contacts.ts';
 import { decodeDocument } from '../shared/encoded.ts';
 import { caseless, comparable } from '../shared/fold.ts';
+import { withoutNulls } from '../shared/mergePatch.ts';
 import type { Tenant } from './admission.ts';
 import { keepCase } from './contactTags.ts';
-import { isUniqueViolation } from './errors.ts';
+import { FIELDS_TOO_LARGE, patchedFields } from './customFields.ts';
+import { FieldsTooLarge, isUniqueViolation } from './errors.ts';
 import type { Failure, Outcome } from './outcome.ts';
 import { prepared } from './prepared.ts';
 import type { Schema } from './schema.ts';
@@ -65,7 +67,7 @@ export async function insertContact(
   { organizationId, input }: { organizationId: string; input: ContactInput },
 ): Promise<Outcome<Contact>> {
   const row = toRow(organizationId, input);
-  return await unlessEmailTaken(db, { organizationId, emailKey: row.email_key ?? undefined }, async () => {
+  return await unlessRefused(db, { organizationId, emailKey: row.email_key ?? undefined }, async () => {
     const [inserted] = await insertRow(db, row);
     return decodeDocument<Contact>((inserted as { document: string }).document);
   });
@@ -78,7 +80,7 @@ export interface ContactChange extends ContactId {
 
 /**
  * Writes the given fields of a contact that is not deleted. The version grows only where a field's value differs from
- * the stored value. Failures: `absent`, `elsewhere`, `version`, `emailTaken`.
+ * the stored value. Failures: `absent`, `elsewhere`, `version`, `emailTaken`, `invalid`.
  */
 export async function updateContact(
   db: Tenant,
@@ -87,10 +89,13 @@ export async function updateContact(
   const keys = changes.tags?.map(caseless);
   const columns = {
     ...toColumns(changes),
+    ...(changes.customFields && {
+      custom_fields: patchedFields(sql`${JSON.stringify(changes.customFields)}::jsonb`),
+    }),
     ...(changes.tags && { tags: keepCase(sql`${changes.tags}::text[]`, sql`${keys}::text[]`) }),
   };
   const changed = isAnyDistinct(columns);
-  return await unlessEmailTaken(db, { organizationId, emailKey: columns.email_key ?? undefined }, async () => {
+  return await unlessRefused(db, { organizationId, emailKey: columns.email_key ?? undefined }, async () => {
     const row = await db
       .updateTable('contacts')
       .set({
@@ -131,7 +136,7 @@ export async function deleteContact(
 /** Undoes a deletion. A contact that is not deleted stays unchanged. Failures: `absent`, `elsewhere`, `emailTaken`. */
 export async function restoreContact(db: Tenant, { organizationId, id }: ContactId): Promise<Outcome<Contact>> {
   const emailKey = sql<string>`(select email_key from contacts where organization_id = ${organizationId} and id = ${id})`;
-  return await unlessEmailTaken(db, { organizationId, emailKey }, async () => {
+  return await unlessRefused(db, { organizationId, emailKey }, async () => {
     const row = await db
       .updateTable('contacts')
       .set({ deleted_at: null, ...bumpIf(sql`deleted_at is not null`) })
@@ -159,12 +164,13 @@ const columnOf = {
 /** Fields with a second column for the text in the form that is compared: `Ada@Example.com` → `ada@example.com`. */
 const keyColumnOf = { name: 'name_key', email: 'email_key', company: 'company_key' } as const;
 
-/** The columns that the given fields fill, key columns included. A field that is `undefined` fills no column. */
+/** The columns of a new contact that the given fields fill, key columns included. A field that is `undefined` fills no column. */
 export function toColumns(fields: ContactUpdate): Updateable<Schema['contacts']> {
   const columns: Record<string, unknown> = {};
   for (const [field, value] of Object.entries(fields) as [keyof ContactInput, unknown][]) {
     if (value === undefined) continue;
-    columns[columnOf[field]] = field === 'customFields' ? JSON.stringify(value) : value;
+    columns[columnOf[field]] =
+      field === 'customFields' ? JSON.stringify(withoutNulls(value as Record<string, unknown>)) : value;
     if (field in keyColumnOf) {
       columns[keyColumnOf[field as keyof typeof keyColumnOf]] = value === null ? null : comparable(value as string);
     }
@@ -207,8 +213,11 @@ function isAnyDistinct(columns: object): RawBuilder<SqlBool> {
   return distinct.length === 0 ? sql`false` : sql`(${sql.join(distinct, sql` or `)})`;
 }
 
-/** Runs `write`. Where another contact has the email, answers `emailTaken` with the other contact's id. */
-async function unlessEmailTaken(
+/**
+ * Runs `write`. Where another contact has the email, answers `emailTaken` with the other contact's id; where the custom
+ * fields would be too large, `invalid`.
+ */
+async function unlessRefused(
   db: Tenant,
   { organizationId, emailKey }: { organizationId: string; emailKey: string | RawBuilder<string> | undefined },
   write: () => Promise<Outcome<Contact>>,
@@ -217,6 +226,7 @@ async function unlessEmailTaken(
     try {
       return await write();
     } catch (error) {
+      if (error instanceof FieldsTooLarge) return { failure: 'invalid', issues: [FIELDS_TOO_LARGE] };
       if (!isUniqueViolation(error, 'contacts_email') || emailKey === undefined) throw error;
       const holder = await db
         .selectFrom('contacts')

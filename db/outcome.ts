@@ -1,3 +1,5 @@
+import type { Issue } from '../shared/errors.ts';
+
 /** Why a row could not be read or changed, where the reason is not a defect. */
 export type Failure =
   | { failure: 'absent' }
@@ -5,6 +7,8 @@ export type Failure =
   | { failure: 'elsewhere' }
   | { failure: 'version'; currentVersion: number }
   | { failure: 'emailTaken'; existingId: string | undefined }
+  /** The row's present values forbid the change. */
+  | { failure: 'invalid'; issues: Issue[] }
   | { failure: 'revoked' }
   /** The organization has as many active keys as an organization may have. */
   | { failure: 'tooManyKeys' }

@@ -1,5 +1,7 @@
+import { trimBlanks } from './characters.ts';
 import { ContactInput, type UpsertResult } from './contacts.ts';
-import { ERRORS, issuesOf } from './errors.ts';
+import { ERRORS, type Issue, issuesOf } from './errors.ts';
+import { isNothing, withoutNothing } from './mergePatch.ts';
 import { standInName } from './standInName.ts';
 
 /** A row of a request that has passed its check. */
@@ -13,31 +15,47 @@ export interface UpsertRow {
   isNameGuess?: boolean;
 }
 
+export type FailedRow = Extract<UpsertResult, { outcome: 'failed' }>;
+export const failedRow = (index: number, issues: Issue[]): FailedRow => ({
+  index,
+  outcome: 'failed',
+  error: ERRORS.BAD_REQUEST.message,
+  issues,
+});
+
 /**
- * Checks each row by itself, so that a bad row does not fail the other rows. With `merge` a row may leave out its name:
- * see `standInName`.
+ * Checks each row by itself, so that a bad row does not fail the other rows. With `merge`, `null` and empty texts count as
+ * left out, and so may the name be: see `standInName`.
  */
-export function judgeRows(contacts: readonly unknown[], merge = false): { rows: UpsertRow[]; failed: UpsertResult[] } {
+export function judgeRows(contacts: readonly unknown[], merge = false): { rows: UpsertRow[]; failed: FailedRow[] } {
   const rows: UpsertRow[] = [];
-  const failed: UpsertResult[] = [];
+  const failed: FailedRow[] = [];
   contacts.forEach((contact, index) => {
-    const named = merge ? withName(contact) : undefined;
-    const { success, data, error } = ContactInput.safeParse(named ?? contact);
-    if (success) rows.push({ index, input: data, isNameGuess: named !== undefined });
+    const given = merge ? withoutEmpty(contact) : contact;
+    const named = merge ? withName(given) : undefined;
+    const { success, data, error } = ContactInput.safeParse(named ?? given);
+    if (success) rows.push({ index, input: merge ? onlyAdded(data) : data, isNameGuess: named !== undefined });
     else {
       const issues = issuesOf(error);
       // A stand-in repeats the fault of the field that it comes from. The row gave the field, and no name.
-      const given = named ? issues.filter(({ path }) => path[0] !== 'name') : issues;
-      failed.push({
-        index,
-        outcome: 'failed',
-        error: ERRORS.BAD_REQUEST.message,
-        issues: given.length > 0 ? given : issues,
-      });
+      const others = named ? issues.filter(({ path }) => path[0] !== 'name') : issues;
+      failed.push(failedRow(index, others.length > 0 ? others : issues));
     }
   });
   return { rows, failed };
 }
+
+/** The row without the fields of a contact that change nothing. A value that is no object stays as it is. */
+function withoutEmpty(contact: unknown): unknown {
+  if (typeof contact !== 'object' || contact === null || Array.isArray(contact)) return contact;
+  const isEmpty = (value: unknown) => isNothing(typeof value === 'string' ? trimBlanks(value) : value);
+  return Object.fromEntries(
+    Object.entries(contact).filter(([field, value]) => !(Object.hasOwn(ContactInput.shape, field) && isEmpty(value))),
+  );
+}
+
+const onlyAdded = (input: ContactInput): ContactInput =>
+  input.customFields === undefined ? input : { ...input, customFields: withoutNothing(input.customFields) };
 
 /**
  * Adds a stand-in for a missing name. Gives `undefined` for a row that gives a name, and for a value that is no object.

@@ -4,8 +4,8 @@ import { encodedDocument, encodedItems } from './encoded.ts';
 import { Issue } from './errors.ts';
 import { caseless } from './fold.ts';
 import { JsonObject } from './json.ts';
-import { PageRequest, pageOf } from './paging.ts';
 import { nameUpTo } from './names.ts';
+import { PageRequest, pageOf } from './paging.ts';
 import { emptyLine, filter, Id, line, organizationId, orNull, text } from './text.ts';
 
 /** A contact as its organization sees the contact. */

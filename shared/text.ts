@@ -24,10 +24,12 @@ const without = (flawOf: (text: string) => string | undefined) => (written: stri
 };
 
 /** A single line of 1 to `most` characters, without blanks around it, to keep. */
-export const line = (most: number) => soughtLine(most).superRefine(without(flawOfLine)).refine(isWithoutKey, WITHOUT_KEY);
+export const line = (most: number) =>
+  soughtLine(most).superRefine(without(flawOfLine)).refine(isWithoutKey, WITHOUT_KEY);
 
 /** As `line`, and may be empty: see `orNull`. */
-export const emptyLine = (most: number) => upTo(most).superRefine(without(flawOfLine)).refine(isWithoutKey, WITHOUT_KEY);
+export const emptyLine = (most: number) =>
+  upTo(most).superRefine(without(flawOfLine)).refine(isWithoutKey, WITHOUT_KEY);
 
 /** Text of any number of lines, of at most `most` characters, without blanks around it, to keep. May be empty. */
 export const text = (most: number) => upTo(most).superRefine(without(flawOfLines)).refine(isWithoutKey, WITHOUT_KEY);

@@ -29,6 +29,8 @@ function toError(failure: Failure, thing: Thing): TRPCError {
         message: 'Another contact has this email',
         details: { existingId: failure.existingId },
       });
+    case 'invalid':
+      return fault('BAD_REQUEST', { details: { issues: failure.issues } });
     case 'revoked':
       return fault('CONFLICT', { message: 'A revoked API key has no secret that works: issue a new key' });
     case 'scopes':
