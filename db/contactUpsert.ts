@@ -1,5 +1,6 @@
 import { type Insertable, type RawBuilder, type SqlBool, sql } from 'kysely';
 import { type FailedRow, failedRow, type UpsertRow } from '../shared/contactRows.ts';
+import type { ServiceFields } from '../shared/serviceFields.ts';
 import { inTransaction, type Tenant } from './admission.ts';
 import { BLANK, bumpIf, CONTACT_FORM, toColumns, toRow } from './contacts.ts';
 import { ADDED, keepCase } from './contactTags.ts';
@@ -7,6 +8,7 @@ import { FIELDS_TOO_LARGE, patchedFields } from './customFields.ts';
 import { FieldsTooLarge } from './errors.ts';
 import type { Schema } from './schema.ts';
 import { isSearched, lineOf, type SearchedField, withLines } from './searchText.ts';
+import { issuesOfChanged } from './serviceFields.ts';
 
 export interface Upserted {
   index: number;
@@ -30,15 +32,20 @@ interface Pending {
   given: ReadonlySet<string>;
   /** The row's custom fields, a JSON merge patch, where the patch takes fields away. `columns` has them without nulls. */
   patch: string | undefined;
+  service: ServiceFields;
 }
+type PendingUpsert = Omit<Upsert, 'rows'> & { pending: Pending[] };
 
-/** As `writeRows`, but a row whose custom fields would be too large fails alone. */
+/**
+ * As `writeRows`, but a row fails alone whose custom fields would be too large, or that sends back a changed value of a
+ * field that the service sets.
+ */
 export async function upsertContacts(db: Tenant, { rows, ...upsert }: Upsert): Promise<(Upserted | FailedRow)[]> {
   const failed: FailedRow[] = [];
   for (let left = rows; ; ) {
     const pending = left.map((row) => toPending(upsert, row));
     try {
-      return [...(await writeRows(db, { ...upsert, pending })), ...failed];
+      return [...(await writeUnchanged(db, { ...upsert, pending })), ...failed];
     } catch (error) {
       const index = error instanceof FieldsTooLarge && pending.find(({ columns }) => columns.id === error.row)?.index;
       if (typeof index !== 'number') throw error;
@@ -48,14 +55,30 @@ export async function upsertContacts(db: Tenant, { rows, ...upsert }: Upsert): P
   }
 }
 
+/** Writes the rows but those that send back a changed value of a field that the service sets: these fail. */
+async function writeUnchanged(db: Tenant, { organizationId, pending, merge }: PendingUpsert) {
+  if (pending.every(({ service }) => Object.keys(service).length === 0)) {
+    return await writeRows(db, { organizationId, pending, merge });
+  }
+  return await inTransaction(db, async (trx) => {
+    const found = await findByEmails(trx, organizationId, pending);
+    const failed = pending.flatMap(({ index, service, columns }) => {
+      const issues = issuesOfChanged(service, found.find((row) => isSame(row, columns))?.document);
+      return issues.length > 0 ? [failedRow(index, issues)] : [];
+    });
+    const left = pending.filter((row) => !failed.some(({ index }) => index === row.index));
+    return [...(await writeRows(trx, { organizationId, pending: left, merge })), ...failed];
+  });
+}
+
 function toPending({ organizationId, merge = false }: Omit<Upsert, 'rows'>, row: UpsertRow): Pending {
-  const { index, input, isNameGuess = false } = row;
+  const { index, input, isNameGuess = false, service = {} } = row;
   const written = toColumns(input);
   const columns = toRow(organizationId, input);
   const given = new Set(Object.keys(merge ? { ...BLANK, ...written } : written));
   if (isNameGuess) for (const column of ['name', 'name_key']) given.delete(column);
   const patch = JSON.stringify(input.customFields);
-  return { index, columns, given, patch: patch === columns.custom_fields ? undefined : patch };
+  return { index, columns, given, service, patch: patch === columns.custom_fields ? undefined : patch };
 }
 
 /**
@@ -63,10 +86,7 @@ function toPending({ organizationId, merge = false }: Omit<Upsert, 'rows'>, row:
  * written, no row is written. A row without an email always adds a contact. Where two rows have the same email, the later
  * row overwrites the earlier row.
  */
-async function writeRows(
-  db: Tenant,
-  { organizationId, pending, merge = false }: Omit<Upsert, 'rows'> & { pending: Pending[] },
-): Promise<Upserted[]> {
+async function writeRows(db: Tenant, { organizationId, pending, merge = false }: PendingUpsert): Promise<Upserted[]> {
   const batches = toBatches(pending);
   const run = async (trx: Tenant) => {
     const done: Upserted[] = [];
@@ -215,12 +235,15 @@ const mergedLine = (field: SearchedField) =>
 
 const WRITTEN = ['name', 'name_key', ...Object.keys(BLANK)];
 
-async function findByEmails(db: Tenant, organizationId: string, rows: Pending[]): Promise<FoundRow[]> {
+/** Within a transaction, nobody else changes the contacts until its end. */
+async function findByEmails(db: Tenant, organizationId: string, rows: Pending[]) {
   return await db
     .selectFrom('contacts')
-    .select(['id', 'version', 'email_key'])
+    .select(['id', 'version', 'email_key', 'document'])
     .where('organization_id', '=', organizationId)
     .where('email_key', '=', sql<string>`any (${rows.map(({ columns }) => columns.email_key)}::text[])`)
     .where('deleted_at', 'is', null)
+    .orderBy('email_key')
+    .$if(db.isTransaction, (query) => query.forNoKeyUpdate())
     .execute();
 }

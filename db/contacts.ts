@@ -4,6 +4,7 @@ import type { Contact, ContactInput, ContactUpdate } from '../shared/contacts.ts
 import { decodeDocument } from '../shared/encoded.ts';
 import { caseless, comparable } from '../shared/fold.ts';
 import { withoutNulls } from '../shared/mergePatch.ts';
+import type { ServiceFields } from '../shared/serviceFields.ts';
 import type { Tenant } from './admission.ts';
 import { keepCase } from './contactTags.ts';
 import { FIELDS_TOO_LARGE, patchedFields } from './customFields.ts';
@@ -12,6 +13,7 @@ import type { Failure, Outcome } from './outcome.ts';
 import { prepared } from './prepared.ts';
 import type { Schema } from './schema.ts';
 import { isSearched, toFolded, toLine, withLines } from './searchText.ts';
+import { isAsSent, issuesOfChanged } from './serviceFields.ts';
 
 interface ContactId {
   organizationId: string;
@@ -76,6 +78,8 @@ export async function insertContact(
 export interface ContactChange extends ContactId {
   changes: ContactUpdate;
   expectedVersion?: number | undefined;
+  /** Fields that the service sets, as the caller sends them back. Where any differs, nothing is written. */
+  service?: ServiceFields | undefined;
 }
 
 /**
@@ -84,7 +88,7 @@ export interface ContactChange extends ContactId {
  */
 export async function updateContact(
   db: Tenant,
-  { organizationId, id, changes, expectedVersion }: ContactChange,
+  { organizationId, id, changes, expectedVersion, service = {} }: ContactChange,
 ): Promise<Outcome<Contact>> {
   const keys = changes.tags?.map(caseless);
   const columns = {
@@ -109,9 +113,12 @@ export async function updateContact(
       .where('id', '=', id)
       .where('deleted_at', 'is', null)
       .$if(expectedVersion !== undefined, (query) => query.where(isAtVersion(expectedVersion as number)))
+      .$if(Object.keys(service).length > 0, (query) => query.where(isAsSent(service)))
       .returning('document')
       .executeTakeFirst();
-    return row ? decodeDocument<Contact>(row.document) : await explainAbsence(db, { organizationId, id });
+    return row
+      ? decodeDocument<Contact>(row.document)
+      : await explainUnchanged(db, { organizationId, id, expectedVersion, service });
   });
 }
 
@@ -254,4 +261,18 @@ async function explainAbsence(
   const { version = null, isDeleted, exists } = rows[0] ?? {};
   if (version === null) return { failure: exists ? 'elsewhere' : 'absent' };
   return isDeleted && !includeDeleted ? { failure: 'absent' } : { failure: 'version', currentVersion: version };
+}
+
+/** Why an update wrote nothing: as `explainAbsence` says, or because fields that the service sets were changed. */
+async function explainUnchanged(
+  db: Tenant,
+  { organizationId, id, expectedVersion, service = {} }: Omit<ContactChange, 'changes'>,
+): Promise<Failure> {
+  const found = await explainAbsence(db, { organizationId, id });
+  const isAtAnother =
+    expectedVersion !== undefined && 'currentVersion' in found && found.currentVersion !== expectedVersion;
+  if (found.failure !== 'version' || isAtAnother) return found;
+  const [row] = await selectContact(db, { organizationId, id });
+  const issues = row ? issuesOfChanged(service, row.document) : [];
+  return issues.length > 0 ? { failure: 'invalid', issues } : found;
 }

@@ -1,7 +1,8 @@
 import { trimBlanks } from './characters.ts';
-import { ContactInput, type UpsertResult } from './contacts.ts';
+import { ContactInput, ContactRow, type UpsertResult } from './contacts.ts';
 import { ERRORS, type Issue, issuesOf } from './errors.ts';
 import { isNothing, withoutNothing } from './mergePatch.ts';
+import { type ServiceFields, splitFields } from './serviceFields.ts';
 import { standInName } from './standInName.ts';
 
 /** A row of a request that has passed its check. */
@@ -13,6 +14,8 @@ export interface UpsertRow {
    * True where the row gives no name. `input.name` then names a new contact; an existing contact keeps its own name.
    */
   isNameGuess?: boolean;
+  /** What the row has of the fields that the service sets: as the row's contact has them, or else the row fails. */
+  service?: ServiceFields;
 }
 
 export type FailedRow = Extract<UpsertResult, { outcome: 'failed' }>;
@@ -33,9 +36,11 @@ export function judgeRows(contacts: readonly unknown[], merge = false): { rows: 
   contacts.forEach((contact, index) => {
     const given = merge ? withoutEmpty(contact) : contact;
     const named = merge ? withName(given) : undefined;
-    const { success, data, error } = ContactInput.safeParse(named ?? given);
-    if (success) rows.push({ index, input: merge ? onlyAdded(data) : data, isNameGuess: named !== undefined });
-    else {
+    const { success, data, error } = ContactRow.safeParse(named ?? given);
+    if (success) {
+      const { service, fields } = splitFields(data);
+      rows.push({ index, input: merge ? onlyAdded(fields) : fields, isNameGuess: named !== undefined, service });
+    } else {
       const issues = issuesOf(error);
       // A stand-in repeats the fault of the field that it comes from. The row gave the field, and no name.
       const others = named ? issues.filter(({ path }) => path[0] !== 'name') : issues;

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { trimBlanks } from './characters.ts';
 import { documentAs } from './documentedAs.ts';
 import { encodedDocument, encodedItems } from './encoded.ts';
 import { Issue } from './errors.ts';
@@ -6,7 +7,7 @@ import { caseless } from './fold.ts';
 import { JsonObject } from './json.ts';
 import { nameUpTo } from './names.ts';
 import { PageRequest, pageOf } from './paging.ts';
-import { emptyLine, filter, Id, line, organizationId, orNull, text } from './text.ts';
+import { emptyLine, filter, Id, line, lineAsWritten, organizationId, orNull, text } from './text.ts';
 
 /** A contact as its organization sees the contact. */
 export const Contact = z.object({
@@ -43,12 +44,25 @@ export const EncodedContactPage = documentAs(
   ContactPage,
 );
 
+/** An instant: a `Date`, or ISO 8601 with an offset such as `2026-11-24T09:30:00Z`; years 1 to 9999. */
+const instant = documentAs(
+  z
+    .union([z.date(), z.iso.datetime({ offset: true }).transform((iso) => new Date(iso))], {
+      error: 'Not a date and time in ISO 8601, such as 2026-11-24T09:30:00Z',
+    })
+    .refine((date) => date.getUTCFullYear() >= 1 && date.getUTCFullYear() <= 9999, 'The year must be 1 to 9999'),
+  z.iso.datetime({ offset: true }),
+);
+
 /** Only the rough form `a@b` of an email address is checked: no pattern tells what a mail server accepts. */
 const ADDRESS = /^[^\s@]+@[^\s@]+$/u;
 const Url = z.url({ protocol: /^https?$/ });
-const unlessEmpty = (isRight: (text: string) => boolean) => (text: string) => text === '' || isRight(text);
+const unlessEmpty = (isRight: (text: string) => boolean) => (written: string) => {
+  const text = trimBlanks(written);
+  return text === '' || isRight(text);
+};
 
-const email = emptyLine(320)
+const email = lineAsWritten(320)
   .refine(
     unlessEmpty((text) => ADDRESS.test(text)),
     'Not an email address',
@@ -88,20 +102,22 @@ export type ContactInput = z.infer<typeof ContactInput>;
 export const ContactRequest = z.strictObject({ organizationId, id: Id });
 export const ContactCreateRequest = ContactInput.extend({ organizationId });
 const expectedVersion = z.int().min(0).optional().describe('Change it at this version alone: at any other, 412');
+/** Fields that the service sets. What a `get` gave may be sent back, and is refused where it was changed. */
+const sentBack = {
+  createdAt: instant.optional().describe('As it is, or left out'),
+  updatedAt: instant.optional().describe('As it is, or left out'),
+  deletedAt: instant.nullable().optional().describe('As it is, or left out'),
+  version: z.int().optional().describe('As it is, or left out'),
+};
 /** A field that is left out stays unchanged. */
-export const ContactUpdateRequest = ContactInput.partial().extend({ organizationId, id: Id, expectedVersion });
+export const ContactUpdateRequest = ContactInput.partial().extend({
+  organizationId,
+  id: Id,
+  expectedVersion,
+  ...sentBack,
+});
 export type ContactUpdate = { [K in keyof ContactInput]?: ContactInput[K] | undefined };
 export const ContactDeleteRequest = ContactRequest.extend({ expectedVersion });
-
-/** An instant: a `Date`, or ISO 8601 with an offset such as `2026-11-24T09:30:00Z`; years 1 to 9999. */
-const instant = documentAs(
-  z
-    .union([z.date(), z.iso.datetime({ offset: true }).transform((iso) => new Date(iso))], {
-      error: 'Not a date and time in ISO 8601, such as 2026-11-24T09:30:00Z',
-    })
-    .refine((date) => date.getUTCFullYear() >= 1 && date.getUTCFullYear() <= 9999, 'The year must be 1 to 9999'),
-  z.iso.datetime({ offset: true }),
-);
 
 /** The input of an erasure. An erasure takes the contacts out of every table, and cannot be undone. */
 export const ContactEraseRequest = z.strictObject({ organizationId, ids: z.array(Id).min(1).max(100) });
@@ -123,12 +139,25 @@ export const ContactListRequest = PageRequest.extend({
   includeDeleted: z.boolean().default(false).describe('Deleted contacts too'),
 }).prefault({});
 
+/** A row to upsert: a contact's fields, which a `get` may have given. */
+export const ContactRow = ContactInput.extend({ id: Id.optional(), organizationId, ...sentBack });
+type Row = z.input<typeof ContactRow>;
+/** A row of an upsert with `merge`. */
+type MergedRow = Omit<Row, 'name'> & { name?: string | null | undefined };
+
 /**
- * A row to upsert. The schema accepts any value: each row is checked later by itself, so that a bad row fails alone.
+ * A row as the request has it. The schema accepts any value: each row is checked later by itself, so that a bad row
+ * fails alone.
  */
 const UncheckedRow = documentAs(
-  z.custom<z.input<typeof ContactInput>>(() => true),
-  ContactInput,
+  z.custom<MergedRow>(() => true),
+  ContactInput.extend({
+    name: ContactInput.shape.name
+      .optional()
+      .describe(
+        'Required without `merge`. With `merge`, a new contact without one is called by company, email or phone',
+      ),
+  }),
 );
 
 export const ContactUpsertRequest = z.strictObject({
@@ -138,9 +167,13 @@ export const ContactUpsertRequest = z.strictObject({
     .boolean()
     .optional()
     .describe(
-      'Add to what is there: `null` changes nothing, tags and custom fields are added, and a new contact without a name is called by its company, email or phone',
+      'Add to what is there: `null` and empty texts change nothing, tags and custom fields are added, and a row needs no name',
     ),
 });
+type Upsert = z.input<typeof ContactUpsertRequest>;
+/** The input of an upsert, as TypeScript checks it: only with `merge` may a row leave out its name. */
+export type ContactUpsertInput = Omit<Upsert, 'contacts' | 'merge'> &
+  ({ contacts: Row[]; merge?: boolean | undefined } | { contacts: MergedRow[]; merge: true });
 
 /** The outcome of a row. `index` is the row's place in the request, from 0. */
 export const UpsertResult = z.discriminatedUnion('outcome', [

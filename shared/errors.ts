@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { redactKeys } from './keyFormat.ts';
+import { isSetByService } from './serviceFields.ts';
 
 /** Why a key was refused. A malformed key is `unknown` too. */
 export type KeyRefusal = 'missing' | 'unknown' | 'revoked' | 'expired';
@@ -92,12 +93,8 @@ function tellType(expected: string, input: unknown): string | undefined {
 
 z.config({ customError: tell });
 
-/** The fields that the service adds to what a caller writes. */
-const SET_BY_SERVICE = ['id', 'organizationId', 'createdAt', 'updatedAt', 'deletedAt', 'version'];
 const ofUnknown = (field: string) =>
-  SET_BY_SERVICE.includes(field)
-    ? 'Is set by the service: leave it out'
-    : `There is no field "${field}" here: leave it out`;
+  isSetByService(field) ? 'Is set by the service: leave it out' : `There is no field "${field}" here: leave it out`;
 
 /**
  * The issues of a zod error, one for each unknown field. Paths and messages quote the names of unknown fields, and such a

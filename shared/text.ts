@@ -34,9 +34,15 @@ export const emptyLine = (most: number) =>
 /** Text of any number of lines, of at most `most` characters, without blanks around it, to keep. May be empty. */
 export const text = (most: number) => upTo(most).superRefine(without(flawOfLines)).refine(isWithoutKey, WITHOUT_KEY);
 
-/** A text that may be left empty: an empty text is `null`. */
+/** A single line as written, with the blanks around it, of at most `most` characters, to keep. */
+export const lineAsWritten = (most: number) =>
+  soughtText(most)
+    .superRefine(without((written) => flawOfLine(trimBlanks(written))))
+    .refine(isWithoutKey, WITHOUT_KEY);
+
+/** A text that may be left empty: an empty text, or blanks alone, is `null`. */
 export const orNull = <T extends z.ZodType<string, string>>(schema: T) =>
-  schema.transform((written) => (written === '' ? null : written)).nullable();
+  schema.transform((written) => (trimBlanks(written) === '' ? null : written)).nullable();
 
 /** A single line that is only looked for and never kept: such a text may contain a key. */
 export const soughtLine = (most: number) => {

@@ -1,3 +1,4 @@
+import type { z } from 'zod';
 import { eraseContacts } from '../../db/contactErasure.ts';
 import { listContacts } from '../../db/contactList.ts';
 import { deleteContact, getContact, insertContact, restoreContact, updateContact } from '../../db/contacts.ts';
@@ -11,11 +12,13 @@ import {
   ContactRequest,
   ContactsErased,
   ContactUpdateRequest,
+  type ContactUpsertInput,
   ContactUpsertRequest,
   DecodedContact,
   EncodedContactPage,
   UpsertResults,
 } from '../../shared/contacts.ts';
+import { splitFields } from '../../shared/serviceFields.ts';
 import { settle } from './outcome.ts';
 import { adminProcedure, router, scopedProcedure } from './procedure.ts';
 
@@ -45,8 +48,13 @@ export const contactsRouter = router({
     .input(ContactUpdateRequest)
     .output(DecodedContact)
     .mutation(
-      async ({ ctx: { tenant, organizationId }, input: { organizationId: _, id, expectedVersion, ...changes } }) =>
-        settle(await updateContact(tenant, { organizationId, id, expectedVersion, changes }), 'contact'),
+      async ({ ctx: { tenant, organizationId }, input: { organizationId: _, id, expectedVersion, ...given } }) => {
+        const { service, fields: changes } = splitFields(given);
+        return settle(
+          await updateContact(tenant, { organizationId, id, expectedVersion, changes, service }),
+          'contact',
+        );
+      },
     ),
 
   delete: scopedProcedure('contacts:write')
@@ -71,7 +79,7 @@ export const contactsRouter = router({
     ),
 
   upsertMany: scopedProcedure('contacts:write')
-    .input(ContactUpsertRequest)
+    .input(ContactUpsertRequest as z.ZodType<z.output<typeof ContactUpsertRequest>, ContactUpsertInput>)
     .output(UpsertResults)
     .mutation(async ({ ctx: { tenant, organizationId }, input: { contacts, merge } }) => {
       const { rows, failed } = judgeRows(contacts, merge);

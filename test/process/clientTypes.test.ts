@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, expectTypeOf, test } from 'vitest';
-import type { ApiKey, Contact, IntrozyClient, IntrozyError, RouterInputs, RouterOutputs } from '../../client/index.ts';
+import type { ApiKey, Contact, ContactInput, IntrozyClient, IntrozyError, RouterInputs, RouterOutputs } from '../../client/index.ts';
 import type { ErrorCode } from '../../shared/errors.ts';
 
 type Keys = RouterInputs['keys'];
@@ -27,7 +27,7 @@ type Fields = {
   location?: string | null | undefined;
   linkedinUrl?: string | null | undefined;
   notes?: string | null | undefined;
-  tags?: string[] | undefined;
+  tags?: string[] | null | undefined;
   customFields?: Record<string, unknown> | undefined;
 };
 /** An intersection as a single object type: `toEqualTypeOf` treats the two as different. */
@@ -117,18 +117,29 @@ test('the inputs of contacts', () => {
     updatedSince?: Date | string | undefined;
     includeDeleted?: boolean | undefined;
   };
+  type SentBack = {
+    createdAt?: Date | string | undefined;
+    updatedAt?: Date | string | undefined;
+    deletedAt?: Date | string | null | undefined;
+    version?: number | undefined;
+  };
   type Version = { expectedVersion?: number | undefined };
   expectTypeOf<Contacts['list']>().toEqualTypeOf<Optional<Flat<Named & Condition>>>();
   expectTypeOf<Contacts['get']>().toEqualTypeOf<Flat<Named & { id: string }>>();
   expectTypeOf<Contacts['create']>().toEqualTypeOf<Flat<Named & Fields & { name: string }>>();
   expectTypeOf<Contacts['update']>().toEqualTypeOf<
-    Flat<Named & Fields & Version & { id: string; name?: string | undefined }>
+    Flat<Named & Fields & Version & SentBack & { id: string; name?: string | undefined }>
   >();
   expectTypeOf<Contacts['delete']>().toEqualTypeOf<Flat<Named & Version & { id: string }>>();
   expectTypeOf<Contacts['restore']>().toEqualTypeOf<Flat<Named & { id: string }>>();
+  type Row = Named & Fields & SentBack & { id?: string | undefined };
   expectTypeOf<Contacts['upsertMany']>().toEqualTypeOf<
-    Flat<Named & { contacts: Flat<Fields & { name: string }>[]; merge?: boolean | undefined }>
+    | Flat<Named & { contacts: Flat<Row & { name: string }>[]; merge?: boolean | undefined }>
+    | Flat<Named & { contacts: Flat<Row & { name?: string | null | undefined }>[]; merge: true }>
   >();
+  // What a program has read, it can write back.
+  expectTypeOf<Contact>().toExtend<Contacts['update']>();
+  expectTypeOf<Contact>().toExtend<ContactInput>();
 });
 
 test('the outputs', () => {

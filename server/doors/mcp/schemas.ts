@@ -1,6 +1,13 @@
 import { z } from 'zod';
 import { CurrentKey } from '../../../shared/apiKeys.ts';
-import { Contact, ContactInput, ContactUpsertRequest, UpsertResult } from '../../../shared/contacts.ts';
+import {
+  Contact,
+  ContactInput,
+  ContactUpdateRequest,
+  ContactUpsertRequest,
+  UpsertResult,
+} from '../../../shared/contacts.ts';
+import { documentAs } from '../../../shared/documentedAs.ts';
 import { Organization } from '../../../shared/organizations.ts';
 import { filter, soughtLine } from '../../../shared/text.ts';
 
@@ -63,10 +70,13 @@ export const toWhole = ({ organizationId: _, ...contact }: Contact) => contact;
 
 export const CreateInput = ContactInput;
 export const ContactOutput = z.object({ contact: ContactRow });
-export const UpdateInput = ContactInput.partial().extend({
+const Update = ContactInput.partial().extend({
   id: z.string(),
   expectedVersion: z.int().min(0).optional().describe('refuse if changed since'),
 });
+const { createdAt, updatedAt, deletedAt, version } = ContactUpdateRequest.shape;
+/** What get_contacts gave may be sent back: a model needs no word of the fields that are only taken then. */
+export const UpdateInput = documentAs(Update.extend({ createdAt, updatedAt, deletedAt, version }), Update);
 
 export const UpsertInput = ContactUpsertRequest.omit({ organizationId: true });
 const [Written, Failed] = UpsertResult.options;
