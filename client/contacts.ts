@@ -3,8 +3,11 @@ import type { CallOptions, ProcedureCalls, RouterInputs, RouterOutputs } from '.
 import { wait } from './wait.ts';
 
 export type Contact = RouterOutputs['contacts']['get'];
-/** The fields of a contact that a program may write. Only `name` is required. */
-export type ContactInput = RouterInputs['contacts']['upsertMany']['contacts'][number];
+type Upsert = RouterInputs['contacts']['upsertMany'];
+/** The fields of a contact that a program may write. Only `name` is required. What `get` gave may be sent back. */
+export type ContactInput = Exclude<Upsert, { merge: true }>['contacts'][number];
+/** As `ContactInput`, for an upsert with `merge`, which needs no name. */
+export type MergedContactInput = Upsert['contacts'][number];
 /** The outcome of a row. `index` counts from 0: `upsertAll` counts all rows, `upsertMany` the rows of a request. */
 export type UpsertResult = RouterOutputs['contacts']['upsertMany']['results'][number];
 /** A filter for contacts. `limit` is the number of contacts in one request, 200 at most. */
@@ -24,12 +27,14 @@ export interface ContactStreams {
    * row. A request over the key's rate waits for `Retry-After`, and is sent three times at most. Throws an
    * `IntrozyError` where a request fails; the outcomes given before stand.
    */
+  upsertAll(rows: Rows<ContactInput>, options?: UpsertOptions): AsyncGenerator<UpsertResult, void, undefined>;
   upsertAll(
-    rows: Iterable<ContactInput> | AsyncIterable<ContactInput>,
-    options?: UpsertOptions,
+    rows: Rows<MergedContactInput>,
+    options: UpsertOptions & { merge: true },
   ): AsyncGenerator<UpsertResult, void, undefined>;
 }
 
+type Rows<Row> = Iterable<Row> | AsyncIterable<Row>;
 type Contacts = ProcedureCalls['contacts'];
 
 /** Contacts in a request, unless the filter has a `limit`. */
@@ -51,18 +56,18 @@ export const contactStreams = ({ list, upsertMany }: Pick<Contacts, 'list' | 'up
     } while (cursor !== undefined);
   },
 
-  async *upsertAll(rows, { merge, signal } = {}) {
+  async *upsertAll(rows: Rows<MergedContactInput>, { merge, signal }: UpsertOptions = {}) {
     let done = 0;
     for await (const contacts of chunksOf(rows)) {
-      const { results } = await patiently(() => upsertMany.mutate({ contacts, merge }, { signal }), signal);
+      const { results } = await patiently(() => upsertMany.mutate({ contacts, merge } as Upsert, { signal }), signal);
       for (const result of results) yield { ...result, index: done + result.index };
       done += contacts.length;
     }
   },
 });
 
-async function* chunksOf(rows: Iterable<ContactInput> | AsyncIterable<ContactInput>): AsyncGenerator<ContactInput[]> {
-  let chunk: ContactInput[] = [];
+async function* chunksOf(rows: Rows<MergedContactInput>): AsyncGenerator<MergedContactInput[]> {
+  let chunk: MergedContactInput[] = [];
   let size = 0;
   for await (const row of rows) {
     const length = JSON.stringify(row)?.length ?? 0;

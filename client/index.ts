@@ -8,7 +8,14 @@ import { type CallOptions, PROCEDURES, type ProcedureCalls, type RouterOutputs }
 import { retryLink } from './retry.ts';
 import { fetchAnswer } from './transport.ts';
 
-export type { Contact, ContactFilter, ContactInput, UpsertOptions, UpsertResult } from './contacts.ts';
+export type {
+  Contact,
+  ContactFilter,
+  ContactInput,
+  MergedContactInput,
+  UpsertOptions,
+  UpsertResult,
+} from './contacts.ts';
 export type { CallOptions, RouterInputs, RouterOutputs } from './procedures.ts';
 export { IntrozyError };
 export type ApiKey = RouterOutputs['keys']['list']['items'][number];

@@ -6,7 +6,8 @@ import { inTransaction, type Tenant } from './admission.ts';
 import { type Conditions, matches, toSought } from './contactConditions.ts';
 import { findMatching } from './contactMatches.ts';
 import { bumpIf, isChanged, toChange, toUpdate } from './contacts.ts';
-import { isLockFailure, isUniqueViolation } from './errors.ts';
+import { FIELDS_TOO_LARGE } from './customFields.ts';
+import { FieldsTooLarge, isLockFailure, isUniqueViolation } from './errors.ts';
 import type { Failure, Outcome } from './outcome.ts';
 import { toLine } from './searchText.ts';
 
@@ -41,7 +42,8 @@ class Undone extends Error {
 
 /**
  * Changes every contact that meets the conditions, or none. The version grows only where a value differs. Failures:
- * `tooManyMatches`, `tooManyTags`, `emailTaken` where a contact to restore has an email that another contact has by now.
+ * `elsewhere` and `tooManyMatches` by the conditions, `tooManyTags`, `invalid` where custom fields would be too large,
+ * `emailTaken` where a contact to restore has an email that another contact has by now.
  */
 export async function updateContacts(db: Tenant, change: ContactsChange): Promise<Outcome<ContactsUpdated>> {
   for (let attempt = 1; ; attempt++) {
@@ -53,6 +55,10 @@ export async function updateContacts(db: Tenant, change: ContactsChange): Promis
       });
     } catch (error) {
       if (error instanceof Undone) return error.failure;
+      if (error instanceof FieldsTooLarge) {
+        const { message } = FIELDS_TOO_LARGE;
+        return { failure: 'invalid', issues: [{ path: ['set', 'customFields'], message: `${message}: ${error.row}` }] };
+      }
       if (isUniqueViolation(error, 'contacts_email')) {
         const taken = await findTaken(db, { organizationId: change.organizationId, ids });
         if (taken) return taken;

@@ -1,10 +1,14 @@
 import { type Insertable, type RawBuilder, type SqlBool, sql } from 'kysely';
-import type { UpsertRow } from '../shared/contactRows.ts';
+import { type FailedRow, failedRow, type UpsertRow } from '../shared/contactRows.ts';
+import type { ServiceFields } from '../shared/serviceFields.ts';
 import { inTransaction, type Tenant } from './admission.ts';
 import { BLANK, bumpIf, CONTACT_FORM, isFold, toColumns, toRow } from './contacts.ts';
 import { ADDED, keepCase } from './contactTags.ts';
+import { FIELDS_TOO_LARGE, patchedFields } from './customFields.ts';
+import { FieldsTooLarge } from './errors.ts';
 import type { Schema } from './schema.ts';
 import { isSearched, lineOf, type SearchedField, withLines } from './searchText.ts';
+import { issuesOfChanged } from './serviceFields.ts';
 
 export interface Upserted {
   index: number;
@@ -26,6 +30,55 @@ interface Pending {
   columns: Columns;
   /** The columns that the row gives. An existing contact keeps its values in all other columns. */
   given: ReadonlySet<string>;
+  /** The row's custom fields, a JSON merge patch, where the patch takes fields away. `columns` has them without nulls. */
+  patch: string | undefined;
+  service: ServiceFields;
+}
+type PendingUpsert = Omit<Upsert, 'rows'> & { pending: Pending[] };
+
+/**
+ * As `writeRows`, but a row fails alone whose custom fields would be too large, or that sends back a changed value of a
+ * field that the service sets.
+ */
+export async function upsertContacts(db: Tenant, { rows, ...upsert }: Upsert): Promise<(Upserted | FailedRow)[]> {
+  const failed: FailedRow[] = [];
+  for (let left = rows; ; ) {
+    const pending = left.map((row) => toPending(upsert, row));
+    try {
+      return [...(await writeUnchanged(db, { ...upsert, pending })), ...failed];
+    } catch (error) {
+      const index = error instanceof FieldsTooLarge && pending.find(({ columns }) => columns.id === error.row)?.index;
+      if (typeof index !== 'number') throw error;
+      failed.push(failedRow(index, [FIELDS_TOO_LARGE]));
+      left = left.filter((row) => row.index !== index);
+    }
+  }
+}
+
+/** Writes the rows but those that send back a changed value of a field that the service sets: these fail. */
+async function writeUnchanged(db: Tenant, { organizationId, pending, merge }: PendingUpsert) {
+  if (pending.every(({ service }) => Object.keys(service).length === 0)) {
+    return await writeRows(db, { organizationId, pending, merge });
+  }
+  return await inTransaction(db, async (trx) => {
+    const found = await findByEmails(trx, organizationId, pending);
+    const failed = pending.flatMap(({ index, service, columns }) => {
+      const issues = issuesOfChanged(service, found.find((row) => isSame(row, columns))?.document);
+      return issues.length > 0 ? [failedRow(index, issues)] : [];
+    });
+    const left = pending.filter((row) => !failed.some(({ index }) => index === row.index));
+    return [...(await writeRows(trx, { organizationId, pending: left, merge })), ...failed];
+  });
+}
+
+function toPending({ organizationId, merge = false }: Omit<Upsert, 'rows'>, row: UpsertRow): Pending {
+  const { index, input, isNameGuess = false, service = {} } = row;
+  const written = toColumns(input);
+  const columns = toRow(organizationId, input);
+  const given = new Set(Object.keys(merge ? { ...BLANK, ...written } : written));
+  if (isNameGuess) for (const column of NAME) given.delete(column);
+  const patch = JSON.stringify(input.customFields);
+  return { index, columns, given, service, patch: patch === columns.custom_fields ? undefined : patch };
 }
 
 /**
@@ -33,14 +86,7 @@ interface Pending {
  * written, no row is written. A row without an email always adds a contact. Where two rows have the same email, the later
  * row overwrites the earlier row.
  */
-export async function upsertContacts(db: Tenant, { organizationId, rows, merge = false }: Upsert): Promise<Upserted[]> {
-  const pending = rows.map(({ index, input, isNameGuess = false }): Pending => {
-    const written = toColumns(input);
-    const columns = toRow(organizationId, input);
-    const given = new Set(Object.keys(merge ? { ...BLANK, ...written } : written));
-    if (isNameGuess) for (const column of NAME) given.delete(column);
-    return { index, columns, given };
-  });
+async function writeRows(db: Tenant, { organizationId, pending, merge = false }: PendingUpsert): Promise<Upserted[]> {
   const batches = toBatches(pending);
   const run = async (trx: Tenant) => {
     const done: Upserted[] = [];
@@ -109,8 +155,9 @@ async function insertOrUpdate(
   merge: boolean,
 ): Promise<(FoundRow & { created: boolean })[]> {
   const rows = batch.map(({ columns }) => columns).sort((a, b) => (String(a.email_key) < String(b.email_key) ? -1 : 1));
+  const writtenValue = merge ? mergedValue : replacingValue;
   const newValue = (column: string) =>
-    ifGiven(batch, column, { value: merge ? mergedValue(column) : replacingValue(column) });
+    ifGiven(batch, column, { value: column === 'custom_fields' ? patchedBy(batch) : writtenValue(column) });
   const written = WRITTEN.filter((column) => batch.some(({ given }) => given.has(column)));
   const compared = written.filter((column) => !isFold(column));
   const distinct = compared.map((column) => sql`${sql.ref(`contacts.${column}`)} is distinct from ${newValue(column)}`);
@@ -163,6 +210,17 @@ function ifGiven<T>(
   return sql`case when excluded.email_key = any (${emails}::text[]) then ${value} else ${present} end`;
 }
 
+/** An existing contact's custom fields with the patch of its row. A row without a patch of its own has no nulls. */
+function patchedBy(batch: Pending[]) {
+  const patches = batch.flatMap(({ patch, columns }) => (patch === undefined ? [] : [{ id: columns.id, patch }]));
+  const own = sql`(select patch::jsonb from unnest(${patches.map(({ id }) => id)}::uuid[], ${patches.map(({ patch }) => patch)}::text[])
+    given (id, patch) where given.id = excluded.id)`;
+  return patchedFields(
+    patches.length === 0 ? excluded('custom_fields') : sql`coalesce(${own}, excluded.custom_fields)`,
+    excluded('id'),
+  );
+}
+
 const excluded = (column: string): RawBuilder<unknown> => sql.ref(`excluded.${column}`);
 const replacingValue = (column: string) =>
   column === 'tags' ? keepCase(sql.ref('excluded.tags'), sql.ref('excluded.tag_keys')) : excluded(column);
@@ -170,7 +228,6 @@ const mergedValue = (column: string) =>
   merged[column] ?? sql`coalesce(${excluded(column)}, ${sql.ref(`contacts.${column}`)})`;
 const merged: Record<string, RawBuilder<unknown>> = {
   tags: ADDED.tags,
-  custom_fields: sql`contacts.custom_fields || excluded.custom_fields`,
 };
 const mergedLine = (field: SearchedField) =>
   field === 'tags'
@@ -180,12 +237,15 @@ const mergedLine = (field: SearchedField) =>
 const NAME = ['name', 'name_key', 'name_fold'];
 const WRITTEN = [...NAME, ...Object.keys(BLANK)];
 
-async function findByEmails(db: Tenant, organizationId: string, rows: Pending[]): Promise<FoundRow[]> {
+/** Within a transaction, nobody else changes the contacts until its end. */
+async function findByEmails(db: Tenant, organizationId: string, rows: Pending[]) {
   return await db
     .selectFrom('contacts')
-    .select(['id', 'version', 'email_key'])
+    .select(['id', 'version', 'email_key', 'document'])
     .where('organization_id', '=', organizationId)
     .where('email_key', '=', sql<string>`any (${rows.map(({ columns }) => columns.email_key)}::text[])`)
     .where('deleted_at', 'is', null)
+    .orderBy('email_key')
+    .$if(db.isTransaction, (query) => query.forNoKeyUpdate())
     .execute();
 }

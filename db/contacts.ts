@@ -3,14 +3,18 @@ import { v7 as uuidv7 } from 'uuid';
 import type { Contact, ContactInput, ContactUpdate } from '../shared/contacts.ts';
 import { decodeDocument } from '../shared/encoded.ts';
 import { caseless, comparable } from '../shared/fold.ts';
+import { withoutNulls } from '../shared/mergePatch.ts';
+import type { ServiceFields } from '../shared/serviceFields.ts';
 import type { Tenant } from './admission.ts';
 import { keepCase } from './contactTags.ts';
-import { isUniqueViolation } from './errors.ts';
+import { FIELDS_TOO_LARGE, patchedFields } from './customFields.ts';
+import { FieldsTooLarge, isUniqueViolation } from './errors.ts';
 import { toCompanyFold, toNameFold } from './foldedKeys.ts';
 import type { Failure, Outcome } from './outcome.ts';
 import { prepared } from './prepared.ts';
 import type { Schema } from './schema.ts';
 import { isSearched, type SearchedField, toFolded, toLine, withLines } from './searchText.ts';
+import { isAsSent, issuesOfChanged } from './serviceFields.ts';
 
 interface ContactId {
   organizationId: string;
@@ -66,7 +70,7 @@ export async function insertContact(
   { organizationId, input }: { organizationId: string; input: ContactInput },
 ): Promise<Outcome<Contact>> {
   const row = toRow(organizationId, input);
-  return await unlessEmailTaken(db, { organizationId, emailKey: row.email_key ?? undefined }, async () => {
+  return await unlessRefused(db, { organizationId, emailKey: row.email_key ?? undefined }, async () => {
     const [inserted] = await insertRow(db, row);
     return decodeDocument<Contact>((inserted as { document: string }).document);
   });
@@ -75,33 +79,35 @@ export async function insertContact(
 export interface ContactChange extends ContactId {
   changes: ContactUpdate;
   expectedVersion?: number | undefined;
+  /** Fields that the service sets, as the caller sends them back. Where any differs, nothing is written. */
+  service?: ServiceFields | undefined;
 }
 
 /**
  * Writes the given fields of a contact that is not deleted. The version grows only where a field's value differs from
- * the stored value. Failures: `absent`, `elsewhere`, `version`, `emailTaken`.
+ * the stored value. Failures: `absent`, `elsewhere`, `version`, `emailTaken`, `invalid`.
  */
 export async function updateContact(
   db: Tenant,
-  { organizationId, id, changes, expectedVersion }: ContactChange,
+  { organizationId, id, changes, expectedVersion, service = {} }: ContactChange,
 ): Promise<Outcome<Contact>> {
   const change = toChange(changes);
-  return await unlessEmailTaken(
-    db,
-    { organizationId, emailKey: changes.email ? comparable(changes.email) : undefined },
-    async () => {
-      const row = await db
-        .updateTable('contacts')
-        .set(toUpdate(change))
-        .where('organization_id', '=', organizationId)
-        .where('id', '=', id)
-        .where('deleted_at', 'is', null)
-        .$if(expectedVersion !== undefined, (query) => query.where(isAtVersion(expectedVersion as number)))
-        .returning('document')
-        .executeTakeFirst();
-      return row ? decodeDocument<Contact>(row.document) : await explainAbsence(db, { organizationId, id });
-    },
-  );
+  const emailKey = changes.email ? comparable(changes.email) : undefined;
+  return await unlessRefused(db, { organizationId, emailKey }, async () => {
+    const row = await db
+      .updateTable('contacts')
+      .set(toUpdate(change))
+      .where('organization_id', '=', organizationId)
+      .where('id', '=', id)
+      .where('deleted_at', 'is', null)
+      .$if(expectedVersion !== undefined, (query) => query.where(isAtVersion(expectedVersion as number)))
+      .$if(Object.keys(service).length > 0, (query) => query.where(isAsSent(service)))
+      .returning('document')
+      .executeTakeFirst();
+    return row
+      ? decodeDocument<Contact>(row.document)
+      : await explainUnchanged(db, { organizationId, id, expectedVersion, service });
+  });
 }
 
 /** Marks a contact as deleted. A second call changes nothing. Failures: `absent`, `elsewhere`, `version`. */
@@ -125,7 +131,7 @@ export async function deleteContact(
 /** Undoes a deletion. A contact that is not deleted stays unchanged. Failures: `absent`, `elsewhere`, `emailTaken`. */
 export async function restoreContact(db: Tenant, { organizationId, id }: ContactId): Promise<Outcome<Contact>> {
   const emailKey = sql<string>`(select email_key from contacts where organization_id = ${organizationId} and id = ${id})`;
-  return await unlessEmailTaken(db, { organizationId, emailKey }, async () => {
+  return await unlessRefused(db, { organizationId, emailKey }, async () => {
     const row = await db
       .updateTable('contacts')
       .set({ deleted_at: null, ...bumpIf(sql`deleted_at is not null`) })
@@ -153,12 +159,13 @@ const columnOf = {
 /** Fields with a second column for the text in the form that is compared: `Ada@Example.com` → `ada@example.com`. */
 const keyColumnOf = { name: 'name_key', email: 'email_key', company: 'company_key' } as const;
 
-/** The columns that the given fields fill, key columns included. A field that is `undefined` fills no column. */
+/** The columns of a new contact that the given fields fill, key columns included. A field that is `undefined` fills no column. */
 export function toColumns(fields: ContactUpdate): Updateable<Schema['contacts']> {
   const columns: Record<string, unknown> = {};
   for (const [field, value] of Object.entries(fields) as [keyof ContactInput, unknown][]) {
     if (value === undefined) continue;
-    columns[columnOf[field]] = field === 'customFields' ? JSON.stringify(value) : value;
+    columns[columnOf[field]] =
+      field === 'customFields' ? JSON.stringify(withoutNulls(value as Record<string, unknown>)) : value;
     if (field in keyColumnOf) {
       columns[keyColumnOf[field as keyof typeof keyColumnOf]] = value === null ? null : comparable(value as string);
     }
@@ -187,6 +194,9 @@ export function toChange(fields: ContactUpdate): Change {
   return {
     columns: {
       ...toColumns(fields),
+      ...(fields.customFields && {
+        custom_fields: patchedFields(sql`${JSON.stringify(fields.customFields)}::jsonb`, sql`contacts.id`),
+      }),
       ...(fields.tags && { tags: keepCase(sql`${fields.tags}::text[]`, sql`${keys}::text[]`) }),
     },
     kept: { ...(keys && { tag_keys: keys }) },
@@ -238,8 +248,11 @@ function isAnyDistinct(columns: object): RawBuilder<SqlBool> {
   return distinct.length === 0 ? sql`false` : sql`(${sql.join(distinct, sql` or `)})`;
 }
 
-/** Runs `write`. Where another contact has the email, answers `emailTaken` with the other contact's id. */
-async function unlessEmailTaken(
+/**
+ * Runs `write`. Where another contact has the email, answers `emailTaken` with the other contact's id; where the custom
+ * fields would be too large, `invalid`.
+ */
+async function unlessRefused(
   db: Tenant,
   { organizationId, emailKey }: { organizationId: string; emailKey: string | RawBuilder<string> | undefined },
   write: () => Promise<Outcome<Contact>>,
@@ -248,6 +261,7 @@ async function unlessEmailTaken(
     try {
       return await write();
     } catch (error) {
+      if (error instanceof FieldsTooLarge) return { failure: 'invalid', issues: [FIELDS_TOO_LARGE] };
       if (!isUniqueViolation(error, 'contacts_email') || emailKey === undefined) throw error;
       const holder = await db
         .selectFrom('contacts')
@@ -275,4 +289,18 @@ async function explainAbsence(
   const { version = null, isDeleted, exists } = rows[0] ?? {};
   if (version === null) return { failure: exists ? 'elsewhere' : 'absent' };
   return isDeleted && !includeDeleted ? { failure: 'absent' } : { failure: 'version', currentVersion: version };
+}
+
+/** Why an update wrote nothing: as `explainAbsence` says, or because fields that the service sets were changed. */
+async function explainUnchanged(
+  db: Tenant,
+  { organizationId, id, expectedVersion, service = {} }: Omit<ContactChange, 'changes'>,
+): Promise<Failure> {
+  const found = await explainAbsence(db, { organizationId, id });
+  const isAtAnother =
+    expectedVersion !== undefined && 'currentVersion' in found && found.currentVersion !== expectedVersion;
+  if (found.failure !== 'version' || isAtAnother) return found;
+  const [row] = await selectContact(db, { organizationId, id });
+  const issues = row ? issuesOfChanged(service, row.document) : [];
+  return issues.length > 0 ? { failure: 'invalid', issues } : found;
 }

@@ -43,6 +43,18 @@ export class AddressRefused extends Error {
   override readonly name = 'AddressRefused';
 }
 
+/** A patch would make a contact's custom fields larger than a contact may have. The statement wrote nothing. */
+export class FieldsTooLarge extends Error {
+  override readonly name = 'FieldsTooLarge';
+  /** What the statement calls the row: see `patchedFields`. */
+  readonly row: string;
+
+  constructor(row: string) {
+    super('The custom fields are too large');
+    this.row = row;
+  }
+}
+
 /** SQLSTATEs (PostgreSQL's documentation, appendix A) after which the same request may succeed later. */
 const TRANSIENT = new Set([
   '25P03', // idle_in_transaction_session_timeout
@@ -69,6 +81,8 @@ const TRANSIENT = new Set([
  */
 const KEY_REFUSED = 'IZ401';
 const SCOPE_REFUSED = 'IZ403';
+/** What introzy_patched_fields raises. The message names the row. */
+const FIELDS_TOO_LARGE = 'IZ413';
 
 /** Properties of drivers' errors. The properties repeat values of rows or statements, which no log may show. */
 const WITH_VALUES = ['detail', 'params'];
@@ -76,7 +90,7 @@ const WITH_VALUES = ['detail', 'params'];
 type Raised = Error & { hint?: string };
 
 /**
- * Translates a driver's error: `KeyRefused`, `ScopeRefused`, `AddressRefused`, `DatabaseUnavailable` for a transient
+ * Translates a driver's error: `KeyRefused`, `ScopeRefused`, `AddressRefused`, `FieldsTooLarge`, `DatabaseUnavailable` for a transient
  * SQLSTATE, for class 08 (connection exception) and for a changed plan, or else the same error without the properties in
  * `WITH_VALUES`.
  */
@@ -93,6 +107,7 @@ export function translateError(error: unknown): unknown {
     const [whose, ...scopes] = message.split(' ');
     return new ScopeRefused(whose as ScopeRefused['whose'], scopes);
   }
+  if (code === FIELDS_TOO_LARGE) return new FieldsTooLarge((error as Error).message);
   if (code !== undefined && (TRANSIENT.has(code) || code.startsWith('08') || isChangedPlan(error))) {
     return new DatabaseUnavailable((error as Error).message, { cause: error });
   }

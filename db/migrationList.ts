@@ -24,6 +24,7 @@ import * as requiredFactor from './migrations/0025_required_factor.ts';
 import * as passkeys from './migrations/0026_passkeys.ts';
 import * as foldedSearch from './migrations/0030_folded_search.ts';
 import * as foldedSearchIndexes from './migrations/0031_folded_search_indexes.ts';
+import * as mergePatch from './migrations/0034_merge_patch.ts';
 import * as contactLists from './migrations/0036_contact_lists.ts';
 import * as contactListsIndexes from './migrations/0037_contact_lists_indexes.ts';
 
@@ -100,6 +101,7 @@ export const migrations: Migrations = {
   '0026_passkeys': passkeys,
   '0030_folded_search': foldedSearch,
   '0031_folded_search_indexes': foldedSearchIndexes,
+  '0034_merge_patch': mergePatch,
   '0036_contact_lists': contactLists,
   '0037_contact_lists_indexes': contactListsIndexes,
 };

@@ -1,3 +1,5 @@
+import type { Issue } from '../shared/errors.ts';
+
 /** Why a row could not be read or changed, where the reason is not a defect. */
 export type Failure =
   | { failure: 'absent' }
@@ -5,6 +7,8 @@ export type Failure =
   | { failure: 'elsewhere' }
   | { failure: 'version'; currentVersion: number }
   | { failure: 'emailTaken'; existingId: string | undefined; id?: string }
+  /** The row's present values forbid the change. */
+  | { failure: 'invalid'; issues: Issue[] }
   /** More contacts match the conditions of a change than a call may change: at least `count`. */
   | { failure: 'tooManyMatches'; count: number }
   /** A change would give these contacts more tags than a contact may have. */

@@ -5,7 +5,7 @@ import { EXPIRY_DAYS, GRACE_HOURS, TOKEN_MINUTES } from './keyFormat.ts';
 import { Name } from './names.ts';
 import { PageRequest, pageOf } from './paging.ts';
 import { SCOPES } from './scopes.ts';
-import { Id, organizationId, text } from './text.ts';
+import { Id, organizationId, orNull, text } from './text.ts';
 
 export const Scope = z.enum(SCOPES);
 export type Scope = z.infer<typeof Scope>;
@@ -20,10 +20,7 @@ const scopes = z
 const Environment = z.enum(['development', 'staging', 'production']);
 const AddressMode = z.enum(['enforce', 'report']);
 const settings = {
-  description: text(500)
-    .transform((written) => (written.trim() === '' ? null : written))
-    .nullable()
-    .describe('What the key is for, up to 500 characters'),
+  description: orNull(text(500)).describe('What the key is for, up to 500 characters'),
   environment: Environment.nullable(),
   selfRotate: z.boolean().describe('The key may rotate itself, and only itself, whatever its scopes'),
   rateLimit: z

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { documentAs } from './documentedAs.ts';
 import { instant } from './instant.ts';
-import { Id, soughtLine, soughtText } from './text.ts';
+import { filter, Id, soughtLine, soughtText } from './text.ts';
 
 /** A custom field that is looked for: the values of which the contact's value must be equal to any. */
 export interface SoughtField {
@@ -44,18 +44,20 @@ const customField = documentAs(
 
 /** The conditions of lists, counts and changes of many contacts. A contact must meet every given condition. */
 export const ContactConditions = z.strictObject({
-  search: soughtText(200)
+  search: filter(200, 'words to look for')
     .optional()
     .describe(
       "Words to be found in name, email, phone, company, title, location, tags or notes, each of them, without case and accents; one or two letters at a word's beginning",
     ),
-  tag: soughtLine(100).optional().describe('Contacts that have this tag, in whatever case'),
+  tag: filter(100, 'a tag').optional().describe('Contacts that have this tag, in whatever case'),
   tags: z.array(soughtLine(100)).min(1).max(100).optional().describe('Contacts that have all of these tags'),
-  email: soughtText(320).optional().describe('The contact of this address, as emails are compared'),
-  phone: soughtLine(100)
+  email: filter(320, 'an address').optional().describe('The contact of this address, as emails are compared'),
+  phone: filter(100, 'a number')
     .optional()
     .describe('Contacts of this number, however written; without a country, by its last nine digits'),
-  company: soughtLine(500).optional().describe('Contacts of this company: its whole name, without case and accents'),
+  company: filter(500, 'a company')
+    .optional()
+    .describe('Contacts of this company: its whole name, without case and accents'),
   ids: z.array(Id).min(1).max(100).optional().describe('These contacts; an id that nobody has is left out'),
   createdSince: instant.optional().describe('Contacts that were created at or after this instant'),
   updatedSince: instant.optional().describe('Contacts that have changed at or after this instant'),

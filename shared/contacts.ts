@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { trimBlanks } from './characters.ts';
 import { ContactConditions } from './contactConditions.ts';
 import { ContactCursor, ContactSort } from './contactSort.ts';
 import { documentAs } from './documentedAs.ts';
@@ -6,9 +7,11 @@ import { dryRun } from './dryRun.ts';
 import { encodedDocument, encodedItems } from './encoded.ts';
 import { Issue } from './errors.ts';
 import { caseless } from './fold.ts';
+import { instant } from './instant.ts';
 import { JsonObject } from './json.ts';
+import { nameUpTo } from './names.ts';
 import { optionalCursor, PageRequest, pageOf } from './paging.ts';
-import { Id, isStorable, isWithoutKey, line, organizationId, STORABLE, soughtText, text, WITHOUT_KEY } from './text.ts';
+import { emptyLine, Id, line, lineAsWritten, organizationId, orNull, text } from './text.ts';
 
 /** A contact as its organization sees the contact. */
 export const Contact = z.object({
@@ -45,39 +48,53 @@ export const EncodedContactPage = documentAs(
   ContactPage,
 );
 
-/** An email address as written. Only the rough form `a@b` is checked: no pattern tells what a mail server accepts. */
-const EmailAddress = text(320)
-  .refine((written) => /^[^\s@]+@[^\s@]+$/u.test(written.trim()), 'Not an email address')
-  .meta({ format: 'email' });
-const linkedinUrl = z
-  .url({ protocol: /^https?$/, error: 'Not an http(s) address' })
-  .max(2048)
-  .refine(isStorable, STORABLE)
-  .refine(isWithoutKey, WITHOUT_KEY)
-  .meta({ pattern: '^https?://' });
-
 /** The most tags of a contact. */
 export const MOST_TAGS = 100;
 /** The tags, each as it was written first. */
 export const eachOnce = (tags: string[]): string[] =>
   [...Map.groupBy(tags, caseless).values()].map(([first]) => first as string);
 
-const name = line(500);
-const optional = {
-  email: EmailAddress.nullable().describe('Unique in the organization, as compared: trimmed, NFC, lower-case'),
-  phone: text(100).nullable(),
-  company: text(500).nullable(),
-  title: text(500).nullable(),
-  location: text(500).nullable(),
-  linkedinUrl: linkedinUrl.nullable(),
-  notes: text(50_000).nullable(),
-  tags: z.array(line(100)).max(MOST_TAGS).overwrite(eachOnce),
-  customFields: JsonObject,
+/** Only the rough form `a@b` of an email address is checked: no pattern tells what a mail server accepts. */
+const ADDRESS = /^[^\s@]+@[^\s@]+$/u;
+const Url = z.url({ protocol: /^https?$/ });
+const unlessEmpty = (isRight: (text: string) => boolean) => (written: string) => {
+  const text = trimBlanks(written);
+  return text === '' || isRight(text);
 };
 
-/** The fields of a contact that a caller may write. Only `name` is required. */
+const email = lineAsWritten(320)
+  .refine(
+    unlessEmpty((text) => ADDRESS.test(text)),
+    'Not an email address',
+  )
+  .meta({ format: 'email' });
+const linkedinUrl = emptyLine(2048)
+  .refine(
+    unlessEmpty((text) => Url.safeParse(text).success),
+    'Not an http(s) address',
+  )
+  .meta({ format: 'uri', pattern: '^https?://' });
+
+const optional = {
+  email: orNull(email).describe('Unique in the organization, as compared: trimmed, NFC, lower-case'),
+  phone: orNull(emptyLine(100)),
+  company: orNull(emptyLine(500)),
+  title: orNull(emptyLine(500)),
+  location: orNull(emptyLine(500)),
+  linkedinUrl: orNull(linkedinUrl),
+  notes: orNull(text(50_000)),
+  tags: z
+    .array(line(100))
+    .max(MOST_TAGS)
+    .overwrite(eachOnce)
+    .nullable()
+    .transform((tags) => tags ?? []),
+  customFields: JsonObject.describe('Changed as RFC 7396 says: fields that are named are set, and null takes one away'),
+};
+
+/** The fields of a contact that a caller may write. Only `name` is required. `null` or an empty text empties a field. */
 export const ContactInput = z
-  .strictObject({ name, ...optional })
+  .strictObject({ name: nameUpTo(500), ...optional })
   .partial()
   .required({ name: true });
 export type ContactInput = z.infer<typeof ContactInput>;
@@ -85,37 +102,24 @@ export type ContactInput = z.infer<typeof ContactInput>;
 export const ContactRequest = z.strictObject({ organizationId, id: Id });
 export const ContactCreateRequest = ContactInput.extend({ organizationId, dryRun });
 const expectedVersion = z.int().min(0).optional().describe('Change it at this version alone: at any other, 412');
+/** Fields that the service sets. What a `get` gave may be sent back, and is refused where it was changed. */
+const sentBack = {
+  createdAt: instant.optional().describe('As it is, or left out'),
+  updatedAt: instant.optional().describe('As it is, or left out'),
+  deletedAt: instant.nullable().optional().describe('As it is, or left out'),
+  version: z.int().optional().describe('As it is, or left out'),
+};
 /** A field that is left out stays unchanged. */
-export const ContactUpdateRequest = ContactInput.partial().extend({ organizationId, id: Id, expectedVersion, dryRun });
+export const ContactUpdateRequest = ContactInput.partial().extend({
+  organizationId,
+  id: Id,
+  expectedVersion,
+  ...sentBack,
+  dryRun,
+});
 export type ContactUpdate = { [K in keyof ContactInput]?: ContactInput[K] | undefined };
 export const ContactDeleteRequest = ContactRequest.extend({ expectedVersion, dryRun });
 export const ContactRestoreRequest = ContactRequest.extend({ dryRun });
-
-/** The most ids and emails of a call that reads many contacts. */
-const MOST_GOT = 100;
-const GIVE_SOME = `Give 1 to ${MOST_GOT} ids and emails in all`;
-const asked = z.object({ ids: z.array(z.uuid()), emails: z.array(z.string()) });
-
-export const ContactGetManyRequest = z
-  .strictObject({
-    organizationId,
-    ids: z.array(Id).max(MOST_GOT, GIVE_SOME).optional(),
-    emails: z.array(soughtText(320)).max(MOST_GOT, GIVE_SOME).optional().describe('As emails are compared'),
-  })
-  .refine(
-    ({ ids = [], emails = [] }) => ids.length + emails.length > 0 && ids.length + emails.length <= MOST_GOT,
-    GIVE_SOME,
-  );
-
-const gotOf = <T extends z.ZodType>(contact: T) =>
-  z.object({
-    contacts: z
-      .array(contact)
-      .describe('In the order asked, by ids and then by emails; a contact that is asked for twice comes once'),
-    missing: asked.describe('Of these there is no contact, or it is deleted'),
-    unread: asked.describe('For these the answer has no room, as it ends at 4 MiB: ask for them in another call'),
-  });
-export const ContactsGot = documentAs(gotOf(DecodedContact), gotOf(Contact));
 
 /** The input of an erasure. An erasure takes the contacts out of every table, and cannot be undone. */
 export const ContactEraseRequest = z.strictObject({ organizationId, ids: z.array(Id).min(1).max(100), dryRun });
@@ -155,12 +159,25 @@ export const ContactCount = z.object({
 });
 export type ContactCount = z.infer<typeof ContactCount>;
 
+/** A row to upsert: a contact's fields, which a `get` may have given. */
+export const ContactRow = ContactInput.extend({ id: Id.optional(), organizationId, ...sentBack });
+type Row = z.input<typeof ContactRow>;
+/** A row of an upsert with `merge`. */
+type MergedRow = Omit<Row, 'name'> & { name?: string | null | undefined };
+
 /**
- * A row to upsert. The schema accepts any value: each row is checked later by itself, so that a bad row fails alone.
+ * A row as the request has it. The schema accepts any value: each row is checked later by itself, so that a bad row
+ * fails alone.
  */
 const UncheckedRow = documentAs(
-  z.custom<z.input<typeof ContactInput>>(() => true),
-  ContactInput,
+  z.custom<MergedRow>(() => true),
+  ContactInput.extend({
+    name: ContactInput.shape.name
+      .optional()
+      .describe(
+        'Required without `merge`. With `merge`, a new contact without one is called by company, email or phone',
+      ),
+  }),
 );
 
 export const ContactUpsertRequest = z.strictObject({
@@ -170,10 +187,14 @@ export const ContactUpsertRequest = z.strictObject({
     .boolean()
     .optional()
     .describe(
-      'Add to what is there: `null` changes nothing, tags and custom fields are added, and a new contact without a name is called by its company, email or phone',
+      'Add to what is there: `null` and empty texts change nothing, tags and custom fields are added, and a row needs no name',
     ),
   dryRun,
 });
+type Upsert = z.input<typeof ContactUpsertRequest>;
+/** The input of an upsert, as TypeScript checks it: only with `merge` may a row leave out its name. */
+export type ContactUpsertInput = Omit<Upsert, 'contacts' | 'merge'> &
+  ({ contacts: Row[]; merge?: boolean | undefined } | { contacts: MergedRow[]; merge: true });
 
 /** The outcome of a row. `index` is the row's place in the request, from 0. */
 export const UpsertResult = z.discriminatedUnion('outcome', [

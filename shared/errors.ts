@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { redactKeys } from './keyFormat.ts';
+import { isSetByService } from './serviceFields.ts';
 
 /** Why a key was refused. A malformed key is `unknown` too. */
 export type KeyRefusal = 'missing' | 'unknown' | 'revoked' | 'expired';
@@ -43,12 +44,73 @@ export const CONNECTION_ERRORS = {
 export const Issue = z.object({ path: z.array(z.union([z.string(), z.number()])), message: z.string() });
 export type Issue = z.infer<typeof Issue>;
 
-/** The issues of a zod error. Paths and messages quote the names of unknown fields, and such a name may hold a key. */
+/** A number that JavaScript cannot keep comes as a number that is not finite: see server/http/exactJson.ts. */
+export const INEXACT = 'Must be a number that is kept exactly: send this one as text, in quotes';
+
+/** Tells a caller what to do, where a schema has no words of its own. `undefined`: zod's words are as good. */
+function tell(issue: z.core.$ZodRawIssue): string | undefined {
+  switch (issue.code) {
+    case 'invalid_type':
+      return tellType(issue.expected, issue.input);
+    case 'invalid_value':
+      if (issue.input === undefined) return 'Required';
+      return `Must be ${issue.values.length > 1 ? 'one of ' : ''}${issue.values.map((value) => JSON.stringify(value)).join(', ')}`;
+    case 'invalid_union':
+      return issue.input === undefined ? 'Required' : undefined;
+    case 'too_small':
+      return `Must ${amount(issue.origin)} at least ${count(issue.minimum, issue.origin)}`;
+    case 'too_big':
+      return `Must ${amount(issue.origin)} at most ${count(issue.maximum, issue.origin)}`;
+    default:
+      return undefined;
+  }
+}
+
+const amount = (origin: string) => (origin === 'number' || origin === 'int' ? 'be' : 'have');
+const count = (limit: number | bigint, origin: string) => {
+  const unit = { string: ' character', array: ' item' }[origin];
+  return unit === undefined ? String(limit) : `${limit}${unit}${limit === 1 ? '' : 's'}`;
+};
+
+const TYPES: Record<string, string> = {
+  string: 'text',
+  number: 'a number',
+  int: 'a whole number',
+  boolean: 'true or false',
+  array: 'a list',
+  object: 'an object',
+  record: 'an object',
+  date: 'a date',
+};
+
+function tellType(expected: string, input: unknown): string | undefined {
+  if (input === undefined) return 'Required';
+  const type = TYPES[expected];
+  if (type === undefined) return undefined;
+  if (typeof input === 'number' && !Number.isFinite(input) && /^(number|int)$/.test(expected)) return INEXACT;
+  return `Must be ${type}${input === null ? ', not null' : ''}`;
+}
+
+z.config({ customError: tell });
+
+const ofUnknown = (field: string) =>
+  isSetByService(field) ? 'Is set by the service: leave it out' : `There is no field "${field}" here: leave it out`;
+
+/**
+ * The issues of a zod error, one for each unknown field. Paths and messages quote the names of unknown fields, and such a
+ * name may hold a key.
+ */
 export const issuesOf = ({ issues }: z.ZodError): Issue[] =>
-  issues.map(({ path, message }) => ({
-    path: path.map((key) => (typeof key === 'number' ? key : redactKeys(String(key)))),
-    message: redactKeys(message),
-  }));
+  issues
+    .flatMap((issue) =>
+      issue.code === 'unrecognized_keys'
+        ? issue.keys.map((key) => ({ path: [...issue.path, key], message: ofUnknown(key) }))
+        : [issue],
+    )
+    .map(({ path, message }) => ({
+      path: path.map((key) => (typeof key === 'number' ? key : redactKeys(String(key)))),
+      message: redactKeys(message),
+    }));
 
 /** Details that a caller can act on, beside the sentence. An error without details leaves `details` out. */
 export const ErrorDetails = z.object({

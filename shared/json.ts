@@ -1,40 +1,55 @@
 import { z } from 'zod';
+import { flawOfLine, flawOfLines } from './characters.ts';
+import { INEXACT } from './errors.ts';
 import { isDeeperThan, JSON_DEPTH } from './jsonDepth.ts';
 import { isStorable, isWithoutKey, STORABLE, WITHOUT_KEY } from './text.ts';
 
-/** Characters of JSON. */
-const CUSTOM_FIELDS_SIZE = 65_536;
+/** The most characters of a contact's custom fields, as JSON. */
+export const CUSTOM_FIELDS_SIZE = 65_536;
+export const TOO_LARGE = `Must be at most ${CUSTOM_FIELDS_SIZE} characters of JSON`;
 
 const isPlain = (value: object) => {
   const prototype = Object.getPrototypeOf(value);
   return prototype === Object.prototype || prototype === null;
 };
 
-/** The first reason why `value` cannot be stored as JSON; `undefined` where `value` can be stored. */
-function findFlaw(value: unknown): string | undefined {
-  if (value === null || typeof value === 'boolean') return undefined;
-  if (typeof value === 'number') return Number.isFinite(value) ? undefined : 'Numbers must be finite';
-  if (typeof value === 'string') return isStorable(value) ? undefined : STORABLE;
-  if (typeof value !== 'object') return 'Not JSON';
-  if (Array.isArray(value)) return firstFlaw(value);
-  if (!isPlain(value)) return 'Not JSON';
-  if (Object.hasOwn(value, '__proto__')) return 'Must not have a key __proto__';
-  return firstFlaw(Object.keys(value)) ?? firstFlaw(Object.values(value));
+type Path = (string | number)[];
+interface Flaw {
+  path: Path;
+  message: string;
 }
 
-function firstFlaw(values: unknown[]): string | undefined {
-  for (const value of values) {
-    const flaw = findFlaw(value);
-    if (flaw !== undefined) return flaw;
+/** The first reason why `value` cannot be kept as JSON, with its place; `undefined` where `value` can be kept. */
+function findFlaw(value: unknown): Flaw | undefined {
+  const message = flawOf(value);
+  if (message !== undefined) return { path: [], message };
+  if (typeof value !== 'object' || value === null) return undefined;
+  for (const [name, item] of Object.entries(value)) {
+    const flawed = flawOfName(name);
+    const flaw = flawed === undefined ? findFlaw(item) : { path: [], message: flawed };
+    if (flaw) return { ...flaw, path: [Array.isArray(value) ? Number(name) : name, ...flaw.path] };
   }
   return undefined;
+}
+
+/** Why a value cannot be kept, whatever is within it. */
+function flawOf(value: unknown): string | undefined {
+  if (value === null || typeof value === 'boolean') return undefined;
+  if (typeof value === 'number') return Number.isFinite(value) ? undefined : INEXACT;
+  if (typeof value === 'string') return isStorable(value) ? flawOfLines(value) : STORABLE;
+  return typeof value === 'object' && (Array.isArray(value) || isPlain(value)) ? undefined : 'Not JSON';
+}
+
+function flawOfName(name: string): string | undefined {
+  if (name === '__proto__') return 'Must not have a key __proto__';
+  return isStorable(name) ? flawOfLine(name) : STORABLE;
 }
 
 /**
  * The path to the first text within `value` that contains an API key: `['access', 'tokens', 0]`. `undefined` where no
  * text does. The name of a field is a text too. `value` nests at most `JSON_DEPTH` levels deep.
  */
-export function pathToKey(value: unknown): (string | number)[] | undefined {
+export function pathToKey(value: unknown): Path | undefined {
   if (typeof value === 'string') return isWithoutKey(value) ? undefined : [];
   if (typeof value !== 'object' || value === null) return undefined;
   for (const [name, item] of Object.entries(value)) {
@@ -59,9 +74,8 @@ export const JsonObject = z
     const fail = (message: string) => context.addIssue({ code: 'custom', message });
     if (typeof value !== 'object' || value === null || Array.isArray(value)) return fail('Must be a JSON object');
     if (isDeeperThan(value, JSON_DEPTH)) return fail(`Must not nest deeper than ${JSON_DEPTH}`);
-    const flaw = findFlaw(value);
-    if (flaw !== undefined) return fail(flaw);
     const path = pathToKey(value);
-    if (path) return context.addIssue({ code: 'custom', path, message: WITHOUT_KEY });
-    if (storedSize(value) > CUSTOM_FIELDS_SIZE) fail(`Must be at most ${CUSTOM_FIELDS_SIZE} characters of JSON`);
+    const flaw = path ? { path, message: WITHOUT_KEY } : findFlaw(value);
+    if (flaw) return context.addIssue({ code: 'custom', ...flaw });
+    if (storedSize(value) > CUSTOM_FIELDS_SIZE) fail(TOO_LARGE);
   });

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { flawOfLine, flawOfLines, trimBlanks } from './characters.ts';
 import { decodePercent, findKeys } from './keyFormat.ts';
 
 /** Counts characters as code points, as PostgreSQL's `char_length` does, not as UTF-16 units. */
@@ -16,30 +17,62 @@ export const isWithoutKey = (text: string) => findKeys(decodePercent(text).toLow
 export const WITHOUT_KEY =
   'Must not contain an API key: take the key out, and rotate the key if others may have seen the key here';
 
-/** Trimmed text of 1 to `most` characters, to keep. */
-export const line = (most: number) => soughtLine(most).refine(isWithoutKey, WITHOUT_KEY);
+/** Adds an issue where `flawOf` finds a flaw in a text. */
+const without = (flawOf: (text: string) => string | undefined) => (written: string, context: z.RefinementCtx) => {
+  const message = flawOf(written);
+  if (message !== undefined) context.addIssue(message);
+};
 
-/** Text as written, of at most `most` characters, to keep. */
-export const text = (most: number) => soughtText(most).refine(isWithoutKey, WITHOUT_KEY);
+/** A single line of 1 to `most` characters, without blanks around it, to keep. */
+export const line = (most: number) =>
+  soughtLine(most).superRefine(without(flawOfLine)).refine(isWithoutKey, WITHOUT_KEY);
 
-/** As `line`, for text that is only looked for and never kept: such a text may contain a key. */
+/** As `line`, and may be empty: see `orNull`. */
+export const emptyLine = (most: number) =>
+  upTo(most).superRefine(without(flawOfLine)).refine(isWithoutKey, WITHOUT_KEY);
+
+/** Text of any number of lines, of at most `most` characters, without blanks around it, to keep. May be empty. */
+export const text = (most: number) => upTo(most).superRefine(without(flawOfLines)).refine(isWithoutKey, WITHOUT_KEY);
+
+/** A single line as written, with the blanks around it, of at most `most` characters, to keep. */
+export const lineAsWritten = (most: number) =>
+  soughtText(most)
+    .superRefine(without((written) => flawOfLine(trimBlanks(written))))
+    .refine(isWithoutKey, WITHOUT_KEY);
+
+/** A text that may be left empty: an empty text, or blanks alone, is `null`. */
+export const orNull = <T extends z.ZodType<string, string>>(schema: T) =>
+  schema.transform((written) => (trimBlanks(written) === '' ? null : written)).nullable();
+
+/** A single line that is only looked for and never kept: such a text may contain a key. */
 export const soughtLine = (most: number) => {
   const range = `Must be 1 to ${most} characters`;
-  return z
-    .string()
-    .refine(isStorable, { error: STORABLE, abort: true })
-    .trim()
+  return trimmed()
     .min(1, { error: range, abort: true })
     .refine((text) => characters(text) <= most, { error: range, abort: true })
     .meta({ maxLength: most });
 };
 
-/** As `text`, for text that is only looked for and never kept. */
+/** As `soughtLine`, for what a filter looks for; `sought` names it in the refusal of an empty filter. */
+export const filter = (most: number, sought: string) =>
+  trimmed()
+    .min(1, { error: `Must not be empty: leave it out, or give ${sought}`, abort: true })
+    .refine((text) => characters(text) <= most, `Must be at most ${most} characters`)
+    .meta({ maxLength: most });
+
+/** Text that is only looked for and never kept. */
 export const soughtText = (most: number) =>
   z
     .string()
     .refine(isStorable, STORABLE)
     .refine((written) => characters(written) <= most, `Must be at most ${most} characters`)
+    .meta({ maxLength: most });
+
+const trimmed = () => z.string().refine(isStorable, { error: STORABLE, abort: true }).overwrite(trimBlanks);
+
+const upTo = (most: number) =>
+  trimmed()
+    .refine((text) => characters(text) <= most, { error: `Must be at most ${most} characters`, abort: true })
     .meta({ maxLength: most });
 
 /**

@@ -4,6 +4,7 @@ import { ERRORS, type ErrorCode, ErrorEnvelope } from '../../shared/errors.ts';
 import { explainDescribed } from '../doors/mcp/explain.ts';
 import { MCP_PATH } from '../doors/mcp/path.ts';
 import { newServer } from '../doors/mcp/server.ts';
+import { stringifyExact } from '../http/exactJson.ts';
 import { CommandError } from './commandError.ts';
 
 /** A service as a client reaches it: over the network, or in this process. */
@@ -60,7 +61,7 @@ async function ask({ url, key, send }: Remote, method: 'GET' | 'POST', path: str
       'mcp-protocol-version': REVISION,
     }),
   };
-  const request = new Request(url + path, { method, headers, ...(body && { body: JSON.stringify(body) }) });
+  const request = new Request(url + path, { method, headers, ...(body && { body: stringifyExact(body) }) });
   const answer = await send(request).catch(() => {
     throw new CommandError(`No service answers at ${url}. Start it (npm start), or set INTROZY_URL to its address.`);
   });

@@ -1,8 +1,10 @@
-import { PassThrough } from 'node:stream';
+import { Transform } from 'node:stream';
+import { StringDecoder } from 'node:string_decoder';
 import { setImmediate } from 'node:timers/promises';
 import { StdioServerTransport, serveStdio } from '@modelcontextprotocol/server/stdio';
 import { destination, pino } from 'pino';
 import { createApp } from '../doors/app.ts';
+import { markInexact } from '../http/exactJson.ts';
 import { type Config, readAgentConfig, readConfig } from '../start/config.ts';
 import { DirectoryInUse } from '../start/dataDirectory.ts';
 import { createDeps } from '../start/deps.ts';
@@ -76,11 +78,30 @@ async function serve(remote: Remote): Promise<void> {
     return answer.finally(() => open.delete(answer));
   };
   // The SDK drops open calls when its input ends. So the SDK reads a copy of standard input that never ends.
-  const input = process.stdin.pipe(new PassThrough(), { end: false });
+  const input = process.stdin.pipe(exactLines(), { end: false });
   const transport = new StdioServerTransport(input, process.stdout);
   const served = serveStdio(() => createRemoteServer({ ...remote, send }), { transport });
   await ended.promise;
   for (await setImmediate(); open.size > 0; await setImmediate()) await Promise.allSettled(open);
   await served.close();
   process.stdin.destroy();
+}
+
+/** Marks the numbers in lines of JSON that would be rounded. A line goes on as soon as its end is there. */
+function exactLines(): Transform {
+  const decoder = new StringDecoder();
+  let rest = '';
+  return new Transform({
+    transform(chunk: Buffer, _encoding, done) {
+      const [last = '', ...lines] = (rest + decoder.write(chunk)).split('\n').reverse();
+      rest = last;
+      done(
+        null,
+        lines
+          .reverse()
+          .map((line) => `${markInexact(line)}\n`)
+          .join(''),
+      );
+    },
+  });
 }

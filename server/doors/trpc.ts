@@ -4,6 +4,7 @@ import { pageBytesOf } from '../../shared/paging.ts';
 import { transformer } from '../../shared/transformer.ts';
 import { readText, requireJson } from '../http/body.ts';
 import { describeError, fault } from '../http/errors.ts';
+import { markInexact } from '../http/exactJson.ts';
 import { errorShape } from '../procedures/call.ts';
 import type { Context } from '../procedures/context.ts';
 import { toTrpcError } from '../procedures/outcome.ts';
@@ -53,18 +54,30 @@ export function toTrpcErrorAnswer(error: TRPCError, context: Context): Response 
 }
 
 /**
- * The request without anything that makes tRPC do more than answer JSON with JSON: tRPC would take a form or bytes as
+ * The request with numbers marked that would be rounded, and without anything that makes tRPC do more than answer JSON with JSON: tRPC would take a form or bytes as
  * the input of a mutation, and would stream an answer whose status was sent before its calls ended.
  */
 async function toPlainRequest(request: Request): Promise<Request> {
   if (request.method === 'GET') {
     const asksForStream = request.headers.has('trpc-accept') || request.headers.get('accept')?.includes('jsonl');
-    return asksForStream || request.headers.has('content-type') ? new Request(request.url) : request;
+    const url = withExactInput(request.url);
+    const isPlain = !asksForStream && !request.headers.has('content-type') && url === request.url;
+    return isPlain ? request : new Request(url);
   }
   if (request.method !== 'POST') throw fault('METHOD_NOT_SUPPORTED', { headers: { Allow: ALLOWED } });
   requireJson(request.headers);
-  const body = await readText(request);
+  const body = markInexact(await readText(request));
   return new Request(request.url, { method: 'POST', headers: { 'content-type': JSON_TYPE }, body });
+}
+
+/** The address with the numbers of a query's input marked, as in a body. */
+function withExactInput(address: string): string {
+  const url = new URL(address);
+  const input = url.searchParams.get('input') ?? '';
+  const marked = markInexact(input);
+  if (marked === input) return address;
+  url.searchParams.set('input', marked);
+  return url.href;
 }
 
 /** The headers of all errors. Where two errors set the same header, the first error counts. */

@@ -1,6 +1,7 @@
 import { TRPCError } from '@trpc/server';
 import { isDeeperThan, JSON_DEPTH } from '../../shared/jsonDepth.ts';
 import { badRequest, fault } from './errors.ts';
+import { parseExact } from './exactJson.ts';
 
 /** Bytes that a request's body may have. */
 export const BODY_LIMIT = 1_048_576;
@@ -47,7 +48,7 @@ async function readParts(request: Request): Promise<Uint8Array> {
   return Buffer.concat(chunks);
 }
 
-/** Reads a body as JSON; `undefined` where there is no body. */
+/** Reads a body as JSON, as `parseExact` does; `undefined` where there is no body. */
 export async function readJson(request: Request): Promise<unknown> {
   const hasType = request.headers.has('content-type');
   if (hasType) requireJson(request.headers);
@@ -56,7 +57,7 @@ export async function readJson(request: Request): Promise<unknown> {
   if (!hasType) throw fault('UNSUPPORTED_MEDIA_TYPE');
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    value = parseExact(text);
   } catch {
     throw badRequest('The body is not valid JSON');
   }

@@ -1,3 +1,4 @@
+import type { z } from 'zod';
 import { getContacts } from '../../db/contactBatch.ts';
 import { updateContacts } from '../../db/contactChanges.ts';
 import { eraseContacts } from '../../db/contactErasure.ts';
@@ -5,6 +6,7 @@ import { listContacts } from '../../db/contactList.ts';
 import { countContacts } from '../../db/contactMatches.ts';
 import { deleteContact, getContact, insertContact, restoreContact, updateContact } from '../../db/contacts.ts';
 import { upsertContacts } from '../../db/contactUpsert.ts';
+import { ContactGetManyRequest, ContactsGot } from '../../shared/contactBatch.ts';
 import { ContactsUpdated, ContactUpdateManyRequest } from '../../shared/contactChanges.ts';
 import { judgeRows } from '../../shared/contactRows.ts';
 import {
@@ -13,18 +15,18 @@ import {
   ContactCreateRequest,
   ContactDeleteRequest,
   ContactEraseRequest,
-  ContactGetManyRequest,
   ContactListRequest,
   ContactRequest,
   ContactRestoreRequest,
   ContactsErased,
-  ContactsGot,
   ContactUpdateRequest,
+  type ContactUpsertInput,
   ContactUpsertRequest,
   DecodedContact,
   EncodedContactPage,
   UpsertResults,
 } from '../../shared/contacts.ts';
+import { splitFields } from '../../shared/serviceFields.ts';
 import { settle } from './outcome.ts';
 import { adminProcedure, router, scopedProcedure } from './procedure.ts';
 
@@ -73,8 +75,14 @@ export const contactsRouter = router({
     .mutation(
       async ({
         ctx: { tenant, organizationId },
-        input: { organizationId: _, dryRun: __, id, expectedVersion, ...changes },
-      }) => settle(await updateContact(tenant, { organizationId, id, expectedVersion, changes }), 'contact'),
+        input: { organizationId: _, dryRun: __, id, expectedVersion, ...given },
+      }) => {
+        const { service, fields: changes } = splitFields(given);
+        return settle(
+          await updateContact(tenant, { organizationId, id, expectedVersion, changes, service }),
+          'contact',
+        );
+      },
     ),
 
   delete: scopedProcedure('contacts:write')
@@ -107,7 +115,7 @@ export const contactsRouter = router({
     }),
 
   upsertMany: scopedProcedure('contacts:write')
-    .input(ContactUpsertRequest)
+    .input(ContactUpsertRequest as z.ZodType<z.output<typeof ContactUpsertRequest>, ContactUpsertInput>)
     .output(UpsertResults)
     .mutation(async ({ ctx: { tenant, organizationId }, input: { contacts, merge } }) => {
       const { rows, failed } = judgeRows(contacts, merge);

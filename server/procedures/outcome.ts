@@ -31,6 +31,8 @@ function toError(failure: Failure, thing: Thing): TRPCError {
         message: 'Another contact has this email',
         details: { existingId: failure.existingId, id: failure.id },
       });
+    case 'invalid':
+      return fault('BAD_REQUEST', { details: { issues: failure.issues } });
     case 'tooManyMatches':
       return badRequest(
         `At least ${failure.count} contacts match, and a call changes ${MOST_CHANGED} at most: give conditions that fewer contacts meet, and call several times`,

@@ -2,7 +2,15 @@ import { execFile } from 'node:child_process';
 import { resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, expectTypeOf, test } from 'vitest';
-import type { ApiKey, Contact, IntrozyClient, IntrozyError, RouterInputs, RouterOutputs } from '../../client/index.ts';
+import type {
+  ApiKey,
+  Contact,
+  ContactInput,
+  IntrozyClient,
+  IntrozyError,
+  RouterInputs,
+  RouterOutputs,
+} from '../../client/index.ts';
 import type { ErrorCode } from '../../shared/errors.ts';
 
 type Keys = RouterInputs['keys'];
@@ -28,7 +36,7 @@ type Fields = {
   location?: string | null | undefined;
   linkedinUrl?: string | null | undefined;
   notes?: string | null | undefined;
-  tags?: string[] | undefined;
+  tags?: string[] | null | undefined;
   customFields?: Record<string, unknown> | undefined;
 };
 /** An intersection as a single object type: `toEqualTypeOf` treats the two as different. */
@@ -130,6 +138,12 @@ test('the inputs of contacts', () => {
     sort?: '-createdAt' | 'createdAt' | '-updatedAt' | 'updatedAt' | 'name' | undefined;
     fields?: (keyof Contact)[] | undefined;
   };
+  type SentBack = {
+    createdAt?: Date | string | undefined;
+    updatedAt?: Date | string | undefined;
+    deletedAt?: Date | string | null | undefined;
+    version?: number | undefined;
+  };
   type Version = { expectedVersion?: number | undefined };
   type Dry = { dryRun?: boolean | undefined };
   expectTypeOf<Contacts['list']>().toEqualTypeOf<Optional<Flat<Named & Condition & List>>>();
@@ -140,13 +154,18 @@ test('the inputs of contacts', () => {
   >();
   expectTypeOf<Contacts['create']>().toEqualTypeOf<Flat<Named & Fields & Dry & { name: string }>>();
   expectTypeOf<Contacts['update']>().toEqualTypeOf<
-    Flat<Named & Fields & Version & Dry & { id: string; name?: string | undefined }>
+    Flat<Named & Fields & Version & SentBack & Dry & { id: string; name?: string | undefined }>
   >();
   expectTypeOf<Contacts['delete']>().toEqualTypeOf<Flat<Named & Version & Dry & { id: string }>>();
   expectTypeOf<Contacts['restore']>().toEqualTypeOf<Flat<Named & Dry & { id: string }>>();
+  type Row = Named & Fields & SentBack & { id?: string | undefined };
   expectTypeOf<Contacts['upsertMany']>().toEqualTypeOf<
-    Flat<Named & Dry & { contacts: Flat<Fields & { name: string }>[]; merge?: boolean | undefined }>
+    | Flat<Named & Dry & { contacts: Flat<Row & { name: string }>[]; merge?: boolean | undefined }>
+    | Flat<Named & Dry & { contacts: Flat<Row & { name?: string | null | undefined }>[]; merge: true }>
   >();
+  // What a program has read, it can write back.
+  expectTypeOf<Contact>().toExtend<Contacts['update']>();
+  expectTypeOf<Contact>().toExtend<ContactInput>();
 });
 
 test('the outputs', () => {

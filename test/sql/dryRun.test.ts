@@ -271,7 +271,7 @@ test('Over REST a dry run has no Location and no ETag, and its flag is true or f
   const made = await app.api(app.one.key, 'POST', '/api/contacts?dryRun=false', body);
   expect([made.status, made.headers.get('etag')]).toEqual([201, '"1"']);
   const read = await app.api(app.one.key, 'GET', `/api/contacts/${made.body.data.id}?dryRun=true`);
-  expect([read.status, read.body.details.issues[0].message]).toEqual([400, 'Unrecognized key: "dryRun"']);
+  expect([read.status, read.body.details.issues[0].message]).toEqual([400, expect.stringContaining('dryRun')]);
 });
 
 test('Every write of contacts, keys.revoke, and nothing else takes a dry run', () => {

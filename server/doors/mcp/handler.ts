@@ -9,6 +9,7 @@ import type { TRPCError } from '@trpc/server';
 import { pageBytesOf } from '../../../shared/paging.ts';
 import { readText, refuseDeep, requireJson } from '../../http/body.ts';
 import { badRequest, fault } from '../../http/errors.ts';
+import { markInexact } from '../../http/exactJson.ts';
 import { ownOrigins } from '../../http/sameOrigin.ts';
 import type { Context, Principal } from '../../procedures/context.ts';
 import { toTrpcError } from '../../procedures/outcome.ts';
@@ -35,7 +36,7 @@ export async function answerMcp(request: Request, { context, onError }: Door): P
     refuseForeignOrigin(request, context);
     principal = await admitKeyHolder(context);
     requireJson(request.headers);
-    const text = await readText(request);
+    const text = markInexact(await readText(request));
     const message = parse(text);
     calls = countRequests(message);
     const counts: Counts = [];

@@ -1,8 +1,15 @@
 import { z } from 'zod';
 import { CurrentKey } from '../../../shared/apiKeys.ts';
-import { Contact, ContactInput, ContactUpsertRequest, UpsertResult } from '../../../shared/contacts.ts';
+import {
+  Contact,
+  ContactInput,
+  ContactUpdateRequest,
+  ContactUpsertRequest,
+  UpsertResult,
+} from '../../../shared/contacts.ts';
+import { documentAs } from '../../../shared/documentedAs.ts';
 import { Organization } from '../../../shared/organizations.ts';
-import { soughtLine, soughtText } from '../../../shared/text.ts';
+import { filter } from '../../../shared/text.ts';
 
 /** The most ids and emails that a call of a tool takes. */
 const MOST = 100;
@@ -36,9 +43,9 @@ export const toRow = ({ id, name, email, company, title, tags, version }: Contac
 });
 
 export const SearchInput = z.strictObject({
-  query: soughtText(200).optional().describe('words in any field but links and custom fields'),
-  tag: soughtLine(100).optional(),
-  email: soughtText(320).optional().describe('exact'),
+  query: filter(200, 'words to look for').optional().describe('words in any field but links and custom fields'),
+  tag: filter(100, 'a tag').optional(),
+  email: filter(320, 'an address').optional().describe('exact'),
   cursor: z.string().optional().describe("a page's nextCursor"),
   limit: z.int().min(1).max(50).default(10),
 });
@@ -63,11 +70,14 @@ const dryRun = z.boolean().optional();
 
 export const CreateInput = ContactInput.extend({ dryRun });
 export const ContactOutput = z.object({ contact: ContactRow });
-export const UpdateInput = ContactInput.partial().extend({
+const Update = ContactInput.partial().extend({
   id: z.string(),
   expectedVersion: z.int().min(0).optional().describe('refuse if changed since'),
   dryRun,
 });
+const { createdAt, updatedAt, deletedAt, version } = ContactUpdateRequest.shape;
+/** What get_contacts gave may be sent back: a model needs no word of the fields that are only taken then. */
+export const UpdateInput = documentAs(Update.extend({ createdAt, updatedAt, deletedAt, version }), Update);
 
 export const UpsertInput = ContactUpsertRequest.omit({ organizationId: true }).extend({ dryRun });
 const [Written, Failed] = UpsertResult.options;

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { UpsertResult } from '../../../shared/contacts.ts';
+import type { ContactUpsertInput, UpsertResult } from '../../../shared/contacts.ts';
 import { issuesOf } from '../../../shared/errors.ts';
 import { fault } from '../../http/errors.ts';
 import type { InputOf, OutputOf, ProcedurePath } from '../../procedures/call.ts';
@@ -108,7 +108,7 @@ export const tools: readonly Tool[] = [
     name: 'update_contact',
     title: 'Update a contact',
     description:
-      'Change fields of a contact. Fields left out stay; null empties one; tags and customFields are replaced.',
+      'Change fields of a contact. Fields left out stay; null empties one; tags are replaced; customFields are patched: null takes one away.',
     procedure: 'contacts.update',
     hints: { destructive: true, idempotent: true },
     input: schemas.UpdateInput,
@@ -125,7 +125,7 @@ export const tools: readonly Tool[] = [
     input: schemas.UpsertInput,
     output: schemas.UpsertOutput,
     async run(caller, input) {
-      const { results } = await caller.call('contacts.upsertMany', input);
+      const { results } = await caller.call('contacts.upsertMany', input as ContactUpsertInput);
       return { results: results.map(toRowOutcome) };
     },
   }),

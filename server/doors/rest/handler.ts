@@ -71,7 +71,7 @@ function readQuery(url: string): Record<string, unknown> {
   const start = url.indexOf('?');
   if (start === -1) return {};
   const query: Record<string, unknown> = {};
-  const parameters = new URLSearchParams(url.slice(start));
+  const parameters = new URLSearchParams(escapePlus(url.slice(start + 1)));
   for (const name of new Set(parameters.keys())) {
     const values = parameters.getAll(name);
     const [value = ''] = values;
@@ -79,6 +79,31 @@ function readQuery(url: string): Record<string, unknown> {
   }
   return query;
 }
+
+/** Parameters whose values may have a plus, and the pluses that stand for no blank there. */
+const PLUSES: readonly (readonly [name: string, plus: RegExp])[] = [
+  // An address has no blank inside: `a+b@example.com`. Blanks around it are no part of it.
+  ['email', /(?<=[^+])\+(?=[^+])/g],
+  // The plus of a country code: `+44 20…`.
+  ['phone', /^\++/],
+];
+
+/**
+ * The query with such pluses escaped: unescaped, a plus in a query is a blank, as in a form. So an address or a number is
+ * found as people write it into an address line.
+ */
+const escapePlus = (query: string) =>
+  query.includes('+')
+    ? query
+        .split('&')
+        .map((pair) => {
+          const [, plus] = PLUSES.find(([name]) => pair.startsWith(`${name}=`)) ?? [];
+          if (!plus) return pair;
+          const value = pair.slice(pair.indexOf('=') + 1);
+          return `${pair.slice(0, -value.length)}${value.replace(plus, (pluses) => pluses.replaceAll('+', '%2B'))}`;
+        })
+        .join('&')
+    : query;
 
 /**
  * The version in an `If-Match` (RFC 9110, section 13.1.1), `"3"` or `3`; `undefined` without the header, or for `*`. An
