@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { ContactConditions } from './contactConditions.ts';
 import { ContactInput, eachOnce, MOST_TAGS } from './contacts.ts';
+import { documentAs } from './documentedAs.ts';
 import { dryRun } from './dryRun.ts';
 import { BLANKS, caseless, fold, separateWords } from './fold.ts';
 import { line, organizationId, soughtLine } from './text.ts';
@@ -20,12 +21,19 @@ const where = ContactConditions.omit({ includeDeleted: true }).refine(
   'Give at least one condition: `updatedSince` with an early date is every contact',
 );
 
-const set = z.strictObject(ContactInput.partial().omit({ email: true }).shape, {
-  error: ({ code, keys }) =>
-    code === 'unrecognized_keys' && (keys as string[]).some((key) => /^(email|otherEmails)$/.test(key))
-      ? 'An email is one contact’s alone: change emails contact by contact'
-      : undefined,
-});
+const fields = ContactInput.partial().omit({ email: true });
+const hasEmail = (given: unknown) =>
+  typeof given === 'object' && given !== null && ('email' in given || 'otherEmails' in given);
+const set = documentAs(
+  z
+    .custom<z.input<typeof fields>>(() => true)
+    .refine((given) => !hasEmail(given), {
+      path: ['email'],
+      error: 'An email is a single contact’s: change emails contact by contact',
+    })
+    .pipe(fields),
+  fields,
+);
 
 const ACTIONS = ['set', 'addTags', 'removeTags', 'delete', 'restore'] as const;
 
@@ -53,6 +61,7 @@ export const ContactUpdateManyRequest = z
       addTags,
       removeTags: removeTags.length > 0,
     };
+    if (context.issues.length > 0) return;
     const asked = ACTIONS.filter((action) => isAsked[action]);
     const refuse = (path: string[], message: string) => context.addIssue({ code: 'custom', path, message });
     if (asked.length === 0) refuse([], `Say what to change: ${ACTIONS.join(', ')}`);

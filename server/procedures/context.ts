@@ -11,6 +11,7 @@ import { isOverHttps } from '../http/securityHeaders.ts';
 import type { Background } from '../mail/background.ts';
 import type { MailCap } from '../mail/mailCap.ts';
 import type { Mailer } from '../mail/mailer.ts';
+import type { InBulk } from './bulk.ts';
 
 /** The parts of the service. `createDeps` puts the parts together; each function takes the parts that it needs. */
 export interface Deps extends KeyParts {
@@ -29,6 +30,8 @@ export interface Deps extends KeyParts {
   passkeyHost: string | undefined;
   /** The invitations that are under way: see invite.ts. */
   inviting: Map<string, Promise<Invitation>>;
+  /** For calls that change many contacts. */
+  inBulk: InBulk;
   /** The last address in `X-Forwarded-For` is the caller's: a proxy of ours put that address there. */
   trustProxy: boolean;
   /** Days after which deleted contacts are erased. `undefined`: never. */

@@ -11,6 +11,7 @@ import { createBackground } from '../mail/background.ts';
 import { createMailCap, type MailKind } from '../mail/mailCap.ts';
 import { createMailer, type Mail, type Mailer } from '../mail/mailer.ts';
 import { existingAccountMail, resetMail, verificationMail } from '../mail/messages.ts';
+import { createBulk } from '../procedures/bulk.ts';
 import type { Deps } from '../procedures/context.ts';
 import { countInMemory, type Limiters } from './rates.ts';
 
@@ -55,6 +56,7 @@ export function createDeps(choices: Choices): Deps {
     reported: new LRUCache({ max: 10_000, ttl: 3_600_000 }),
     redigesting: new Set(),
     inviting: new Map(),
+    inBulk: createBulk(),
     accounts: loadAccounts({
       db,
       log,

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { CurrentKey } from '../../../shared/apiKeys.ts';
+import { ContactsUpdated } from '../../../shared/contactChanges.ts';
 import {
   Contact,
   ContactInput,
@@ -78,6 +79,19 @@ const Update = ContactInput.partial().extend({
 const { createdAt, updatedAt, deletedAt, version } = ContactUpdateRequest.shape;
 /** What get_contacts gave may be sent back: a model needs no word of the fields that are only taken then. */
 export const UpdateInput = documentAs(Update.extend({ createdAt, updatedAt, deletedAt, version }), Update);
+
+/** The most ids that an answer to an agent has. */
+export const SHOWN_IDS = 100;
+export const UpdateManyInput = z.strictObject({
+  where: SearchInput.omit({ cursor: true, limit: true }),
+  set: z.record(z.string(), z.unknown()).optional().describe('fields as update_contact has them, but email'),
+  addTags: z.array(z.string()).optional(),
+  removeTags: z.array(z.string()).optional(),
+  delete: z.boolean().optional(),
+  restore: z.boolean().optional(),
+  dryRun,
+});
+export const UpdateManyOutput = ContactsUpdated.extend({ ids: z.array(z.string()).describe('the first 100 updated') });
 
 export const UpsertInput = ContactUpsertRequest.omit({ organizationId: true }).extend({ dryRun });
 const [Written, Failed] = UpsertResult.options;

@@ -116,6 +116,21 @@ export const tools: readonly Tool[] = [
     run: async (caller, input) => ({ contact: schemas.toRow(await caller.call('contacts.update', input)) }),
   }),
   tool({
+    name: 'update_contacts',
+    title: 'Update many contacts',
+    description:
+      'Change every contact that meets conditions, up to 10,000, all or none. Try it with dryRun first. delete and restore go alone.',
+    procedure: 'contacts.updateMany',
+    hints: { destructive: true, idempotent: true },
+    input: schemas.UpdateManyInput,
+    output: schemas.UpdateManyOutput,
+    async run(caller, { where: { query, ...conditions }, ...change }) {
+      const where = { search: query, ...conditions };
+      const { ids, ...counts } = await caller.call('contacts.updateMany', { ...change, where });
+      return { ...counts, ids: ids.slice(0, schemas.SHOWN_IDS) };
+    },
+  }),
+  tool({
     name: 'upsert_contacts',
     title: 'Upsert contacts',
     description:

@@ -258,6 +258,18 @@ export const routes: readonly Route[] = [
   },
   {
     method: 'POST',
+    path: '/api/contacts/update',
+    procedure: 'contacts.updateMany',
+    tag: 'Contacts',
+    summary: 'Change every contact that meets conditions',
+    description:
+      'All or none: up to 10,000 contacts, in one transaction, which may take some seconds. At least one condition is given, as for a list, and at least one change. Deleting and restoring go alone; to restore looks among the deleted contacts, and where an email is taken by now nothing is restored (409: `details.id` is the contact, `details.existingId` who has its email). With `dryRun` the answer says which contacts would change.',
+    errors: [409],
+    body: { where: { company: 'Analytical Engines' }, set: { location: 'London' }, addTags: ['customer'] },
+    result: { matched: 2, updated: 1, unchanged: 1, ids: [CONTACT.id] },
+  },
+  {
+    method: 'POST',
     path: '/api/contacts/get',
     procedure: 'contacts.getMany',
     tag: 'Contacts',
