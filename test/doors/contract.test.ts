@@ -99,6 +99,18 @@ const FAILURES: Record<string, ContractCase> = {
     input: () => ({ id: 'none' }),
     expected: issue('id', 'Not a UUID'),
   },
+  'a change of many without a condition': {
+    procedure: 'contacts.updateMany',
+    input: () => ({ where: {}, delete: true }),
+    expected: issue('where', 'Give at least one condition: `updatedSince` with an early date is every contact'),
+  },
+  'a change of many whose emails would be the same': {
+    procedure: 'contacts.updateMany',
+    input: () => ({ where: { tag: 'a' }, set: { email: 'ada@example.com' } }),
+    expected: failure('BAD_REQUEST', {
+      issues: [{ path: ['set', 'email'], message: 'An email is a single contact’s: change emails contact by contact' }],
+    }),
+  },
   'one id too many': {
     procedure: 'contacts.getMany',
     input: () => ({ ids: Array(60).fill(NONE), emails: Array(41).fill('ada@example.com') }),
@@ -190,8 +202,8 @@ for (const [name, door] of Object.entries(DOORS)) {
         const one = await makeTargets(app, app.one);
         const another = await makeTargets(app, app.one);
         const callStraight = () => DOORS.tRPC?.call({ app, key, procedure, input: inputOf(given, one) });
-        // Makes the row first, so that both compared calls find the row.
-        if (procedure === 'contacts.upsertMany') await callStraight();
+        // Makes the row first, so that both compared calls find the row as it will be.
+        if (['contacts.upsertMany', 'contacts.updateMany'].includes(procedure)) await callStraight();
         const straight = await callStraight();
         expect(straight?.status).toBe(200);
         const { status, data } = await door.call({ app, key, procedure, input: inputOf(given, another) });

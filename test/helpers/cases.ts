@@ -151,6 +151,12 @@ export const CASES: Record<string, Case> = {
     input: { contacts: [{ name: 'upserted', email: 'contact@example.com' }] },
     invalid: { contacts: [] },
   },
+  'contacts.updateMany': {
+    scope: 'contacts:write',
+    rest: ['POST /api/contacts/update', 200],
+    input: { where: { email: 'contact@example.com' }, set: { notes: 'updated' }, addTags: ['updated'] },
+    invalid: { where: {} },
+  },
 };
 
 /** The procedures for people alone, with valid inputs. Only tRPC has these procedures, and a key's call is refused. */

@@ -80,6 +80,14 @@ const TOOLS: Record<string, [tool: string, toArguments: (input: Input) => object
   ],
   'contacts.create': ['create_contact', (input) => input, (data) => ({ contact: toRow(data) })],
   'contacts.update': ['update_contact', (input) => input, (data) => ({ contact: toRow(data) })],
+  'contacts.updateMany': [
+    'update_contacts',
+    ({ where, ...input }) => {
+      const { search: query, ...conditions } = where as Input;
+      return { where: { query, ...conditions }, ...input };
+    },
+    (data) => data,
+  ],
   'contacts.upsertMany': [
     'upsert_contacts',
     (input) => input,

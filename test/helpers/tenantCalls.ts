@@ -7,6 +7,7 @@ import * as apiKeys from '../../db/apiKeys.ts';
 import { listAuditEntries } from '../../db/audit.ts';
 import { sealEntries } from '../../db/auditSeals.ts';
 import { getContacts } from '../../db/contactBatch.ts';
+import { type ContactsChange, updateContacts } from '../../db/contactChanges.ts';
 import { type Conditions, refuseForeignIds } from '../../db/contactConditions.ts';
 import { eraseContacts, eraseDeletedContacts } from '../../db/contactErasure.ts';
 import { type ContactListQuery, listContacts } from '../../db/contactList.ts';
@@ -103,6 +104,11 @@ const upsert =
     const rows = [...rowsOf(victim.email), ...rowsOf(victim.sharedEmail)].map((input, index) => ({ index, input }));
     return upsertContacts(db, { organizationId, rows, merge });
   };
+
+const changeMany =
+  (change: (victim: Victim) => Omit<ContactsChange, 'organizationId'>): TenantCall =>
+  (db, { organizationId, victim }) =>
+    updateContacts(db, { organizationId, ...change(victim) });
 
 /** An id that sorts before every id. */
 const NO_ID = '00000000-0000-0000-0000-000000000000';
@@ -314,6 +320,14 @@ export const TENANT_CALLS: Record<string, TenantCall[]> = {
     (db, { organizationId, victim }) => getContacts(db, { organizationId, ids: [], emails: [victim.email] }),
     (db, { organizationId, victim }) => getContacts(db, { organizationId, ids: [], emails: [victim.sharedEmail] }),
   ],
+  updateContacts: [
+    changeMany(({ contactId }) => ({ where: { ids: [contactId] }, set: { notes: 'taken' } })),
+    changeMany(({ word }) => ({ where: { search: word }, addTags: ['taken'] })),
+    changeMany(({ email }) => ({ where: { email }, delete: true })),
+    changeMany(({ sharedEmail }) => ({ where: { email: sharedEmail }, set: { notes: 'taken' } })),
+    changeMany(() => ({ where: { updatedSince: new Date(0) }, delete: true })),
+    changeMany(() => ({ where: { updatedSince: new Date(0) }, restore: true })),
+  ],
   insertContact: [
     (db, { organizationId }) => contacts.insertContact(db, { organizationId, input: { name: 'slipped in' } }),
     (db, { organizationId, victim }) =>
@@ -426,6 +440,7 @@ const OTHERS = [
   ...['findLoginFaults', 'readPlace', 'restoreRights'],
   ...['createLog', 'readFinished', 'lockProgress', 'recordProgress', 'setLockTimeout', 'inShortLocks', 'inOneWait'],
   ...['DatabaseUnavailable', 'KeyRefused', 'ScopeRefused', 'AddressRefused', 'identifyKey', 'bumpIf', 'toColumns'],
+  ...['toChange', 'isChanged', 'toUpdate'],
   ...['toRow', 'toSought', 'matches', 'keepCase', 'isSearched', 'toLine', 'toFolded', 'lineOf', 'withLines'],
   ...[
     'countDigests',
