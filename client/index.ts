@@ -16,7 +16,7 @@ export type {
   UpsertOptions,
   UpsertResult,
 } from './contacts.ts';
-export type { CallOptions, RouterInputs, RouterOutputs } from './procedures.ts';
+export type { CallOptions, ChosenContact, RouterInputs, RouterOutputs } from './procedures.ts';
 export { IntrozyError };
 export type ApiKey = RouterOutputs['keys']['list']['items'][number];
 

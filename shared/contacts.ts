@@ -38,6 +38,8 @@ export const DecodedContact = documentAs(
   z.custom<Contact>((contact) => typeof contact === 'object' && encodedDocument(contact as object) !== undefined),
   Contact,
 );
+/** A contact with the fields that a list has chosen: by default all. The types of the client tell which. */
+export const ListedContact = Contact.partial().required({ id: true, version: true });
 export const ContactPage = pageOf(Contact);
 export type ContactPage = z.infer<typeof ContactPage>;
 /**
@@ -45,7 +47,7 @@ export type ContactPage = z.infer<typeof ContactPage>;
  */
 export const EncodedContactPage = documentAs(
   z.custom<ContactPage>((page) => encodedItems(page) !== undefined),
-  ContactPage,
+  pageOf(ListedContact),
 );
 
 /** The most tags of a contact. */

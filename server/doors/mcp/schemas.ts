@@ -1,8 +1,10 @@
 import { z } from 'zod';
 import { CurrentKey } from '../../../shared/apiKeys.ts';
 import { ContactsUpdated } from '../../../shared/contactChanges.ts';
+import { ContactSort } from '../../../shared/contactSort.ts';
 import {
   Contact,
+  ContactCount,
   ContactInput,
   ContactUpdateRequest,
   ContactUpsertRequest,
@@ -47,10 +49,21 @@ export const SearchInput = z.strictObject({
   query: filter(200, 'words to look for').optional().describe('words in any field but links and custom fields'),
   tag: filter(100, 'a tag').optional(),
   email: filter(320, 'an address').optional().describe('exact'),
+  phone: filter(100, 'a number').optional().describe('however written'),
+  company: filter(500, 'a company').optional().describe('whole name'),
+  customField: z.string().optional().describe('plan:pro'),
+  createdSince: z.string().optional().describe('RFC 3339'),
+  updatedSince: z.string().optional(),
+  sort: ContactSort.optional(),
+  count: z.boolean().optional().describe('also count all matches'),
   cursor: z.string().optional().describe("a page's nextCursor"),
   limit: z.int().min(1).max(50).default(10),
 });
-export const SearchOutput = z.object({ contacts: z.array(ContactRow), nextCursor: z.string().nullable() });
+export const SearchOutput = z.object({
+  contacts: z.array(ContactRow),
+  nextCursor: z.string().nullable(),
+  matches: ContactCount.optional(),
+});
 
 const ids = z.array(z.string()).min(1).max(MOST);
 export const GetInput = z.strictObject({
@@ -83,7 +96,7 @@ export const UpdateInput = documentAs(Update.extend({ createdAt, updatedAt, dele
 /** The most ids that an answer to an agent has. */
 export const SHOWN_IDS = 100;
 export const UpdateManyInput = z.strictObject({
-  where: SearchInput.omit({ cursor: true, limit: true }),
+  where: SearchInput.omit({ cursor: true, limit: true, sort: true, count: true }),
   set: z.record(z.string(), z.unknown()).optional().describe('fields as update_contact has them, but email'),
   addTags: z.array(z.string()).optional(),
   removeTags: z.array(z.string()).optional(),
