@@ -2,7 +2,15 @@ import { execFile } from 'node:child_process';
 import { resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, expectTypeOf, test } from 'vitest';
-import type { ApiKey, Contact, ContactInput, IntrozyClient, IntrozyError, RouterInputs, RouterOutputs } from '../../client/index.ts';
+import type {
+  ApiKey,
+  Contact,
+  ContactInput,
+  IntrozyClient,
+  IntrozyError,
+  RouterInputs,
+  RouterOutputs,
+} from '../../client/index.ts';
 import type { ErrorCode } from '../../shared/errors.ts';
 
 type Keys = RouterInputs['keys'];

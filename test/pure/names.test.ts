@@ -28,7 +28,8 @@ test('A name is on a single line, without controls, and does not turn the direct
 });
 
 test('A name is trimmed before it is looked at, and may have the marks of Hebrew and Arabic inside', () => {
-  for (const name of [' \t Zapier \n', 'Zapier\r\n', '\u2028Zapier\u2029', 'Zapier\u0085']) expect(Name.parse(name)).toBe('Zapier');
+  for (const name of [' \t Zapier \n', 'Zapier\r\n', '\u2028Zapier\u2029', 'Zapier\u0085'])
+    expect(Name.parse(name)).toBe('Zapier');
   expect(refusal('\u001BZapier')).toMatch(/single line/);
   for (const name of ['שלום\u200F!', 'C\u200E#', 'أ\u061Cب']) expect(Name.parse(name)).toBe(name);
 });
