@@ -117,7 +117,7 @@ test('A copy of a contact as a new contact is refused with the reason for each f
   const { results } = await app.trpc(app.one.key).contacts.upsertMany.mutate({
     contacts: [{ name: 'Copy', email: 'copy@example.com', version: 1, deletedAt: null }],
   });
-  expect(results).toMatchObject([{ outcome: 'failed', issues: [{ path: ['version'] }, { path: ['deletedAt'] }] }]);
+  expect(results).toMatchObject([{ outcome: 'failed', issues: [{ path: ['deletedAt'] }, { path: ['version'] }] }]);
 });
 
 test('Of two updates at once that send the same copy back, one is written', async () => {
