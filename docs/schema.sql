@@ -796,6 +796,14 @@ CREATE FUNCTION public.introzy_invitation_digest(p_secret uuid) RETURNS uuid
     LANGUAGE sql IMMUTABLE
     RETURN (encode(substr(sha256(convert_to((p_secret)::text, 'UTF8'::name)), 1, 16), 'hex'::text))::uuid;
 
+CREATE FUNCTION public.introzy_json_size(p_value jsonb) RETURNS integer
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+    select char_length(written) - char_length(regexp_replace(
+        regexp_replace(written, '"([^"\\]|\\.)*"', '', 'g'), '[^ ]', '', 'g'))
+      from (select p_value::text as written) value
+  $$;
+
 CREATE FUNCTION public.introzy_keep_contact() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
@@ -866,6 +874,24 @@ CREATE FUNCTION public.introzy_matching_contacts(p_patterns text[], p_tag text, 
   end $_$;
 
 ALTER FUNCTION public.introzy_matching_contacts(p_patterns text[], p_tag text, p_updated_since timestamp with time zone, p_include_deleted boolean, p_from uuid, p_limit integer) OWNER TO introzy_lookup;
+
+CREATE FUNCTION public.introzy_merge_patch(p_target jsonb, p_patch jsonb) RETURNS jsonb
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+    AS $$
+  declare
+    v_target jsonb := case when jsonb_typeof(p_target) = 'object' then p_target else '{}' end;
+  begin
+    if jsonb_typeof(p_patch) <> 'object' then
+      return p_patch;
+    end if;
+    return (
+      select coalesce(jsonb_object_agg(key, value), '{}') from (
+        select key, value from jsonb_each(v_target) where not p_patch ? key
+        union all
+        select key, case jsonb_typeof(value) when 'object' then introzy_merge_patch(v_target -> key, value) else value end
+          from jsonb_each(p_patch) where value <> 'null'
+      ) merged);
+  end $$;
 
 CREATE FUNCTION public.introzy_organization_id() RETURNS uuid
     LANGUAGE sql STABLE PARALLEL SAFE
@@ -1044,6 +1070,18 @@ CREATE FUNCTION public.introzy_organizations_with_notices() RETURNS SETOF uuid
 END;
 
 ALTER FUNCTION public.introzy_organizations_with_notices() OWNER TO introzy_lookup;
+
+CREATE FUNCTION public.introzy_patched_fields(p_target jsonb, p_patch jsonb, p_most integer, p_row text) RETURNS jsonb
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+    AS $$
+  declare
+    v_fields jsonb := introzy_merge_patch(p_target, p_patch);
+  begin
+    if octet_length(v_fields::text) > p_most and introzy_json_size(v_fields) > greatest(p_most, introzy_json_size(p_target)) then
+      raise exception '%', p_row using errcode = 'IZ413';
+    end if;
+    return v_fields;
+  end $$;
 
 CREATE FUNCTION public.introzy_refuse_audit_change() RETURNS trigger
     LANGUAGE plpgsql

@@ -5,6 +5,7 @@ import { MailAddress, SoughtName } from '../../shared/names.ts';
 import { Id, isStorable, STORABLE, soughtText, WITHOUT_KEY } from '../../shared/text.ts';
 import { readJson } from '../http/body.ts';
 import { fault, noSuchAddress } from '../http/errors.ts';
+import { stringifyExact } from '../http/exactJson.ts';
 import { findForgery } from '../http/sameOrigin.ts';
 import type { Context } from '../procedures/context.ts';
 import { toTrpcError } from '../procedures/outcome.ts';
@@ -89,7 +90,7 @@ async function readBody(request: Request, path: string): Promise<string> {
   const schema = path === '/sign-up/email' ? SignUpRequest : AccountRequest;
   const { success, data, error } = schema.safeParse((await readJson(request)) ?? {});
   if (!success) throw new TRPCError({ code: 'BAD_REQUEST', cause: error });
-  return JSON.stringify(data);
+  return stringifyExact(data);
 }
 
 /** Answers a request about accounts. `path` begins below `/api/auth`: `/sign-in/email`. Throws a `TRPCError`. */

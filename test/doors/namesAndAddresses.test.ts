@@ -6,7 +6,7 @@ import { runAsAdmin } from '../helpers/tables.ts';
 import { testApp } from '../helpers/testApp.ts';
 
 const newAddress = () => `new-${randomUUID()}@example.com`;
-const BAD_NAMES = ['', ' ', '\u200B', '\u200F', 'a\nb', 'a\u2028b', 'a\u0085', 'a\u0007b', 'a\u202Eb', 'a\u2066b'];
+const BAD_NAMES = ['', ' ', '\u200B', '\u200F', 'a\nb', 'a\u2028b', 'a\u0085b', 'a\u0007b', 'a\u202Eb', 'a\u2066b'];
 const BAD_ADDRESSES = [
   'x<y@z.w',
   'x<y@z.example',

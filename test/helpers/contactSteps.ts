@@ -1,6 +1,7 @@
 import { expect } from 'vitest';
 import type { ContactInput } from '../../shared/contacts.ts';
-import { BLANK, findHolder, listModel, onceEach, writeModel } from './model.ts';
+import { mergePatch } from './mergePatch.ts';
+import { asKept, BLANK, findHolder, listModel, onceEach, writeModel } from './model.ts';
 import type { ModelContact, ModelOrganization } from './modelRows.ts';
 import type { Act, Target } from './operations.ts';
 import { type Actor, type Expected, type Failure, findContact, pick, type Step } from './world.ts';
@@ -25,8 +26,9 @@ const ABSENT: Failure = { status: 404, error: 'There is no contact with this id'
 export const newContact = ({ id: organizationId }: ModelOrganization, fields: ContactInput) =>
   ({
     ...BLANK,
-    ...fields,
+    ...asKept(fields),
     tags: onceEach(fields.tags ?? []),
+    customFields: mergePatch({}, fields.customFields ?? {}),
     organizationId,
     version: 1,
     deletedAt: null,

@@ -1,5 +1,6 @@
 import type { Contact, ContactInput } from '../../shared/contacts.ts';
 import { caseless, comparable, countLetters, digitsOf, fold } from '../../shared/fold.ts';
+import { mergePatch } from './mergePatch.ts';
 import { type ModelContact, type ModelOrganization, newestFirst } from './modelRows.ts';
 
 export interface ModelList {
@@ -76,11 +77,20 @@ export const findHolder = ({ contacts }: ModelOrganization, email: string | null
           (but === undefined || contact.id !== but) && contact.deletedAt === null && sameEmail(contact.email, email),
       );
 
+const TEXTS = ['phone', 'company', 'title', 'location', 'notes', 'linkedinUrl'] as const;
+
+/** The fields as a contact has them: texts without the blanks around them, and `null` for an empty text. */
+export function asKept(fields: Partial<ContactInput>): Partial<ContactInput> {
+  const texts = TEXTS.filter((field) => typeof fields[field] === 'string');
+  return { ...fields, ...Object.fromEntries(texts.map((field) => [field, fields[field]?.trim() || null])) };
+}
+
 /** The contact after a write of these fields, except for its dates. The version rises where a field changes. */
 export function writeModel(contact: ModelContact, fields: Partial<ContactInput>): ModelContact {
   const kept = (tag: string) => contact.tags.find((present) => caseless(present) === caseless(tag)) ?? tag;
   const tags = onceEach(fields.tags ?? contact.tags).map(kept);
-  const written = { ...contact, ...fields, tags } as ModelContact;
+  const customFields = mergePatch(contact.customFields, fields.customFields ?? {});
+  const written = { ...contact, ...asKept(fields), tags, customFields } as ModelContact;
   const isChanged = canonical(written) !== canonical(contact);
   return { ...written, version: contact.version + (isChanged ? 1 : 0) };
 }

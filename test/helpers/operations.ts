@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import type { Scope } from '../../shared/apiKeys.ts';
-import type { ContactInput } from '../../shared/contacts.ts';
+import { ContactInput } from '../../shared/contacts.ts';
 import { ROLES } from '../../shared/roles.ts';
 import { SCOPES } from '../../shared/scopes.ts';
 import { isStorable } from '../../shared/text.ts';
@@ -59,14 +59,13 @@ const SEARCHES = [
   'example',
   'example.org bob',
   'acme',
-  ' ',
   'nothing',
 ];
 
 const storable = fc.string({ unit: 'grapheme', maxLength: 12 }).filter(isStorable);
 const name = fc.oneof(
   { weight: 3, arbitrary: fc.constantFrom(...NAMES) },
-  storable.map((text) => text.trim()).filter((text) => text !== ''),
+  storable.map((text) => text.trim()).filter((text) => ContactInput.shape.name.safeParse(text).success),
 );
 const orNull = <T>(value: fc.Arbitrary<T>) => fc.option(value, { freq: 3 });
 

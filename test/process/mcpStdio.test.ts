@@ -44,6 +44,10 @@ test.each(['postgres', 'embedded'] as const)(
         expect.stringMatching(/^There is no contact/),
         expect.objectContaining({ status: 404 }),
       ]);
+      const { rawJSON } = JSON as unknown as { rawJSON(text: string): unknown };
+      const customFields = { n: rawJSON('9007199254740993') };
+      const refused = await mcp.failure('create_contact', { name: 'Ada', customFields });
+      expect(refused.error).toMatchObject({ status: 400, details: { issues: [{ path: ['customFields', 'n'] }] } });
       await expect(mcp.call('nothing')).rejects.toThrow(/There is no tool nothing/);
     }
     expect((await cli.call(key, '/api/contacts')).body.data).toHaveLength(2);

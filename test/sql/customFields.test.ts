@@ -54,5 +54,6 @@ test('Numbers with exponents are kept exactly, as long as they fit', async () =>
   expect(await contacts.update.mutate({ id: made.id, customFields })).toEqual(made);
   // Numbers without exponents take as many bytes in the database as in the request.
   const plain = { plain: Array(6_000).fill(123_456_789) };
-  expect((await contacts.update.mutate({ id: made.id, customFields: plain })).customFields).toEqual(plain);
+  const instead = { ...plain, numbers: null, nested: null, many: null };
+  expect((await contacts.update.mutate({ id: made.id, customFields: instead })).customFields).toEqual(plain);
 });

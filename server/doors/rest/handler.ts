@@ -86,7 +86,7 @@ function readQuery(url: string): Record<string, unknown> {
 /** Parameters whose values may have a plus, and the pluses that stand for no blank there. */
 const PLUSES: readonly (readonly [name: string, plus: RegExp])[] = [
   // An address has no blank inside: `a+b@example.com`. Blanks around it are no part of it.
-  ['email', /(?<=[^+])\+(?=[^+])/g],
+  ['email', /(?<=[^+])\++(?=[^+])/g],
   // The plus of a country code: `+44 20…`.
   ['phone', /^\++/],
 ];
@@ -102,8 +102,8 @@ const escapePlus = (query: string) =>
         .map((pair) => {
           const [, plus] = PLUSES.find(([name]) => pair.startsWith(`${name}=`)) ?? [];
           if (!plus) return pair;
-          const value = pair.slice(pair.indexOf('=') + 1);
-          return `${pair.slice(0, -value.length)}${value.replace(plus, (pluses) => pluses.replaceAll('+', '%2B'))}`;
+          const start = pair.indexOf('=') + 1;
+          return pair.slice(0, start) + pair.slice(start).replace(plus, (pluses) => pluses.replaceAll('+', '%2B'));
         })
         .join('&')
     : query;
