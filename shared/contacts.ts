@@ -91,7 +91,10 @@ const optional = {
     .overwrite(eachOnce)
     .nullable()
     .transform((tags) => tags ?? []),
-  customFields: JsonObject.describe('Changed as RFC 7396 says: fields that are named are set, and null takes one away'),
+  customFields: JsonObject.meta({
+    type: 'object',
+    description: 'Changed as RFC 7396 says: fields that are named are set, and `null` takes one away',
+  }),
 };
 
 /** The fields of a contact that a caller may write. Only `name` is required. `null` or an empty text empties a field. */
@@ -167,19 +170,20 @@ type Row = z.input<typeof ContactRow>;
 /** A row of an upsert with `merge`. */
 type MergedRow = Omit<Row, 'name'> & { name?: string | null | undefined };
 
+/** A row as OpenAPI and the MCP tools show it. */
+export const ShownRow = ContactInput.extend({
+  name: ContactInput.shape.name
+    .optional()
+    .describe('Required, but with `merge`: a new contact without a name is called by its company, email or phone'),
+});
+
 /**
  * A row as the request has it. The schema accepts any value: each row is checked later by itself, so that a bad row
  * fails alone.
  */
 const UncheckedRow = documentAs(
   z.custom<MergedRow>(() => true),
-  ContactInput.extend({
-    name: ContactInput.shape.name
-      .optional()
-      .describe(
-        'Required without `merge`. With `merge`, a new contact without one is called by company, email or phone',
-      ),
-  }),
+  ShownRow,
 );
 
 export const ContactUpsertRequest = z.strictObject({

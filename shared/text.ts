@@ -42,7 +42,7 @@ export const lineAsWritten = (most: number) =>
 
 /** A text that may be left empty: an empty text, or blanks alone, is `null`. */
 export const orNull = <T extends z.ZodType<string, string>>(schema: T) =>
-  schema.transform((written) => (trimBlanks(written) === '' ? null : written)).nullable();
+  schema.nullable().overwrite((written) => (written === null || trimBlanks(written) === '' ? null : written));
 
 /** A single line that is only looked for and never kept: such a text may contain a key. */
 export const soughtLine = (most: number) => {

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { createDocument, type ZodOpenApiOperationObject, type ZodOpenApiResponseObject } from 'zod-openapi';
 import { ApiKey } from '../../../shared/apiKeys.ts';
 import { AuditEntry } from '../../../shared/audit.ts';
-import { Contact, ContactInput, ListedContact, UpsertResult } from '../../../shared/contacts.ts';
+import { Contact, ListedContact, ShownRow, UpsertResult } from '../../../shared/contacts.ts';
 import { documentedAs } from '../../../shared/documentedAs.ts';
 import { ErrorEnvelope } from '../../../shared/errors.ts';
 import { KEY_PREFIX } from '../../../shared/keyFormat.ts';
@@ -52,7 +52,7 @@ export function createOpenApi() {
       components: {
         schemas: {
           ...{ Contact, ListedContact, UpsertResult, ApiKey, AuditEntry, Error: ErrorEnvelope },
-          ContactInput: ContactInput.meta({ unusedIO: 'input' }),
+          ContactRow: ShownRow.meta({ unusedIO: 'input' }),
         },
         securitySchemes: {
           apiKey: {
@@ -63,7 +63,8 @@ export function createOpenApi() {
         },
       },
     },
-    { override, allowEmptySchema: { custom: true } },
+    // A pipe without an output: a row is a request's, and zod-openapi writes each component for answers too.
+    { override, allowEmptySchema: { custom: true, pipe: { output: true } } },
   );
 }
 
@@ -71,13 +72,13 @@ type Overridden = Parameters<NonNullable<NonNullable<Parameters<typeof createDoc
 
 /** A row that is not a contact fails alone: the request stays valid. */
 const UPSERT_ROW = {
-  anyOf: [{ $ref: '#/components/schemas/ContactInput' }, { description: 'Anything else: the row fails, alone' }],
+  anyOf: [{ $ref: '#/components/schemas/ContactRow' }, { description: 'Anything else: the row fails, alone' }],
 };
 
 /** Adds the parts that zod cannot give: dates as text, and the schemas that stand in for checks in code. */
 function override({ zodSchema, jsonSchema, io }: Overridden) {
   const documented = documentedAs(zodSchema);
-  if (documented === ContactInput) Object.assign(jsonSchema, UPSERT_ROW);
+  if (documented === ShownRow) Object.assign(jsonSchema, UPSERT_ROW);
   else if (documented) {
     const within = z.toJSONSchema(documented, {
       io,
