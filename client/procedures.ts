@@ -35,6 +35,7 @@ export const PROCEDURES = {
     count: 'query',
     get: 'query',
     getMany: 'query',
+    tags: 'query',
     create: 'mutate',
     update: 'mutate',
     delete: 'mutate',

@@ -26,10 +26,13 @@ import {
   EncodedContactPage,
   UpsertResults,
 } from '../../shared/contacts.ts';
+import { ContactTagPage, ContactTagsRequest } from '../../shared/contactTags.ts';
 import { splitFields } from '../../shared/serviceFields.ts';
 import { settle } from './outcome.ts';
 import { adminProcedure, router, scopedProcedure } from './procedure.ts';
 
+/** Milliseconds with the database that counts of tags may take: 50,000,000 tags of contacts take ten seconds. */
+const TIME_OF_COUNTS = 20_000;
 /** Milliseconds with the database that a change of many contacts may take. 10,000 contacts take some seconds. */
 const TIME_OF_CHANGE = 20_000;
 
@@ -54,6 +57,15 @@ export const contactsRouter = router({
     .query(async ({ ctx: { tenant, organizationId }, input: { id } }) =>
       settle(await getContact(tenant, { organizationId, id }), 'contact'),
     ),
+
+  tags: scopedProcedure('contacts:read')
+    .input(ContactTagsRequest)
+    .output(ContactTagPage)
+    .query(async ({ ctx: { deps, admission, tenant, organizationId }, input: { prefix, limit, cursor } }) => {
+      admission.giveTime(TIME_OF_COUNTS);
+      await admission.admit();
+      return await deps.listTags(tenant, { organizationId, prefix, limit, cursor });
+    }),
 
   getMany: scopedProcedure('contacts:read')
     .input(ContactGetManyRequest)

@@ -12,6 +12,7 @@ import type { Background } from '../mail/background.ts';
 import type { MailCap } from '../mail/mailCap.ts';
 import type { Mailer } from '../mail/mailer.ts';
 import type { InBulk } from './bulk.ts';
+import type { ListTags } from './tagCounts.ts';
 
 /** The parts of the service. `createDeps` puts the parts together; each function takes the parts that it needs. */
 export interface Deps extends KeyParts {
@@ -30,6 +31,7 @@ export interface Deps extends KeyParts {
   passkeyHost: string | undefined;
   /** The invitations that are under way: see invite.ts. */
   inviting: Map<string, Promise<Invitation>>;
+  listTags: ListTags;
   /** For calls that change many contacts. */
   inBulk: InBulk;
   /** The last address in `X-Forwarded-For` is the caller's: a proxy of ours put that address there. */

@@ -13,6 +13,7 @@ import { createMailer, type Mail, type Mailer } from '../mail/mailer.ts';
 import { existingAccountMail, resetMail, verificationMail } from '../mail/messages.ts';
 import { createBulk } from '../procedures/bulk.ts';
 import type { Deps } from '../procedures/context.ts';
+import { createTagCounts } from '../procedures/tagCounts.ts';
 import { countInMemory, type Limiters } from './rates.ts';
 
 interface Choices {
@@ -56,6 +57,7 @@ export function createDeps(choices: Choices): Deps {
     reported: new LRUCache({ max: 10_000, ttl: 3_600_000 }),
     redigesting: new Set(),
     inviting: new Map(),
+    listTags: createTagCounts(),
     inBulk: createBulk(),
     accounts: loadAccounts({
       db,

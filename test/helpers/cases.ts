@@ -118,6 +118,12 @@ export const CASES: Record<string, Case> = {
     input: {},
     invalid: { id: 'none' },
   },
+  'contacts.tags': {
+    scope: 'contacts:read',
+    rest: ['GET /api/contacts/tags', 200],
+    input: { prefix: 'up', limit: 10 },
+    invalid: { limit: 0 },
+  },
   'contacts.getMany': {
     scope: 'contacts:read',
     rest: ['POST /api/contacts/get', 200],

@@ -75,6 +75,7 @@ const TOOLS: Record<string, [tool: string, toArguments: (input: Input) => object
     ({ search, ...input }) => ({ query: search, ...input, count: true }),
     (data) => data,
   ],
+  'contacts.tags': ['list_tags', (input) => input, ({ items, nextCursor }) => ({ tags: items, nextCursor })],
   'contacts.getMany': [
     'get_contacts',
     (input) => input,

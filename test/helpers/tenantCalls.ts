@@ -13,6 +13,7 @@ import { eraseContacts, eraseDeletedContacts } from '../../db/contactErasure.ts'
 import { type ContactListQuery, listContacts } from '../../db/contactList.ts';
 import { countContacts, findMatching } from '../../db/contactMatches.ts';
 import * as contacts from '../../db/contacts.ts';
+import { countTags, listWritten } from '../../db/contactTagCounts.ts';
 import { upsertContacts } from '../../db/contactUpsert.ts';
 import {
   claimExpiryNotice,
@@ -320,6 +321,14 @@ export const TENANT_CALLS: Record<string, TenantCall[]> = {
     (db, { organizationId, victim }) => getContacts(db, { organizationId, ids: [], emails: [victim.email] }),
     (db, { organizationId, victim }) => getContacts(db, { organizationId, ids: [], emails: [victim.sharedEmail] }),
   ],
+  countTags: [
+    (db, { organizationId }) => countTags(db, { organizationId }).then(({ tags }) => tags),
+    (db, { organizationId, victim }) => countTags(db, { organizationId, prefix: victim.word }).then(({ tags }) => tags),
+  ],
+  listWritten: [
+    (db, { organizationId, victim }) =>
+      listWritten(db, { organizationId, keys: [victim.word] }).then((written) => [...written.values()]),
+  ],
   updateContacts: [
     changeMany(({ contactId }) => ({ where: { ids: [contactId] }, set: { notes: 'taken' } })),
     changeMany(({ word }) => ({ where: { search: word }, addTags: ['taken'] })),
@@ -440,7 +449,7 @@ const OTHERS = [
   ...['findLoginFaults', 'readPlace', 'restoreRights'],
   ...['createLog', 'readFinished', 'lockProgress', 'recordProgress', 'setLockTimeout', 'inShortLocks', 'inOneWait'],
   ...['DatabaseUnavailable', 'KeyRefused', 'ScopeRefused', 'AddressRefused', 'identifyKey', 'bumpIf', 'toColumns'],
-  ...['toChange', 'isChanged', 'toUpdate'],
+  ...['byUse', 'toChange', 'isChanged', 'toUpdate'],
   ...['toRow', 'toSought', 'matches', 'keepCase', 'isSearched', 'toLine', 'toFolded', 'lineOf', 'withLines'],
   ...[
     'countDigests',

@@ -66,7 +66,7 @@ test('every procedure is there, as a query or a mutation, and no other', () => {
   >();
   expectTypeOf<Methods<IntrozyClient['contacts']>>().toEqualTypeOf<
     Flat<
-      Record<'list' | 'count' | 'get' | 'getMany', 'query'> &
+      Record<'list' | 'count' | 'tags' | 'get' | 'getMany', 'query'> &
         Record<'create' | 'update' | 'delete' | 'restore' | 'upsertMany' | 'updateMany', 'mutate'> &
         Record<'all' | 'upsertAll', never>
     >
@@ -149,6 +149,22 @@ test('the inputs of contacts', () => {
   expectTypeOf<Contacts['list']>().toEqualTypeOf<Optional<Flat<Named & Condition & List>>>();
   expectTypeOf<Contacts['count']>().toEqualTypeOf<Optional<Flat<Named & Condition>>>();
   expectTypeOf<Contacts['get']>().toEqualTypeOf<Flat<Named & { id: string }>>();
+  type Page = Omit<List, 'sort' | 'fields'>;
+  expectTypeOf<Contacts['tags']>().toEqualTypeOf<Optional<Flat<Named & Page & { prefix?: string | undefined }>>>();
+  type Tags = string[] | undefined;
+  expectTypeOf<Contacts['updateMany']>().toEqualTypeOf<
+    Flat<
+      Named &
+        Dry & {
+          where: Flat<Omit<Condition, 'includeDeleted'>>;
+          set?: Flat<Omit<Fields, 'email'> & { name?: string | undefined }> | undefined;
+          addTags?: Tags;
+          removeTags?: Tags;
+          delete?: boolean | undefined;
+          restore?: boolean | undefined;
+        }
+    >
+  >();
   expectTypeOf<Contacts['getMany']>().toEqualTypeOf<
     Flat<Named & { ids?: string[] | undefined; emails?: string[] | undefined }>
   >();
@@ -189,6 +205,7 @@ test('the outputs', () => {
     Flat<
       Record<'get' | 'create' | 'update' | 'delete' | 'restore', Contact> & {
         list: Page<Contact>;
+        tags: Page<{ tag: string; count: number }>;
         getMany: { contacts: Contact[]; missing: Asked; unread: Asked };
         count: { count: number; isExact: boolean };
         upsertMany: { results: UpsertResult[] };

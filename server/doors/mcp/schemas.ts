@@ -10,6 +10,7 @@ import {
   ContactUpsertRequest,
   UpsertResult,
 } from '../../../shared/contacts.ts';
+import { ContactTag } from '../../../shared/contactTags.ts';
 import { documentAs } from '../../../shared/documentedAs.ts';
 import { Organization } from '../../../shared/organizations.ts';
 import { filter } from '../../../shared/text.ts';
@@ -92,6 +93,13 @@ const Update = ContactInput.partial().extend({
 const { createdAt, updatedAt, deletedAt, version } = ContactUpdateRequest.shape;
 /** What get_contacts gave may be sent back: a model needs no word of the fields that are only taken then. */
 export const UpdateInput = documentAs(Update.extend({ createdAt, updatedAt, deletedAt, version }), Update);
+
+export const TagsInput = z.strictObject({
+  prefix: z.string().optional(),
+  cursor: z.string().optional(),
+  limit: z.int().min(1).max(200).default(50),
+});
+export const TagsOutput = z.object({ tags: z.array(ContactTag), nextCursor: z.string().nullable() });
 
 /** The most ids that an answer to an agent has. */
 export const SHOWN_IDS = 100;

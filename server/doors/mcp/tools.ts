@@ -97,6 +97,19 @@ export const tools: readonly Tool[] = [
     },
   }),
   tool({
+    name: 'list_tags',
+    title: 'List tags',
+    description: 'The tags in use and how many contacts have each, most used first.',
+    procedure: 'contacts.tags',
+    hints: { readOnly: true, idempotent: true },
+    input: schemas.TagsInput,
+    output: schemas.TagsOutput,
+    async run(caller, input) {
+      const { items, nextCursor } = await caller.call('contacts.tags', input);
+      return { tags: items, nextCursor };
+    },
+  }),
+  tool({
     name: 'create_contact',
     title: 'Create a contact',
     description: 'Create a contact. Emails are unique: a taken one fails, and says whose it is.',

@@ -268,6 +268,16 @@ export const routes: readonly Route[] = [
     },
   },
   {
+    method: 'GET',
+    path: '/api/contacts/tags',
+    procedure: 'contacts.tags',
+    tag: 'Contacts',
+    summary: 'The tags of contacts, with their counts',
+    description:
+      'The most used first: of all tags, or of those that begin with `prefix`, the first 1,000. Counts of many contacts may be a minute old.',
+    result: { items: [{ tag: 'maths', count: 2 }], nextCursor: null },
+  },
+  {
     method: 'POST',
     path: '/api/contacts/update',
     procedure: 'contacts.updateMany',
