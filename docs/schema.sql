@@ -526,6 +526,13 @@ CREATE TABLE public.contacts (
     form smallint DEFAULT 0 NOT NULL,
     folded text,
     tag_keys text[],
+    phone_keys text[],
+    linkedin_key text,
+    other_emails text[] DEFAULT '{}'::text[] NOT NULL,
+    other_email_keys text[] DEFAULT '{}'::text[] NOT NULL,
+    other_phones text[] DEFAULT '{}'::text[] NOT NULL,
+    company_fold text COLLATE pg_catalog."C",
+    name_fold text DEFAULT ''::text NOT NULL COLLATE pg_catalog."C",
     CONSTRAINT contacts_custom_fields_check CHECK ((jsonb_typeof(custom_fields) = 'object'::text))
 );
 
@@ -668,36 +675,49 @@ CREATE FUNCTION public.introzy_for_accounts() RETURNS boolean
     LANGUAGE sql STABLE
     RETURN (pg_has_role('introzy_auth'::name, 'usage'::text) AND (NOT pg_has_role('introzy_app'::name, 'usage'::text)));
 
-CREATE FUNCTION public.introzy_found_contacts(p_terms jsonb, p_tag_key text, p_patterns text[], p_tag text, p_updated_since timestamp with time zone, p_include_deleted boolean, p_from uuid, p_limit integer) RETURNS SETOF uuid
+CREATE FUNCTION public.introzy_found_contacts(p_conditions jsonb, p_limit integer) RETURNS TABLE(id uuid, updated_at timestamp with time zone, name_fold text)
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
     AS $_$
   declare
     v_matches text;
+    v_company text := case when p_conditions -> 'company' is null then '' else ' and company_fold = $3' end;
   begin
-    v_matches := 'folded is not null' || coalesce((
+    if v_company <> '' and (p_conditions -> 'includeDeleted')::boolean then
+      -- Each of the two cases has an index of its own.
+      v_company := ' and (company_fold = $3 and deleted_at is null or company_fold = $3 and deleted_at is not null)';
+    end if;
+    v_matches := 'folded is not null' || v_company || coalesce((
         select string_agg(' and (' || alternatives || ')', '') from (
           select string_agg(patterns, ' or ') as alternatives from (
             select n, (select string_agg(format('folded like %L', pattern #>> '{}'), ' and ')
                 from jsonb_array_elements(alternative) pattern) as patterns
-              from jsonb_array_elements(p_terms) with ordinality term (term, n), jsonb_array_elements(term) alternative
+              from jsonb_array_elements(p_conditions -> 'terms') with ordinality term (term, n),
+                jsonb_array_elements(term) alternative
           ) alternatives group by n) terms), '')
-      || case when p_tag_key is null then '' else ' and tag_keys @> array[$1]' end;
+      || case when p_conditions -> 'tags' is null then '' else ' and tag_keys @> $1' end
+      || case when p_conditions -> 'phones' is null then '' else ' and phone_keys <> ''{}'' and phone_keys && $9' end;
     if exists (select from contacts where organization_id = introzy_organization_id() and form < 2) then
       v_matches := '(' || v_matches || ' or folded is null'
-        || coalesce((select string_agg(format(' and search like $2[%s]', n), '') from generate_subscripts(p_patterns, 1) n), '')
-        || case when p_tag is null then '' else ' and tags @> array[$3]' end || ')';
+        || coalesce((select string_agg(format(' and search like %L', pattern), '')
+          from jsonb_array_elements_text(p_conditions -> 'patterns') pattern), '')
+        || case when p_conditions -> 'plainTags' is null then '' else ' and tags @> $2' end || case when p_conditions -> 'companyKey' is null then '' else ' and company_key = $4' end
+        || case when p_conditions -> 'phones' is null then '' else ' and false' end || ')';
     end if;
     return query execute
-      'select id from (select id from contacts where organization_id = introzy_organization_id() and ' || v_matches
-      || case when p_updated_since is null then '' else ' and updated_at >= $4' end
-      || case when p_include_deleted then '' else ' and deleted_at is null' end
-      || case when p_from is null then '' else ' and id <= $5' end
-      || ' offset 0) matches order by id desc limit $6'
-      using p_tag_key, p_patterns, p_tag, p_updated_since, p_from, p_limit;
+      'with matching as materialized (
+        select id, updated_at, name_fold from contacts where organization_id = introzy_organization_id() and ' || v_matches
+      || coalesce((select ' and custom_fields <> ''{}'' and (' || string_agg(format('custom_fields @> %L', field), ' or ') || ')'
+          from jsonb_array_elements(p_conditions -> 'fields') field having count(*) > 0), '')
+      || case when p_conditions -> 'updatedSince' is null then '' else ' and updated_at >= $5' end
+      || case when p_conditions -> 'createdSince' is null then '' else ' and id >= $6 and created_at >= $7' end
+      || case when (p_conditions -> 'includeDeleted')::boolean then '' else ' and deleted_at is null' end
+      || ') select * from matching limit $8'
+      using array(select jsonb_array_elements_text(p_conditions -> 'tags')), array(select jsonb_array_elements_text(p_conditions -> 'plainTags')), (p_conditions ->> 'company'), (p_conditions ->> 'companyKey'),
+        (p_conditions ->> 'updatedSince')::timestamptz, (p_conditions ->> 'createdFrom')::uuid, (p_conditions ->> 'createdSince')::timestamptz, p_limit, array(select jsonb_array_elements_text(p_conditions -> 'phones'));
   end $_$;
 
-ALTER FUNCTION public.introzy_found_contacts(p_terms jsonb, p_tag_key text, p_patterns text[], p_tag text, p_updated_since timestamp with time zone, p_include_deleted boolean, p_from uuid, p_limit integer) OWNER TO introzy_lookup;
+ALTER FUNCTION public.introzy_found_contacts(p_conditions jsonb, p_limit integer) OWNER TO introzy_lookup;
 
 CREATE FUNCTION public.introzy_hand_over() RETURNS trigger
     LANGUAGE plpgsql
@@ -813,8 +833,8 @@ CREATE FUNCTION public.introzy_keep_contact() RETURNS trigger
     elsif new.form < 0 then
       -- The statement's keys are in form -new.form, and keys that the statement did not write are in form old.form.
       new.form := least(old.form, -new.form);
-    elsif new.form = old.form and (new.name, new.email, new.phone, new.company, new.title, new.location, new.notes, new.tags, new.name_key, new.email_key, new.company_key, new.folded, new.tag_keys)
-        is distinct from (old.name, old.email, old.phone, old.company, old.title, old.location, old.notes, old.tags, old.name_key, old.email_key, old.company_key, old.folded, old.tag_keys) then
+    elsif new.form = old.form and (new.name, new.email, new.phone, new.company, new.title, new.location, new.notes, new.tags, new.name_key, new.email_key, new.company_key, new.folded, new.tag_keys, new.company_fold, new.name_fold)
+        is distinct from (old.name, old.email, old.phone, old.company, old.title, old.location, old.notes, old.tags, old.name_key, old.email_key, old.company_key, old.folded, old.tag_keys, old.company_fold, old.name_fold) then
       new.form := 0;
     end if;
     if new.folded is null or new.tag_keys is null then
@@ -823,6 +843,8 @@ CREATE FUNCTION public.introzy_keep_contact() RETURNS trigger
     if new.form < 2 then
       new.folded := null;
       new.tag_keys := null;
+      new.company_fold := null;
+      new.name_fold := left(new.name_key, 300);
     end if;
     if tg_op = 'INSERT' or (new.name_key, new.email_key, new.company_key, new.search)
         is distinct from (old.name_key, old.email_key, old.company_key, old.search) then
@@ -840,6 +862,27 @@ CREATE FUNCTION public.introzy_keep_contact() RETURNS trigger
       ) contact
     );
     return new;
+  end $$;
+
+CREATE FUNCTION public.introzy_keep_contact_tags() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+  begin
+    if tg_op = 'UPDATE' and cardinality(old.tag_keys) > 0 then
+      if new.tag_keys = old.tag_keys then
+        update public.contact_tags
+          set is_deleted = new.deleted_at is not null, updated_at = new.updated_at, name_fold = new.name_fold
+          where organization_id = old.organization_id and contact_id = old.id;
+        return null;
+      end if;
+      delete from public.contact_tags where organization_id = old.organization_id and contact_id = old.id;
+    end if;
+    if cardinality(new.tag_keys) > 0 then
+      insert into public.contact_tags (organization_id, contact_id, tag_key, is_deleted, updated_at, name_fold)
+        select distinct new.organization_id, new.id, key, new.deleted_at is not null, new.updated_at, new.name_fold
+          from unnest(new.tag_keys) key;
+    end if;
+    return null;
   end $$;
 
 CREATE FUNCTION public.introzy_key_families(p_organization_id uuid, p_ids uuid[]) RETURNS TABLE(ancestor uuid, id uuid, revoked_at timestamp with time zone)
@@ -1336,6 +1379,17 @@ CREATE TABLE public.audit_seals (
 
 ALTER TABLE ONLY public.audit_seals FORCE ROW LEVEL SECURITY;
 
+CREATE TABLE public.contact_tags (
+    organization_id uuid NOT NULL,
+    contact_id uuid NOT NULL,
+    tag_key text NOT NULL COLLATE pg_catalog."C",
+    is_deleted boolean NOT NULL,
+    updated_at timestamp(3) with time zone NOT NULL,
+    name_fold text NOT NULL COLLATE pg_catalog."C"
+);
+
+ALTER TABLE ONLY public.contact_tags FORCE ROW LEVEL SECURITY;
+
 CREATE TABLE public.failed_sign_ins (
     organization_id uuid NOT NULL,
     user_id uuid NOT NULL,
@@ -1438,6 +1492,9 @@ ALTER TABLE ONLY public.audit_sealing
 ALTER TABLE ONLY public.audit_seals
     ADD CONSTRAINT audit_seals_pkey PRIMARY KEY (organization_id, number);
 
+ALTER TABLE ONLY public.contact_tags
+    ADD CONSTRAINT contact_tags_pkey PRIMARY KEY (organization_id, contact_id, tag_key);
+
 ALTER TABLE ONLY public.contacts
     ADD CONSTRAINT contacts_pkey PRIMARY KEY (organization_id, id);
 
@@ -1531,9 +1588,37 @@ CREATE INDEX audit_seal_entries_seal ON public.audit_seal_entries USING btree (o
 
 CREATE INDEX audit_seals_last_at ON public.audit_seals USING btree (last_at);
 
+CREATE INDEX contact_tags_created_at ON public.contact_tags USING btree (organization_id, is_deleted, tag_key, contact_id);
+
+CREATE INDEX contact_tags_name ON public.contact_tags USING btree (organization_id, is_deleted, tag_key, name_fold, contact_id);
+
+CREATE INDEX contact_tags_updated_at ON public.contact_tags USING btree (organization_id, is_deleted, tag_key, updated_at, contact_id);
+
 CREATE INDEX contacts_before_form_1 ON public.contacts USING btree (organization_id, id) WHERE (form < 1);
 
 CREATE INDEX contacts_before_form_2 ON public.contacts USING btree (organization_id, id) WHERE (form < 2);
+
+CREATE INDEX contacts_by_company_created_at ON public.contacts USING btree (organization_id, company_fold, id) WHERE ((deleted_at IS NULL) AND (company_fold IS NOT NULL));
+
+CREATE INDEX contacts_by_company_created_at_deleted ON public.contacts USING btree (organization_id, company_fold, id) WHERE ((deleted_at IS NOT NULL) AND (company_fold IS NOT NULL));
+
+CREATE INDEX contacts_by_company_name ON public.contacts USING btree (organization_id, company_fold, name_fold, id) WHERE ((deleted_at IS NULL) AND (company_fold IS NOT NULL));
+
+CREATE INDEX contacts_by_company_name_deleted ON public.contacts USING btree (organization_id, company_fold, name_fold, id) WHERE ((deleted_at IS NOT NULL) AND (company_fold IS NOT NULL));
+
+CREATE INDEX contacts_by_company_updated_at ON public.contacts USING btree (organization_id, company_fold, updated_at, id) WHERE ((deleted_at IS NULL) AND (company_fold IS NOT NULL));
+
+CREATE INDEX contacts_by_company_updated_at_deleted ON public.contacts USING btree (organization_id, company_fold, updated_at, id) WHERE ((deleted_at IS NOT NULL) AND (company_fold IS NOT NULL));
+
+CREATE INDEX contacts_by_name ON public.contacts USING btree (organization_id, name_fold, id) WHERE (deleted_at IS NULL);
+
+CREATE INDEX contacts_by_name_deleted ON public.contacts USING btree (organization_id, name_fold, id) WHERE (deleted_at IS NOT NULL);
+
+CREATE INDEX contacts_by_updated_at ON public.contacts USING btree (organization_id, updated_at, id) WHERE (deleted_at IS NULL);
+
+CREATE INDEX contacts_by_updated_at_deleted ON public.contacts USING btree (organization_id, updated_at, id) WHERE (deleted_at IS NOT NULL);
+
+CREATE INDEX contacts_custom_fields ON public.contacts USING gin (organization_id, custom_fields jsonb_path_ops) WITH (gin_pending_list_limit='256') WHERE (custom_fields <> '{}'::jsonb);
 
 CREATE INDEX contacts_deleted_at ON public.contacts USING btree (organization_id, deleted_at) WHERE (deleted_at IS NOT NULL);
 
@@ -1546,6 +1631,8 @@ CREATE INDEX contacts_folded ON public.contacts USING gin (organization_id, fold
 CREATE INDEX contacts_id ON public.contacts USING hash (id);
 
 CREATE INDEX contacts_living ON public.contacts USING btree (organization_id, id) WHERE (deleted_at IS NULL);
+
+CREATE INDEX contacts_phones ON public.contacts USING gin (organization_id, phone_keys) WITH (gin_pending_list_limit='256') WHERE (phone_keys <> '{}'::text[]);
 
 CREATE INDEX contacts_search ON public.contacts USING gin (organization_id, search public.gin_trgm_ops, tags) WITH (gin_pending_list_limit='256');
 
@@ -1611,6 +1698,10 @@ CREATE TRIGGER hold BEFORE INSERT ON public.api_key_secrets FOR EACH ROW EXECUTE
 
 CREATE TRIGGER keep BEFORE INSERT OR UPDATE ON public.contacts FOR EACH ROW EXECUTE FUNCTION public.introzy_keep_contact();
 
+CREATE TRIGGER keep_tags AFTER INSERT ON public.contacts FOR EACH ROW WHEN ((new.tag_keys <> '{}'::text[])) EXECUTE FUNCTION public.introzy_keep_contact_tags();
+
+CREATE TRIGGER keep_tags_of_change AFTER UPDATE ON public.contacts FOR EACH ROW WHEN ((((((old.tag_keys IS DISTINCT FROM new.tag_keys) OR (old.deleted_at IS DISTINCT FROM new.deleted_at)) OR (old.updated_at IS DISTINCT FROM new.updated_at)) OR (old.name_fold IS DISTINCT FROM new.name_fold)) AND ((old.tag_keys <> '{}'::text[]) OR (new.tag_keys <> '{}'::text[])))) EXECUTE FUNCTION public.introzy_keep_contact_tags();
+
 CREATE TRIGGER refuse_change BEFORE DELETE OR UPDATE ON public.audit_log FOR EACH ROW EXECUTE FUNCTION public.introzy_refuse_audit_change();
 
 CREATE TRIGGER refuse_change BEFORE DELETE OR UPDATE ON public.audit_seal_entries FOR EACH ROW EXECUTE FUNCTION public.introzy_refuse_audit_change();
@@ -1660,6 +1751,9 @@ ALTER TABLE ONLY public.audit_seal_entries
 
 ALTER TABLE ONLY public.audit_seals
     ADD CONSTRAINT audit_seals_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.organizations(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.contact_tags
+    ADD CONSTRAINT contact_tags_organization_id_contact_id_fkey FOREIGN KEY (organization_id, contact_id) REFERENCES public.contacts(organization_id, id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY public.contacts
     ADD CONSTRAINT contacts_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.organizations(id) ON DELETE CASCADE;
@@ -1752,6 +1846,8 @@ CREATE POLICY auth ON public.users TO introzy_auth USING (public.introzy_for_acc
 
 CREATE POLICY auth ON public.verifications TO introzy_auth USING (public.introzy_for_accounts()) WITH CHECK (public.introzy_for_accounts());
 
+ALTER TABLE public.contact_tags ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE public.contacts ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY erasure ON public.audit_chains TO introzy_lookup USING (true) WITH CHECK (true);
@@ -1827,6 +1923,8 @@ CREATE POLICY tenant ON public.audit_log USING ((organization_id = public.introz
 CREATE POLICY tenant ON public.audit_seal_entries USING ((organization_id = public.introzy_organization_id())) WITH CHECK ((organization_id = public.introzy_organization_id()));
 
 CREATE POLICY tenant ON public.audit_seals USING ((organization_id = public.introzy_organization_id())) WITH CHECK ((organization_id = public.introzy_organization_id()));
+
+CREATE POLICY tenant ON public.contact_tags USING ((organization_id = public.introzy_organization_id())) WITH CHECK ((organization_id = public.introzy_organization_id()));
 
 CREATE POLICY tenant ON public.contacts USING ((organization_id = public.introzy_organization_id())) WITH CHECK ((organization_id = public.introzy_organization_id()));
 
@@ -1911,7 +2009,13 @@ GRANT SELECT(id) ON TABLE public.contacts TO introzy_lookup;
 
 GRANT SELECT(tags) ON TABLE public.contacts TO introzy_lookup;
 
+GRANT SELECT(custom_fields) ON TABLE public.contacts TO introzy_lookup;
+
+GRANT SELECT(company_key) ON TABLE public.contacts TO introzy_lookup;
+
 GRANT SELECT(search) ON TABLE public.contacts TO introzy_lookup;
+
+GRANT SELECT(created_at) ON TABLE public.contacts TO introzy_lookup;
 
 GRANT SELECT(updated_at) ON TABLE public.contacts TO introzy_lookup;
 
@@ -1922,6 +2026,12 @@ GRANT SELECT(form) ON TABLE public.contacts TO introzy_lookup;
 GRANT SELECT(folded) ON TABLE public.contacts TO introzy_lookup;
 
 GRANT SELECT(tag_keys) ON TABLE public.contacts TO introzy_lookup;
+
+GRANT SELECT(phone_keys) ON TABLE public.contacts TO introzy_lookup;
+
+GRANT SELECT(company_fold) ON TABLE public.contacts TO introzy_lookup;
+
+GRANT SELECT(name_fold) ON TABLE public.contacts TO introzy_lookup;
 
 REVOKE ALL ON FUNCTION public.introzy_contact_exists(p_id uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.introzy_contact_exists(p_id uuid) TO introzy_app;
@@ -1935,8 +2045,8 @@ GRANT ALL ON FUNCTION public.introzy_erase_audit_log(p_organization_id uuid, p_d
 REVOKE ALL ON FUNCTION public.introzy_erase_audit_person(p_user_id uuid, p_names text[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.introzy_erase_audit_person(p_user_id uuid, p_names text[]) TO postgres;
 
-REVOKE ALL ON FUNCTION public.introzy_found_contacts(p_terms jsonb, p_tag_key text, p_patterns text[], p_tag text, p_updated_since timestamp with time zone, p_include_deleted boolean, p_from uuid, p_limit integer) FROM PUBLIC;
-GRANT ALL ON FUNCTION public.introzy_found_contacts(p_terms jsonb, p_tag_key text, p_patterns text[], p_tag text, p_updated_since timestamp with time zone, p_include_deleted boolean, p_from uuid, p_limit integer) TO introzy_app;
+REVOKE ALL ON FUNCTION public.introzy_found_contacts(p_conditions jsonb, p_limit integer) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.introzy_found_contacts(p_conditions jsonb, p_limit integer) TO introzy_app;
 
 REVOKE ALL ON FUNCTION public.introzy_identify(p_digests bytea[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.introzy_identify(p_digests bytea[]) TO introzy_app;
@@ -2126,6 +2236,14 @@ GRANT SELECT,UPDATE ON TABLE public.audit_sealing TO introzy_auth;
 
 GRANT SELECT,INSERT ON TABLE public.audit_seals TO introzy_app;
 GRANT SELECT,DELETE ON TABLE public.audit_seals TO introzy_lookup;
+
+GRANT SELECT,INSERT,DELETE ON TABLE public.contact_tags TO introzy_app;
+
+GRANT UPDATE(is_deleted) ON TABLE public.contact_tags TO introzy_app;
+
+GRANT UPDATE(updated_at) ON TABLE public.contact_tags TO introzy_app;
+
+GRANT UPDATE(name_fold) ON TABLE public.contact_tags TO introzy_app;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.failed_sign_ins TO introzy_auth;
 

@@ -42,7 +42,7 @@ const tags = (schema: string) => [
   'alter table contact_tags force row level security',
   `create policy tenant on contact_tags using (organization_id = introzy_organization_id())
     with check (organization_id = introzy_organization_id())`,
-  'grant select, insert, update, delete on contact_tags to introzy_app',
+  'grant select, insert, delete, update (is_deleted, updated_at, name_fold) on contact_tags to introzy_app',
   // Names the schema, because whoever restores a dump, or repairs rows, may have an empty search path. The statements name
   // the contact alone, and not the tag: PostgreSQL would else take the index of a sort, and read all contacts of the tag.
   `create function introzy_keep_contact_tags() returns trigger language plpgsql as $$

@@ -1,7 +1,7 @@
 import { expect } from 'vitest';
 import type { ContactInput } from '../../shared/contacts.ts';
 import { mergePatch } from './mergePatch.ts';
-import { asKept, BLANK, findHolder, listModel, onceEach, writeModel } from './model.ts';
+import { asKept, BLANK, findHolder, listModel, type ModelList, onceEach, writeModel } from './model.ts';
 import type { ModelContact, ModelOrganization } from './modelRows.ts';
 import type { Act, Target } from './operations.ts';
 import { type Actor, type Expected, type Failure, findContact, pick, type Step } from './world.ts';
@@ -138,7 +138,8 @@ export function listPage(
   { from, next }: { from: { cursor: string; place: number } | undefined; next(cursor: string, place: number): void },
 ): Step {
   const moment = since === undefined ? undefined : pick(organization.contacts, since)?.updatedAt;
-  const filter = { ...list, ...(moment !== undefined && { updatedSince: new Date(moment) }) };
+  const given = Object.fromEntries(Object.entries(list).filter(([, value]) => value !== undefined)) as ModelList;
+  const filter = { ...given, ...(moment !== undefined && { updatedSince: new Date(moment) }) };
   const place = from?.place ?? 0;
   return {
     procedure: 'contacts.list',

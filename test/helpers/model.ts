@@ -1,3 +1,4 @@
+import type { ContactSort } from '../../shared/contactSort.ts';
 import type { Contact, ContactInput } from '../../shared/contacts.ts';
 import { caseless, comparable, countLetters, digitsOf, fold } from '../../shared/fold.ts';
 import { mergePatch } from './mergePatch.ts';
@@ -6,21 +7,50 @@ import { type ModelContact, type ModelOrganization, newestFirst } from './modelR
 export interface ModelList {
   search?: string;
   tag?: string;
+  tags?: string[];
   email?: string;
+  company?: string;
+  /** A name and a text, `a:x`, as REST has a custom field. */
+  customField?: string;
   updatedSince?: Date;
+  createdSince?: Date;
   includeDeleted?: boolean;
+  sort?: ContactSort;
 }
 
-/** The contacts that meet every condition, newest first. */
+const byCodePoint = (a: string, b: string) => Buffer.compare(Buffer.from(a), Buffer.from(b));
+const nameOf = ({ name }: ModelContact) => fold(name).trim();
+const oldestUpdate = (a: ModelContact, b: ModelContact) =>
+  byCodePoint(a.updatedAt, b.updatedAt) || byCodePoint(a.id, b.id);
+const SORTS: Record<ContactSort, (a: ModelContact, b: ModelContact) => number> = {
+  '-createdAt': newestFirst,
+  createdAt: (a, b) => newestFirst(b, a),
+  '-updatedAt': (a, b) => oldestUpdate(b, a),
+  updatedAt: oldestUpdate,
+  name: (a, b) => byCodePoint(nameOf(a), nameOf(b)) || byCodePoint(a.id, b.id),
+};
+
+/** A custom field as text finds a text, and the number or boolean that the text writes. */
+function hasField({ customFields }: ModelContact, asked: string): boolean {
+  const colon = asked.indexOf(':');
+  const value = customFields[asked.slice(0, colon)];
+  return ['string', 'number', 'boolean'].includes(typeof value) && String(value) === asked.slice(colon + 1);
+}
+
+/** The contacts that meet every condition, in the order of the sort. */
 export function listModel({ contacts }: ModelOrganization, list: ModelList): ModelContact[] {
   const words = toTyped(list.search ?? '');
   return contacts
     .filter(({ deletedAt }) => deletedAt === null || list.includeDeleted)
+    .filter(({ tags }) => (list.tags ?? []).every((asked) => tags.some((tag) => caseless(tag) === caseless(asked))))
+    .filter(({ company }) => list.company === undefined || sameCompany(company, list.company))
+    .filter((contact) => list.customField === undefined || hasField(contact, list.customField))
+    .filter(({ createdAt }) => list.createdSince === undefined || Date.parse(createdAt) >= list.createdSince.getTime())
     .filter(({ tags }) => list.tag === undefined || tags.some((tag) => caseless(tag) === caseless(list.tag as string)))
     .filter(({ email }) => list.email === undefined || sameEmail(email, list.email))
     .filter(({ updatedAt }) => list.updatedSince === undefined || Date.parse(updatedAt) >= list.updatedSince.getTime())
     .filter((contact) => words.every((word) => isFound(contact, word)))
-    .sort(newestFirst);
+    .sort(SORTS[list.sort ?? '-createdAt']);
 }
 
 /** The words of a search. Words of digits that follow each other are a list: they may be the groups of a phone. */
@@ -66,6 +96,7 @@ function hasWord(contact: ModelContact, word: string): boolean {
   return texts.some((text) => beginning.test(text));
 }
 
+const sameCompany = (a: string | null, b: string) => a !== null && fold(a).trim() === fold(b).trim();
 const sameEmail = (a: string | null, b: string) => a !== null && comparable(a) === comparable(b);
 
 /** The contact that has the email already. The contact with the id `but` does not count. */

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import type { Scope } from '../../shared/apiKeys.ts';
+import { ContactSort } from '../../shared/contactSort.ts';
 import { ContactInput } from '../../shared/contacts.ts';
 import { ROLES } from '../../shared/roles.ts';
 import { SCOPES } from '../../shared/scopes.ts';
@@ -123,16 +124,20 @@ const role = fc.constantFrom(...ROLES);
 const conditions = {
   search: fc.constantFrom(...SEARCHES),
   tag: fc.constantFrom(...TAGS),
+  tags: fc.uniqueArray(fc.constantFrom(...TAGS), { minLength: 1, maxLength: 2 }),
+  company: fc.constantFrom('acme', 'ÁCME', 'Acm', 'example'),
+  customField: fc.constantFrom('a:', 'a:true', 'b:0', 'c.d:x', 'é:false'),
+  createdSince: fc.constantFrom(new Date(0), new Date('2100-01-01T00:00:00Z')),
   email: fc.constantFrom(...EMAILS, 'nobody@example.com'),
   /** The place of a contact. The list starts at this contact's last change. */
   since: fc.nat(50),
 };
-const includeDeleted = fc.boolean();
+const more = { includeDeleted: fc.boolean(), sort: fc.constantFrom(undefined, ...ContactSort.options) };
 /** Zero, one or several conditions of a list. */
 const list = fc.oneof(
-  { weight: 2, arbitrary: fc.record({ includeDeleted }, { requiredKeys: [] }) },
-  ...Object.entries(conditions).map(([name, value]) => fc.record({ [name]: value, includeDeleted })),
-  fc.record({ ...conditions, includeDeleted }, { requiredKeys: [] }),
+  { weight: 2, arbitrary: fc.record(more, { requiredKeys: [] }) },
+  ...Object.entries(conditions).map(([name, value]) => fc.record({ [name]: value, ...more })),
+  fc.record({ ...conditions, ...more }, { requiredKeys: [] }),
 ) as fc.Arbitrary<ModelList & { since?: number }>;
 
 const does = <N extends string, T extends object>(act: N, parts: { [K in keyof T]: fc.Arbitrary<T[K]> }) =>

@@ -8,7 +8,7 @@ import { listAuditEntries } from '../../db/audit.ts';
 import { sealEntries } from '../../db/auditSeals.ts';
 import { getContacts } from '../../db/contactBatch.ts';
 import { type ContactsChange, updateContacts } from '../../db/contactChanges.ts';
-import { type Conditions, refuseForeignIds } from '../../db/contactConditions.ts';
+import type { Conditions } from '../../db/contactConditions.ts';
 import { eraseContacts, eraseDeletedContacts } from '../../db/contactErasure.ts';
 import { type ContactListQuery, listContacts } from '../../db/contactList.ts';
 import { countContacts, findMatching } from '../../db/contactMatches.ts';
@@ -79,24 +79,29 @@ const list =
       'failure' in outcome ? outcome : outcome.items,
     );
 
-const conditionsOf = (victim: Victim): Conditions[] => [
-  {},
-  { search: victim.word },
-  { tag: victim.word },
-  { company: victim.word },
-  { email: victim.email },
-  { email: victim.sharedEmail },
-  { ids: [victim.contactId] },
+/** Conditions that contacts of the victim meet, and few others or none. */
+const conditionsOf = ({ word, email, sharedContactId }: Victim): Conditions[] => [
+  { search: word },
+  { tag: word },
+  { company: word },
+  { email },
+  { ids: [sharedContactId] },
   { createdSince: new Date(0) },
 ];
 const matching =
-  (find: (db: Tenant, asked: { organizationId: string; conditions: Conditions }) => Promise<unknown>): TenantCall =>
+  (index: number): TenantCall =>
+  async (db, { organizationId, victim }) =>
+    await findMatching(db, {
+      organizationId,
+      conditions: { ...conditionsOf(victim)[index], includeDeleted: true },
+      limit: 2_000,
+    });
+/** Gives the email that was counted. */
+const counting =
+  (conditions: (victim: Victim) => Conditions): TenantCall =>
   async (db, { organizationId, victim }) => {
-    const answers: unknown[] = [];
-    for (const conditions of conditionsOf(victim)) {
-      answers.push(await find(db, { organizationId, conditions: { ...conditions, includeDeleted: true } }));
-    }
-    return answers;
+    const counted = await countContacts(db, { organizationId, conditions: conditions(victim) });
+    return 'count' in counted && counted.count > 0 ? victim.word : counted;
   };
 
 const upsert =
@@ -370,8 +375,8 @@ export const TENANT_CALLS: Record<string, TenantCall[]> = {
     list(() => ({ limit: 200 })),
     list(({ contactId }) => ({ cursor: { sort: '-createdAt', key: null, id: contactId } })),
     ...ContactSort.options.flatMap((sort) => [
-      list(() => ({ sort, limit: 200 })),
-      list(() => ({ sort, limit: 200, includeDeleted: false, fields: ['notes', 'email'] })),
+      list(() => ({ sort, limit: 2_000 })),
+      list(() => ({ sort, limit: 2_000, includeDeleted: false, fields: ['notes', 'email'] })),
       list(({ word }) => ({ sort, limit: 200, tag: word })),
       list(({ word }) => ({ sort, limit: 200, company: word })),
       list(({ word }) => ({ sort, limit: 200, search: word, includeDeleted: false })),
@@ -391,10 +396,10 @@ export const TENANT_CALLS: Record<string, TenantCall[]> = {
       limit: 200,
     })),
   ],
-  findMatching: [matching((db, asked) => findMatching(db, { ...asked, limit: 100 }))],
-  countContacts: [matching(countContacts)],
-  refuseForeignIds: [
-    (db, { organizationId, victim }) => refuseForeignIds(db, { organizationId, ids: [victim.contactId] }),
+  findMatching: Array.from({ length: 6 }, (_, index) => matching(index)),
+  countContacts: [
+    counting(({ word }) => ({ search: word })),
+    counting(({ word, email }) => ({ tag: word, company: word, email })),
   ],
   upsertContacts: [
     upsert(() => [{ name: 'slipped in' }]),
@@ -451,6 +456,19 @@ const OTHERS = [
   ...['DatabaseUnavailable', 'KeyRefused', 'ScopeRefused', 'AddressRefused', 'identifyKey', 'bumpIf', 'toColumns'],
   ...['byUse', 'toChange', 'isChanged', 'toUpdate'],
   ...['toRow', 'toSought', 'matches', 'keepCase', 'isSearched', 'toLine', 'toFolded', 'lineOf', 'withLines'],
+  ...[
+    'toTerms',
+    'toPlainPatterns',
+    'idBefore',
+    'gather',
+    'refuseForeignIds',
+    'orderBy',
+    'keyOf',
+    'toPlace',
+    'isFrom',
+    'walk',
+  ],
+  ...['isFold', 'toNameFold', 'toCompanyFold', 'firstCharacters'],
   ...[
     'countDigests',
     'countSealed',

@@ -38,7 +38,7 @@ export interface Victim {
 
 /** The tables of organizations. All of these tables force row-level security. */
 const FORCED =
-  'api_keys api_key_secrets api_key_tokens api_key_places api_key_days api_key_notices contacts audit_log audit_seals audit_seal_entries audit_chains failed_sign_ins members invitations'.split(
+  'api_keys api_key_secrets api_key_tokens api_key_places api_key_days api_key_notices contacts contact_tags audit_log audit_seals audit_seal_entries audit_chains failed_sign_ins members invitations'.split(
     ' ',
   );
 
@@ -66,7 +66,7 @@ export async function makeVictim(app: TestApp, hasTwins: boolean): Promise<{ vic
   const { one, other } = app;
   const [word, email, sharedEmail] = [token(), `${token()}@example.com`, `${token()}@example.com`];
   const { contacts } = app.trpc(other.key);
-  const fields = { name: word, tags: [word], notes: word };
+  const fields = { name: word, company: word, tags: [word], notes: word };
   const deleted = await contacts.create.mutate(fields);
   const deletedShared = await contacts.create.mutate({ ...fields, email: sharedEmail });
   for (const { id } of [deleted, deletedShared]) await contacts.delete.mutate({ id });
@@ -210,7 +210,7 @@ export async function setPolicies(app: TestApp, state: 'on' | 'off') {
 /** Removes the organization from the functions that search past the policies. */
 export async function breakSearch(app: TestApp) {
   for (const signature of [
-    'introzy_found_contacts(jsonb, text, text[], text, timestamptz, boolean, uuid, int)',
+    'introzy_found_contacts(jsonb, int)',
     'introzy_matching_contacts(text[], text, timestamptz, boolean, uuid, int)',
   ]) {
     const [row] = await runAsAdmin(app, `select pg_get_functiondef('${signature}'::regprocedure) as source`);
