@@ -376,6 +376,7 @@ const OTHERS = [
   ...['findLoginFaults', 'readPlace', 'restoreRights'],
   ...['createLog', 'readFinished', 'lockProgress', 'recordProgress', 'setLockTimeout', 'inShortLocks', 'inOneWait'],
   ...['DatabaseUnavailable', 'KeyRefused', 'ScopeRefused', 'AddressRefused', 'identifyKey', 'bumpIf', 'toColumns'],
+  ...['patchedFields', 'FieldsTooLarge', 'isAsSent', 'issuesOfChanged'],
   ...['toRow', 'toSought', 'matches', 'keepCase', 'isSearched', 'toLine', 'toFolded', 'lineOf', 'withLines'],
   ...[
     'countDigests',
