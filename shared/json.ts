@@ -6,7 +6,7 @@ import { isStorable, isWithoutKey, STORABLE, WITHOUT_KEY } from './text.ts';
 
 /** The most characters of a contact's custom fields, as JSON. */
 export const CUSTOM_FIELDS_SIZE = 65_536;
-export const TOO_LARGE = `Must be at most ${CUSTOM_FIELDS_SIZE} characters of JSON`;
+const TOO_LARGE = `Must be at most ${CUSTOM_FIELDS_SIZE} characters of JSON`;
 
 const isPlain = (value: object) => {
   const prototype = Object.getPrototypeOf(value);

@@ -1,5 +1,5 @@
 /** The fields of a contact that the service sets. */
-export const SET_BY_SERVICE = ['id', 'organizationId', 'createdAt', 'updatedAt', 'deletedAt', 'version'] as const;
+const SET_BY_SERVICE = ['id', 'organizationId', 'createdAt', 'updatedAt', 'deletedAt', 'version'] as const;
 export type ServiceField = (typeof SET_BY_SERVICE)[number];
 export const isSetByService = (field: string): field is ServiceField =>
   (SET_BY_SERVICE as readonly string[]).includes(field);

@@ -455,6 +455,7 @@ const OTHERS = [
   ...['createLog', 'readFinished', 'lockProgress', 'recordProgress', 'setLockTimeout', 'inShortLocks', 'inOneWait'],
   ...['DatabaseUnavailable', 'KeyRefused', 'ScopeRefused', 'AddressRefused', 'identifyKey', 'bumpIf', 'toColumns'],
   ...['byUse', 'toChange', 'isChanged', 'toUpdate'],
+  ...['patchedFields', 'FieldsTooLarge', 'isAsSent', 'issuesOfChanged'],
   ...['toRow', 'toSought', 'matches', 'keepCase', 'isSearched', 'toLine', 'toFolded', 'lineOf', 'withLines'],
   ...[
     'toTerms',
