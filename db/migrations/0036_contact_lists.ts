@@ -85,7 +85,9 @@ const lookups = (schema: string) => [
   // would else walk an index in the hope of early matches.
   //
   // `terms` is a list of terms that must all match; a term is a list of alternatives, an alternative a list of patterns
-  // that must all match: [[["%ann%"]], [["%555%", "% 12%"], ["%55512%"]]]. `patterns`, `plainTags` and `companyKey` are for
+  // that must all match: [[[{"like": "%ann%", …}]], [[{"like": "%555%", …}, {"like": "% 12%", …}], [{"like": "%55512%", …}]]].
+  // introzy_word_condition says what else a pattern has. Where no index finds few enough words of the terms, and no other
+  // condition has an index, a call that `mayGiveUp` answers with `p_limit` empty rows, as if too many matched. `patterns`, `plainTags` and `companyKey` are for
   // contacts in a form before 2. Such contacts are few: the condition names them only where there are any. `createdFrom`
   // is an id that is surely older than `createdSince`. `fields` are objects of which any must be in the custom fields.
   `create function introzy_found_contacts(p_conditions jsonb, p_limit int)
@@ -94,23 +96,34 @@ const lookups = (schema: string) => [
   declare
     v_matches text;
     v_company text := ${ifAsked('company', 'company_fold = $3')};
+    v_terms text;
+    v_is_indexed boolean;
   begin
     if v_company <> '' and (p_conditions -> 'includeDeleted')::boolean then
       -- Each of the two cases has an index of its own.
       v_company := ' and (company_fold = $3 and deleted_at is null or company_fold = $3 and deleted_at is not null)';
     end if;
-    v_matches := 'folded is not null' || v_company || coalesce((
-        select string_agg(' and (' || alternatives || ')', '') from (
-          select string_agg(patterns, ' or ') as alternatives from (
-            select n, (select string_agg(format('folded like %L', pattern #>> '{}'), ' and ')
-                from jsonb_array_elements(alternative) pattern) as patterns
-              from jsonb_array_elements(p_conditions -> 'terms') with ordinality term (term, n),
-                jsonb_array_elements(term) alternative
-          ) alternatives group by n) terms), '')
-      || ${ifAsked('tags', 'tag_keys @> $1')}
+    -- Each level has what the level below has found, and whether an index can find it.
+    select coalesce(string_agg(' and (' || alternatives || ')', ''), ''), coalesce(bool_or(is_indexed), true)
+      into v_terms, v_is_indexed
+      from (
+        select string_agg(patterns, ' or ') as alternatives, bool_and(is_indexed) as is_indexed from (
+          select n, found.* from jsonb_array_elements(p_conditions -> 'terms') with ordinality term (term, n),
+            jsonb_array_elements(term) alternative, lateral (
+              select string_agg(format('folded like %L', pattern ->> 'like') || coalesce(words, ''), ' and ') as patterns,
+                  coalesce(bool_or(words is not null), false) as is_indexed
+                from jsonb_array_elements(alternative) pattern, introzy_word_condition(pattern) words) found
+        ) alternatives group by n) terms;
+    if not v_is_indexed and (p_conditions -> 'mayGiveUp')::boolean
+        and not p_conditions ?| array['company', 'tags', 'phones', 'fields'] then
+      return query select null::uuid, null::timestamptz, null::text from generate_series(1, p_limit);
+      return;
+    end if;
+    v_matches := 'folded is not null' || v_company || v_terms
+      || ${ifAsked('tags', 'introzy_word_keys(organization_id, introzy_words(folded, tag_keys)) @> introzy_word_keys(introzy_organization_id(), $10) and tag_keys @> $1')}
       || ${ifAsked('phones', "phone_keys <> ''{}'' and phone_keys && $9")};
     if exists (select from contacts where organization_id = introzy_organization_id() and form < 2) then
-      v_matches := '(' || v_matches || ' or folded is null'
+      v_matches := '(' || v_matches || ' or form < 2'
         || coalesce((select string_agg(format(' and search like %L', pattern), '')
           from jsonb_array_elements_text(p_conditions -> 'patterns') pattern), '')
         || ${ifAsked('plainTags', 'tags @> $2')} || ${ifAsked('companyKey', 'company_key = $4')}
@@ -126,7 +139,8 @@ const lookups = (schema: string) => [
       || case when (p_conditions -> 'includeDeleted')::boolean then '' else ' and deleted_at is null' end
       || ') select * from matching limit $8'
       using ${texts('tags')}, ${texts('plainTags')}, ${text('company')}, ${text('companyKey')},
-        ${text('updatedSince')}::timestamptz, ${text('createdFrom')}::uuid, ${text('createdSince')}::timestamptz, p_limit, ${texts('phones')};
+        ${text('updatedSince')}::timestamptz, ${text('createdFrom')}::uuid, ${text('createdSince')}::timestamptz, p_limit, ${texts('phones')},
+        ${texts('tagWords')};
   end $$`,
   'grant select (name_fold, company_fold, company_key, custom_fields, created_at) on contacts to introzy_lookup',
   'grant introzy_lookup to current_user',
