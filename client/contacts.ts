@@ -1,5 +1,5 @@
 import { IntrozyError } from './introzyError.ts';
-import type { CallOptions, ProcedureCalls, RouterInputs, RouterOutputs } from './procedures.ts';
+import type { CallOptions, ChosenContact, ProcedureCalls, RouterInputs, RouterOutputs } from './procedures.ts';
 import { wait } from './wait.ts';
 
 export type Contact = RouterOutputs['contacts']['get'];
@@ -8,7 +8,10 @@ export type ContactInput = RouterInputs['contacts']['upsertMany']['contacts'][nu
 /** The outcome of a row. `index` counts from 0: `upsertAll` counts all rows, `upsertMany` the rows of a request. */
 export type UpsertResult = RouterOutputs['contacts']['upsertMany']['results'][number];
 /** A filter for contacts. `limit` is the number of contacts in one request, 200 at most. */
-export type ContactFilter = Omit<NonNullable<Exclude<RouterInputs['contacts']['list'], void>>, 'cursor'>;
+export type ContactFilter<Field extends keyof Contact = keyof Contact> = Omit<
+  NonNullable<Exclude<RouterInputs['contacts']['list'], void>>,
+  'cursor' | 'direction' | 'fields'
+> & { fields?: readonly Field[] | undefined };
 
 export interface UpsertOptions extends CallOptions {
   /** Add to the contact, as an import does: no field is emptied; tags and custom fields are added. */
@@ -17,8 +20,14 @@ export interface UpsertOptions extends CallOptions {
 
 /** Functions that read or write any number of contacts, over several requests. */
 export interface ContactStreams {
-  /** Every contact that matches `filter`, newest first. A page is requested when the loop reaches the page. */
-  all(filter?: ContactFilter, options?: CallOptions): AsyncGenerator<Contact, void, undefined>;
+  /**
+   * Every contact that matches `filter`, newest first or by `sort`, with the fields that `fields` chooses. A page is
+   * requested when the loop reaches the page.
+   */
+  all<Field extends keyof Contact = keyof Contact>(
+    filter?: ContactFilter<Field>,
+    options?: CallOptions,
+  ): AsyncGenerator<ChosenContact<Field>, void, undefined>;
   /**
    * Upserts any number of rows: at most 100 rows in a request, one request after the other. Gives the outcome of each
    * row. A request over the key's rate waits for `Retry-After`, and is sent three times at most. Throws an
@@ -42,7 +51,7 @@ const CHUNK_SIZE = 300_000;
 const ATTEMPTS = 3;
 
 export const contactStreams = ({ list, upsertMany }: Pick<Contacts, 'list' | 'upsertMany'>): ContactStreams => ({
-  async *all(filter = {}, options) {
+  async *all<Field extends keyof Contact>(filter: ContactFilter<Field> = {}, options?: CallOptions) {
     let cursor: string | undefined;
     do {
       const page = await list.query({ limit: PAGE, ...filter, cursor }, options);

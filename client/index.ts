@@ -9,7 +9,7 @@ import { retryLink } from './retry.ts';
 import { fetchAnswer } from './transport.ts';
 
 export type { Contact, ContactFilter, ContactInput, UpsertOptions, UpsertResult } from './contacts.ts';
-export type { CallOptions, RouterInputs, RouterOutputs } from './procedures.ts';
+export type { CallOptions, ChosenContact, RouterInputs, RouterOutputs } from './procedures.ts';
 export { IntrozyError };
 export type ApiKey = RouterOutputs['keys']['list']['items'][number];
 

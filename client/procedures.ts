@@ -84,12 +84,28 @@ export interface CallOptions {
 }
 type Call<Input, Output> = (input: Input, options?: CallOptions) => Promise<Output>;
 
-/** The client's functions: `ProcedureCalls['keys']['list']` is `{ query(input, options) }`. */
-export type ProcedureCalls = {
+/** The functions of each procedure: `EachCall['keys']['list']` is `{ query(input, options) }`. */
+type EachCall = {
   [Name in keyof Procedures]: {
     [Method in keyof Procedures[Name] & keyof RouterInputs[Name] & keyof RouterOutputs[Name]]: Record<
       Procedures[Name][Method] & string,
       Call<RouterInputs[Name][Method], RouterOutputs[Name][Method]>
     >;
   };
+};
+
+type Contact = RouterOutputs['contacts']['get'];
+/** A contact with the fields that a list has chosen. `id` and `version` come in any case. */
+export type ChosenContact<Field extends keyof Contact> = Pick<Contact, Field | 'id' | 'version'>;
+type ListInput = Omit<NonNullable<Exclude<RouterInputs['contacts']['list'], void>>, 'fields'>;
+/** A list of contacts: with `fields: ['name']` the answer's contacts have `name`, `id` and `version`. */
+type ListContacts = <Field extends keyof Contact = keyof Contact>(
+  // biome-ignore lint/suspicious/noConfusingVoidType: the input may be left out
+  input: (ListInput & { fields?: readonly Field[] | undefined }) | undefined | void,
+  options?: CallOptions,
+) => Promise<{ items: ChosenContact<Field>[]; nextCursor: string | null }>;
+
+/** The client's functions: `ProcedureCalls['keys']['list']` is `{ query(input, options) }`. */
+export type ProcedureCalls = Omit<EachCall, 'contacts'> & {
+  contacts: Omit<EachCall['contacts'], 'list'> & { list: { query: ListContacts } };
 };

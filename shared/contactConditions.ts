@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { documentAs } from './documentedAs.ts';
+import { digitsOf } from './fold.ts';
 import { instant } from './instant.ts';
 import { Id, soughtLine, soughtText } from './text.ts';
 
@@ -39,7 +40,7 @@ const customField = documentAs(
     ],
     { error: 'Give a name and a value, a text, a number or a boolean: plan:pro, or {"name":"plan","value":"pro"}' },
   ),
-  z.string().meta({ pattern: '^[^:]+:' }),
+  z.string().meta({ pattern: '^[^:]+:', examples: ['plan:pro'] }),
 );
 
 /** The conditions of lists, counts and changes of many contacts. A contact must meet every given condition. */
@@ -53,6 +54,7 @@ export const ContactConditions = z.strictObject({
   tags: z.array(soughtLine(100)).min(1).max(100).optional().describe('Contacts that have all of these tags'),
   email: soughtText(320).optional().describe('The contact of this address, as emails are compared'),
   phone: soughtLine(100)
+    .refine((phone) => digitsOf(phone) !== '', 'Give the digits of the number')
     .optional()
     .describe('Contacts of this number, however written; without a country, by its last nine digits'),
   company: soughtLine(500).optional().describe('Contacts of this company: its whole name, without case and accents'),

@@ -12,9 +12,13 @@ export interface ContactPlace {
   id: string;
 }
 
+/** The years 1 to 9999, in milliseconds. JavaScript has earlier years than PostgreSQL. */
+const FIRST_TIME = Date.parse('0001-01-01T00:00:00Z');
+const LAST_TIME = Date.parse('9999-12-31T23:59:59.999Z');
+
 const OtherPlace = z.union([
   z.tuple([z.literal('createdAt'), z.null(), z.string()]),
-  z.tuple([z.enum(['-updatedAt', 'updatedAt']), z.int().min(-8.64e15).max(8.64e15), z.string()]),
+  z.tuple([z.enum(['-updatedAt', 'updatedAt']), z.int().min(FIRST_TIME).max(LAST_TIME), z.string()]),
   z.tuple([
     z.literal('name'),
     z

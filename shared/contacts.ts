@@ -34,6 +34,8 @@ export const DecodedContact = documentAs(
   z.custom<Contact>((contact) => typeof contact === 'object' && encodedDocument(contact as object) !== undefined),
   Contact,
 );
+/** A contact with the fields that a list has chosen: by default all. The types of the client tell which. */
+export const ListedContact = Contact.partial().required({ id: true, version: true });
 export const ContactPage = pageOf(Contact);
 export type ContactPage = z.infer<typeof ContactPage>;
 /**
@@ -41,7 +43,7 @@ export type ContactPage = z.infer<typeof ContactPage>;
  */
 export const EncodedContactPage = documentAs(
   z.custom<ContactPage>((page) => encodedItems(page) !== undefined),
-  ContactPage,
+  pageOf(ListedContact),
 );
 
 /** An email address as written. Only the rough form `a@b` is checked: no pattern tells what a mail server accepts. */

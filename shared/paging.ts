@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { documentAs } from './documentedAs.ts';
 import { organizationId } from './text.ts';
 
 /** An opaque cursor: the id of the page's first row, a UUID of version 7, in base64url: `AZmwoSw9fk-KW2x9jp8KGw`. */
@@ -33,9 +34,10 @@ export const pageBytesOf = (calls: number) => Math.min(PAGE_BYTES, Math.floor(BA
 
 /** A cursor of a request. `null` is none, as tRPC's hooks for endless lists say it. */
 export const optionalCursor = <T extends z.ZodType>(cursor: T) =>
-  cursor
-    .nullish()
-    .transform((given) => given ?? undefined)
+  documentAs(
+    cursor.nullish().transform((given) => given ?? undefined),
+    z.string(),
+  )
     .optional()
     .describe('The `nextCursor` of the page before; leave it out for the first');
 

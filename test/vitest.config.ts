@@ -27,9 +27,17 @@ const SUPERUSERS = 'test/sql/logins.test.ts';
 const POSTGRES_ONLY = [
   ...SIGNALLING,
   SUPERUSERS,
-  ...['atHand', 'contactPlans', 'deadline', 'dump', 'indexes', 'injection*', 'migrationWaits', 'requestStatements', 'wire'].map(
-    (name) => `test/sql/${name}.test.ts`,
-  ),
+  ...[
+    'atHand',
+    'contactPlans',
+    'deadline',
+    'dump',
+    'indexes',
+    'injection*',
+    'migrationWaits',
+    'requestStatements',
+    'wire',
+  ].map((name) => `test/sql/${name}.test.ts`),
 ];
 
 /** Specmatic needs Java. */

@@ -26,14 +26,16 @@ export const accepts = [
 
 const tags = (schema: string) => [
   `create table contact_tags (
-    organization_id uuid not null references organizations on delete cascade,
-    is_deleted boolean not null,
-    tag_key text collate "C" not null,
+    organization_id uuid not null,
     contact_id uuid not null,
+    tag_key text collate "C" not null,
+    is_deleted boolean not null,
     updated_at timestamptz(3) not null,
     name_fold text collate "C" not null,
-    primary key (organization_id, is_deleted, tag_key, contact_id)
+    primary key (organization_id, contact_id, tag_key),
+    foreign key (organization_id, contact_id) references contacts on delete cascade
   )`,
+  'create index contact_tags_created_at on contact_tags (organization_id, is_deleted, tag_key, contact_id)',
   'create index contact_tags_updated_at on contact_tags (organization_id, is_deleted, tag_key, updated_at, contact_id)',
   'create index contact_tags_name on contact_tags (organization_id, is_deleted, tag_key, name_fold, contact_id)',
   'alter table contact_tags enable row level security',
@@ -41,34 +43,32 @@ const tags = (schema: string) => [
   `create policy tenant on contact_tags using (organization_id = introzy_organization_id())
     with check (organization_id = introzy_organization_id())`,
   'grant select, insert, update, delete on contact_tags to introzy_app',
-  // Names the schema, because whoever restores a dump, or repairs rows, may have an empty search path. A contact's row
-  // may come without a change of its tags: a deletion moves the rows, any change of the contact their time.
+  // Names the schema, because whoever restores a dump, or repairs rows, may have an empty search path. The statements name
+  // the contact alone, and not the tag: PostgreSQL would else take the index of a sort, and read all contacts of the tag.
   `create function introzy_keep_contact_tags() returns trigger language plpgsql as $$
   begin
-    if tg_op <> 'INSERT' and cardinality(old.tag_keys) > 0 then
-      if tg_op = 'UPDATE' and new.tag_keys = old.tag_keys then
+    if tg_op = 'UPDATE' and cardinality(old.tag_keys) > 0 then
+      if new.tag_keys = old.tag_keys then
         update ${schema}.contact_tags
           set is_deleted = new.deleted_at is not null, updated_at = new.updated_at, name_fold = new.name_fold
-          where organization_id = old.organization_id and is_deleted = (old.deleted_at is not null)
-            and tag_key = any (old.tag_keys) and contact_id = old.id;
+          where organization_id = old.organization_id and contact_id = old.id;
         return null;
       end if;
-      delete from ${schema}.contact_tags
-        where organization_id = old.organization_id and is_deleted = (old.deleted_at is not null)
-          and tag_key = any (old.tag_keys) and contact_id = old.id;
+      delete from ${schema}.contact_tags where organization_id = old.organization_id and contact_id = old.id;
     end if;
-    if tg_op <> 'DELETE' and cardinality(new.tag_keys) > 0 then
-      insert into ${schema}.contact_tags (organization_id, is_deleted, tag_key, contact_id, updated_at, name_fold)
-        select distinct new.organization_id, new.deleted_at is not null, key, new.id, new.updated_at, new.name_fold
+    if cardinality(new.tag_keys) > 0 then
+      insert into ${schema}.contact_tags (organization_id, contact_id, tag_key, is_deleted, updated_at, name_fold)
+        select distinct new.organization_id, new.id, key, new.deleted_at is not null, new.updated_at, new.name_fold
           from unnest(new.tag_keys) key;
     end if;
     return null;
   end $$`,
-  `create trigger keep_tags after insert or delete on contacts for each row
+  `create trigger keep_tags after insert on contacts for each row when (new.tag_keys <> '{}')
     execute function introzy_keep_contact_tags()`,
   `create trigger keep_tags_of_change after update on contacts for each row
     when ((old.tag_keys, old.deleted_at, old.updated_at, old.name_fold)
-      is distinct from (new.tag_keys, new.deleted_at, new.updated_at, new.name_fold))
+        is distinct from (new.tag_keys, new.deleted_at, new.updated_at, new.name_fold)
+      and (old.tag_keys <> '{}' or new.tag_keys <> '{}'))
     execute function introzy_keep_contact_tags()`,
 ];
 

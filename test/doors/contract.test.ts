@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { procedures } from '../../server/procedures/call.ts';
 import { ERRORS } from '../../shared/errors.ts';
+import { encodeCursor } from '../../shared/paging.ts';
 import { addMember, type Browser, signedIn } from '../helpers/browser.ts';
 import { allBut, CASES, FOR_PEOPLE, inputOf, makeTargets, type Targets } from '../helpers/cases.ts';
 import { DOORS, isThrough, type Outcome, walk } from '../helpers/contract.ts';
@@ -92,7 +93,48 @@ const FAILURES: Record<string, ContractCase> = {
   'a cursor that is none': {
     procedure: 'contacts.list',
     input: () => ({ cursor: 'elsewhere' }),
-    expected: issue('cursor', 'Not a cursor of this list'),
+    expected: issue(
+      'cursor',
+      'Not a cursor of this list: take the `nextCursor` of the page before, or begin without a cursor',
+    ),
+  },
+  'a cursor of another sort': {
+    procedure: 'contacts.list',
+    input: () => ({ sort: 'name', cursor: encodeCursor(NONE) }),
+    expected: issue(
+      'cursor',
+      'The cursor is of the sort -createdAt: send that sort with it, or begin without a cursor',
+    ),
+  },
+  'a list of a contact of another organization': {
+    procedure: 'contacts.list',
+    input: async (_, app) => ({ ids: [NONE, await theirs(app)] }),
+    expected: failure('FORBIDDEN'),
+    notOver: ['MCP'],
+  },
+  'a count of a contact of another organization': {
+    procedure: 'contacts.count',
+    input: async (_, app) => ({ ids: [await theirs(app)] }),
+    expected: failure('FORBIDDEN'),
+    notOver: ['MCP'],
+  },
+  'a date that is none': {
+    procedure: 'contacts.count',
+    input: () => ({ createdSince: '2026-02-30T00:00:00Z' }),
+    expected: issue('createdSince', 'Give a date and time with its offset, as in RFC 3339: 2026-11-24T09:30:00Z'),
+  },
+  'a phone without digits': {
+    procedure: 'contacts.list',
+    input: () => ({ phone: 'phone' }),
+    expected: issue('phone', 'Give the digits of the number'),
+  },
+  'a custom field without a value': {
+    procedure: 'contacts.list',
+    input: () => ({ customField: 'plan' }),
+    expected: issue(
+      'customField',
+      'Give a name and a value, a text, a number or a boolean: plan:pro, or {"name":"plan","value":"pro"}',
+    ),
   },
   'an id that is none': {
     procedure: 'contacts.get',

@@ -105,6 +105,12 @@ export const CASES: Record<string, Case> = {
     input: { search: 'contact', limit: 10 },
     invalid: { limit: 201 },
   },
+  'contacts.count': {
+    scope: 'contacts:read',
+    rest: ['GET /api/contacts/count', 200],
+    input: { search: 'contact' },
+    invalid: { updatedSince: 'yesterday' },
+  },
   'contacts.get': {
     scope: 'contacts:read',
     rest: ['GET /api/contacts/{id}', 200],

@@ -70,6 +70,11 @@ const TOOLS: Record<string, [tool: string, toArguments: (input: Input) => object
     ({ search, ...input }) => ({ query: search, ...input }),
     ({ items, nextCursor }) => ({ contacts: items.map(toRow), nextCursor }),
   ],
+  'contacts.count': [
+    'search_contacts',
+    ({ search, ...input }) => ({ query: search, ...input, count: true }),
+    (data) => data,
+  ],
   'contacts.get': [
     'get_contacts',
     ({ id }) => ({ ids: [id] }),
@@ -91,8 +96,12 @@ const TOOLS: Record<string, [tool: string, toArguments: (input: Input) => object
   'contacts.restore': ['restore_contacts', ({ id }) => ({ ids: [id] }), toDone],
 };
 
-/** By procedure: the part of the answer of `whoami` that equals the procedure's answer. */
-const WHOAMI: Record<string, string> = { 'keys.current': 'key', 'organization.current': 'organization' };
+/** By procedure: the part of its tool's answer that equals the procedure's answer. */
+const PARTS: Record<string, string> = {
+  'keys.current': 'key',
+  'organization.current': 'organization',
+  'contacts.count': 'matches',
+};
 
 async function callTool({ app, key, procedure, input }: DoorCall): Promise<Outcome> {
   const [name, toArguments] = TOOLS[procedure] ?? [];
@@ -102,7 +111,7 @@ async function callTool({ app, key, procedure, input }: DoorCall): Promise<Outco
   if (status !== 200) return { status, error: body.error, details: body.details };
   const { isError, structuredContent, _meta } = body.result;
   if (isError) return _meta['introzy/error'];
-  const part = WHOAMI[procedure];
+  const part = PARTS[procedure];
   return { status, data: part ? structuredContent[part] : structuredContent };
 }
 

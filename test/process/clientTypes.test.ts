@@ -250,7 +250,10 @@ test('dates are dates, and what may be missing is null', () => {
 test('a call takes its input and gives its output', () => {
   type List = IntrozyClient['contacts']['list']['query'];
   expectTypeOf<List>().toBeCallableWith();
-  expectTypeOf<List>().parameter(0).toEqualTypeOf<Contacts['list']>();
+  expectTypeOf<Contacts['list']>().toExtend<Parameters<List>[0]>();
+  const listNames = (list: List) => list({ fields: ['name'], sort: 'name' });
+  type Named = { id: string; name: string; version: number };
+  expectTypeOf<Awaited<ReturnType<typeof listNames>>['items']>().toEqualTypeOf<Pick<Named, keyof Named>[]>();
   expectTypeOf<Awaited<ReturnType<List>>>().toEqualTypeOf<{ items: Contact[]; nextCursor: string | null }>();
   expectTypeOf<IntrozyClient['contacts']['get']['query']>().parameter(0).toEqualTypeOf<Contacts['get']>();
 });

@@ -42,7 +42,7 @@ function indexOf(sort: ContactSort, by: 'alone' | 'tag' | 'company'): string {
   const name = names[sort.replace('-', '') as keyof typeof names];
   if (by === 'alone') return name === 'created_at' ? 'contacts_living' : `contacts_by_${name}`;
   if (by === 'company') return `contacts_by_company_${name}`;
-  return name === 'created_at' ? 'contact_tags_pkey' : `contact_tags_${name}`;
+  return `contact_tags_${name}`;
 }
 const CONDITIONS = { alone: {}, tag: { tag: 'ALL' }, company: { company: 'Acme' } } as const;
 const LIMIT = 50;

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { CurrentKey } from '../../../shared/apiKeys.ts';
-import { Contact, ContactInput, ContactUpsertRequest, UpsertResult } from '../../../shared/contacts.ts';
+import { ContactSort } from '../../../shared/contactSort.ts';
+import { Contact, ContactCount, ContactInput, ContactUpsertRequest, UpsertResult } from '../../../shared/contacts.ts';
 import { Organization } from '../../../shared/organizations.ts';
 import { soughtLine, soughtText } from '../../../shared/text.ts';
 
@@ -39,10 +40,21 @@ export const SearchInput = z.strictObject({
   query: soughtText(200).optional().describe('words in any field but links and custom fields'),
   tag: soughtLine(100).optional(),
   email: soughtText(320).optional().describe('exact'),
+  phone: soughtLine(100).optional().describe('however written'),
+  company: soughtLine(500).optional().describe('whole name'),
+  customField: z.string().optional().describe('plan:pro'),
+  createdSince: z.string().optional().describe('RFC 3339'),
+  updatedSince: z.string().optional(),
+  sort: ContactSort.optional(),
+  count: z.boolean().optional().describe('also count all matches'),
   cursor: z.string().optional().describe("a page's nextCursor"),
   limit: z.int().min(1).max(50).default(10),
 });
-export const SearchOutput = z.object({ contacts: z.array(ContactRow), nextCursor: z.string().nullable() });
+export const SearchOutput = z.object({
+  contacts: z.array(ContactRow),
+  nextCursor: z.string().nullable(),
+  matches: ContactCount.optional(),
+});
 
 const ids = z.array(z.string()).min(1).max(MOST);
 export const GetInput = z

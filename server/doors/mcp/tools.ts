@@ -73,14 +73,16 @@ export const tools: readonly Tool[] = [
     name: 'search_contacts',
     title: 'Search contacts',
     description:
-      'Find contacts, newest first, as short rows. Without conditions it lists all. get_contacts has the rest of a contact.',
+      'Find contacts, newest first or by sort, as short rows. Without conditions it lists all. get_contacts has the rest of a contact.',
     procedure: 'contacts.list',
     hints: { readOnly: true, idempotent: true },
     input: schemas.SearchInput,
     output: schemas.SearchOutput,
-    async run(caller, { query, ...conditions }) {
-      const { items, nextCursor } = await caller.call('contacts.list', { search: query, ...conditions });
-      return { contacts: items.map(schemas.toRow), nextCursor };
+    async run(caller, { query: search, cursor, limit, sort, count, ...others }) {
+      const conditions = { search, ...others };
+      const { items, nextCursor } = await caller.call('contacts.list', { ...conditions, cursor, limit, sort });
+      const matches = count ? { matches: await caller.call('contacts.count', conditions) } : {};
+      return { contacts: items.map(schemas.toRow), nextCursor, ...matches };
     },
   }),
   tool({

@@ -62,6 +62,9 @@ const parsers = new Map<string, (text: string) => unknown>([
   ['includeDeleted', (text) => (text === 'true' ? true : text === 'false' ? false : text)],
 ]);
 
+/** The query parameters that are lists: `?ids=a,b` or `?ids=a&ids=b`. */
+const LISTS = new Set(['fields', 'ids', 'tags']);
+
 function readQuery(url: string): Record<string, unknown> {
   const start = url.indexOf('?');
   if (start === -1) return {};
@@ -70,7 +73,8 @@ function readQuery(url: string): Record<string, unknown> {
   for (const name of new Set(parameters.keys())) {
     const values = parameters.getAll(name);
     const [value = ''] = values;
-    query[name] = values.length > 1 ? values : (parsers.get(name)?.(value) ?? value);
+    if (LISTS.has(name)) query[name] = values.flatMap((text) => text.split(','));
+    else query[name] = values.length > 1 ? values : (parsers.get(name)?.(value) ?? value);
   }
   return query;
 }

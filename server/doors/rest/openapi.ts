@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { createDocument, type ZodOpenApiOperationObject, type ZodOpenApiResponseObject } from 'zod-openapi';
 import { ApiKey } from '../../../shared/apiKeys.ts';
 import { AuditEntry } from '../../../shared/audit.ts';
-import { Contact, ContactInput, UpsertResult } from '../../../shared/contacts.ts';
+import { Contact, ContactInput, ListedContact, UpsertResult } from '../../../shared/contacts.ts';
 import { documentedAs } from '../../../shared/documentedAs.ts';
 import { ErrorEnvelope } from '../../../shared/errors.ts';
 import { KEY_PREFIX } from '../../../shared/keyFormat.ts';
@@ -51,7 +51,7 @@ export function createOpenApi() {
       },
       components: {
         schemas: {
-          ...{ Contact, UpsertResult, ApiKey, AuditEntry, Error: ErrorEnvelope },
+          ...{ Contact, ListedContact, UpsertResult, ApiKey, AuditEntry, Error: ErrorEnvelope },
           ContactInput: ContactInput.meta({ unusedIO: 'input' }),
         },
         securitySchemes: {
@@ -112,10 +112,10 @@ interface Request {
 
 /**
  * The places of the input's fields. An `id` that is not in the path is left out, and so is `organizationId`: only the
- * key's own organization is taken.
+ * key's own organization is taken. `direction` is for tRPC.
  */
 function requestOf(route: Route, { input, hasBody }: Request): Partial<ZodOpenApiOperationObject> {
-  const { organizationId: _, id, expectedVersion, ...shape } = input.shape;
+  const { organizationId: _, direction: __, id, expectedVersion, ...shape } = input.shape;
   const isInPath = route.path.includes('{id}');
   const path = id && isInPath && z.object({ id: id instanceof z.ZodOptional ? id.unwrap() : id });
   const header =

@@ -218,8 +218,19 @@ export const routes: readonly Route[] = [
     procedure: 'contacts.list',
     tag: 'Contacts',
     summary: 'List or search contacts',
-    description: 'Newest first. No page costs more than the first, however deep.',
+    description:
+      'Newest first, or by `sort`. A contact must meet every condition. No page costs more than the first, however deep. Lists in the query are separated by commas, or repeated: `?tags=vip,berlin&fields=name,email`; ask for a tag with a comma by `tag`.',
     result: { items: [CONTACT], nextCursor: NEXT_CURSOR },
+  },
+  {
+    method: 'GET',
+    path: '/api/contacts/count',
+    procedure: 'contacts.count',
+    tag: 'Contacts',
+    summary: 'Count contacts',
+    description:
+      'The contacts that a list of the same conditions has, up to 100,000. Of more contacts `count` is 100,000, and `isExact` is `false`.',
+    result: { count: 1_815, isExact: true },
   },
   {
     method: 'POST',
