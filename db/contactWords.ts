@@ -12,7 +12,9 @@ const BATCH = 500;
 export async function forgetLostWords(db: Tenant, organizationId: string): Promise<number> {
   return await inTransaction(db, async (trx) => {
     // Writers hold this lock together while they add words: see migration 0040.
-    await sql`select pg_advisory_xact_lock(hashtextextended('introzy words ' || ${organizationId}::uuid, 0))`.execute(trx);
+    await sql`select pg_advisory_xact_lock(hashtextextended('introzy words ' || ${organizationId}::uuid, 0))`.execute(
+      trx,
+    );
     const { rows } = await sql<{ word: string }>`
       delete from contact_words_left where ctid = any (array(
         select ctid from contact_words_left where organization_id = ${organizationId} limit ${BATCH})) returning word`.execute(

@@ -102,11 +102,11 @@ const MOST_WORDS = 10_000;
 const WORDS_AT_ONCE = 200;
 const KEYS = 'introzy_word_keys(organization_id, introzy_words(folded, tag_keys))';
 
-const functions = [
-  { signature: 'introzy_word_condition(jsonb)', role: undefined },
-  { signature: 'introzy_unused_words(text[])', role: 'introzy_app' },
-  { signature: 'introzy_organizations_with_words_left()', role: 'introzy_auth' },
-];
+/** By function of `introzy_lookup`: the role that may call the function. */
+const functions = {
+  'introzy_unused_words(text[])': 'introzy_app',
+  'introzy_organizations_with_words_left()': 'introzy_auth',
+};
 
 const lookups = (schema: string) => [
   ...['contact_words', 'contact_words_left'].flatMap((name) => [
@@ -158,9 +158,11 @@ const lookups = (schema: string) => [
   $$`,
   'grant introzy_lookup to current_user',
   `grant create on schema ${schema} to introzy_lookup`,
-  ...functions.flatMap(({ signature, role }) => [
+  'revoke execute on function introzy_word_condition(jsonb) from public',
+  'grant execute on function introzy_word_condition(jsonb) to introzy_lookup',
+  ...Object.entries(functions).flatMap(([signature, role]) => [
     `revoke execute on function ${signature} from public`,
-    ...(role === undefined ? [] : [`grant execute on function ${signature} to ${role}`]),
+    `grant execute on function ${signature} to ${role}`,
     `alter function ${signature} owner to introzy_lookup`,
   ]),
   `revoke create on schema ${schema} from introzy_lookup`,

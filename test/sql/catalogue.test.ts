@@ -20,6 +20,7 @@ const OF_ACCOUNTS = [
   'introzy_organizations_to_seal(uuid)',
   'introzy_organizations_to_trim(integer)',
   'introzy_organizations_with_notices()',
+  'introzy_organizations_with_words_left()',
 ];
 const LOOKUPS = [
   'introzy_api_key_exists(uuid)',
@@ -36,9 +37,11 @@ const LOOKUPS = [
   'introzy_organizations_to_seal(uuid)',
   'introzy_organizations_to_trim(integer)',
   'introzy_organizations_with_notices()',
+  'introzy_organizations_with_words_left()',
   'introzy_server_secrets()',
   'introzy_session_member(uuid)',
   'introzy_session_person(uuid)',
+  'introzy_unused_words(text[])',
 ];
 
 /**
@@ -53,6 +56,7 @@ const BESIDES: Record<string, string[]> = {
   audit_log: ['auth writes', 'erasure'],
   audit_seal_entries: ['erasure'],
   audit_seals: ['erasure'],
+  contact_tags: [],
   failed_sign_ins: ['auth'],
   invitations: ['auth of living', 'lookup'],
   members: ['auth of living', 'lookup'],

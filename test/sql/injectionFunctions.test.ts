@@ -69,6 +69,8 @@ const JUDGED: Record<string, string> = {
   introzy_identify_key: 'takes a digest of a key, which no tenant can read of another organization',
   introzy_invitation_digest: 'its argument alone',
   introzy_keep_contact: 'a trigger',
+  introzy_keep_contact_tags: 'a trigger',
+  introzy_keep_contact_words: 'a trigger',
   introzy_key_families: 'ids of keys under the policies',
   introzy_matching_contacts: 'ids of the organization of the transaction',
   introzy_organization_id: 'the organization of the transaction',
@@ -80,7 +82,10 @@ const JUDGED: Record<string, string> = {
   introzy_session_member: 'takes the id of a session, which no tenant can read',
   introzy_session_person: 'takes the id of a session, which no tenant can read',
   introzy_suspend_key: 'a trigger',
+  introzy_unused_words: 'its own arguments, where no contact of the organization of the transaction has them',
   introzy_uuid_v7: 'a new id',
+  introzy_word_keys: 'its arguments alone',
+  introzy_words: 'its arguments alone',
 };
 
 separated('No function that a tenant may call tells an organization’s id without a secret', async () => {
