@@ -64,7 +64,7 @@ const every = (conditions: (RawBuilder<unknown> | false | undefined)[]) => {
   const asked = conditions.filter((condition) => condition !== undefined && condition !== false);
   return asked.length === 0 ? sql<SqlBool>`true` : sql<SqlBool>`${sql.join(asked, sql` and `)}`;
 };
-const isLikeAll = (patterns: string[]) => every(patterns.map((pattern) => sql`folded like ${pattern}`));
+const isLikeAll = (patterns: Term[number]) => every(patterns.map(({ like }) => sql`folded like ${like}`));
 const isAny = (alternatives: Term) => sql`(${sql.join(alternatives.map(isLikeAll), sql` or `)})`;
 
 /** SQL that is true where a contact of any form meets the conditions, whether the contact is deleted or not. */
@@ -109,12 +109,17 @@ export function idBefore(instant: Date): string {
 /**
  * SQL of `id`, `updated_at` and `name_fold` of up to `limit` contacts that meet the conditions, in no order. Few contacts
  * have an email or an id, and their indexes serve a tenant's own statement. Every other condition asks a SQL function:
- * migration 0001 says why a tenant's own query cannot use its index.
+ * migration 0001 says why a tenant's own query cannot use its index. Where no index helps, a call that `mayGiveUp` gives
+ * `limit` rows of nulls at once.
  */
-export function gather(organizationId: string, sought: Sought, limit: number): RawBuilder<unknown> {
+export function gather(
+  organizationId: string,
+  sought: Sought,
+  { limit, mayGiveUp = false }: { limit: number; mayGiveUp?: boolean },
+): RawBuilder<unknown> {
   const { emailKey, ids, includeDeleted, onlyDeleted } = sought;
   if (emailKey === undefined && ids === undefined) {
-    return sql`select id, updated_at, name_fold from introzy_found_contacts(${JSON.stringify(toParameter(sought))}::jsonb, ${limit})`;
+    return sql`select id, updated_at, name_fold from introzy_found_contacts(${JSON.stringify({ ...toParameter(sought), mayGiveUp })}::jsonb, ${limit})`;
   }
   const named =
     emailKey === undefined ? sql`deleted_at is null or ${includeDeleted}` : isOfEmail(emailKey, includeDeleted);
@@ -148,6 +153,8 @@ const toParameter = ({
 }: Sought) => ({
   terms,
   tags,
+  // Tags are words of the index too, behind this character: see introzy_words.
+  tagWords: tags?.map((tag) => `\u001d${tag}`),
   phones,
   company,
   createdSince,

@@ -1,5 +1,6 @@
 import { type Kysely, sql } from 'kysely';
 import { inTransaction, type Tenant } from './admission.ts';
+import { forgetAllLostWords } from './contactWords.ts';
 import type { Outcome } from './outcome.ts';
 import type { Schema } from './schema.ts';
 
@@ -12,7 +13,7 @@ export async function eraseContacts(
   db: Tenant,
   { organizationId, ids }: { organizationId: string; ids: readonly string[] },
 ): Promise<Outcome<{ erased: string[] }>> {
-  return await inTransaction(db, async (trx) => {
+  const outcome = await inTransaction(db, async (trx): Promise<Outcome<{ erased: string[] }>> => {
     const { rows: foreign } = await sql`
       select from unnest(${ids}::uuid[]) id where introzy_contact_exists(id) and not exists (
         select from contacts c where c.organization_id = ${organizationId} and c.id = id.id) limit 1`.execute(trx);
@@ -24,6 +25,9 @@ export async function eraseContacts(
         returning id`.execute(trx);
     return { erased: erased.map(({ id }) => id) };
   });
+  // A transaction of its own: this transaction waits for writers, which may wait for the rows of an erasure.
+  if ('erased' in outcome && outcome.erased.length > 0) await forgetAllLostWords(db, organizationId);
+  return outcome;
 }
 
 /** Lists the ids of the organizations with contacts that were deleted at least `days` days ago. */

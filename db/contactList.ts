@@ -188,7 +188,7 @@ const foundInWindow = (query: Query, by: By, window: number): Found => sql`
 
 /** Finds matches by the indexes of the conditions. */
 const foundByIndex = (query: Query): Found => sql`
-  scanned as materialized (${gather(query.organizationId, query.sought, MOST_GATHERED + 1)}),
+  scanned as materialized (${gather(query.organizationId, query.sought, { limit: MOST_GATHERED + 1, mayGiveUp: true })}),
   ${foundOf(query, sql`select * from scanned where ${isFrom(query.cursor)}`)}`;
 
 /** Reads an index in order until the matches fill the page. */

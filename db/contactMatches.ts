@@ -20,7 +20,7 @@ export async function findMatching(
   const failure = await refuseForeignIds(db, { organizationId, ids: conditions.ids });
   if (failure) return failure;
   const { rows } = await sql<{ id: string }>`
-    select id from (${gather(organizationId, toSought(conditions), limit)}) found`.execute(db);
+    select id from (${gather(organizationId, toSought(conditions), { limit })}) found`.execute(db);
   return rows.map(({ id }) => id);
 }
 
@@ -35,7 +35,7 @@ export async function countContacts(
   const failure = await refuseForeignIds(db, { organizationId, ids: conditions.ids });
   if (failure) return failure;
   const { rows } = await sql<{ count: number }>`
-    select count(*)::int as count from (${gather(organizationId, toSought(conditions), MOST_COUNTED + 1)}) found`.execute(
+    select count(*)::int as count from (${gather(organizationId, toSought(conditions), { limit: MOST_COUNTED + 1 })}) found`.execute(
     db,
   );
   const count = rows[0]?.count ?? 0;

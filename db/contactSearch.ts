@@ -2,8 +2,23 @@ import { BLANKS, comparable, countLetters, digitsOf, fold, isHangul, separateWor
 import { BEFORE_PHONE } from './searchText.ts';
 import { searchable } from './wordBreaks.ts';
 
-/** A term of a search: each pattern of any of the alternatives must match `contacts.folded`. */
-export type Term = string[][];
+/** What a text must have, and how the index of words finds such texts. */
+interface Pattern {
+  /** Matches `contacts.folded`. */
+  like: string;
+  /** Words of which the whole is known: `a-b-c` has `b-`. */
+  whole?: string[];
+  /** Matches a word of which a part is known. */
+  part?: string;
+  /** Matches the first `START` characters of that word, where the part is the word's beginning. */
+  start?: string;
+}
+
+/** A term of a search: a contact must have each pattern of any of the alternatives. */
+export type Term = Pattern[][];
+
+/** Characters of a word that the index of words' beginnings has: `contact_words.start` in migration 0040. */
+const START = 100;
 
 /** Words of digits, as people write the groups of a phone's number: `+44`, `(0)20`, `7946-0000`. */
 const PART_OF_PHONE = /^[\p{Pd}\u2212+()./]*\p{Nd}[\p{Nd}\p{Pd}\u2212+()./]*$/u;
@@ -35,20 +50,39 @@ export function toTerms(search: string): Term[] {
 }
 
 /**
- * Makes a LIKE pattern of a typed word. Three letters or two syllables of Hangul are found anywhere: `%ann%`. Fewer are
- * found only at the beginning of a word, behind a blank: `% an%`. Gives `undefined` for a word without anything to find,
- * such as an apostrophe.
+ * Makes the pattern of a typed word. Three letters or two syllables of Hangul are found anywhere: `%ann%`. Fewer are found
+ * only at the beginning of a word, behind a blank: `% an%`. Gives `undefined` for a word without anything to find, such as
+ * an apostrophe.
  */
-function toPattern(typed: string): string | undefined {
+function toPattern(typed: string): Pattern | undefined {
   const folded = fold(typed);
   const words = separateWords(folded).trimEnd();
   if (words === '') return undefined;
   const isAnywhere = countLetters(typed) >= 3 || (isHangul(folded) && folded.length >= 2);
-  return isAnywhere ? `%${escapeLike(words)}%` : `% ${escapeLike(words.trimStart())}%`;
+  const sought = isAnywhere ? words : ` ${words.trimStart()}`;
+  return { like: `%${escapeLike(sought)}%`, ...toWords(sought) };
+}
+
+/**
+ * The words of a sought text. The last word may go on in a contact, and the first word may have begun before, unless a
+ * blank stands before the word: `ean-lu` → `%ean-` and `lu%`, ` 李 明` → `李` and `明%`. Of the two, the longer is looked up.
+ */
+function toWords(sought: string): Omit<Pattern, 'like'> {
+  const words = sought.split(' ');
+  const last = words.at(-1) as string;
+  const first = words.length > 1 ? (words[0] as string) : '';
+  const whole = words.slice(1, -1);
+  if (words.length === 1) return { part: `%${escapeLike(last)}%` };
+  if (first.length > last.length) return { whole, part: `%${escapeLike(first)}` };
+  const start = [...last].slice(0, START).join('');
+  return { whole, part: `${escapeLike(last)}%`, start: `${escapeLike(start)}%` };
 }
 
 /** Three digits are found anywhere in a phone's number, fewer at the beginning. */
-const toPhonePattern = (digits: string) => `%${BEFORE_PHONE}${digits.length < 3 ? ' ' : '%'}${digits}%`;
+const toPhonePattern = (digits: string): Pattern =>
+  digits.length < 3
+    ? { like: `%${BEFORE_PHONE} ${digits}%`, part: `${digits}%`, start: `${digits}%` }
+    : { like: `%${BEFORE_PHONE}%${digits}%`, part: `%${digits}%` };
 
 const escapeLike = (text: string) => text.replace(/[\\%_]/g, '\\$&');
 

@@ -27,6 +27,8 @@ import * as foldedSearchIndexes from './migrations/0031_folded_search_indexes.ts
 import * as mergePatch from './migrations/0034_merge_patch.ts';
 import * as contactLists from './migrations/0036_contact_lists.ts';
 import * as contactListsIndexes from './migrations/0037_contact_lists_indexes.ts';
+import * as wordIndex from './migrations/0040_word_index.ts';
+import * as wordIndexIndexes from './migrations/0041_word_index_indexes.ts';
 
 /**
  * A transaction without a rewrite of a table and without a long lock. Instances of the version before go on working.
@@ -104,6 +106,8 @@ export const migrations: Migrations = {
   '0034_merge_patch': mergePatch,
   '0036_contact_lists': contactLists,
   '0037_contact_lists_indexes': contactListsIndexes,
+  '0040_word_index': wordIndex,
+  '0041_word_index_indexes': wordIndexIndexes,
 };
 
 /** What to run: by default all migrations. */

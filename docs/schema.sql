@@ -678,27 +678,48 @@ CREATE FUNCTION public.introzy_for_accounts() RETURNS boolean
 CREATE FUNCTION public.introzy_found_contacts(p_conditions jsonb, p_limit integer) RETURNS TABLE(id uuid, updated_at timestamp with time zone, name_fold text)
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
+    SET max_parallel_workers_per_gather TO '0'
+    SET enable_seqscan TO 'off'
+    SET enable_indexscan TO 'off'
     AS $_$
   declare
+    v_own text := 'organization_id = introzy_organization_id()';
+    v_living text := 'deleted_at is null';
     v_matches text;
     v_company text := case when p_conditions -> 'company' is null then '' else ' and company_fold = $3' end;
+    v_terms text;
+    v_is_indexed boolean;
   begin
     if v_company <> '' and (p_conditions -> 'includeDeleted')::boolean then
       -- Each of the two cases has an index of its own.
       v_company := ' and (company_fold = $3 and deleted_at is null or company_fold = $3 and deleted_at is not null)';
     end if;
-    v_matches := 'folded is not null' || v_company || coalesce((
-        select string_agg(' and (' || alternatives || ')', '') from (
-          select string_agg(patterns, ' or ') as alternatives from (
-            select n, (select string_agg(format('folded like %L', pattern #>> '{}'), ' and ')
-                from jsonb_array_elements(alternative) pattern) as patterns
-              from jsonb_array_elements(p_conditions -> 'terms') with ordinality term (term, n),
-                jsonb_array_elements(term) alternative
-          ) alternatives group by n) terms), '')
-      || case when p_conditions -> 'tags' is null then '' else ' and tag_keys @> $1' end
+    -- Each level has what the level below has found, and whether an index can find it.
+    select coalesce(string_agg(' and (' || alternatives || ')', ''), ''), coalesce(bool_or(is_indexed), true)
+      into v_terms, v_is_indexed
+      from (
+        select string_agg(patterns, ' or ') as alternatives, bool_and(is_indexed) as is_indexed from (
+          select n, found.* from jsonb_array_elements(p_conditions -> 'terms') with ordinality term (term, n),
+            jsonb_array_elements(term) alternative, lateral (
+              select string_agg(format('folded like %L', pattern ->> 'like') || coalesce(words, ''), ' and ') as patterns,
+                  coalesce(bool_or(words is not null), false) as is_indexed
+                from jsonb_array_elements(alternative) pattern, introzy_word_condition(pattern) words) found
+        ) alternatives group by n) terms;
+    if not v_is_indexed and (p_conditions -> 'mayGiveUp')::boolean
+        and not p_conditions ?| array['company', 'tags', 'phones', 'fields'] then
+      return query select null::uuid, null::timestamptz, null::text from generate_series(1, p_limit);
+      return;
+    end if;
+    if v_terms <> '' and v_is_indexed or p_conditions -> 'tags' is not null then
+      -- The keys are an organization's own. Written so, no index of all of an organization's contacts answers these conditions.
+      v_own := '(organization_id = introzy_organization_id()) is true';
+      v_living := '(deleted_at is null) is true';
+    end if;
+    v_matches := 'folded is not null' || v_company || v_terms
+      || case when p_conditions -> 'tags' is null then '' else ' and introzy_word_keys(organization_id, introzy_words(folded, tag_keys)) @> introzy_word_keys(introzy_organization_id(), $10) and tag_keys @> $1' end
       || case when p_conditions -> 'phones' is null then '' else ' and phone_keys <> ''{}'' and phone_keys && $9' end;
     if exists (select from contacts where organization_id = introzy_organization_id() and form < 2) then
-      v_matches := '(' || v_matches || ' or folded is null'
+      v_matches := '(' || v_matches || ' or organization_id = introzy_organization_id() and form < 2'
         || coalesce((select string_agg(format(' and search like %L', pattern), '')
           from jsonb_array_elements_text(p_conditions -> 'patterns') pattern), '')
         || case when p_conditions -> 'plainTags' is null then '' else ' and tags @> $2' end || case when p_conditions -> 'companyKey' is null then '' else ' and company_key = $4' end
@@ -706,15 +727,17 @@ CREATE FUNCTION public.introzy_found_contacts(p_conditions jsonb, p_limit intege
     end if;
     return query execute
       'with matching as materialized (
-        select id, updated_at, name_fold from contacts where organization_id = introzy_organization_id() and ' || v_matches
+        select id, updated_at, name_fold from contacts where ' || v_own || ' and ' || v_matches
       || coalesce((select ' and custom_fields <> ''{}'' and (' || string_agg(format('custom_fields @> %L', field), ' or ') || ')'
           from jsonb_array_elements(p_conditions -> 'fields') field having count(*) > 0), '')
       || case when p_conditions -> 'updatedSince' is null then '' else ' and updated_at >= $5' end
       || case when p_conditions -> 'createdSince' is null then '' else ' and id >= $6 and created_at >= $7' end
-      || case when (p_conditions -> 'includeDeleted')::boolean then '' else ' and deleted_at is null' end
+      || case when (p_conditions -> 'includeDeleted')::boolean then '' else ' and ' || v_living end
+      || case when p_conditions -> 'onlyDeleted' is null then '' else ' and deleted_at is not null' end
       || ') select * from matching limit $8'
       using array(select jsonb_array_elements_text(p_conditions -> 'tags')), array(select jsonb_array_elements_text(p_conditions -> 'plainTags')), (p_conditions ->> 'company'), (p_conditions ->> 'companyKey'),
-        (p_conditions ->> 'updatedSince')::timestamptz, (p_conditions ->> 'createdFrom')::uuid, (p_conditions ->> 'createdSince')::timestamptz, p_limit, array(select jsonb_array_elements_text(p_conditions -> 'phones'));
+        (p_conditions ->> 'updatedSince')::timestamptz, (p_conditions ->> 'createdFrom')::uuid, (p_conditions ->> 'createdSince')::timestamptz, p_limit, array(select jsonb_array_elements_text(p_conditions -> 'phones')),
+        array(select jsonb_array_elements_text(p_conditions -> 'tagWords'));
   end $_$;
 
 ALTER FUNCTION public.introzy_found_contacts(p_conditions jsonb, p_limit integer) OWNER TO introzy_lookup;
@@ -881,6 +904,35 @@ CREATE FUNCTION public.introzy_keep_contact_tags() RETURNS trigger
       insert into public.contact_tags (organization_id, contact_id, tag_key, is_deleted, updated_at, name_fold)
         select distinct new.organization_id, new.id, key, new.deleted_at is not null, new.updated_at, new.name_fold
           from unnest(new.tag_keys) key;
+    end if;
+    return null;
+  end $$;
+
+CREATE FUNCTION public.introzy_keep_contact_words() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+  declare
+    v_old text[] := '{}';
+    v_new text[] := '{}';
+  begin
+    if tg_op <> 'INSERT' then
+      v_old := coalesce(public.introzy_words(old.folded, '{}'), '{}');
+    end if;
+    if tg_op <> 'DELETE' then
+      v_new := coalesce(public.introzy_words(new.folded, '{}'), '{}');
+      perform pg_advisory_xact_lock_shared(hashtextextended('introzy words ' || new.organization_id, 0));
+      insert into public.contact_words (organization_id, word)
+        select distinct new.organization_id, word from unnest(v_new) word
+          where word <> all (v_old) and word <> E'\x1d' and (
+            select present.word from public.contact_words present
+              where present.organization_id = new.organization_id and present.start = left(word.word, 100)
+                and present.word = word.word limit 1) is null;
+    end if;
+    if tg_op <> 'INSERT' then
+      insert into public.contact_words_left (organization_id, word)
+        select distinct old.organization_id, word from unnest(v_old) word
+          where word <> all (v_new) and word <> E'\x1d'
+            and exists (select from public.organizations where id = old.organization_id);
     end if;
     return null;
   end $$;
@@ -1114,6 +1166,15 @@ END;
 
 ALTER FUNCTION public.introzy_organizations_with_notices() OWNER TO introzy_lookup;
 
+CREATE FUNCTION public.introzy_organizations_with_words_left() RETURNS SETOF uuid
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    select distinct organization_id from contact_words_left
+  $$;
+
+ALTER FUNCTION public.introzy_organizations_with_words_left() OWNER TO introzy_lookup;
+
 CREATE FUNCTION public.introzy_patched_fields(p_target jsonb, p_patch jsonb, p_most integer, p_row text) RETURNS jsonb
     LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
     AS $$
@@ -1322,6 +1383,62 @@ CREATE FUNCTION public.introzy_suspend_key() RETURNS trigger
     return new;
   end $$;
 
+CREATE FUNCTION public.introzy_unused_words(p_words text[]) RETURNS SETOF text
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+    select word from unnest(p_words) word
+      where not exists (
+        select from contacts where organization_id = introzy_organization_id() and folded is not null
+          and introzy_word_keys(organization_id, introzy_words(folded, tag_keys)) @> introzy_word_keys(introzy_organization_id(), array[word.word]))
+  $$;
+
+ALTER FUNCTION public.introzy_unused_words(p_words text[]) OWNER TO introzy_lookup;
+
+CREATE FUNCTION public.introzy_word_condition(p_pattern jsonb) RETURNS text
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+  declare
+    v_words text[] := array(select jsonb_array_elements_text(p_pattern -> 'whole'));
+    v_condition text;
+    v_sought text;
+  begin
+    if cardinality(v_words) > 0 then
+      v_condition := format(' and introzy_word_keys(organization_id, introzy_words(folded, tag_keys)) @> %L::bigint[]', introzy_word_keys(introzy_organization_id(), v_words));
+    end if;
+    if p_pattern -> 'part' is null then
+      return v_condition;
+    end if;
+    v_sought := format('select word from contact_words where organization_id = introzy_organization_id() and word like %L',
+      p_pattern ->> 'part');
+    if p_pattern -> 'start' is not null then
+      v_sought := v_sought || format(' and start like %L', p_pattern ->> 'start');
+    end if;
+    execute 'select array(' || v_sought || ' limit 10000 + 1)' into v_words;
+    if cardinality(v_words) > 10000 then
+      return v_condition;
+    end if;
+    return coalesce(v_condition, '') || ' and (' || coalesce((
+      select string_agg(format('introzy_word_keys(organization_id, introzy_words(folded, tag_keys)) && %L::bigint[]', keys), ' or ') from (
+        select introzy_word_keys(introzy_organization_id(), array_agg(word)) as keys
+          from unnest(v_words) with ordinality sought (word, n) group by n / 200) share), 'false') || ')';
+  end $$;
+
+CREATE FUNCTION public.introzy_word_keys(p_organization_id uuid, p_words text[]) RETURNS bigint[]
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+    select array_agg(distinct hashtextextended(word collate "C", uuid_hash_extended(p_organization_id, 0)))
+      from unnest(p_words) word
+  $$;
+
+CREATE FUNCTION public.introzy_words(p_folded text, p_tag_keys text[]) RETURNS text[]
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+    select array_remove(string_to_array(translate(p_folded, E' \n\x1d\x1e', E'\x1c\x1c\x1c\x1c')
+      || E'\x1c\x1d' || array_to_string(p_tag_keys, E'\x1c\x1d'), E'\x1c'), '')
+  $$;
+
 CREATE TABLE public.accounts (
     id uuid NOT NULL,
     user_id uuid NOT NULL,
@@ -1389,6 +1506,22 @@ CREATE TABLE public.contact_tags (
 );
 
 ALTER TABLE ONLY public.contact_tags FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE public.contact_words (
+    organization_id uuid NOT NULL,
+    word text NOT NULL COLLATE pg_catalog."C",
+    start text GENERATED ALWAYS AS ("left"(word, 100)) STORED NOT NULL COLLATE pg_catalog."C"
+);
+
+ALTER TABLE ONLY public.contact_words FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE public.contact_words_left (
+    organization_id uuid NOT NULL,
+    word text NOT NULL COLLATE pg_catalog."C",
+    start text GENERATED ALWAYS AS ("left"(word, 100)) STORED NOT NULL COLLATE pg_catalog."C"
+);
+
+ALTER TABLE ONLY public.contact_words_left FORCE ROW LEVEL SECURITY;
 
 CREATE TABLE public.failed_sign_ins (
     organization_id uuid NOT NULL,
@@ -1594,6 +1727,12 @@ CREATE INDEX contact_tags_name ON public.contact_tags USING btree (organization_
 
 CREATE INDEX contact_tags_updated_at ON public.contact_tags USING btree (organization_id, is_deleted, tag_key, updated_at, contact_id);
 
+CREATE INDEX contact_words_left_start ON public.contact_words_left USING btree (organization_id, start);
+
+CREATE INDEX contact_words_part ON public.contact_words USING gin (organization_id, word public.gin_trgm_ops) WITH (gin_pending_list_limit='256');
+
+CREATE INDEX contact_words_start ON public.contact_words USING btree (organization_id, start);
+
 CREATE INDEX contacts_before_form_1 ON public.contacts USING btree (organization_id, id) WHERE (form < 1);
 
 CREATE INDEX contacts_before_form_2 ON public.contacts USING btree (organization_id, id) WHERE (form < 2);
@@ -1626,8 +1765,6 @@ CREATE UNIQUE INDEX contacts_email ON public.contacts USING btree (organization_
 
 CREATE INDEX contacts_email_deleted ON public.contacts USING btree (organization_id, email_key) WHERE (deleted_at IS NOT NULL);
 
-CREATE INDEX contacts_folded ON public.contacts USING gin (organization_id, folded public.gin_trgm_ops, tag_keys) WITH (gin_pending_list_limit='256') WHERE (folded IS NOT NULL);
-
 CREATE INDEX contacts_id ON public.contacts USING hash (id);
 
 CREATE INDEX contacts_living ON public.contacts USING btree (organization_id, id) WHERE (deleted_at IS NULL);
@@ -1637,6 +1774,8 @@ CREATE INDEX contacts_phones ON public.contacts USING gin (organization_id, phon
 CREATE INDEX contacts_search ON public.contacts USING gin (organization_id, search public.gin_trgm_ops, tags) WITH (gin_pending_list_limit='256');
 
 CREATE INDEX contacts_updated_at ON public.contacts USING btree (organization_id, updated_at);
+
+CREATE INDEX contacts_words ON public.contacts USING gin (public.introzy_word_keys(organization_id, public.introzy_words(folded, tag_keys))) WITH (gin_pending_list_limit='256') WHERE (folded IS NOT NULL);
 
 CREATE INDEX failed_sign_ins_hour ON public.failed_sign_ins USING btree (hour);
 
@@ -1702,6 +1841,10 @@ CREATE TRIGGER keep_tags AFTER INSERT ON public.contacts FOR EACH ROW WHEN ((new
 
 CREATE TRIGGER keep_tags_of_change AFTER UPDATE ON public.contacts FOR EACH ROW WHEN ((((((old.tag_keys IS DISTINCT FROM new.tag_keys) OR (old.deleted_at IS DISTINCT FROM new.deleted_at)) OR (old.updated_at IS DISTINCT FROM new.updated_at)) OR (old.name_fold IS DISTINCT FROM new.name_fold)) AND ((old.tag_keys <> '{}'::text[]) OR (new.tag_keys <> '{}'::text[])))) EXECUTE FUNCTION public.introzy_keep_contact_tags();
 
+CREATE TRIGGER keep_words AFTER INSERT OR DELETE ON public.contacts FOR EACH ROW EXECUTE FUNCTION public.introzy_keep_contact_words();
+
+CREATE TRIGGER keep_words_of_change AFTER UPDATE ON public.contacts FOR EACH ROW WHEN ((old.folded IS DISTINCT FROM new.folded)) EXECUTE FUNCTION public.introzy_keep_contact_words();
+
 CREATE TRIGGER refuse_change BEFORE DELETE OR UPDATE ON public.audit_log FOR EACH ROW EXECUTE FUNCTION public.introzy_refuse_audit_change();
 
 CREATE TRIGGER refuse_change BEFORE DELETE OR UPDATE ON public.audit_seal_entries FOR EACH ROW EXECUTE FUNCTION public.introzy_refuse_audit_change();
@@ -1754,6 +1897,12 @@ ALTER TABLE ONLY public.audit_seals
 
 ALTER TABLE ONLY public.contact_tags
     ADD CONSTRAINT contact_tags_organization_id_contact_id_fkey FOREIGN KEY (organization_id, contact_id) REFERENCES public.contacts(organization_id, id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.contact_words_left
+    ADD CONSTRAINT contact_words_left_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.organizations(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.contact_words
+    ADD CONSTRAINT contact_words_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.organizations(id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY public.contacts
     ADD CONSTRAINT contacts_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.organizations(id) ON DELETE CASCADE;
@@ -1848,6 +1997,10 @@ CREATE POLICY auth ON public.verifications TO introzy_auth USING (public.introzy
 
 ALTER TABLE public.contact_tags ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE public.contact_words ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE public.contact_words_left ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE public.contacts ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY erasure ON public.audit_chains TO introzy_lookup USING (true) WITH CHECK (true);
@@ -1871,6 +2024,10 @@ CREATE POLICY lookup ON public.api_key_secrets FOR SELECT TO introzy_lookup USIN
 CREATE POLICY lookup ON public.api_key_tokens FOR SELECT TO introzy_lookup USING (true);
 
 CREATE POLICY lookup ON public.api_keys FOR SELECT TO introzy_lookup USING (true);
+
+CREATE POLICY lookup ON public.contact_words FOR SELECT TO introzy_lookup USING (true);
+
+CREATE POLICY lookup ON public.contact_words_left FOR SELECT TO introzy_lookup USING (true);
 
 CREATE POLICY lookup ON public.contacts FOR SELECT TO introzy_lookup USING (true);
 
@@ -1925,6 +2082,10 @@ CREATE POLICY tenant ON public.audit_seal_entries USING ((organization_id = publ
 CREATE POLICY tenant ON public.audit_seals USING ((organization_id = public.introzy_organization_id())) WITH CHECK ((organization_id = public.introzy_organization_id()));
 
 CREATE POLICY tenant ON public.contact_tags USING ((organization_id = public.introzy_organization_id())) WITH CHECK ((organization_id = public.introzy_organization_id()));
+
+CREATE POLICY tenant ON public.contact_words USING ((organization_id = public.introzy_organization_id())) WITH CHECK ((organization_id = public.introzy_organization_id()));
+
+CREATE POLICY tenant ON public.contact_words_left USING ((organization_id = public.introzy_organization_id())) WITH CHECK ((organization_id = public.introzy_organization_id()));
 
 CREATE POLICY tenant ON public.contacts USING ((organization_id = public.introzy_organization_id())) WITH CHECK ((organization_id = public.introzy_organization_id()));
 
@@ -2156,6 +2317,9 @@ GRANT SELECT ON TABLE public.api_key_notices_due TO introzy_lookup;
 REVOKE ALL ON FUNCTION public.introzy_organizations_with_notices() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.introzy_organizations_with_notices() TO introzy_auth;
 
+REVOKE ALL ON FUNCTION public.introzy_organizations_with_words_left() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.introzy_organizations_with_words_left() TO introzy_auth;
+
 REVOKE ALL ON FUNCTION public.introzy_server_secrets() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.introzy_server_secrets() TO postgres;
 
@@ -2222,6 +2386,12 @@ GRANT SELECT(email) ON TABLE public.users TO introzy_lookup;
 REVOKE ALL ON FUNCTION public.introzy_session_person(p_session_id uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.introzy_session_person(p_session_id uuid) TO introzy_app;
 
+REVOKE ALL ON FUNCTION public.introzy_unused_words(p_words text[]) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.introzy_unused_words(p_words text[]) TO introzy_app;
+
+REVOKE ALL ON FUNCTION public.introzy_word_condition(p_pattern jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.introzy_word_condition(p_pattern jsonb) TO introzy_lookup;
+
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.accounts TO introzy_auth;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE public.api_key_places TO introzy_app;
@@ -2244,6 +2414,18 @@ GRANT UPDATE(is_deleted) ON TABLE public.contact_tags TO introzy_app;
 GRANT UPDATE(updated_at) ON TABLE public.contact_tags TO introzy_app;
 
 GRANT UPDATE(name_fold) ON TABLE public.contact_tags TO introzy_app;
+
+GRANT SELECT,INSERT,DELETE ON TABLE public.contact_words TO introzy_app;
+
+GRANT SELECT(organization_id) ON TABLE public.contact_words TO introzy_lookup;
+
+GRANT SELECT(word) ON TABLE public.contact_words TO introzy_lookup;
+
+GRANT SELECT(start) ON TABLE public.contact_words TO introzy_lookup;
+
+GRANT SELECT,INSERT,DELETE ON TABLE public.contact_words_left TO introzy_app;
+
+GRANT SELECT(organization_id) ON TABLE public.contact_words_left TO introzy_lookup;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.failed_sign_ins TO introzy_auth;
 

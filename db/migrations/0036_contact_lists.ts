@@ -82,35 +82,57 @@ const ifAsked = (name: string, condition: string) =>
 const lookups = (schema: string) => [
   // Finds matching contacts of the transaction's organization by an index, as introzy_matching_contacts does, whose reasons
   // hold here too, up to `p_limit` of them, in no order. A materialized expression is planned for all of its rows: PostgreSQL
-  // would else walk an index in the hope of early matches.
+  // would else walk an index in the hope of early matches. Nor is the statement worth other processes, or a look at all
+  // contacts: the planner knows little of how many contacts have a key.
   //
   // `terms` is a list of terms that must all match; a term is a list of alternatives, an alternative a list of patterns
-  // that must all match: [[["%ann%"]], [["%555%", "% 12%"], ["%55512%"]]]. `patterns`, `plainTags` and `companyKey` are for
+  // that must all match: [[[{"like": "%ann%", …}]], [[{"like": "%555%", …}, {"like": "% 12%", …}], [{"like": "%55512%", …}]]].
+  // introzy_word_condition says what else a pattern has. Where no index finds few enough words of the terms, and no other
+  // condition has an index, a call that `mayGiveUp` answers with `p_limit` empty rows, as if too many matched. `patterns`, `plainTags` and `companyKey` are for
   // contacts in a form before 2. Such contacts are few: the condition names them only where there are any. `createdFrom`
   // is an id that is surely older than `createdSince`. `fields` are objects of which any must be in the custom fields.
   `create function introzy_found_contacts(p_conditions jsonb, p_limit int)
   returns table (id uuid, updated_at timestamptz, name_fold text)
-  language plpgsql stable security definer set search_path = ${schema}, pg_temp as $$
+  language plpgsql stable security definer set search_path = ${schema}, pg_temp
+    set max_parallel_workers_per_gather = 0 set enable_seqscan = off set enable_indexscan = off as $$
   declare
+    v_own text := 'organization_id = introzy_organization_id()';
+    v_living text := 'deleted_at is null';
     v_matches text;
     v_company text := ${ifAsked('company', 'company_fold = $3')};
+    v_terms text;
+    v_is_indexed boolean;
   begin
     if v_company <> '' and (p_conditions -> 'includeDeleted')::boolean then
       -- Each of the two cases has an index of its own.
       v_company := ' and (company_fold = $3 and deleted_at is null or company_fold = $3 and deleted_at is not null)';
     end if;
-    v_matches := 'folded is not null' || v_company || coalesce((
-        select string_agg(' and (' || alternatives || ')', '') from (
-          select string_agg(patterns, ' or ') as alternatives from (
-            select n, (select string_agg(format('folded like %L', pattern #>> '{}'), ' and ')
-                from jsonb_array_elements(alternative) pattern) as patterns
-              from jsonb_array_elements(p_conditions -> 'terms') with ordinality term (term, n),
-                jsonb_array_elements(term) alternative
-          ) alternatives group by n) terms), '')
-      || ${ifAsked('tags', 'tag_keys @> $1')}
+    -- Each level has what the level below has found, and whether an index can find it.
+    select coalesce(string_agg(' and (' || alternatives || ')', ''), ''), coalesce(bool_or(is_indexed), true)
+      into v_terms, v_is_indexed
+      from (
+        select string_agg(patterns, ' or ') as alternatives, bool_and(is_indexed) as is_indexed from (
+          select n, found.* from jsonb_array_elements(p_conditions -> 'terms') with ordinality term (term, n),
+            jsonb_array_elements(term) alternative, lateral (
+              select string_agg(format('folded like %L', pattern ->> 'like') || coalesce(words, ''), ' and ') as patterns,
+                  coalesce(bool_or(words is not null), false) as is_indexed
+                from jsonb_array_elements(alternative) pattern, introzy_word_condition(pattern) words) found
+        ) alternatives group by n) terms;
+    if not v_is_indexed and (p_conditions -> 'mayGiveUp')::boolean
+        and not p_conditions ?| array['company', 'tags', 'phones', 'fields'] then
+      return query select null::uuid, null::timestamptz, null::text from generate_series(1, p_limit);
+      return;
+    end if;
+    if v_terms <> '' and v_is_indexed or p_conditions -> 'tags' is not null then
+      -- The keys are an organization's own. Written so, no index of all of an organization's contacts answers these conditions.
+      v_own := '(organization_id = introzy_organization_id()) is true';
+      v_living := '(deleted_at is null) is true';
+    end if;
+    v_matches := 'folded is not null' || v_company || v_terms
+      || ${ifAsked('tags', 'introzy_word_keys(organization_id, introzy_words(folded, tag_keys)) @> introzy_word_keys(introzy_organization_id(), $10) and tag_keys @> $1')}
       || ${ifAsked('phones', "phone_keys <> ''{}'' and phone_keys && $9")};
     if exists (select from contacts where organization_id = introzy_organization_id() and form < 2) then
-      v_matches := '(' || v_matches || ' or folded is null'
+      v_matches := '(' || v_matches || ' or organization_id = introzy_organization_id() and form < 2'
         || coalesce((select string_agg(format(' and search like %L', pattern), '')
           from jsonb_array_elements_text(p_conditions -> 'patterns') pattern), '')
         || ${ifAsked('plainTags', 'tags @> $2')} || ${ifAsked('companyKey', 'company_key = $4')}
@@ -118,16 +140,17 @@ const lookups = (schema: string) => [
     end if;
     return query execute
       'with matching as materialized (
-        select id, updated_at, name_fold from contacts where organization_id = introzy_organization_id() and ' || v_matches
+        select id, updated_at, name_fold from contacts where ' || v_own || ' and ' || v_matches
       || coalesce((select ' and custom_fields <> ''{}'' and (' || string_agg(format('custom_fields @> %L', field), ' or ') || ')'
           from jsonb_array_elements(p_conditions -> 'fields') field having count(*) > 0), '')
       || ${ifAsked('updatedSince', 'updated_at >= $5')}
       || ${ifAsked('createdSince', 'id >= $6 and created_at >= $7')}
-      || case when (p_conditions -> 'includeDeleted')::boolean then '' else ' and deleted_at is null' end
+      || case when (p_conditions -> 'includeDeleted')::boolean then '' else ' and ' || v_living end
       || ${ifAsked('onlyDeleted', 'deleted_at is not null')}
       || ') select * from matching limit $8'
       using ${texts('tags')}, ${texts('plainTags')}, ${text('company')}, ${text('companyKey')},
-        ${text('updatedSince')}::timestamptz, ${text('createdFrom')}::uuid, ${text('createdSince')}::timestamptz, p_limit, ${texts('phones')};
+        ${text('updatedSince')}::timestamptz, ${text('createdFrom')}::uuid, ${text('createdSince')}::timestamptz, p_limit, ${texts('phones')},
+        ${texts('tagWords')};
   end $$`,
   'grant select (name_fold, company_fold, company_key, custom_fields, created_at) on contacts to introzy_lookup',
   'grant introzy_lookup to current_user',

@@ -1,5 +1,6 @@
 import { asAccounts, asOperator } from '../../db/admission.ts';
 import { eraseDeletedContacts, listOrganizationsToEraseIn } from '../../db/contactErasure.ts';
+import { forgetAllLostWords, listOrganizationsWithLostWords } from '../../db/contactWords.ts';
 import type { Deps } from '../procedures/context.ts';
 
 /** Contacts that a transaction erases, so that its locks are short. */
@@ -25,5 +26,16 @@ export async function eraseDeleted({
     }
   } catch (error) {
     log.warn({ err: error }, 'deleted contacts are not erased yet');
+  }
+}
+
+/** Takes away the words of contacts that no contact has any more. Once the service drains, takes away no more. */
+export async function forgetWords({ db, log, draining }: Pick<Deps, 'db' | 'log' | 'draining'>): Promise<void> {
+  try {
+    for (const organizationId of await listOrganizationsWithLostWords(asAccounts(db))) {
+      await forgetAllLostWords(asOperator(db, organizationId), organizationId, draining.signal);
+    }
+  } catch (error) {
+    log.warn({ err: error }, 'words that no contact has any more are not taken away yet');
   }
 }

@@ -4,7 +4,7 @@ import { asAccounts } from '../../db/admission.ts';
 import { withLimits } from '../../db/open.ts';
 import type { Deps } from '../procedures/context.ts';
 import { digestTokens } from './digestTokens.ts';
-import { eraseDeleted } from './eraseDeleted.ts';
+import { eraseDeleted, forgetWords } from './eraseDeleted.ts';
 import { sendExpiryNotices } from './expiryNotices.ts';
 import { sealAuditLog } from './sealAuditLog.ts';
 import { COMMAND_LIMITS, type Store } from './store.ts';
@@ -40,6 +40,7 @@ export function startHourly(
       await sendExpiryNotices({ ...deps, db });
       await trimKeyUsage({ ...deps, db });
       await eraseDeleted({ ...deps, db });
+      await forgetWords({ ...deps, db });
       await deleteExpiredSessions(asAccounts(db), signal).catch((error: unknown) =>
         log.warn({ err: error }, 'sessions that are over are not deleted yet'),
       );

@@ -61,6 +61,8 @@ const ROWS_OF = {
   organization_settings: 'id = $1',
   contacts: 'organization_id = $1',
   contact_tags: 'organization_id = $1',
+  contact_words: 'organization_id = $1',
+  contact_words_left: 'organization_id = $1',
   api_keys: 'organization_id = $1',
   api_key_tokens: 'organization_id = $1',
   api_key_secrets: 'organization_id = $1',
@@ -108,7 +110,9 @@ export const NOTHING = Object.fromEntries(Object.keys(ROWS_OF).map((table) => [t
 export async function fillTables(app: TestApp): Promise<Record<string, unknown>> {
   const { one, other } = app;
   for (const { key } of [one, other]) {
-    await app.trpc(key).contacts.create.mutate({ name: 'Ada', tags: ['a tag'] });
+    const { contacts } = app.trpc(key);
+    const { id } = await contacts.create.mutate({ name: 'Ada', tags: ['vip'] });
+    await contacts.update.mutate({ id, name: 'Augusta' });
     await app.trpc(key).keys.mintToken.mutate({ expiresInMinutes: 60 });
   }
   const owner = await signedIn(app, await addMember(app, other.id, 'owner'));

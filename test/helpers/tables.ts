@@ -16,6 +16,8 @@ const TABLES = [
     'api_key_notices',
     'contacts',
     'contact_tags',
+    'contact_words',
+    'contact_words_left',
     'audit_log',
     'audit_seals',
     'audit_seal_entries',

@@ -15,6 +15,7 @@ import { countContacts, findMatching } from '../../db/contactMatches.ts';
 import * as contacts from '../../db/contacts.ts';
 import { countTags, listWritten } from '../../db/contactTagCounts.ts';
 import { upsertContacts } from '../../db/contactUpsert.ts';
+import { forgetAllLostWords, forgetLostWords } from '../../db/contactWords.ts';
 import {
   claimExpiryNotice,
   deletePastNotices,
@@ -367,6 +368,8 @@ export const TENANT_CALLS: Record<string, TenantCall[]> = {
     (db, { organizationId, victim }) =>
       eraseContacts(db, { organizationId, ids: [victim.deletedContactId, victim.deletedSharedId] }),
   ],
+  forgetAllLostWords: [(db, { organizationId }) => forgetAllLostWords(db, organizationId)],
+  forgetLostWords: [(db, { organizationId }) => forgetLostWords(db, organizationId)],
   eraseDeletedContacts: [
     (db, { organizationId }) => eraseDeletedContacts(db, { organizationId, days: 0, limit: 1_000 }),
   ],
@@ -504,6 +507,7 @@ const OTHERS = [
     'listOrganizationsToNotify',
     'listOrganizationsToTrim',
     'listOrganizationsToEraseIn',
+    'listOrganizationsWithLostWords',
     'insertOrganization',
     'findOrganization',
     'listOrganizations',

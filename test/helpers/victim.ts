@@ -38,7 +38,7 @@ export interface Victim {
 
 /** The tables of organizations. All of these tables force row-level security. */
 const FORCED =
-  'api_keys api_key_secrets api_key_tokens api_key_places api_key_days api_key_notices contacts contact_tags audit_log audit_seals audit_seal_entries audit_chains failed_sign_ins members invitations'.split(
+  'api_keys api_key_secrets api_key_tokens api_key_places api_key_days api_key_notices contacts contact_tags contact_words contact_words_left audit_log audit_seals audit_seal_entries audit_chains failed_sign_ins members invitations'.split(
     ' ',
   );
 

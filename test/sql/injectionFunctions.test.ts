@@ -71,6 +71,7 @@ const JUDGED: Record<string, string> = {
   introzy_json_size: 'its argument alone',
   introzy_keep_contact: 'a trigger',
   introzy_keep_contact_tags: 'a trigger',
+  introzy_keep_contact_words: 'a trigger',
   introzy_key_families: 'ids of keys under the policies',
   introzy_matching_contacts: 'ids of the organization of the transaction',
   introzy_merge_patch: 'its arguments alone',
@@ -84,7 +85,10 @@ const JUDGED: Record<string, string> = {
   introzy_session_member: 'takes the id of a session, which no tenant can read',
   introzy_session_person: 'takes the id of a session, which no tenant can read',
   introzy_suspend_key: 'a trigger',
+  introzy_unused_words: 'its own arguments, where no contact of the organization of the transaction has them',
   introzy_uuid_v7: 'a new id',
+  introzy_word_keys: 'its arguments alone',
+  introzy_words: 'its arguments alone',
 };
 
 separated('No function that a tenant may call tells an organization’s id without a secret', async () => {
