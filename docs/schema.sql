@@ -1513,6 +1513,8 @@ CREATE TABLE public.contact_words (
     start text GENERATED ALWAYS AS ("left"(word, 100)) STORED NOT NULL COLLATE pg_catalog."C"
 );
 
+ALTER TABLE ONLY public.contact_words REPLICA IDENTITY FULL;
+
 ALTER TABLE ONLY public.contact_words FORCE ROW LEVEL SECURITY;
 
 CREATE TABLE public.contact_words_left (
@@ -1520,6 +1522,8 @@ CREATE TABLE public.contact_words_left (
     word text NOT NULL COLLATE pg_catalog."C",
     start text GENERATED ALWAYS AS ("left"(word, 100)) STORED NOT NULL COLLATE pg_catalog."C"
 );
+
+ALTER TABLE ONLY public.contact_words_left REPLICA IDENTITY FULL;
 
 ALTER TABLE ONLY public.contact_words_left FORCE ROW LEVEL SECURITY;
 

@@ -36,6 +36,8 @@ const table = (name: string) => [
     start text collate "C" not null generated always as (left(word, 100)) stored
   )`,
   `create index ${name}_start on ${name} (organization_id, start)`,
+  // Logical replication names a deleted row by all of its columns, where a table has no primary key.
+  `alter table ${name} replica identity full`,
   `alter table ${name} enable row level security`,
   `alter table ${name} force row level security`,
   `create policy tenant on ${name} using (organization_id = introzy_organization_id())

@@ -186,7 +186,8 @@ test('Every key of such a table begins with the organization, but for the digest
       'failed_sign_ins_user_id_fkey',
     ];
     const others = keys.filter(({ name }) => !excepted.includes(String(name)));
-    expect(others.length, table).toBeGreaterThanOrEqual(2);
+    // A foreign key and a primary key; words may be there twice.
+    expect(others.length, table).toBeGreaterThanOrEqual(table.startsWith('contact_words') ? 1 : 2);
     for (const { name, ...column } of others) {
       expect(column, String(name)).toEqual({ attname: 'organization_id', attnotnull: true });
     }
@@ -282,6 +283,8 @@ test('The grants are those of the migration, to the column', async () => {
     'introzy_app audit_sealing SELECT',
     'introzy_app audit_seals INSERT,SELECT',
     'introzy_app contact_tags DELETE,INSERT,SELECT',
+    'introzy_app contact_words DELETE,INSERT,SELECT',
+    'introzy_app contact_words_left DELETE,INSERT,SELECT',
     'introzy_app contacts DELETE,INSERT,SELECT,UPDATE',
     'introzy_app introzy_uuid_counter USAGE',
     'introzy_app invitations INSERT,SELECT',
@@ -336,6 +339,8 @@ test('The grants are those of the migration, to the column', async () => {
     'introzy_lookup api_keys SELECT created_by_id,created_by_type,expires_at,expiry_notice_for,hint,id,organization_id,rate_limit,revoked_at,scopes',
     'introzy_lookup audit_log UPDATE actor,details,subject',
     'introzy_lookup audit_seal_entries UPDATE names',
+    'introzy_lookup contact_words SELECT organization_id,start,word',
+    'introzy_lookup contact_words_left SELECT organization_id',
     'introzy_lookup contacts SELECT company_fold,company_key,created_at,custom_fields,deleted_at,folded,form,id,name_fold,organization_id,phone_keys,search,tag_keys,tags,updated_at',
     'introzy_lookup members SELECT created_at,organization_id,role,user_id',
     'introzy_lookup organization_settings SELECT deleted_at,id,requires_factor',
