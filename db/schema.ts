@@ -171,6 +171,15 @@ interface ContactsTable {
   folded: string | null;
   /** The tags as they are compared, in the order of `tags`: see contactTags.ts. Null in a form before 2. */
   tag_keys: string[] | null;
+  /** At most 20, as written, without repetitions and without `email`. `other_email_keys` has each as `email_key` has it. */
+  other_emails: Generated<string[]>;
+  other_email_keys: Generated<string[]>;
+  /** At most 20, as written, without repetitions and without `phone`. */
+  other_phones: Generated<string[]>;
+  /** The keys of `phone` and of `other_phones`: see shared/phones.ts. Null in a form before 2. */
+  phone_keys: string[] | null;
+  /** The address of a LinkedIn page as it is compared: see shared/linkedin.ts. Null in a form before 2 too. */
+  linkedin_key: string | null;
   /** The number of the form in which the keys were written. 0: the writer named no form. See `CONTACT_FORM` in contacts.ts. */
   form: Generated<number>;
   /**

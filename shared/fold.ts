@@ -92,14 +92,12 @@ const separateAny = (folded: string) =>
 /** True where `word` has syllables of Hangul alone. */
 export const isHangul = (word: string) => /^[\uac00-\ud7a3]+$/.test(word);
 
+/** A text in NFKC whose digits, of whatever script, are ASCII's: `+٤٤ ２０` → `+44 20`. */
+export const withAsciiDigits = (text: string) =>
+  ASCII.test(text) ? text : text.normalize('NFKC').replace(/[\p{Nd}--[0-9]]/gv, toAscii);
+
 /** The digits of a text, in ASCII: `+44 (0)20-7946` → `440207946`, `۰۹۱۲` → `0912`. */
-export const digitsOf = (text: string) =>
-  ASCII.test(text)
-    ? text.replace(/\D+/g, '')
-    : text
-        .normalize('NFKC')
-        .replace(/\P{Nd}/gu, '')
-        .replace(/[^0-9]/gu, toAscii);
+export const digitsOf = (text: string) => withAsciiDigits(text).replace(/[^0-9]+/g, '');
 
 /** Unicode has the ten digits of a script in a row, beginning with the digit for zero. */
 function toAscii(digit: string): string {

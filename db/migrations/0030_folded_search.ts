@@ -4,8 +4,9 @@ export const kind = 'expand';
 
 /**
  * `contacts.folded` is the text that a search looks in: a line for each field, folded by the service. `contacts.tag_keys`
- * has the tags as they are compared. Both belong to form 2 and to later forms; a row in an older form has neither, and is
- * found by `search`, which instances of the version before look in.
+ * has the tags as they are compared, `contacts.phone_keys` the keys of all phones (see shared/phones.ts), and
+ * `contacts.linkedin_key` the LinkedIn address. These belong to form 2 and to later forms: a row in an older form has
+ * none, and is found by `search`, which instances of the version before look in.
  */
 export async function up(db: Kysely<unknown>): Promise<void> {
   const { rows } = await sql<{ schema: string }>`select quote_ident(current_schema()) as schema`.execute(db);
@@ -14,8 +15,10 @@ export async function up(db: Kysely<unknown>): Promise<void> {
 }
 
 const columns = [
-  'alter table contacts add folded text, add tag_keys text[]',
-  'grant select (folded, tag_keys) on contacts to introzy_lookup',
+  'alter table contacts add folded text, add tag_keys text[], add phone_keys text[], add linkedin_key text',
+  `alter table contacts add other_emails text[] not null default '{}', add other_email_keys text[] not null default '{}',
+    add other_phones text[] not null default '{}'`,
+  'grant select (folded, tag_keys, phone_keys) on contacts to introzy_lookup',
 ];
 
 export const accepts = [
