@@ -8,6 +8,7 @@ import {
   cutPage,
   type Room,
   roomOf,
+  shownDocument,
   toCutPage,
   toWholePage,
   type WholeRow,
@@ -75,7 +76,7 @@ const living = sql<SqlBool>`deleted_at is null`;
 const readNewestOf = (condition: RawBuilder<SqlBool>) => {
   type Parameter = <K extends keyof Newest>(name: K) => Newest[K];
   const newest = (parameter: Parameter) => sql`
-    select id, document from contacts
+    select id, ${shownDocument} as document from contacts
       where organization_id = ${parameter('organizationId')} and id <= ${parameter('cursor')} and ${condition}
       order by id desc limit ${parameter('limit')}::int + 1`;
   return {
@@ -103,7 +104,7 @@ async function readFound(db: Tenant, query: ContactListQuery, found: RawBuilder<
   const room = roomOf(query);
   const contacts = sql`
     select found.id, document from found cross join lateral (
-      select document from contacts where organization_id = ${organizationId} and contacts.id = found.id offset 0
+      select ${shownDocument} as document from contacts where organization_id = ${organizationId} and contacts.id = found.id offset 0
     ) contact`;
   const { rows } = await sql<WholeRow & { scanned: number }>`
     with ${found}
@@ -137,16 +138,18 @@ const foundByIndex = (query: ContactListQuery, { terms, tagKey, plain }: Sought)
   )`;
 
 /**
- * Finds the contacts of an email: at most one contact that is not deleted, and any number of deleted contacts. Each of
- * the two cases has its own index, so the condition names both cases.
+ * Finds the contacts of an email: at most one contact that is not deleted, by its email or another email, and any number
+ * of deleted contacts by their email. Each case has its own index, so the condition names all cases.
  */
 const foundByEmail = (query: ContactListQuery, sought: Sought) => {
   const email = sql`email_key = ${comparable(query.email ?? '')}`;
+  const byOther = sql`id = (
+    select contact_id from contact_emails where organization_id = ${query.organizationId} and ${email})`;
   return sql`
     ${nothingScanned}, found as materialized (
       select id from contacts
         where organization_id = ${query.organizationId} and id <= ${query.cursor ?? LAST_ID}
-          and ((${email} and deleted_at is null) or (${email} and deleted_at is not null and ${query.includeDeleted}))
+          and ((${email} and deleted_at is null) or ${byOther} or (${email} and deleted_at is not null and ${query.includeDeleted}))
           and ${isMatch(query, sought)}
         order by id desc limit ${query.limit + 1}
     )`;

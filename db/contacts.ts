@@ -3,9 +3,19 @@ import { v7 as uuidv7 } from 'uuid';
 import type { Contact, ContactInput, ContactUpdate } from '../shared/contacts.ts';
 import { decodeDocument } from '../shared/encoded.ts';
 import { caseless, comparable } from '../shared/fold.ts';
-import type { Tenant } from './admission.ts';
+import { linkedinKey } from '../shared/linkedin.ts';
+import { inTransaction, type Tenant } from './admission.ts';
+import {
+  idsByEmail,
+  keysOfEmails,
+  keysOfPhones,
+  lockAddresses,
+  needsAddresses,
+  withWholePairs,
+} from './contactAddresses.ts';
+import { shownDocument } from './contactPage.ts';
 import { keepCase } from './contactTags.ts';
-import { isUniqueViolation } from './errors.ts';
+import { isEmailTaken } from './errors.ts';
 import type { Failure, Outcome } from './outcome.ts';
 import { prepared } from './prepared.ts';
 import type { Schema } from './schema.ts';
@@ -17,8 +27,8 @@ interface ContactId {
 }
 
 /**
- * The form in which this version writes `folded`, `tag_keys`, `name_key`, `email_key` and `company_key`. Since form 2 a
- * contact has `folded` and `tag_keys`. A change of the form, by shared/fold.ts too, takes a higher number and an index like
+ * The form in which this version writes `folded` and the columns of keys. Since form 2 a contact has `folded`, `tag_keys`,
+ * `phone_keys` and `linkedin_key`. A change of the form, by shared/fold.ts too, takes a higher number and an index like
  * `contacts_before_form_2`; contactForm.ts then makes all contacts anew. Each statement that writes these columns names
  * the form: an insertion the form, an update the form with a minus, so that the trigger `introzy_keep_contact` can tell
  * such an update from the update of a version that knows no form.
@@ -29,7 +39,7 @@ const selectContact = prepared<ContactId, { document: string }>(
   (db, parameter) =>
     db
       .selectFrom('contacts')
-      .select('document')
+      .select(shownDocument.as('document'))
       .where('organization_id', '=', parameter('organizationId'))
       .where('id', '=', parameter('id'))
       .where('deleted_at', 'is', null)
@@ -53,7 +63,8 @@ const insertRow = prepared<NewRow, { document: string }>((db, parameter) => {
 });
 
 /** All columns of a new contact. */
-export function toRow(organizationId: string, input: ContactInput): NewRow {
+export function toRow(organizationId: string, given: ContactInput): NewRow {
+  const input = withWholePairs(given);
   const own = { organization_id: organizationId, id: uuidv7(), form: CONTACT_FORM };
   const kept = { folded: toFolded(input), tag_keys: (input.tags ?? []).map(caseless) };
   return { ...BLANK, ...toColumns(input), ...own, ...kept } as NewRow;
@@ -65,7 +76,7 @@ export async function insertContact(
   { organizationId, input }: { organizationId: string; input: ContactInput },
 ): Promise<Outcome<Contact>> {
   const row = toRow(organizationId, input);
-  return await unlessEmailTaken(db, { organizationId, emailKey: row.email_key ?? undefined }, async () => {
+  return await unlessEmailTaken(db, { organizationId, keys: sql`${keysOfEmails(input)}::text[]` }, async () => {
     const [inserted] = await insertRow(db, row);
     return decodeDocument<Contact>((inserted as { document: string }).document);
   });
@@ -80,7 +91,19 @@ export interface ContactChange extends ContactId {
  * Writes the given fields of a contact that is not deleted. The version grows only where a field's value differs from
  * the stored value. Failures: `absent`, `elsewhere`, `version`, `emailTaken`.
  */
-export async function updateContact(
+export async function updateContact(db: Tenant, change: ContactChange): Promise<Outcome<Contact>> {
+  const { organizationId, id, changes } = change;
+  const keys = sql<string[]>`${keysOfEmails(changes)}::text[]`;
+  return await unlessEmailTaken(db, { organizationId, id, keys }, async () => {
+    if (!needsAddresses(changes)) return await writeChange(db, { ...change, changes: withWholePairs(changes) });
+    return await inTransaction(db, async (trx) => {
+      const present = await lockAddresses(trx, { organizationId, id });
+      return await writeChange(trx, { ...change, changes: withWholePairs(changes, present) });
+    });
+  });
+}
+
+async function writeChange(
   db: Tenant,
   { organizationId, id, changes, expectedVersion }: ContactChange,
 ): Promise<Outcome<Contact>> {
@@ -90,24 +113,22 @@ export async function updateContact(
     ...(changes.tags && { tags: keepCase(sql`${changes.tags}::text[]`, sql`${keys}::text[]`) }),
   };
   const changed = isAnyDistinct(columns);
-  return await unlessEmailTaken(db, { organizationId, emailKey: columns.email_key ?? undefined }, async () => {
-    const row = await db
-      .updateTable('contacts')
-      .set({
-        ...columns,
-        ...(keys && { tag_keys: keys }),
-        ...refolded(changes),
-        ...bumpIf(changed),
-        form: -CONTACT_FORM,
-      })
-      .where('organization_id', '=', organizationId)
-      .where('id', '=', id)
-      .where('deleted_at', 'is', null)
-      .$if(expectedVersion !== undefined, (query) => query.where(isAtVersion(expectedVersion as number)))
-      .returning('document')
-      .executeTakeFirst();
-    return row ? decodeDocument<Contact>(row.document) : await explainAbsence(db, { organizationId, id });
-  });
+  const row = await db
+    .updateTable('contacts')
+    .set({
+      ...columns,
+      ...(keys && { tag_keys: keys }),
+      ...refolded(changes),
+      ...bumpIf(changed),
+      form: -CONTACT_FORM,
+    })
+    .where('organization_id', '=', organizationId)
+    .where('id', '=', id)
+    .where('deleted_at', 'is', null)
+    .$if(expectedVersion !== undefined, (query) => query.where(isAtVersion(expectedVersion as number)))
+    .returning('document')
+    .executeTakeFirst();
+  return row ? decodeDocument<Contact>(row.document) : await explainAbsence(db, { organizationId, id });
 }
 
 /** Marks a contact as deleted. A second call changes nothing. Failures: `absent`, `elsewhere`, `version`. */
@@ -130,8 +151,9 @@ export async function deleteContact(
 
 /** Undoes a deletion. A contact that is not deleted stays unchanged. Failures: `absent`, `elsewhere`, `emailTaken`. */
 export async function restoreContact(db: Tenant, { organizationId, id }: ContactId): Promise<Outcome<Contact>> {
-  const emailKey = sql<string>`(select email_key from contacts where organization_id = ${organizationId} and id = ${id})`;
-  return await unlessEmailTaken(db, { organizationId, emailKey }, async () => {
+  const keys = sql<string[]>`(
+    select email_key || other_email_keys from contacts where organization_id = ${organizationId} and id = ${id})::text[]`;
+  return await unlessEmailTaken(db, { organizationId, id, keys }, async () => {
     const row = await db
       .updateTable('contacts')
       .set({ deleted_at: null, ...bumpIf(sql`deleted_at is not null`) })
@@ -147,6 +169,8 @@ const columnOf = {
   name: 'name',
   email: 'email',
   phone: 'phone',
+  otherEmails: 'other_emails',
+  otherPhones: 'other_phones',
   company: 'company',
   title: 'title',
   location: 'location',
@@ -156,21 +180,37 @@ const columnOf = {
   customFields: 'custom_fields',
 } as const satisfies Record<keyof ContactInput, string>;
 
-/** Fields with a second column for the text in the form that is compared: `Ada@Example.com` → `ada@example.com`. */
-const keyColumnOf = { name: 'name_key', email: 'email_key', company: 'company_key' } as const;
+/** The column of a field in the form that is compared, such as `email_key`: `Ada@Example.com` → `ada@example.com`. */
+const KEYS: { [K in keyof ContactInput]?: (value: never) => Record<string, unknown> } = {
+  name: (name: string) => ({ name_key: comparable(name) }),
+  email: (email: string | null) => ({ email_key: email === null ? null : comparable(email) }),
+  company: (company: string | null) => ({ company_key: company === null ? null : comparable(company) }),
+  otherEmails: (emails: string[]) => ({ other_email_keys: emails.map(comparable) }),
+  linkedinUrl: (url: string | null) => ({ linkedin_key: url === null ? null : linkedinKey(url) }),
+};
 
-/** The columns that the given fields fill, key columns included. A field that is `undefined` fills no column. */
+/** Columns that no caller sees: a contact in an older form has another value there, and is not changed by that. */
+const UNSEEN = new Set(['phone_keys', 'linkedin_key', 'other_email_keys']);
+export const isSeen = (column: string): boolean => !UNSEEN.has(column);
+
+/**
+ * The columns that the given fields fill, key columns included. A field that is `undefined` fills no column. Where an
+ * email or a phone is given, the others must be given too: see `withWholePairs`.
+ */
 export function toColumns(fields: ContactUpdate): Updateable<Schema['contacts']> {
   const columns: Record<string, unknown> = {};
-  for (const [field, value] of Object.entries(fields) as [keyof ContactInput, unknown][]) {
-    if (value === undefined) continue;
+  for (const [field, given] of Object.entries(fields) as [keyof ContactInput, unknown][]) {
+    if (given === undefined) continue;
+    const value = given ?? (LISTS.has(field) ? [] : null);
     columns[columnOf[field]] = field === 'customFields' ? JSON.stringify(value) : value;
-    if (field in keyColumnOf) {
-      columns[keyColumnOf[field as keyof typeof keyColumnOf]] = value === null ? null : comparable(value as string);
-    }
+    Object.assign(columns, KEYS[field]?.(value as never));
+  }
+  if (fields.phone !== undefined && fields.otherPhones !== undefined) {
+    columns.phone_keys = keysOfPhones(fields as ContactInput);
   }
   return columns;
 }
+const LISTS = new Set<keyof ContactInput>(['otherEmails', 'otherPhones']);
 
 /** The column `folded` with the lines of the given fields. Fields that no search looks in leave the column. */
 function refolded(fields: ContactUpdate) {
@@ -183,6 +223,8 @@ function refolded(fields: ContactUpdate) {
 export const BLANK = toColumns({
   email: null,
   phone: null,
+  otherEmails: [],
+  otherPhones: [],
   company: null,
   title: null,
   location: null,
@@ -203,30 +245,35 @@ const isAtVersion = (version: number) => sql<SqlBool>`version = ${version}::bigi
 
 /** True where the row differs from any of `columns`. */
 function isAnyDistinct(columns: object): RawBuilder<SqlBool> {
-  const distinct = Object.entries(columns).map(([column, value]) => sql`${sql.ref(column)} is distinct from ${value}`);
+  const seen = Object.entries(columns).filter(([column]) => isSeen(column));
+  const distinct = seen.map(([column, value]) => sql`${sql.ref(column)} is distinct from ${value}`);
   return distinct.length === 0 ? sql`false` : sql`(${sql.join(distinct, sql` or `)})`;
 }
 
-/** Runs `write`. Where another contact has the email, answers `emailTaken` with the other contact's id. */
+interface Taking {
+  organizationId: string;
+  /** The contact that takes the emails, and that may have them already. */
+  id?: string;
+  /** SQL of the keys of the emails, a `text[]`. */
+  keys: RawBuilder<string[]>;
+}
+
+/** Runs `write`. Where another contact has any of the emails, answers `emailTaken` with the other contact's id. */
 async function unlessEmailTaken(
   db: Tenant,
-  { organizationId, emailKey }: { organizationId: string; emailKey: string | RawBuilder<string> | undefined },
+  { organizationId, id, keys }: Taking,
   write: () => Promise<Outcome<Contact>>,
 ): Promise<Outcome<Contact>> {
   for (;;) {
     try {
       return await write();
     } catch (error) {
-      if (!isUniqueViolation(error, 'contacts_email') || emailKey === undefined) throw error;
-      const holder = await db
-        .selectFrom('contacts')
-        .select('id')
-        .where('organization_id', '=', organizationId)
-        .where('email_key', '=', emailKey)
-        .where('deleted_at', 'is', null)
-        .executeTakeFirst();
+      if (!isEmailTaken(error)) throw error;
+      const { rows } = await sql<{ id: string }>`
+        select id from (${idsByEmail(organizationId, keys)}) holder
+          where id is distinct from ${id ?? null}::uuid limit 1`.execute(db);
       // Without a holder the email is free again, and another try may succeed.
-      if (holder) return { failure: 'emailTaken', existingId: holder.id };
+      if (rows[0]) return { failure: 'emailTaken', existingId: rows[0].id };
     }
   }
 }

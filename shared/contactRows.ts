@@ -1,4 +1,4 @@
-import { ContactInput, type UpsertResult } from './contacts.ts';
+import { type ContactInput, ContactRow, type UpsertResult } from './contacts.ts';
 import { ERRORS, issuesOf } from './errors.ts';
 import { standInName } from './standInName.ts';
 
@@ -6,6 +6,8 @@ import { standInName } from './standInName.ts';
 export interface UpsertRow {
   /** The row's place in the request, from 0. */
   index: number;
+  /** The contact to change. */
+  id?: string | undefined;
   input: ContactInput;
   /**
    * True where the row gives no name. `input.name` then names a new contact; an existing contact keeps its own name.
@@ -22,9 +24,11 @@ export function judgeRows(contacts: readonly unknown[], merge = false): { rows: 
   const failed: UpsertResult[] = [];
   contacts.forEach((contact, index) => {
     const named = merge ? withName(contact) : undefined;
-    const { success, data, error } = ContactInput.safeParse(named ?? contact);
-    if (success) rows.push({ index, input: data, isNameGuess: named !== undefined });
-    else {
+    const { success, data, error } = ContactRow.safeParse(named ?? contact);
+    if (success) {
+      const { id, ...input } = data;
+      rows.push({ index, id, input, isNameGuess: named !== undefined });
+    } else {
       const issues = issuesOf(error);
       // A stand-in repeats the fault of the field that it comes from. The row gave the field, and no name.
       const given = named ? issues.filter(({ path }) => path[0] !== 'name') : issues;

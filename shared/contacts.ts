@@ -25,6 +25,8 @@ export const Contact = z.object({
   name: z.string(),
   email: z.string().nullable(),
   phone: z.string().nullable(),
+  otherEmails: z.array(z.string()).describe('Without `email`'),
+  otherPhones: z.array(z.string()).describe('Without `phone`'),
   company: z.string().nullable(),
   title: z.string().nullable(),
   location: z.string().nullable(),
@@ -64,10 +66,17 @@ const linkedinUrl = z
   .refine(isWithoutKey, WITHOUT_KEY)
   .meta({ pattern: '^https?://' });
 
+/** The most other emails, and the most other phones, of a contact. */
+export const MOST_OTHERS = 20;
+const others = <T extends z.ZodType<string>>(item: T) =>
+  z.array(item).max(MOST_OTHERS, `Must be at most ${MOST_OTHERS}`).nullable();
+
 const name = line(500);
 const optional = {
   email: EmailAddress.nullable().describe('Unique in the organization, as compared: trimmed, NFC, lower-case'),
   phone: text(100).nullable(),
+  otherEmails: others(EmailAddress).describe('Further emails, unique as `email` is; `null` or `[]`: none'),
+  otherPhones: others(line(100)).describe('Further phones; `null` or `[]`: none'),
   company: text(500).nullable(),
   title: text(500).nullable(),
   location: text(500).nullable(),
@@ -125,12 +134,19 @@ export const ContactListRequest = PageRequest.extend({
   includeDeleted: z.boolean().default(false).describe('Deleted contacts too'),
 }).prefault({});
 
+/** A row to upsert. `id` names the contact that the row changes. */
+export const ContactRow = ContactInput.extend({
+  id: Id.optional().describe(
+    'The contact to change; left out: the contact of any of the emails, else of `linkedinUrl`',
+  ),
+});
+
 /**
  * A row to upsert. The schema accepts any value: each row is checked later by itself, so that a bad row fails alone.
  */
 const UncheckedRow = documentAs(
-  z.custom<z.input<typeof ContactInput>>(() => true),
-  ContactInput,
+  z.custom<z.input<typeof ContactRow>>(() => true),
+  ContactRow,
 );
 
 export const ContactUpsertRequest = z.strictObject({
@@ -140,14 +156,26 @@ export const ContactUpsertRequest = z.strictObject({
     .boolean()
     .optional()
     .describe(
-      'Add to what is there: `null` changes nothing, tags and custom fields are added, and a new contact without a name is called by its company, email or phone',
+      'Add to what is there: `null` changes nothing; tags, other emails, other phones and custom fields are added; an email that another replaces becomes an other email; and a new contact without a name is called by its company, email or phone',
     ),
 });
 
 /** The outcome of a row. `index` is the row's place in the request, from 0. */
 export const UpsertResult = z.discriminatedUnion('outcome', [
   z.object({ index: z.int(), outcome: z.enum(['created', 'updated', 'unchanged']), id: z.uuid(), version: z.int() }),
-  z.object({ index: z.int(), outcome: z.literal('failed'), error: z.string(), issues: z.array(Issue) }),
+  z.object({
+    index: z.int(),
+    outcome: z.literal('failed'),
+    error: z.string(),
+    issues: z.array(Issue),
+    details: z
+      .object({
+        ids: z.array(z.uuid()).optional().describe('The contacts that the row fits, up to 10 of a LinkedIn address'),
+        deletedAt: z.date().optional(),
+      })
+      .optional(),
+  }),
 ]);
 export type UpsertResult = z.infer<typeof UpsertResult>;
+export type UpsertFailure = Omit<Extract<UpsertResult, { outcome: 'failed' }>, 'index' | 'outcome'>;
 export const UpsertResults = z.object({ results: z.array(UpsertResult) });

@@ -22,6 +22,8 @@ type Settings = {
 type Fields = {
   email?: string | null | undefined;
   phone?: string | null | undefined;
+  otherEmails?: string[] | null | undefined;
+  otherPhones?: string[] | null | undefined;
   company?: string | null | undefined;
   title?: string | null | undefined;
   location?: string | null | undefined;
@@ -127,7 +129,7 @@ test('the inputs of contacts', () => {
   expectTypeOf<Contacts['delete']>().toEqualTypeOf<Flat<Named & Version & { id: string }>>();
   expectTypeOf<Contacts['restore']>().toEqualTypeOf<Flat<Named & { id: string }>>();
   expectTypeOf<Contacts['upsertMany']>().toEqualTypeOf<
-    Flat<Named & { contacts: Flat<Fields & { name: string }>[]; merge?: boolean | undefined }>
+    Flat<Named & { contacts: Flat<Fields & { name: string; id?: string | undefined }>[]; merge?: boolean | undefined }>
   >();
 });
 
@@ -188,7 +190,13 @@ test('the outputs', () => {
   };
   type UpsertResult =
     | { index: number; outcome: 'created' | 'updated' | 'unchanged'; id: string; version: number }
-    | { index: number; outcome: 'failed'; error: string; issues: Issue[] };
+    | {
+        index: number;
+        outcome: 'failed';
+        error: string;
+        issues: Issue[];
+        details?: { ids?: string[] | undefined; deletedAt?: Date | undefined } | undefined;
+      };
 });
 
 test('dates are dates, and what may be missing is null', () => {
@@ -199,6 +207,8 @@ test('dates are dates, and what may be missing is null', () => {
     name: string;
     email: Text;
     phone: Text;
+    otherEmails: string[];
+    otherPhones: string[];
     company: Text;
     title: Text;
     location: Text;
