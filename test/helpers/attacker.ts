@@ -60,6 +60,7 @@ const ROWS_OF = {
   organizations: 'id = $1',
   organization_settings: 'id = $1',
   contacts: 'organization_id = $1',
+  contact_emails: 'organization_id = $1',
   api_keys: 'organization_id = $1',
   api_key_tokens: 'organization_id = $1',
   api_key_secrets: 'organization_id = $1',
@@ -107,7 +108,7 @@ export const NOTHING = Object.fromEntries(Object.keys(ROWS_OF).map((table) => [t
 export async function fillTables(app: TestApp): Promise<Record<string, unknown>> {
   const { one, other } = app;
   for (const { key } of [one, other]) {
-    await app.trpc(key).contacts.create.mutate({ name: 'Ada' });
+    await app.trpc(key).contacts.create.mutate({ name: 'Ada', otherEmails: ['ada@example.com'] });
     await app.trpc(key).keys.mintToken.mutate({ expiresInMinutes: 60 });
   }
   const owner = await signedIn(app, await addMember(app, other.id, 'owner'));

@@ -15,6 +15,7 @@ const TABLES = [
     'api_key_days',
     'api_key_notices',
     'contacts',
+    'contact_emails',
     'audit_log',
     'audit_seals',
     'audit_seal_entries',

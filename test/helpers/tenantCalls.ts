@@ -6,8 +6,10 @@ import { inTransaction, type Tenant } from '../../db/admission.ts';
 import * as apiKeys from '../../db/apiKeys.ts';
 import { listAuditEntries } from '../../db/audit.ts';
 import { sealEntries } from '../../db/auditSeals.ts';
+import { lockAddresses } from '../../db/contactAddresses.ts';
 import { eraseContacts, eraseDeletedContacts } from '../../db/contactErasure.ts';
 import { type ContactListQuery, listContacts } from '../../db/contactList.ts';
+import { lockNamed, toNamed } from '../../db/contactMatch.ts';
 import * as contacts from '../../db/contacts.ts';
 import { upsertContacts } from '../../db/contactUpsert.ts';
 import {
@@ -77,6 +79,13 @@ const upsert =
     const rows = [...rowsOf(victim.email), ...rowsOf(victim.sharedEmail)].map((input, index) => ({ index, input }));
     return upsertContacts(db, { organizationId, rows, merge });
   };
+
+/** Rows that name the victim's contact by its id, by its other email and by its LinkedIn address. */
+const rowsNaming = ({ contactId, otherEmail, word }: Victim): Omit<UpsertRow, 'index'>[] => [
+  { id: contactId, input: { name: 'taken' } },
+  { input: { name: 'taken', email: 'own@example.com', otherEmails: [otherEmail] } },
+  { input: { name: 'taken', linkedinUrl: `https://linkedin.com/in/${word}` } },
+];
 
 /** An id that sorts before every id. */
 const NO_ID = '00000000-0000-0000-0000-000000000000';
@@ -316,6 +325,7 @@ export const TENANT_CALLS: Record<string, TenantCall[]> = {
     list(({ contactId }) => ({ cursor: contactId })),
     list(({ email }) => ({ email })),
     list(({ sharedEmail }) => ({ email: sharedEmail, limit: 2 })),
+    list(({ otherEmail }) => ({ email: otherEmail })),
     list(({ word }) => ({ search: word })),
     list(({ word }) => ({ search: word, limit: 200 })),
     list(({ word }) => ({ tag: word })),
@@ -323,7 +333,23 @@ export const TENANT_CALLS: Record<string, TenantCall[]> = {
     list(() => ({ updatedSince: new Date(0), limit: 200 })),
     list(({ word, contactId }) => ({ search: word, tag: word, cursor: contactId, limit: 200 })),
   ],
+  lockAddresses: [(db, { organizationId, victim }) => lockAddresses(db, { organizationId, id: victim.contactId })],
+  lockNamed: [
+    (db, { organizationId, victim }) =>
+      lockNamed(db, { organizationId, rows: rowsNaming(victim).map((row, index) => toNamed({ index, ...row })) }),
+  ],
   upsertContacts: [
+    ...[false, true].flatMap((merge) =>
+      [0, 1, 2].map(
+        (place): TenantCall =>
+          (db, { organizationId, victim }) => {
+            const rows = rowsNaming(victim)
+              .slice(place, place + 1)
+              .map((row) => ({ index: 0, ...row }));
+            return upsertContacts(db, { organizationId, rows, merge });
+          },
+      ),
+    ),
     upsert(() => [{ name: 'slipped in' }]),
     // The intruder's own contact with the shared email has these values already.
     upsert((email) => [{ name: 'Own', email }]),
@@ -370,6 +396,8 @@ const OTHERS = [
     'toWholePage',
     'cutPage',
     'toCutPage',
+    ...['needsAddresses', 'withWholePairs', 'keysOfPhones', 'keysOfEmails', 'idsByEmail', 'upsertedAddresses'],
+    ...['toNamed', 'chooseNamed', 'isSeen', 'isEmailTaken'],
     'prepared',
   ],
   ...['openDatabase', 'isChangedPlan', 'isUniqueViolation', 'isOfErasedPerson', 'isLockFailure', 'translateError'],

@@ -148,9 +148,14 @@ test('Each change by a version that does not fold marks a contact, and the conta
     ...['phone', 'title', 'location', 'notes', 'name', 'company'].map(
       (column) => [`${column} = ${column} || ''`, 2] as const,
     ),
-    ...[`title = 'Dr'`, `phone = '1'`, `linkedin_url = 'https://x'`, `location = 'L'`, `notes = 'Łódź '`, `tags = '{Früh,x}'`].map(
-      (set) => [set, 0] as const,
-    ),
+    ...[
+      `title = 'Dr'`,
+      `phone = '1'`,
+      `linkedin_url = 'https://x'`,
+      `location = 'L'`,
+      `notes = 'Łódź '`,
+      `tags = '{Früh,x}'`,
+    ].map((set) => [set, 0] as const),
     [`title = 'Prof', form = -1`, 1] as const,
     [`folded = 'x'`, 0] as const,
   ];

@@ -70,7 +70,9 @@ const JUDGED: Record<string, string> = {
   introzy_invitation_digest: 'its argument alone',
   introzy_keep_contact: 'a trigger',
   introzy_key_families: 'ids of keys under the policies',
+  introzy_lock_emails: 'gives nothing',
   introzy_matching_contacts: 'ids of the organization of the transaction',
+  introzy_note_emails: 'a trigger',
   introzy_organization_id: 'the organization of the transaction',
   introzy_refuse_audit_change: 'a trigger',
   introzy_require_scopes: 'its arguments alone',
@@ -80,6 +82,7 @@ const JUDGED: Record<string, string> = {
   introzy_session_member: 'takes the id of a session, which no tenant can read',
   introzy_session_person: 'takes the id of a session, which no tenant can read',
   introzy_suspend_key: 'a trigger',
+  introzy_take_emails: 'a trigger',
   introzy_uuid_v7: 'a new id',
 };
 
