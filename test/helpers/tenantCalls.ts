@@ -81,10 +81,10 @@ const upsert =
   };
 
 /** Rows that name the victim's contact by its id, by its other email and by its LinkedIn address. */
-const rowsNaming = ({ contactId, otherEmail, word }: Victim): Omit<UpsertRow, 'index'>[] => [
+const rowsNaming = ({ contactId, otherEmail, linkedin }: Victim): Omit<UpsertRow, 'index'>[] => [
   { id: contactId, input: { name: 'taken' } },
   { input: { name: 'taken', email: 'own@example.com', otherEmails: [otherEmail] } },
-  { input: { name: 'taken', linkedinUrl: `https://linkedin.com/in/${word}` } },
+  { input: { name: 'taken', linkedinUrl: linkedin } },
 ];
 
 /** An id that sorts before every id. */
@@ -340,7 +340,7 @@ export const TENANT_CALLS: Record<string, TenantCall[]> = {
   ],
   upsertContacts: [
     ...[false, true].flatMap((merge) =>
-      [0, 1, 2].map(
+      [1, 2].map(
         (place): TenantCall =>
           (db, { organizationId, victim }) => {
             const rows = rowsNaming(victim)

@@ -24,8 +24,9 @@ export interface Victim {
   digest: Buffer;
   contactId: string;
   email: string;
-  /** Another email of the contact `contactId`. */
+  /** Another email, and the LinkedIn address, of the contact `contactId`. */
   otherEmail: string;
+  linkedin: string;
   deletedContactId: string;
   /**
    * A contact with the email `sharedEmail`. A contact of the intruder's has the same email, and so has the deleted
@@ -69,13 +70,20 @@ export async function makeVictim(app: TestApp, hasTwins: boolean): Promise<{ vic
   const [word, email, sharedEmail] = [token(), `${token()}@example.com`, `${token()}@example.com`];
   const otherEmail = `other.${email}`;
   const { contacts } = app.trpc(other.key);
-  const fields = { name: word, tags: [word], notes: word, linkedinUrl: `https://www.linkedin.com/in/${word}` };
+  const fields = { name: word, tags: [word], notes: word };
+  const linkedin = `https://www.linkedin.com/in/${token()}`;
   const deleted = await contacts.create.mutate(fields);
   const deletedShared = await contacts.create.mutate({ ...fields, email: sharedEmail });
   for (const { id } of [deleted, deletedShared]) await contacts.delete.mutate({ id });
   const shared = await contacts.create.mutate({ ...fields, email: sharedEmail });
   await app.trpc(one.key).contacts.create.mutate({ name: 'Own', email: sharedEmail });
-  const contact = await contacts.create.mutate({ ...fields, email, otherEmails: [otherEmail] });
+  const contact = await contacts.create.mutate({
+    ...fields,
+    email,
+    otherEmails: [otherEmail],
+    otherPhones: [word],
+    linkedinUrl: linkedin,
+  });
   const { key, apiKey } = await app.issue(other.id, { name: word });
   const { memberId, userId, invitationId } = await addPeople(app, word);
   const child = await app.issue(other.id, { name: word });
@@ -92,6 +100,7 @@ export async function makeVictim(app: TestApp, hasTwins: boolean): Promise<{ vic
     contactId: contact.id,
     email,
     otherEmail,
+    linkedin,
     deletedContactId: deleted.id,
     sharedContactId: shared.id,
     sharedEmail,
