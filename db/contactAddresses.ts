@@ -77,7 +77,11 @@ export const keysOfPhones = ({ phone, otherPhones }: Pick<ContactInput, 'phone' 
 export const keysOfEmails = ({ email, otherEmails }: ContactUpdate): string[] =>
   [...(email ? [email] : []), ...(otherEmails ?? [])].map(comparable);
 
-/** SQL of the ids of the contacts that are not deleted and have any of the emails: `keys` is SQL of a `text[]`. */
+/**
+ * SQL of the ids of the contacts that are not deleted and have any of the emails: `keys` is SQL of a `text[]`. All emails
+ * are one condition: where PostgreSQL has no statistics yet, as in the embedded database, it may walk all contacts for a
+ * condition, and a condition for each email would be as many walks.
+ */
 export const idsByEmail = (organizationId: string, keys: RawBuilder<string[]>): RawBuilder<string> => sql`
   select id from contacts
     where organization_id = ${organizationId} and email_key = any (${keys}) and deleted_at is null

@@ -46,9 +46,11 @@ export async function lockNamed(
     ...(emails.length > 0 ? [idsByEmail(organizationId, sql`${emails}::text[]`)] : []),
     ...(pages.length > 0
       ? [
-          sql`select contact.id from unnest(${pages}::text[]) page cross join lateral (
-            select id from contacts where organization_id = ${organizationId} and linkedin_key = page and deleted_at is null
-              limit ${MOST_OF_A_PAGE}) contact`,
+          // A limit in place of the number would mislead the planner to walk an index of all contacts.
+          sql`select id from (
+            select id, row_number() over (partition by linkedin_key) as number from contacts
+              where organization_id = ${organizationId} and linkedin_key = any (${pages}::text[]) and deleted_at is null
+            ) contact where number <= ${MOST_OF_A_PAGE}`,
         ]
       : []),
   ];
