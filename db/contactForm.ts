@@ -1,6 +1,7 @@
 import { sql } from 'kysely';
 import { caseless } from '../shared/fold.ts';
 import { asOperator, type Tenant } from './admission.ts';
+import { keysOfPhones } from './contactAddresses.ts';
 import { CONTACT_FORM, toColumns } from './contacts.ts';
 import type { Database } from './open.ts';
 import { toFolded } from './searchText.ts';
@@ -32,8 +33,9 @@ export async function remakeContacts(db: Database, signal?: AbortSignal): Promis
   return remade;
 }
 
-const FOLDS = ['name_fold', 'company_fold'] as const;
-const WRITTEN = ['id', 'name_key', 'email_key', 'company_key', 'folded', 'tag_keys', ...FOLDS] as const;
+const TEXTS = ['name_key', 'email_key', 'company_key', 'linkedin_key', 'folded', 'name_fold', 'company_fold'] as const;
+/** Columns of lists. The driver sends no lists of lists: each contact's list goes as JSON. */
+const LISTS = ['tag_keys', 'phone_keys', 'other_email_keys'] as const;
 
 /** Gives the ids of the contacts that were made anew: all but the contacts that another transaction has locked. */
 async function remake(
@@ -44,26 +46,36 @@ async function remake(
     const contacts = await trx
       .selectFrom('contacts')
       .select(['id', 'name', 'email', 'phone', 'company', 'title', 'location', 'notes', 'tags'])
+      .select(['other_emails as otherEmails', 'other_phones as otherPhones', 'linkedin_url as linkedinUrl'])
       .where('organization_id', '=', organizationId)
       .where('id', '=', sql<string>`any (${ids}::uuid[])`)
       .where('form', '<', CONTACT_FORM)
       .forNoKeyUpdate()
       .skipLocked()
       .execute();
-    const keys = contacts.map(({ id, name, email, company, tags, ...texts }) => ({
-      ...toColumns({ name, email, company }),
-      id,
-      folded: toFolded({ name, email, company, tags, ...texts }),
-      tag_keys: JSON.stringify(tags.map(caseless)),
-    }));
-    const list = (column: (typeof WRITTEN)[number]) => keys.map((row) => row[column] ?? null);
+    const keys = contacts.map(({ id, ...fields }) => {
+      const { name, email, otherEmails, company, linkedinUrl, tags } = fields;
+      const columns = toColumns({ name, email, otherEmails, company, linkedinUrl });
+      return {
+        ...columns,
+        id,
+        folded: toFolded(fields),
+        tag_keys: tags.map(caseless),
+        phone_keys: keysOfPhones(fields),
+      };
+    });
+    const texts = TEXTS.map((column) => sql`${keys.map((row) => row[column] ?? null)}::text[]`);
+    const lists = LISTS.map((column) => sql`${keys.map((row) => JSON.stringify(row[column]))}::text[]`);
+    const set = [
+      ...TEXTS.map((column) => sql`${sql.ref(column)} = ${sql.ref(`k.${column}`)}`),
+      ...LISTS.map(
+        (column) => sql`${sql.ref(column)} = array(select jsonb_array_elements_text(${sql.ref(`k.${column}`)}::jsonb))`,
+      ),
+    ];
     await sql`
-      update contacts c
-        set name_key = k.name_key, email_key = k.email_key, company_key = k.company_key, folded = k.folded,
-          name_fold = k.name_fold, company_fold = k.company_fold,
-          tag_keys = array(select jsonb_array_elements_text(k.tag_keys::jsonb)), form = ${CONTACT_FORM}
-        from unnest(${list('id')}::uuid[], ${sql.join(WRITTEN.slice(1).map((column) => sql`${list(column)}::text[]`))})
-          as k (${sql.join(WRITTEN.map((column) => sql.ref(column)))})
+      update contacts c set ${sql.join(set)}, form = ${CONTACT_FORM}
+        from unnest(${keys.map(({ id }) => id)}::uuid[], ${sql.join([...texts, ...lists])})
+          as k (id, ${sql.join([...TEXTS, ...LISTS].map((column) => sql.ref(column)))})
         where c.organization_id = ${organizationId} and c.id = k.id`.execute(trx);
     return contacts.map(({ id }) => id);
   });

@@ -9,6 +9,7 @@ import {
   cutPage,
   type Room,
   roomOf,
+  shownDocument,
   toCutPage,
   toWholePage,
   type WholeRow,
@@ -98,7 +99,7 @@ const living = sql<SqlBool>`deleted_at is null`;
 const readNewestOf = (condition: RawBuilder<SqlBool>) => {
   type Parameter = <K extends keyof Newest>(name: K) => Newest[K];
   const newest = (parameter: Parameter) => sql`
-    select id, document, null::text as key from contacts
+    select id, ${shownDocument} as document, null::text as key from contacts
       where organization_id = ${parameter('organizationId')} and id <= ${parameter('cursor')} and ${condition}
       order by id desc limit ${parameter('limit')}::int + 1`;
   return {
@@ -154,9 +155,9 @@ async function readFound(db: Tenant, query: Query, found: Found) {
 
 /** SQL of the contact as JSON text, with the fields that the query chooses, in the order of the document. */
 function documentOf({ fields }: Query): RawBuilder<string> {
-  if (fields === undefined) return sql`document`;
+  if (fields === undefined) return shownDocument;
   const chosen = [...new Set<ContactField>(['id', ...fields, 'version'])];
-  const pairs = chosen.map((field) => sql`${sql.lit(field)}, document::json -> ${sql.lit(field)}`);
+  const pairs = chosen.map((field) => sql`${sql.lit(field)}, (${shownDocument})::json -> ${sql.lit(field)}`);
   return sql`json_build_object(${sql.join(pairs)})::text`;
 }
 

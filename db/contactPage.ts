@@ -6,6 +6,14 @@ import { PAGE_BYTES } from '../shared/paging.ts';
 import { DEFAULT_SORT, toPlace } from './contactWalk.ts';
 
 /**
+ * SQL of a contact's document, with all fields. A document that was stored before migration 0030 has no `otherEmails` and
+ * no `otherPhones`, until contactForm.ts or a change makes the document anew. No other part of a document has this text: JSON
+ * escapes quotes, and a custom field has a blank before its name.
+ */
+export const shownDocument = sql<string>`case when form < 2 and document not like '%,"otherEmails":%'
+  then left(document, -1) || ',"otherEmails":[],"otherPhones":[]}' else document end`;
+
+/**
  * The room of a page, in bytes. `share` is each contact's equal part: contacts that keep to their share surely fit
  * together, so that only a page with a longer contact must be measured.
  */

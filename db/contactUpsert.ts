@@ -1,174 +1,190 @@
 import { type Insertable, type RawBuilder, type SqlBool, sql } from 'kysely';
-import { type FailedRow, failedRow, type UpsertRow } from '../shared/contactRows.ts';
-import type { ServiceFields } from '../shared/serviceFields.ts';
+import { v7 as uuidv7 } from 'uuid';
+import { failedRow, type UpsertRow } from '../shared/contactRows.ts';
+import { MOST_OTHERS, type UpsertResult } from '../shared/contacts.ts';
+import type { Issue } from '../shared/errors.ts';
 import { inTransaction, type Tenant } from './admission.ts';
-import { BLANK, bumpIf, CONTACT_FORM, isFold, toColumns, toRow } from './contacts.ts';
+import { upsertedAddresses, withWholePairs } from './contactAddresses.ts';
+import { chooseNamed, type FoundContact, lockNamed, type NamedRow, toNamed } from './contactMatch.ts';
+import { BLANK, bumpIf, CONTACT_FORM, isSeen, toColumns, toRow } from './contacts.ts';
 import { ADDED, keepCase } from './contactTags.ts';
 import { FIELDS_TOO_LARGE, patchedFields } from './customFields.ts';
-import { FieldsTooLarge } from './errors.ts';
+import { DatabaseUnavailable, FieldsTooLarge, isEmailTaken } from './errors.ts';
+import type { Outcome } from './outcome.ts';
 import type { Schema } from './schema.ts';
 import { isSearched, lineOf, type SearchedField, withLines } from './searchText.ts';
 import { issuesOfChanged } from './serviceFields.ts';
 
-export interface Upserted {
-  index: number;
-  outcome: 'created' | 'updated' | 'unchanged';
-  id: string;
-  version: number;
-}
-
 export interface Upsert {
   organizationId: string;
   rows: UpsertRow[];
-  /** Add to an existing contact: `null` changes nothing, and tags and custom fields are added. */
+  /** Add to an existing contact: `null` changes nothing, and tags, custom fields, other emails and phones are added. */
   merge?: boolean | undefined;
 }
 
 type Columns = Insertable<Schema['contacts']>;
-interface Pending {
+type Pending = NamedRow & { newId: string };
+/** A row as the statement writes the row. */
+interface Write {
   index: number;
+  contact: FoundContact | undefined;
   columns: Columns;
   /** The columns that the row gives. An existing contact keeps its values in all other columns. */
   given: ReadonlySet<string>;
   /** The row's custom fields, a JSON merge patch, where the patch takes fields away. `columns` has them without nulls. */
   patch: string | undefined;
-  service: ServiceFields;
 }
-type PendingUpsert = Omit<Upsert, 'rows'> & { pending: Pending[] };
+
+/** Calls at once may create the contact that a row names: then the row changes the contact at the next attempt. */
+const ATTEMPTS = 10;
 
 /**
- * As `writeRows`, but a row fails alone whose custom fields would be too large, or that sends back a changed value of a
- * field that the service sets.
+ * Adds a contact for each row, or writes the row's fields to the contact that the row names: see contactMatch.ts. The
+ * rows take effect in their order. A row fails alone that names several contacts, has too many or too large values with
+ * those of its contact, or sends back a changed value of a field that the service sets; where a row cannot be written for
+ * another reason, no row is written. Failure: `elsewhere`, where an id is another organization's contact.
  */
-export async function upsertContacts(db: Tenant, { rows, ...upsert }: Upsert): Promise<(Upserted | FailedRow)[]> {
-  const failed: FailedRow[] = [];
-  for (let left = rows; ; ) {
-    const pending = left.map((row) => toPending(upsert, row));
+export async function upsertContacts(db: Tenant, upsert: Upsert): Promise<Outcome<UpsertResult[]>> {
+  let pending = upsert.rows.map((row) => ({ ...toNamed(row), newId: uuidv7() }));
+  const failed: UpsertResult[] = [];
+  for (let attempt = 1; ; ) {
     try {
-      return [...(await writeUnchanged(db, { ...upsert, pending })), ...failed];
+      const written = await inSavepoint(db, (trx) => upsertAll(trx, upsert, pending));
+      return 'failure' in written ? written : [...written, ...failed];
     } catch (error) {
-      const index = error instanceof FieldsTooLarge && pending.find(({ columns }) => columns.id === error.row)?.index;
-      if (typeof index !== 'number') throw error;
-      failed.push(failedRow(index, [FIELDS_TOO_LARGE]));
-      left = left.filter((row) => row.index !== index);
-    }
-  }
-}
-
-/** Writes the rows but those that send back a changed value of a field that the service sets: these fail. */
-async function writeUnchanged(db: Tenant, { organizationId, pending, merge }: PendingUpsert) {
-  if (pending.every(({ service }) => Object.keys(service).length === 0)) {
-    return await writeRows(db, { organizationId, pending, merge });
-  }
-  return await inTransaction(db, async (trx) => {
-    const found = await findByEmails(trx, organizationId, pending);
-    const failed = pending.flatMap(({ index, service, columns }) => {
-      const issues = issuesOfChanged(service, found.find((row) => isSame(row, columns))?.document);
-      return issues.length > 0 ? [failedRow(index, issues)] : [];
-    });
-    const left = pending.filter((row) => !failed.some(({ index }) => index === row.index));
-    return [...(await writeRows(trx, { organizationId, pending: left, merge })), ...failed];
-  });
-}
-
-function toPending({ organizationId, merge = false }: Omit<Upsert, 'rows'>, row: UpsertRow): Pending {
-  const { index, input, isNameGuess = false, service = {} } = row;
-  const written = toColumns(input);
-  const columns = toRow(organizationId, input);
-  const given = new Set(Object.keys(merge ? { ...BLANK, ...written } : written));
-  if (isNameGuess) for (const column of NAME) given.delete(column);
-  const patch = JSON.stringify(input.customFields);
-  return { index, columns, given, service, patch: patch === columns.custom_fields ? undefined : patch };
-}
-
-/**
- * Adds a contact for each row, or writes the row's fields where a contact of the same email exists. Where a row cannot be
- * written, no row is written. A row without an email always adds a contact. Where two rows have the same email, the later
- * row overwrites the earlier row.
- */
-async function writeRows(db: Tenant, { organizationId, pending, merge = false }: PendingUpsert): Promise<Upserted[]> {
-  const batches = toBatches(pending);
-  const run = async (trx: Tenant) => {
-    const done: Upserted[] = [];
-    for (const batch of batches) done.push(...(await upsertBatch(trx, { organizationId, batch, merge })));
-    return done;
-  };
-  // The rows of a single batch are written by a single statement: a transaction would only lock the rows for longer. The
-  // look-up of unchanged rows may fail after the write: then the caller repeats the call, and finds every row unchanged.
-  return batches.length > 1 ? await inTransaction(db, run) : await run(db);
-}
-
-/**
- * Splits rows into batches that a statement can write: an email occurs at most once in a batch. The first batch has
- * every email, and every row without an email. Within a batch the order of the rows does not count.
- */
-function toBatches(pending: Pending[]): Pending[][] {
-  const seen = new Map<string, number>();
-  const batches: Pending[][] = [];
-  for (const row of pending) {
-    const { email_key: email } = row.columns;
-    const occurrence = email ? (seen.get(email) ?? 0) : 0;
-    if (email) seen.set(email, occurrence + 1);
-    (batches[occurrence] ??= []).push(row);
-  }
-  return batches;
-}
-
-async function upsertBatch(
-  db: Tenant,
-  { organizationId, batch, merge }: { organizationId: string; batch: Pending[]; merge: boolean },
-): Promise<Upserted[]> {
-  const done: Upserted[] = [];
-  let pending = batch;
-  while (pending.length > 0) {
-    const written = await insertOrUpdate(db, pending, merge);
-    const rest = pending.filter(({ columns }) => !written.some((row) => isSame(row, columns)));
-    // A row that was not written has an equal contact. Where the contact was deleted since, the loop tries again.
-    const found = rest.length === 0 ? [] : await findByEmails(db, organizationId, rest);
-    for (const { index, columns } of pending) {
-      const row = written.find((candidate) => isSame(candidate, columns));
-      const equal = found.find((candidate) => isSame(candidate, columns));
-      if (row) {
-        done.push({ index, outcome: row.created ? 'created' : 'updated', id: row.id, version: row.version });
-      } else if (equal) {
-        done.push({ index, outcome: 'unchanged', id: equal.id, version: equal.version });
+      if (error instanceof RowTooLarge) {
+        failed.push(failedRow(error.index, [FIELDS_TOO_LARGE]));
+        pending = pending.filter(({ index }) => index !== error.index);
+        continue;
       }
+      if (!isEmailTaken(error)) throw error;
+      if (attempt === ATTEMPTS) throw new DatabaseUnavailable('Other calls go on taking the emails', { cause: error });
+      attempt += 1;
     }
-    pending = rest.filter(({ columns }) => !found.some((row) => isSame(row, columns)));
   }
-  return done;
 }
 
-interface FoundRow {
-  id: string;
-  version: number;
-  email_key: string | null;
+/** A row's custom fields are too large with those of its contact. */
+class RowTooLarge extends Error {
+  readonly index: number;
+  constructor(index: number) {
+    super('The custom fields of a row are too large');
+    this.index = index;
+  }
 }
 
-const isSame = (row: FoundRow, columns: Columns) =>
-  row.email_key === null ? row.id === columns.id : row.email_key === columns.email_key;
+/** Runs `work` in a transaction; in a transaction, behind a savepoint: the transaction outlives a failure of `work`. */
+async function inSavepoint<T>(db: Tenant, work: (trx: Tenant) => Promise<T>): Promise<T> {
+  if (!db.isTransaction) return await inTransaction(db, work);
+  await sql`savepoint upsert`.execute(db);
+  try {
+    const done = await work(db);
+    await sql`release savepoint upsert`.execute(db);
+    return done;
+  } catch (error) {
+    await sql`rollback to savepoint upsert`.execute(db);
+    throw error;
+  }
+}
 
-/** Writes a batch in the order of the emails, so that two calls at once lock their rows in the same order. */
-async function insertOrUpdate(
-  db: Tenant,
-  batch: Pending[],
-  merge: boolean,
-): Promise<(FoundRow & { created: boolean })[]> {
+async function upsertAll(
+  trx: Tenant,
+  { organizationId, merge = false }: Upsert,
+  pending: Pending[],
+): Promise<Outcome<UpsertResult[]>> {
+  await lockEmails(trx, organizationId, pending);
+  const results: UpsertResult[] = [];
+  for (let rows = pending; rows.length > 0; ) {
+    const found = await lockNamed(trx, { organizationId, rows });
+    if (found === 'elsewhere') return { failure: 'elsewhere' };
+    const { ready, waiting } = toBatch(rows, found);
+    const writes: Write[] = [];
+    for (const { row, contact } of ready) {
+      const { index } = row;
+      if (contact && 'error' in contact) {
+        results.push({ index, outcome: 'failed', ...contact });
+        continue;
+      }
+      const write = toWrite(row, { organizationId, contact, merge });
+      const issues = [...issuesOfChanged(row.service ?? {}, contact?.document), ...findExcess(write.columns)];
+      if (issues.length === 0) writes.push(write);
+      else results.push(failedRow(index, issues));
+    }
+    if (writes.length > 0) results.push(...(await insertOrUpdate(trx, writes, merge)));
+    rows = waiting;
+  }
+  return results;
+}
+
+/**
+ * Takes the locks of the rows' emails, as the trigger `introzy_take_emails` does for each row: many rows at once, in an
+ * order that all calls keep to.
+ */
+async function lockEmails(trx: Tenant, organizationId: string, rows: readonly NamedRow[]) {
+  const emails = rows.flatMap((row) => row.emails);
+  if (emails.length < 2) return;
+  const others = rows.flatMap(({ input, emails: keys }) => (input.email ? keys.slice(1) : keys));
+  await sql`select introzy_lock_emails(${organizationId}, ${emails}::text[], ${others}::text[])`.execute(trx);
+}
+
+/**
+ * Takes the rows that a statement can write: no two of them name the same contact, nor have an email or a LinkedIn address
+ * in common. The others wait, as what they name may change.
+ */
+function toBatch(rows: Pending[], found: readonly FoundContact[]) {
+  const named = new Set<string>();
+  const ready: { row: Pending; contact: ReturnType<typeof chooseNamed> }[] = [];
+  const waiting: Pending[] = [];
+  for (const row of rows) {
+    const contact = chooseNamed(row, found);
+    const ids = contact === undefined ? [] : 'error' in contact ? (contact.details?.ids ?? []) : [contact.id];
+    const page = row.linkedin === null ? [] : [`linkedin ${row.linkedin}`];
+    const names = [...ids, ...row.emails, ...page];
+    if (names.some((name) => named.has(name))) waiting.push(row);
+    else ready.push({ row, contact });
+    for (const name of names) named.add(name);
+  }
+  return { ready, waiting };
+}
+
+function toWrite(
+  row: Pending,
+  { organizationId, contact, merge }: { organizationId: string; contact: FoundContact | undefined; merge: boolean },
+): Write {
+  const addresses = contact && upsertedAddresses(row, contact, merge);
+  const input = withWholePairs({ ...row.input, ...addresses }, contact);
+  const written = toColumns(input);
+  const columns = { ...toRow(organizationId, input), id: contact?.id ?? row.newId };
+  const given = new Set(Object.keys(merge ? { ...BLANK, ...written } : written));
+  if (row.isNameGuess) for (const column of NAME) given.delete(column);
+  const patch = JSON.stringify(input.customFields);
+  return { index: row.index, contact, columns, given, patch: patch === columns.custom_fields ? undefined : patch };
+}
+
+/** A merge may find more others than a contact can have. */
+const findExcess = ({ other_emails, other_phones }: Columns): Issue[] =>
+  Object.entries({ otherEmails: other_emails, otherPhones: other_phones }).flatMap(([field, others = []]) =>
+    others.length <= MOST_OTHERS
+      ? []
+      : [{ path: [field], message: `Must be at most ${MOST_OTHERS}, with those that the contact has` }],
+  );
+
+/** Writes a batch in the order of the emails, so that two calls at once add their contacts in the same order. */
+async function insertOrUpdate(db: Tenant, batch: Write[], merge: boolean): Promise<UpsertResult[]> {
   const rows = batch.map(({ columns }) => columns).sort((a, b) => (String(a.email_key) < String(b.email_key) ? -1 : 1));
   const writtenValue = merge ? mergedValue : replacingValue;
   const newValue = (column: string) =>
     ifGiven(batch, column, { value: column === 'custom_fields' ? patchedBy(batch) : writtenValue(column) });
   const written = WRITTEN.filter((column) => batch.some(({ given }) => given.has(column)));
-  const compared = written.filter((column) => !isFold(column));
-  const distinct = compared.map((column) => sql`${sql.ref(`contacts.${column}`)} is distinct from ${newValue(column)}`);
+  const seen = written.filter(isSeen);
+  const distinct = seen.map((column) => sql`${sql.ref(`contacts.${column}`)} is distinct from ${newValue(column)}`);
   const changed: RawBuilder<SqlBool> = sql`(${sql.join(distinct, sql` or `)})`;
-  return await db
+  const changes = await db
     .insertInto('contacts')
     .values(rows)
     .onConflict((conflict) =>
       conflict
-        .columns(['organization_id', 'email_key'])
-        .where('deleted_at', 'is', null)
+        .columns(['organization_id', 'id'])
         .doUpdateSet({
           ...Object.fromEntries(written.map((column) => [column, newValue(column)])),
           ...keptForSearch(batch, written, merge),
@@ -177,17 +193,33 @@ async function insertOrUpdate(
         })
         .where(changed),
     )
-    // `xmax` is the transaction that deleted or locked a row version: 0 for an inserted row, not 0 for an updated row.
-    .returning(['id', 'version', 'email_key', sql<boolean>`xmax = 0`.as('created')])
-    .execute();
+    .returning(['id', 'version'])
+    .execute()
+    .catch((error: unknown) => {
+      const row = error instanceof FieldsTooLarge && batch.find(({ columns }) => columns.id === error.row);
+      throw row ? new RowTooLarge(row.index) : error;
+    });
+  return batch.map(({ index, contact, columns }) => {
+    const change = changes.find(({ id }) => id === columns.id);
+    if (change) return { index, outcome: contact ? 'updated' : 'created', ...change };
+    // The statement wrote each new contact, and the row of an existing contact that the lock keeps as it was read.
+    const { id, version } = contact as FoundContact;
+    return { index, outcome: 'unchanged', id, version };
+  });
 }
 
 /** What an existing contact keeps beside the columns `written`, so that the contact is found by them. */
-function keptForSearch(batch: Pending[], written: readonly string[], merge: boolean) {
-  const lines = written.filter(isSearched).map((field) => {
-    const value = merge ? mergedLine(field) : lineOf(field, 'excluded.folded');
-    return [field, ifGiven(batch, field, { value, present: lineOf(field, 'contacts.folded') })] as const;
-  });
+function keptForSearch(batch: Write[], written: readonly string[], merge: boolean) {
+  const lines = written
+    .map(fieldOf)
+    .filter(isSearched)
+    .map((field) => {
+      const value = merge ? mergedLine(field) : lineOf(field, 'excluded.folded');
+      return [
+        field,
+        ifGiven(batch, columnOf[field] ?? field, { value, present: lineOf(field, 'contacts.folded') }),
+      ] as const;
+    });
   const keys = {
     value: merge ? ADDED.keys : sql<string[]>`excluded.tag_keys`,
     present: sql<string[]>`contacts.tag_keys`,
@@ -200,18 +232,18 @@ function keptForSearch(batch: Pending[], written: readonly string[], merge: bool
 
 /** An existing contact's new value: `value` where the row gives the column, else the present value. */
 function ifGiven<T>(
-  batch: Pending[],
+  batch: Write[],
   column: string,
   { value, present = sql.ref(`contacts.${column}`) }: { value: RawBuilder<T>; present?: RawBuilder<T> },
 ): RawBuilder<T> {
   const giving = batch.filter(({ given }) => given.has(column));
   if (giving.length === batch.length) return value;
-  const emails = giving.map(({ columns }) => columns.email_key).filter((email) => email !== null);
-  return sql`case when excluded.email_key = any (${emails}::text[]) then ${value} else ${present} end`;
+  const ids = giving.map(({ columns }) => columns.id);
+  return sql`case when excluded.id = any (${ids}::uuid[]) then ${value} else ${present} end`;
 }
 
 /** An existing contact's custom fields with the patch of its row. A row without a patch of its own has no nulls. */
-function patchedBy(batch: Pending[]) {
+function patchedBy(batch: Write[]) {
   const patches = batch.flatMap(({ patch, columns }) => (patch === undefined ? [] : [{ id: columns.id, patch }]));
   const own = sql`(select patch::jsonb from unnest(${patches.map(({ id }) => id)}::uuid[], ${patches.map(({ patch }) => patch)}::text[])
     given (id, patch) where given.id = excluded.id)`;
@@ -228,24 +260,25 @@ const mergedValue = (column: string) =>
   merged[column] ?? sql`coalesce(${excluded(column)}, ${sql.ref(`contacts.${column}`)})`;
 const merged: Record<string, RawBuilder<unknown>> = {
   tags: ADDED.tags,
+  linkedin_key: sql`case when excluded.linkedin_url is null then contacts.linkedin_key else excluded.linkedin_key end`,
+  // A row has its contact's emails and phones as the merge leaves them: see `upsertedAddresses`.
+  ...Object.fromEntries(
+    ['email', 'email_key', 'other_emails', 'other_email_keys', 'phone', 'other_phones', 'phone_keys'].map((column) => [
+      column,
+      excluded(column),
+    ]),
+  ),
 };
 const mergedLine = (field: SearchedField) =>
   field === 'tags'
     ? ADDED.line
-    : sql<string>`case when ${excluded(field)} is null then ${lineOf(field, 'contacts.folded')} else ${lineOf(field, 'excluded.folded')} end`;
+    : ADDRESSES.has(field)
+      ? lineOf(field, 'excluded.folded')
+      : sql<string>`case when ${excluded(field)} is null then ${lineOf(field, 'contacts.folded')} else ${lineOf(field, 'excluded.folded')} end`;
 
 const NAME = ['name', 'name_key', 'name_fold'];
 const WRITTEN = [...NAME, ...Object.keys(BLANK)];
 
-/** Within a transaction, nobody else changes the contacts until its end. */
-async function findByEmails(db: Tenant, organizationId: string, rows: Pending[]) {
-  return await db
-    .selectFrom('contacts')
-    .select(['id', 'version', 'email_key', 'document'])
-    .where('organization_id', '=', organizationId)
-    .where('email_key', '=', sql<string>`any (${rows.map(({ columns }) => columns.email_key)}::text[])`)
-    .where('deleted_at', 'is', null)
-    .orderBy('email_key')
-    .$if(db.isTransaction, (query) => query.forNoKeyUpdate())
-    .execute();
-}
+const columnOf: { [K in SearchedField]?: string } = { otherEmails: 'other_emails', otherPhones: 'other_phones' };
+const fieldOf = (column: string) => Object.entries(columnOf).find(([, own]) => own === column)?.[0] ?? column;
+const ADDRESSES = new Set<SearchedField>(['email', 'otherEmails', 'phone', 'otherPhones']);

@@ -3,12 +3,22 @@ import { v7 as uuidv7 } from 'uuid';
 import type { Contact, ContactInput, ContactUpdate } from '../shared/contacts.ts';
 import { decodeDocument } from '../shared/encoded.ts';
 import { caseless, comparable } from '../shared/fold.ts';
+import { linkedinKey } from '../shared/linkedin.ts';
 import { withoutNulls } from '../shared/mergePatch.ts';
 import type { ServiceFields } from '../shared/serviceFields.ts';
-import type { Tenant } from './admission.ts';
+import { inTransaction, type Tenant } from './admission.ts';
+import {
+  idsByEmail,
+  keysOfEmails,
+  keysOfPhones,
+  lockAddresses,
+  needsAddresses,
+  withWholePairs,
+} from './contactAddresses.ts';
+import { shownDocument } from './contactPage.ts';
 import { keepCase } from './contactTags.ts';
 import { FIELDS_TOO_LARGE, patchedFields } from './customFields.ts';
-import { FieldsTooLarge, isUniqueViolation } from './errors.ts';
+import { FieldsTooLarge, isEmailTaken } from './errors.ts';
 import { toCompanyFold, toNameFold } from './foldedKeys.ts';
 import type { Failure, Outcome } from './outcome.ts';
 import { prepared } from './prepared.ts';
@@ -22,8 +32,9 @@ interface ContactId {
 }
 
 /**
- * The form in which this version writes `folded`, `tag_keys`, `company_fold`, `name_fold`, `name_key`, `email_key` and
- * `company_key`. Since form 2 a contact has the first four. A change of the form, by shared/fold.ts too, takes a higher number and an index like
+ * The form in which this version writes `folded` and the columns of keys. Since form 2 a contact has `folded`, `tag_keys`,
+ * `phone_keys`, `linkedin_key`, `company_fold` and `name_fold`. A change of the form, by shared/fold.ts too, takes a higher
+ * number and an index like
  * `contacts_before_form_2`; contactForm.ts then makes all contacts anew. Each statement that writes these columns names
  * the form: an insertion the form, an update the form with a minus, so that the trigger `introzy_keep_contact` can tell
  * such an update from the update of a version that knows no form.
@@ -34,7 +45,7 @@ const selectContact = prepared<ContactId, { document: string }>(
   (db, parameter) =>
     db
       .selectFrom('contacts')
-      .select('document')
+      .select(shownDocument.as('document'))
       .where('organization_id', '=', parameter('organizationId'))
       .where('id', '=', parameter('id'))
       .where('deleted_at', 'is', null)
@@ -58,7 +69,8 @@ const insertRow = prepared<NewRow, { document: string }>((db, parameter) => {
 });
 
 /** All columns of a new contact. */
-export function toRow(organizationId: string, input: ContactInput): NewRow {
+export function toRow(organizationId: string, given: ContactInput): NewRow {
+  const input = withWholePairs(given);
   const own = { organization_id: organizationId, id: uuidv7(), form: CONTACT_FORM };
   const kept = { folded: toFolded(input), tag_keys: (input.tags ?? []).map(caseless) };
   return { ...BLANK, ...toColumns(input), ...own, ...kept } as NewRow;
@@ -70,7 +82,7 @@ export async function insertContact(
   { organizationId, input }: { organizationId: string; input: ContactInput },
 ): Promise<Outcome<Contact>> {
   const row = toRow(organizationId, input);
-  return await unlessRefused(db, { organizationId, emailKey: row.email_key ?? undefined }, async () => {
+  return await unlessRefused(db, { organizationId, keys: sql`${keysOfEmails(input)}::text[]` }, async () => {
     const [inserted] = await insertRow(db, row);
     return decodeDocument<Contact>((inserted as { document: string }).document);
   });
@@ -87,27 +99,35 @@ export interface ContactChange extends ContactId {
  * Writes the given fields of a contact that is not deleted. The version grows only where a field's value differs from
  * the stored value. Failures: `absent`, `elsewhere`, `version`, `emailTaken`, `invalid`.
  */
-export async function updateContact(
+export async function updateContact(db: Tenant, change: ContactChange): Promise<Outcome<Contact>> {
+  const { organizationId, id, changes } = change;
+  const keys = sql<string[]>`${keysOfEmails(changes)}::text[]`;
+  return await unlessRefused(db, { organizationId, id, keys }, async () => {
+    if (!needsAddresses(changes)) return await writeChange(db, { ...change, changes: withWholePairs(changes) });
+    return await inTransaction(db, async (trx) => {
+      const present = await lockAddresses(trx, { organizationId, id });
+      return await writeChange(trx, { ...change, changes: withWholePairs(changes, present) });
+    });
+  });
+}
+
+async function writeChange(
   db: Tenant,
   { organizationId, id, changes, expectedVersion, service = {} }: ContactChange,
 ): Promise<Outcome<Contact>> {
-  const change = toChange(changes);
-  const emailKey = changes.email ? comparable(changes.email) : undefined;
-  return await unlessRefused(db, { organizationId, emailKey }, async () => {
-    const row = await db
-      .updateTable('contacts')
-      .set(toUpdate(change))
-      .where('organization_id', '=', organizationId)
-      .where('id', '=', id)
-      .where('deleted_at', 'is', null)
-      .$if(expectedVersion !== undefined, (query) => query.where(isAtVersion(expectedVersion as number)))
-      .$if(Object.keys(service).length > 0, (query) => query.where(isAsSent(service)))
-      .returning('document')
-      .executeTakeFirst();
-    return row
-      ? decodeDocument<Contact>(row.document)
-      : await explainUnchanged(db, { organizationId, id, expectedVersion, service });
-  });
+  const row = await db
+    .updateTable('contacts')
+    .set(toUpdate(toChange(changes)))
+    .where('organization_id', '=', organizationId)
+    .where('id', '=', id)
+    .where('deleted_at', 'is', null)
+    .$if(expectedVersion !== undefined, (query) => query.where(isAtVersion(expectedVersion as number)))
+    .$if(Object.keys(service).length > 0, (query) => query.where(isAsSent(service)))
+    .returning('document')
+    .executeTakeFirst();
+  return row
+    ? decodeDocument<Contact>(row.document)
+    : await explainUnchanged(db, { organizationId, id, expectedVersion, service });
 }
 
 /** Marks a contact as deleted. A second call changes nothing. Failures: `absent`, `elsewhere`, `version`. */
@@ -130,8 +150,9 @@ export async function deleteContact(
 
 /** Undoes a deletion. A contact that is not deleted stays unchanged. Failures: `absent`, `elsewhere`, `emailTaken`. */
 export async function restoreContact(db: Tenant, { organizationId, id }: ContactId): Promise<Outcome<Contact>> {
-  const emailKey = sql<string>`(select email_key from contacts where organization_id = ${organizationId} and id = ${id})`;
-  return await unlessRefused(db, { organizationId, emailKey }, async () => {
+  const keys = sql<string[]>`(
+    select email_key || other_email_keys from contacts where organization_id = ${organizationId} and id = ${id})::text[]`;
+  return await unlessRefused(db, { organizationId, id, keys }, async () => {
     const row = await db
       .updateTable('contacts')
       .set({ deleted_at: null, ...bumpIf(sql`deleted_at is not null`) })
@@ -147,6 +168,8 @@ const columnOf = {
   name: 'name',
   email: 'email',
   phone: 'phone',
+  otherEmails: 'other_emails',
+  otherPhones: 'other_phones',
   company: 'company',
   title: 'title',
   location: 'location',
@@ -156,21 +179,36 @@ const columnOf = {
   customFields: 'custom_fields',
 } as const satisfies Record<keyof ContactInput, string>;
 
-/** Fields with a second column for the text in the form that is compared: `Ada@Example.com` → `ada@example.com`. */
-const keyColumnOf = { name: 'name_key', email: 'email_key', company: 'company_key' } as const;
+/** The column of a field in the form that is compared, such as `email_key`: `Ada@Example.com` → `ada@example.com`. */
+const KEYS: { [K in keyof ContactInput]?: (value: never) => Record<string, unknown> } = {
+  name: (name: string) => ({ name_key: comparable(name), name_fold: toNameFold(name) }),
+  email: (email: string | null) => ({ email_key: email === null ? null : comparable(email) }),
+  company: (company: string | null) => ({
+    company_key: company === null ? null : comparable(company),
+    company_fold: company === null ? null : toCompanyFold(company),
+  }),
+  otherEmails: (emails: string[]) => ({ other_email_keys: emails.map(comparable) }),
+  linkedinUrl: (url: string | null) => ({ linkedin_key: url === null ? null : linkedinKey(url) }),
+};
 
-/** The columns of a new contact that the given fields fill, key columns included. A field that is `undefined` fills no column. */
+/** Columns that no caller sees: a contact in an older form has another value there, and is not changed by that. */
+const UNSEEN = new Set(['phone_keys', 'linkedin_key', 'other_email_keys', 'name_fold', 'company_fold']);
+export const isSeen = (column: string): boolean => !UNSEEN.has(column);
+
+/**
+ * The columns of a new contact that the given fields fill, key columns included. A field that is `undefined` fills no
+ * column. Where an email or a phone is given, the others must be given too: see `withWholePairs`.
+ */
 export function toColumns(fields: ContactUpdate): Updateable<Schema['contacts']> {
   const columns: Record<string, unknown> = {};
-  for (const [field, value] of Object.entries(fields) as [keyof ContactInput, unknown][]) {
-    if (value === undefined) continue;
+  for (const [field, given] of Object.entries(fields) as [keyof ContactInput, unknown][]) {
+    if (given === undefined) continue;
     columns[columnOf[field]] =
-      field === 'customFields' ? JSON.stringify(withoutNulls(value as Record<string, unknown>)) : value;
-    if (field in keyColumnOf) {
-      columns[keyColumnOf[field as keyof typeof keyColumnOf]] = value === null ? null : comparable(value as string);
-    }
-    if (field === 'name') columns.name_fold = toNameFold(value as string);
-    if (field === 'company') columns.company_fold = value === null ? null : toCompanyFold(value as string);
+      field === 'customFields' ? JSON.stringify(withoutNulls(given as Record<string, unknown>)) : given;
+    Object.assign(columns, KEYS[field]?.(given as never));
+  }
+  if (fields.phone !== undefined && fields.otherPhones !== undefined) {
+    columns.phone_keys = keysOfPhones(fields as ContactInput);
   }
   return columns;
 }
@@ -220,6 +258,8 @@ export const toUpdate = ({ columns, kept, lines }: Change) => ({
 export const BLANK = toColumns({
   email: null,
   phone: null,
+  otherEmails: [],
+  otherPhones: [],
   company: null,
   title: null,
   location: null,
@@ -238,23 +278,28 @@ export const bumpIf = (changed: RawBuilder<SqlBool>) => ({
 /** Compares as bigint, because a caller's number may be larger than the column's type, integer, can hold. */
 const isAtVersion = (version: number) => sql<SqlBool>`version = ${version}::bigint`;
 
-/** Columns that a contact in an older form lacks: they alone are no change of the contact. */
-export const isFold = (column: string) => column === 'name_fold' || column === 'company_fold';
-
 /** True where the row differs from any of `columns`. */
 function isAnyDistinct(columns: object): RawBuilder<SqlBool> {
-  const compared = Object.entries(columns).filter(([column]) => !isFold(column));
-  const distinct = compared.map(([column, value]) => sql`${sql.ref(column)} is distinct from ${value}`);
+  const seen = Object.entries(columns).filter(([column]) => isSeen(column));
+  const distinct = seen.map(([column, value]) => sql`${sql.ref(column)} is distinct from ${value}`);
   return distinct.length === 0 ? sql`false` : sql`(${sql.join(distinct, sql` or `)})`;
 }
 
+interface Taking {
+  organizationId: string;
+  /** The contact that takes the emails, and that may have them already. */
+  id?: string;
+  /** SQL of the keys of the emails, a `text[]`. */
+  keys: RawBuilder<string[]>;
+}
+
 /**
- * Runs `write`. Where another contact has the email, answers `emailTaken` with the other contact's id; where the custom
- * fields would be too large, `invalid`.
+ * Runs `write`. Where another contact has any of the emails, answers `emailTaken` with the other contact's id; where the
+ * custom fields would be too large, `invalid`.
  */
 async function unlessRefused(
   db: Tenant,
-  { organizationId, emailKey }: { organizationId: string; emailKey: string | RawBuilder<string> | undefined },
+  { organizationId, id, keys }: Taking,
   write: () => Promise<Outcome<Contact>>,
 ): Promise<Outcome<Contact>> {
   for (;;) {
@@ -262,16 +307,12 @@ async function unlessRefused(
       return await write();
     } catch (error) {
       if (error instanceof FieldsTooLarge) return { failure: 'invalid', issues: [FIELDS_TOO_LARGE] };
-      if (!isUniqueViolation(error, 'contacts_email') || emailKey === undefined) throw error;
-      const holder = await db
-        .selectFrom('contacts')
-        .select('id')
-        .where('organization_id', '=', organizationId)
-        .where('email_key', '=', emailKey)
-        .where('deleted_at', 'is', null)
-        .executeTakeFirst();
+      if (!isEmailTaken(error)) throw error;
+      const { rows } = await sql<{ id: string }>`
+        select id from (${idsByEmail(organizationId, keys)}) holder
+          where id is distinct from ${id ?? null}::uuid limit 1`.execute(db);
       // Without a holder the email is free again, and another try may succeed.
-      if (holder) return { failure: 'emailTaken', existingId: holder.id };
+      if (rows[0]) return { failure: 'emailTaken', existingId: rows[0].id };
     }
   }
 }

@@ -119,6 +119,10 @@ export function isUniqueViolation(error: unknown, constraint: string): boolean {
   return sqlState(error) === '23505' && (error as { constraint?: string }).constraint === constraint;
 }
 
+/** True where another contact of the organization has an email, as its email or as another email. */
+export const isEmailTaken = (error: unknown): boolean =>
+  isUniqueViolation(error, 'contacts_email') || isUniqueViolation(error, 'contact_emails_pkey');
+
 /** True where a row was to refer to a person who has been erased meanwhile (SQLSTATE 23503). */
 export function isOfErasedPerson(error: unknown): boolean {
   const { constraint } = error as { constraint?: string };

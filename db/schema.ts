@@ -198,6 +198,13 @@ interface ContactsTable {
   document: GeneratedAlways<string>;
 }
 
+/** The other emails of contacts that are not deleted. A trigger writes the table: see migrations/0030_folded_search.ts. */
+interface ContactEmailsTable {
+  organization_id: string;
+  email_key: string;
+  contact_id: string;
+}
+
 /** Triggers write the audit log, and failedSignIns.ts: see migrations/0003_audit_log.ts. */
 interface AuditLogTable {
   organization_id: string;
@@ -342,6 +349,7 @@ export interface Schema {
   api_key_days: ApiKeyDaysTable;
   api_key_notices: ApiKeyNoticesTable;
   contacts: ContactsTable;
+  contact_emails: ContactEmailsTable;
   audit_log: AuditLogTable;
   audit_seals: AuditSealsTable;
   audit_seal_entries: AuditSealEntriesTable;

@@ -4,14 +4,25 @@ import { digitsOf, fold, separateWords } from '../shared/fold.ts';
 
 /**
  * The fields that a search looks in. The column `contacts.folded` has a line for each field, in this order: a statement
- * that writes some fields replaces their lines. The phone's line is the last line, and begins with `BEFORE_PHONE`, so that
- * `%BEFORE_PHONE%555%` finds digits of the phone alone.
+ * that writes some fields replaces their lines. The lines of phones are last, and `BEFORE_PHONE` stands before each phone, so
+ * that `%BEFORE_PHONE%555%` finds digits of a single phone alone.
  */
-const LINES = ['name', 'company', 'title', 'location', 'tags', 'notes', 'email', 'phone'] as const;
+const LINES = [
+  'name',
+  'company',
+  'title',
+  'location',
+  'tags',
+  'notes',
+  'email',
+  'otherEmails',
+  'phone',
+  'otherPhones',
+] as const;
 export type SearchedField = (typeof LINES)[number];
 export const isSearched = (field: string): field is SearchedField => (LINES as readonly string[]).includes(field);
 
-/** Stand between lines and tags, and before a phone. Folded text has none of these characters. */
+/** Stand between lines, between tags or emails, and before a phone. Folded text has none of these characters. */
 const BETWEEN_LINES = '\n';
 export const BETWEEN_TAGS = '\u001d';
 export const BEFORE_PHONE = '\u001e';
@@ -36,10 +47,15 @@ export function firstCharacters(text: string, count: number): string {
 /** The line of a field. A field without a value has an empty line. */
 export function toLine(field: SearchedField, value: ContactInput[SearchedField] | null): string {
   if (value === null || value === undefined) return '';
-  if (typeof value !== 'string') return value.map(toWords).join(BETWEEN_TAGS);
+  if (typeof value !== 'string') {
+    return field === 'otherPhones' ? value.map(toPhone).join('') : value.map(toWords).join(BETWEEN_TAGS);
+  }
   if (field === 'notes') return toWords(firstCharacters(value, NOTES));
-  if (field !== 'phone') return toWords(value);
-  const digits = digitsOf(value);
+  return field === 'phone' ? toPhone(value) : toWords(value);
+}
+
+function toPhone(phone: string): string {
+  const digits = digitsOf(phone);
   return digits === '' ? '' : `${BEFORE_PHONE} ${digits}`;
 }
 

@@ -9,6 +9,8 @@ import { standInName } from './standInName.ts';
 export interface UpsertRow {
   /** The row's place in the request, from 0. */
   index: number;
+  /** The contact to change. */
+  id?: string | undefined;
   input: ContactInput;
   /**
    * True where the row gives no name. `input.name` then names a new contact; an existing contact keeps its own name.
@@ -38,8 +40,9 @@ export function judgeRows(contacts: readonly unknown[], merge = false): { rows: 
     const named = merge ? withName(given) : undefined;
     const { success, data, error } = ContactRow.safeParse(named ?? given);
     if (success) {
-      const { service, fields } = splitFields(data);
-      rows.push({ index, input: merge ? onlyAdded(fields) : fields, isNameGuess: named !== undefined, service });
+      const { id, ...rest } = data;
+      const { service, fields } = splitFields(rest);
+      rows.push({ index, id, input: merge ? onlyAdded(fields) : fields, isNameGuess: named !== undefined, service });
     } else {
       const issues = issuesOf(error);
       // A stand-in repeats the fault of the field that it comes from. The row gave the field, and no name.

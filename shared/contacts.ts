@@ -20,6 +20,8 @@ export const Contact = z.object({
   name: z.string(),
   email: z.string().nullable(),
   phone: z.string().nullable(),
+  otherEmails: z.array(z.string()).describe('Without `email`'),
+  otherPhones: z.array(z.string()).describe('Without `phone`'),
   company: z.string().nullable(),
   title: z.string().nullable(),
   location: z.string().nullable(),
@@ -77,9 +79,23 @@ const linkedinUrl = emptyLine(2048)
   )
   .meta({ format: 'uri', pattern: '^https?://' });
 
+/** The most other emails, and the most other phones, of a contact. */
+export const MOST_OTHERS = 20;
+const others = <T extends z.ZodType<string, string>>(item: T) =>
+  z
+    .array(item)
+    .max(MOST_OTHERS, `Must be at most ${MOST_OTHERS}`)
+    .nullable()
+    .transform((given) => given ?? []);
+const isNotEmpty = (written: string) => trimBlanks(written) !== '';
+
 const optional = {
   email: orNull(email).describe('Unique in the organization, as compared: trimmed, NFC, lower-case'),
   phone: orNull(emptyLine(100)),
+  otherEmails: others(email.refine(isNotEmpty, 'Not an email address')).describe(
+    'Further emails, unique as `email` is; `null` or `[]`: none',
+  ),
+  otherPhones: others(line(100)).describe('Further phones; `null` or `[]`: none'),
   company: orNull(emptyLine(500)),
   title: orNull(emptyLine(500)),
   location: orNull(emptyLine(500)),
@@ -165,13 +181,17 @@ export const ContactCount = z.object({
 export type ContactCount = z.infer<typeof ContactCount>;
 
 /** A row to upsert: a contact's fields, which a `get` may have given. */
-export const ContactRow = ContactInput.extend({ id: Id.optional(), organizationId, ...sentBack });
+const rowId = Id.optional().describe(
+  'The contact to change; left out: the contact of any of the emails, else of `linkedinUrl`',
+);
+export const ContactRow = ContactInput.extend({ id: rowId, organizationId, ...sentBack });
 type Row = z.input<typeof ContactRow>;
 /** A row of an upsert with `merge`. */
 type MergedRow = Omit<Row, 'name'> & { name?: string | null | undefined };
 
 /** A row as OpenAPI and the MCP tools show it. */
 export const ShownRow = ContactInput.extend({
+  id: rowId,
   name: ContactInput.shape.name
     .optional()
     .describe('Required, but with `merge`: a new contact without a name is called by its company, email or phone'),
@@ -193,7 +213,7 @@ export const ContactUpsertRequest = z.strictObject({
     .boolean()
     .optional()
     .describe(
-      'Add to what is there: `null` and empty texts change nothing, tags and custom fields are added, and a row needs no name',
+      'Add to what is there: `null` and empty texts change nothing; tags, other emails, other phones and custom fields are added; an email that another replaces becomes an other email; and a row needs no name',
     ),
   dryRun,
 });
@@ -205,7 +225,19 @@ export type ContactUpsertInput = Omit<Upsert, 'contacts' | 'merge'> &
 /** The outcome of a row. `index` is the row's place in the request, from 0. */
 export const UpsertResult = z.discriminatedUnion('outcome', [
   z.object({ index: z.int(), outcome: z.enum(['created', 'updated', 'unchanged']), id: z.uuid(), version: z.int() }),
-  z.object({ index: z.int(), outcome: z.literal('failed'), error: z.string(), issues: z.array(Issue) }),
+  z.object({
+    index: z.int(),
+    outcome: z.literal('failed'),
+    error: z.string(),
+    issues: z.array(Issue),
+    details: z
+      .object({
+        ids: z.array(z.uuid()).optional().describe('The contacts that the row fits, up to 10 of a LinkedIn address'),
+        deletedAt: z.date().optional(),
+      })
+      .optional(),
+  }),
 ]);
 export type UpsertResult = z.infer<typeof UpsertResult>;
+export type UpsertFailure = Omit<Extract<UpsertResult, { outcome: 'failed' }>, 'index' | 'outcome'>;
 export const UpsertResults = z.object({ results: z.array(UpsertResult) });

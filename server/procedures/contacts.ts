@@ -134,7 +134,7 @@ export const contactsRouter = router({
     .output(UpsertResults)
     .mutation(async ({ ctx: { tenant, organizationId }, input: { contacts, merge } }) => {
       const { rows, failed } = judgeRows(contacts, merge);
-      const written = await upsertContacts(tenant, { organizationId, rows, merge });
+      const written = settle(await upsertContacts(tenant, { organizationId, rows, merge }), 'contact');
       return { results: [...written, ...failed].sort((a, b) => a.index - b.index) };
     }),
 });

@@ -60,6 +60,7 @@ const ROWS_OF = {
   organizations: 'id = $1',
   organization_settings: 'id = $1',
   contacts: 'organization_id = $1',
+  contact_emails: 'organization_id = $1',
   contact_tags: 'organization_id = $1',
   contact_words: 'organization_id = $1',
   contact_words_left: 'organization_id = $1',
@@ -111,7 +112,7 @@ export async function fillTables(app: TestApp): Promise<Record<string, unknown>>
   const { one, other } = app;
   for (const { key } of [one, other]) {
     const { contacts } = app.trpc(key);
-    const { id } = await contacts.create.mutate({ name: 'Ada', tags: ['vip'] });
+    const { id } = await contacts.create.mutate({ name: 'Ada', tags: ['vip'], otherEmails: ['ada@example.com'] });
     await contacts.update.mutate({ id, name: 'Augusta' });
     await app.trpc(key).keys.mintToken.mutate({ expiresInMinutes: 60 });
   }

@@ -1,17 +1,18 @@
 import { expect } from 'vitest';
 import type { ContactInput } from '../../shared/contacts.ts';
 import { mergePatch } from './mergePatch.ts';
-import { asKept, BLANK, findHolder, listModel, type ModelList, onceEach, writeModel } from './model.ts';
+import { asKept, BLANK, findHolders, listModel, type ModelList, onceInAll, writeModel } from './model.ts';
 import type { ModelContact, ModelOrganization } from './modelRows.ts';
 import type { Act, Target } from './operations.ts';
 import { type Actor, type Expected, type Failure, findContact, pick, type Step } from './world.ts';
 
 type ActOf<N extends Act['act']> = Extract<Act, { act: N }>;
 
-const taken = ({ id }: ModelContact): Expected => ({
+/** The answer where other contacts have the emails: the answer names any of them. */
+const taken = (holders: ModelContact[]): Expected => ({
   status: 409,
   error: 'Another contact has this email',
-  details: { existingId: id },
+  details: { existingId: expect.toBeOneOf(holders.map(({ id }) => id)) },
 });
 const outdated = ({ version }: ModelContact): Expected => ({
   status: 412,
@@ -24,15 +25,14 @@ const ABSENT: Failure = { status: 404, error: 'There is no contact with this id'
 
 /** The contact that the fields make in an organization, without the id and the dates, which the service chooses. */
 export const newContact = ({ id: organizationId }: ModelOrganization, fields: ContactInput) =>
-  ({
+  onceInAll({
     ...BLANK,
     ...asKept(fields),
-    tags: onceEach(fields.tags ?? []),
     customFields: mergePatch({}, fields.customFields ?? {}),
     organizationId,
     version: 1,
     deletedAt: null,
-  }) as unknown as ModelContact;
+  } as unknown as ModelContact);
 
 /** Compares a new contact with the expected contact, and adds the new contact to the model. */
 export function acceptNew(organization: ModelOrganization, expected: ModelContact, shown: ModelContact) {
@@ -67,8 +67,8 @@ const create = ({ organization }: Actor, { fields }: ActOf<'create'>): Step => (
   scope: 'contacts:write',
   input: { ...fields },
   expected() {
-    const holder = findHolder(organization, fields.email);
-    if (holder) return taken(holder);
+    const holders = findHolders(organization.contacts, fields);
+    if (holders.length > 0) return taken(holders);
     return { accept: (shown: ModelContact) => acceptNew(organization, newContact(organization, fields), shown) };
   },
 });
@@ -100,8 +100,8 @@ const update = (actor: Actor, { target, fields, version }: ActOf<'update'>) =>
     (row) => {
       if (row.deletedAt !== null) return ABSENT;
       if (version === 'wrong') return outdated(row);
-      const holder = findHolder(actor.organization, fields.email, row.id);
-      return holder ? taken(holder) : writeModel(row, fields);
+      const holders = findHolders(actor.organization.contacts, fields, row.id);
+      return holders.length > 0 ? taken(holders) : writeModel(row, fields);
     },
   );
 
@@ -114,8 +114,8 @@ const remove = (actor: Actor, { target, version }: ActOf<'delete'>) =>
 const restore = (actor: Actor, { target }: ActOf<'restore'>) =>
   changing(actor, { procedure: 'contacts.restore', target, input: () => ({}) }, (row) => {
     if (row.deletedAt === null) return row;
-    const holder = findHolder(actor.organization, row.email, row.id);
-    return holder ? taken(holder) : { ...row, deletedAt: null, version: row.version + 1 };
+    const holders = findHolders(actor.organization.contacts, row, row.id);
+    return holders.length > 0 ? taken(holders) : { ...row, deletedAt: null, version: row.version + 1 };
   });
 
 const get = (actor: Actor, { target }: ActOf<'get'>): Step => {

@@ -47,7 +47,7 @@ export function listModel({ contacts }: ModelOrganization, list: ModelList): Mod
     .filter((contact) => list.customField === undefined || hasField(contact, list.customField))
     .filter(({ createdAt }) => list.createdSince === undefined || Date.parse(createdAt) >= list.createdSince.getTime())
     .filter(({ tags }) => list.tag === undefined || tags.some((tag) => caseless(tag) === caseless(list.tag as string)))
-    .filter(({ email }) => list.email === undefined || sameEmail(email, list.email))
+    .filter((contact) => list.email === undefined || hasEmail(contact, list.email))
     .filter(({ updatedAt }) => list.updatedSince === undefined || Date.parse(updatedAt) >= list.updatedSince.getTime())
     .filter((contact) => words.every((word) => isFound(contact, word)))
     .sort(SORTS[list.sort ?? '-createdAt']);
@@ -68,8 +68,10 @@ function toTyped(search: string): string[][] {
 function isFound(contact: ModelContact, words: string[]): boolean {
   if (words.every((word) => hasWord(contact, word))) return true;
   if (!words.every((word) => /^[-+()./]*\d[-+()./\d]*$/.test(word))) return false;
-  const [digits, phone] = [words.join(''), contact.phone ?? ''].map(digitsOf) as [string, string];
-  return digits.length < 3 ? phone.startsWith(digits) : phone.includes(digits);
+  const digits = digitsOf(words.join(''));
+  return [contact.phone ?? '', ...contact.otherPhones]
+    .map(digitsOf)
+    .some((phone) => (digits.length < 3 ? phone.startsWith(digits) : phone.includes(digits)));
 }
 
 /** Scripts that the model's names are in, and that have no spaces: each character begins a word. */
@@ -81,11 +83,20 @@ const SPACELESS = '\\p{sc=Han}\\p{sc=Hira}\\p{sc=Thai}\\p{So}';
  * longer word, or two syllables of Hangul, match anywhere. Blanks do not count between characters without spaces.
  */
 function hasWord(contact: ModelContact, word: string): boolean {
-  const { name, email, phone, company, title, location, notes, tags } = contact;
-  const some = [name, email, company, title, location, [...(notes ?? '')].slice(0, 5_000).join(''), ...tags];
+  const { name, email, otherEmails, phone, otherPhones, company, title, location, notes, tags } = contact;
+  const some = [
+    name,
+    email,
+    ...otherEmails,
+    company,
+    title,
+    location,
+    [...(notes ?? '')].slice(0, 5_000).join(''),
+    ...tags,
+  ];
   const close = (text: string) =>
     fold(text).replace(new RegExp(`(?<=[${SPACELESS}]\\p{M}*) +| +(?=[${SPACELESS}])`, 'gu'), '');
-  const texts = [...some.map((text) => close(text ?? '')), digitsOf(phone ?? '')];
+  const texts = [...some.map((text) => close(text ?? '')), ...[phone ?? '', ...otherPhones].map(digitsOf)];
   const folded = close(word);
   const isAnywhere = countLetters(word) >= 3 || /^[가-힣]{2,}$/u.test(folded);
   if (isAnywhere) return texts.some((text) => text.includes(folded));
@@ -97,16 +108,50 @@ function hasWord(contact: ModelContact, word: string): boolean {
 }
 
 const sameCompany = (a: string | null, b: string) => a !== null && fold(a).trim() === fold(b).trim();
-const sameEmail = (a: string | null, b: string) => a !== null && comparable(a) === comparable(b);
+const isEmail = (a: string, b: string) => comparable(a) === comparable(b);
 
-/** The contact that has the email already. The contact with the id `but` does not count. */
-export const findHolder = ({ contacts }: ModelOrganization, email: string | null | undefined, but?: string) =>
-  email === null || email === undefined
-    ? undefined
-    : contacts.find(
-        (contact) =>
-          (but === undefined || contact.id !== but) && contact.deletedAt === null && sameEmail(contact.email, email),
-      );
+/** The emails of a contact; a deleted contact is found by the first alone. */
+const emailsOf = ({ email, otherEmails, deletedAt }: ModelContact) => [
+  ...(email === null ? [] : [email]),
+  ...(deletedAt === null ? otherEmails : []),
+];
+const hasEmail = (contact: ModelContact, sought: string) => emailsOf(contact).some((email) => isEmail(email, sought));
+
+type Emails = Pick<ContactInput, 'email' | 'otherEmails'>;
+const givenEmails = ({ email, otherEmails }: Emails) => [...(email ? [email] : []), ...(otherEmails ?? [])];
+
+/** The contacts that have any of the emails already. The contact with the id `but` does not count. */
+export const findHolders = (contacts: ModelContact[], fields: Emails, but?: string) =>
+  contacts.filter(
+    (contact) =>
+      (but === undefined || contact.id !== but) &&
+      contact.deletedAt === null &&
+      givenEmails(fields).some((email) => hasEmail(contact, email)),
+  );
+
+/** Phones with a country code are compared as a whole, other phones by their last nine digits. */
+function isPhone(a: string, b: string): boolean {
+  const [one = '', two = ''] = [a, b].map(digitsOf);
+  if (a === b) return true;
+  if (one === '' || (a.startsWith('+') && b.startsWith('+'))) return one === two && one !== '';
+  return one.length < 9 || two.length < 9 ? one === two : one.slice(-9) === two.slice(-9);
+}
+
+/** The texts without `first`, and without those that an earlier text equals. */
+const othersThan = (first: string | null, others: string[], isSame: (a: string, b: string) => boolean) => {
+  const all = first ? [first, ...others] : others;
+  const kept: string[] = [];
+  for (const text of all) if (!kept.some((other) => isSame(other, text))) kept.push(text);
+  return first ? kept.slice(1) : kept;
+};
+
+/** The contact with each email, phone and tag in one place. */
+export const onceInAll = (contact: ModelContact): ModelContact => ({
+  ...contact,
+  otherEmails: othersThan(contact.email, contact.otherEmails ?? [], isEmail),
+  otherPhones: othersThan(contact.phone, contact.otherPhones ?? [], isPhone),
+  tags: onceEach(contact.tags),
+});
 
 const TEXTS = ['phone', 'company', 'title', 'location', 'notes', 'linkedinUrl'] as const;
 
@@ -121,10 +166,34 @@ export function writeModel(contact: ModelContact, fields: Partial<ContactInput>)
   const kept = (tag: string) => contact.tags.find((present) => caseless(present) === caseless(tag)) ?? tag;
   const tags = onceEach(fields.tags ?? contact.tags).map(kept);
   const customFields = mergePatch(contact.customFields, fields.customFields ?? {});
-  const written = { ...contact, ...asKept(fields), tags, customFields } as ModelContact;
+  const written = onceInAll({ ...contact, ...asKept(fields), tags, customFields } as ModelContact);
   const isChanged = canonical(written) !== canonical(contact);
   return { ...written, version: contact.version + (isChanged ? 1 : 0) };
 }
+
+/** The contact after an upsert's row, which names the contact by its id or not. */
+export function writeRow(contact: ModelContact, { id, ...fields }: UpsertRow, merge: boolean): ModelContact {
+  const { email, otherEmails } = contact;
+  const isOther = otherEmails.some((other) => fields.email && isEmail(other, fields.email));
+  if (!merge) {
+    const { email: _, ...rest } = fields;
+    return writeModel(contact, isOther && id === undefined && fields.otherEmails === undefined ? rest : fields);
+  }
+  const given = Object.fromEntries(
+    Object.entries(fields).filter(([field, value]) => value !== null && (field !== 'phone' || value !== '')),
+  );
+  const next = isOther ? email : (fields.email ?? email);
+  const former = email !== null && next !== null && !isEmail(email, next) ? [email] : [];
+  return writeModel(contact, {
+    ...given,
+    email: next,
+    otherEmails: [...otherEmails, ...former, ...(fields.otherEmails ?? [])],
+    otherPhones: [...contact.otherPhones, ...(fields.otherPhones ?? [])],
+    tags: [...contact.tags, ...(fields.tags ?? [])],
+    customFields: { ...contact.customFields, ...fields.customFields },
+  });
+}
+export type UpsertRow = ContactInput & { id?: string | undefined };
 
 /** The tags without those that an earlier tag equals but for case. */
 export const onceEach = (tags: string[]) =>
@@ -134,6 +203,8 @@ export const onceEach = (tags: string[]) =>
 export const BLANK = {
   email: null,
   phone: null,
+  otherEmails: [],
+  otherPhones: [],
   company: null,
   title: null,
   location: null,

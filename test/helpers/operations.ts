@@ -25,6 +25,8 @@ const NAMES = [
   'O’Brien, "Pat"',
 ];
 const EMAILS = ['ada@example.com', ' Ada@Example.COM ', 'bob@example.org', 'zoë@example.org', 'ZOE\u0308@example.org'];
+const PHONES = ['+44 1', '(555) 12-34', '+44 20 7946 0958', '020 7946-0958', '+1 207 946 0958', '112'];
+const PAGES = ['https://www.linkedin.com/in/ada', 'http://de.linkedin.com/in/Ada/?x=1', 'https://linkedin.com/in/bob'];
 const TAGS = ['a', 'b', 'friend', 'Friend', 'FRIEND', 'Straße', 'STRASSE'];
 const SEARCHES = [
   'ada',
@@ -84,23 +86,19 @@ const customFields = fc
 
 const optional = {
   email: orNull(fc.constantFrom(...EMAILS)),
-  phone: orNull(fc.constantFrom('+44 1', '', '(555) 12-34')),
+  phone: orNull(fc.constantFrom('', ...PHONES)),
+  otherEmails: orNull(fc.uniqueArray(fc.constantFrom(...EMAILS, 'other@example.com'), { maxLength: 3 })),
+  otherPhones: orNull(fc.uniqueArray(fc.constantFrom(...PHONES), { maxLength: 3 })),
   title: orNull(fc.constantFrom('Dr', 'Chef d’équipe')),
   location: orNull(fc.constantFrom('Łódź', '12 High St')),
   company: orNull(fc.constantFrom('Acme', ' ACME ', 'Example')),
   notes: orNull(storable),
-  linkedinUrl: orNull(fc.constant('https://www.linkedin.com/in/ada')),
+  linkedinUrl: orNull(fc.constantFrom(...PAGES)),
   tags: fc.uniqueArray(fc.constantFrom(...TAGS), { maxLength: 3 }),
   customFields,
 };
 const newContact: fc.Arbitrary<ContactInput> = fc.record({ name, ...optional }, { requiredKeys: ['name', 'email'] });
 const changes: fc.Arbitrary<Partial<ContactInput>> = fc.record({ name, ...optional }, { requiredKeys: [] });
-/** Rows of an upsert. Some rows are invalid. */
-const row: fc.Arbitrary<ContactInput> = fc.oneof(
-  { weight: 6, arbitrary: newContact },
-  fc.constantFrom({ name: '' }, { name: 'Bad', email: 'no address' }),
-);
-
 /** A row of the organization, by the row's place; a row of another organization; or an id without a row. */
 const target = fc.record({
   whose: fc.oneof(
@@ -110,6 +108,17 @@ const target = fc.record({
   index: fc.nat(50),
 });
 export type Target = { whose: 'own' | 'other' | 'nobody'; index: number };
+
+/** Rows of an upsert, and the contact that a row names by its id. Some rows are invalid. */
+const row = fc.record({
+  target: fc.oneof({ weight: 6, arbitrary: fc.constant(undefined) }, { weight: 2, arbitrary: target }),
+  fields: fc.oneof(
+    { weight: 6, arbitrary: newContact },
+    { weight: 3, arbitrary: fc.record({ name, ...optional }, { requiredKeys: ['name'] }) },
+    fc.constantFrom<ContactInput>({ name: '' }, { name: 'Bad', email: 'no address' }),
+  ),
+});
+export type ModelRow = { target: Target | undefined; fields: ContactInput };
 
 const version = fc.constantFrom('none', 'none', 'none', 'right', 'right', 'wrong');
 const limit = fc.oneof(fc.integer({ min: 1, max: 4 }), fc.constant(50));
@@ -128,7 +137,7 @@ const conditions = {
   company: fc.constantFrom('acme', 'ÁCME', 'Acm', 'example'),
   customField: fc.constantFrom('a:', 'a:true', 'b:0', 'c.d:x', 'é:false'),
   createdSince: fc.constantFrom(new Date(0), new Date('2100-01-01T00:00:00Z')),
-  email: fc.constantFrom(...EMAILS, 'nobody@example.com'),
+  email: fc.constantFrom(...EMAILS, 'other@example.com', 'nobody@example.com'),
   /** The place of a contact. The list starts at this contact's last change. */
   since: fc.nat(50),
 };
@@ -146,7 +155,10 @@ const does = <N extends string, T extends object>(act: N, parts: { [K in keyof T
 const act = fc.oneof(
   { weight: 6, arbitrary: does('create', { fields: newContact }) },
   { weight: 6, arbitrary: does('update', { target, fields: changes, version }) },
-  { weight: 4, arbitrary: does('upsertMany', { rows: fc.array(row, { minLength: 1, maxLength: 6 }) }) },
+  {
+    weight: 4,
+    arbitrary: does('upsertMany', { rows: fc.array(row, { minLength: 1, maxLength: 6 }), merge: fc.boolean() }),
+  },
   { weight: 4, arbitrary: does('list', { list, limit }) },
   { weight: 3, arbitrary: does('delete', { target, version }) },
   { weight: 3, arbitrary: does('restore', { target }) },

@@ -15,6 +15,7 @@ const TABLES = [
     'api_key_days',
     'api_key_notices',
     'contacts',
+    'contact_emails',
     'contact_tags',
     'contact_words',
     'contact_words_left',

@@ -6,12 +6,14 @@ import { inTransaction, type Tenant } from '../../db/admission.ts';
 import * as apiKeys from '../../db/apiKeys.ts';
 import { listAuditEntries } from '../../db/audit.ts';
 import { sealEntries } from '../../db/auditSeals.ts';
+import { lockAddresses } from '../../db/contactAddresses.ts';
 import { getContacts } from '../../db/contactBatch.ts';
 import { type ContactsChange, updateContacts } from '../../db/contactChanges.ts';
 import type { Conditions } from '../../db/contactConditions.ts';
 import { eraseContacts, eraseDeletedContacts } from '../../db/contactErasure.ts';
 import { type ContactListQuery, listContacts } from '../../db/contactList.ts';
 import { countContacts, findMatching } from '../../db/contactMatches.ts';
+import { lockNamed, toNamed } from '../../db/contactMatch.ts';
 import * as contacts from '../../db/contacts.ts';
 import { countTags, listWritten } from '../../db/contactTagCounts.ts';
 import { upsertContacts } from '../../db/contactUpsert.ts';
@@ -116,6 +118,12 @@ const changeMany =
   (change: (victim: Victim) => Omit<ContactsChange, 'organizationId'>): TenantCall =>
   (db, { organizationId, victim }) =>
     updateContacts(db, { organizationId, ...change(victim) });
+/** Rows that name the victim's contact by its id, by its other email and by its LinkedIn address. */
+const rowsNaming = ({ contactId, otherEmail, linkedin }: Victim): Omit<UpsertRow, 'index'>[] => [
+  { id: contactId, input: { name: 'taken' } },
+  { input: { name: 'taken', email: 'own@example.com', otherEmails: [otherEmail] } },
+  { input: { name: 'taken', linkedinUrl: linkedin } },
+];
 
 /** An id that sorts before every id. */
 const NO_ID = '00000000-0000-0000-0000-000000000000';
@@ -387,6 +395,7 @@ export const TENANT_CALLS: Record<string, TenantCall[]> = {
     list(({ contactId }) => ({ ids: [contactId] })),
     list(({ email }) => ({ email })),
     list(({ sharedEmail }) => ({ email: sharedEmail, limit: 2 })),
+    list(({ otherEmail }) => ({ email: otherEmail })),
     list(({ word }) => ({ search: word })),
     list(({ word }) => ({ search: word, limit: 200 })),
     list(({ word }) => ({ tag: word })),
@@ -404,7 +413,23 @@ export const TENANT_CALLS: Record<string, TenantCall[]> = {
     counting(({ word }) => ({ search: word })),
     counting(({ word, email }) => ({ tag: word, company: word, email })),
   ],
+  lockAddresses: [(db, { organizationId, victim }) => lockAddresses(db, { organizationId, id: victim.contactId })],
+  lockNamed: [
+    (db, { organizationId, victim }) =>
+      lockNamed(db, { organizationId, rows: rowsNaming(victim).map((row, index) => toNamed({ index, ...row })) }),
+  ],
   upsertContacts: [
+    ...[false, true].flatMap((merge) =>
+      [1, 2].map(
+        (place): TenantCall =>
+          (db, { organizationId, victim }) => {
+            const rows = rowsNaming(victim)
+              .slice(place, place + 1)
+              .map((row) => ({ index: 0, ...row }));
+            return upsertContacts(db, { organizationId, rows, merge });
+          },
+      ),
+    ),
     upsert(() => [{ name: 'slipped in' }]),
     // The intruder's own contact with the shared email has these values already.
     upsert((email) => [{ name: 'Own', email }]),
@@ -451,6 +476,8 @@ const OTHERS = [
     'toWholePage',
     'cutPage',
     'toCutPage',
+    ...['needsAddresses', 'withWholePairs', 'keysOfPhones', 'keysOfEmails', 'idsByEmail', 'upsertedAddresses'],
+    ...['toNamed', 'chooseNamed', 'isSeen', 'isEmailTaken'],
     'prepared',
   ],
   ...['openDatabase', 'isChangedPlan', 'isUniqueViolation', 'isOfErasedPerson', 'isLockFailure', 'translateError'],

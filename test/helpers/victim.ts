@@ -24,6 +24,9 @@ export interface Victim {
   digest: Buffer;
   contactId: string;
   email: string;
+  /** Another email, and the LinkedIn address, of the contact `contactId`. */
+  otherEmail: string;
+  linkedin: string;
   deletedContactId: string;
   /**
    * A contact with the email `sharedEmail`. A contact of the intruder's has the same email, and so has the deleted
@@ -38,7 +41,7 @@ export interface Victim {
 
 /** The tables of organizations. All of these tables force row-level security. */
 const FORCED =
-  'api_keys api_key_secrets api_key_tokens api_key_places api_key_days api_key_notices contacts contact_tags contact_words contact_words_left audit_log audit_seals audit_seal_entries audit_chains failed_sign_ins members invitations'.split(
+  'api_keys api_key_secrets api_key_tokens api_key_places api_key_days api_key_notices contacts contact_emails contact_tags contact_words contact_words_left audit_log audit_seals audit_seal_entries audit_chains failed_sign_ins members invitations'.split(
     ' ',
   );
 
@@ -65,14 +68,22 @@ export async function wallsApp(): Promise<TestApp> {
 export async function makeVictim(app: TestApp, hasTwins: boolean): Promise<{ victim: Victim; before: string }> {
   const { one, other } = app;
   const [word, email, sharedEmail] = [token(), `${token()}@example.com`, `${token()}@example.com`];
+  const otherEmail = `other.${email}`;
   const { contacts } = app.trpc(other.key);
   const fields = { name: word, company: word, tags: [word], notes: word };
+  const linkedin = `https://www.linkedin.com/in/${token()}`;
   const deleted = await contacts.create.mutate(fields);
   const deletedShared = await contacts.create.mutate({ ...fields, email: sharedEmail });
   for (const { id } of [deleted, deletedShared]) await contacts.delete.mutate({ id });
   const shared = await contacts.create.mutate({ ...fields, email: sharedEmail });
   await app.trpc(one.key).contacts.create.mutate({ name: 'Own', email: sharedEmail });
-  const contact = await contacts.create.mutate({ ...fields, email });
+  const contact = await contacts.create.mutate({
+    ...fields,
+    email,
+    otherEmails: [otherEmail],
+    otherPhones: [word],
+    linkedinUrl: linkedin,
+  });
   const { key, apiKey } = await app.issue(other.id, { name: word });
   const { memberId, userId, invitationId } = await addPeople(app, word);
   const child = await app.issue(other.id, { name: word });
@@ -88,6 +99,8 @@ export async function makeVictim(app: TestApp, hasTwins: boolean): Promise<{ vic
     digest: digestsOf(key, app.keySecrets)[0] as Buffer,
     contactId: contact.id,
     email,
+    otherEmail,
+    linkedin,
     deletedContactId: deleted.id,
     sharedContactId: shared.id,
     sharedEmail,

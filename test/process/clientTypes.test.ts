@@ -31,6 +31,8 @@ type Settings = {
 type Fields = {
   email?: string | null | undefined;
   phone?: string | null | undefined;
+  otherEmails?: string[] | null | undefined;
+  otherPhones?: string[] | null | undefined;
   company?: string | null | undefined;
   title?: string | null | undefined;
   location?: string | null | undefined;
@@ -246,7 +248,13 @@ test('the outputs', () => {
   };
   type UpsertResult =
     | { index: number; outcome: 'created' | 'updated' | 'unchanged'; id: string; version: number }
-    | { index: number; outcome: 'failed'; error: string; issues: Issue[] };
+    | {
+        index: number;
+        outcome: 'failed';
+        error: string;
+        issues: Issue[];
+        details?: { ids?: string[] | undefined; deletedAt?: Date | undefined } | undefined;
+      };
 });
 
 test('dates are dates, and what may be missing is null', () => {
@@ -257,6 +265,8 @@ test('dates are dates, and what may be missing is null', () => {
     name: string;
     email: Text;
     phone: Text;
+    otherEmails: string[];
+    otherPhones: string[];
     company: Text;
     title: Text;
     location: Text;

@@ -22,7 +22,7 @@ const read = async (app: TestApp, id: string) =>
   (
     await runAsAdmin(
       app,
-      `select form, name_key, company_key, search, folded, tag_keys, version, document from contacts where id = '${id}'`,
+      `select form, name_key, company_key, search, folded, tag_keys, phone_keys, linkedin_key, version, document from contacts where id = '${id}'`,
     )
   )[0];
 
@@ -43,7 +43,7 @@ test('Contacts that an older version writes are marked, and made anew: while the
     name_key: 'ada',
     company_key: 'søn',
     search: ' ada  søn',
-    folded: ' ada\n son\n\n\n\n\n\n',
+    folded: ' ada\n son\n\n\n\n\n\n\n\n',
     tag_keys: [],
     version: 1,
   });
@@ -91,9 +91,9 @@ test('A change of other fields leaves the form, and a change by this version lea
   const made = await app.api(app.one.key, 'POST', '/api/contacts', { name: 'Ada', company: 'Søn' });
   const { id } = made.body.data;
   expect(await read(app, id)).toMatchObject({ form: 2, version: 1 });
-  // An older instance writes a field that no search looks in, writes the same name, and deletes.
+  // An older instance writes a field that has no key, writes the same name, and deletes.
   const changes = [
-    `linkedin_url = 'https://x'`,
+    `custom_fields = '{"a": 1}'`,
     `name = 'Ada', name_key = 'ada'`,
     'deleted_at = now()',
     'deleted_at = null',
@@ -148,9 +148,14 @@ test('Each change by a version that does not fold marks a contact, and the conta
     ...['phone', 'title', 'location', 'notes', 'name', 'company'].map(
       (column) => [`${column} = ${column} || ''`, 2] as const,
     ),
-    ...[`title = 'Dr'`, `phone = '1'`, `location = 'L'`, `notes = 'Łódź '`, `tags = '{Früh,x}'`].map(
-      (set) => [set, 0] as const,
-    ),
+    ...[
+      `title = 'Dr'`,
+      `phone = '1'`,
+      `linkedin_url = 'https://x'`,
+      `location = 'L'`,
+      `notes = 'Łódź '`,
+      `tags = '{Früh,x}'`,
+    ].map((set) => [set, 0] as const),
     [`title = 'Prof', form = -1`, 1] as const,
     [`folded = 'x'`, 0] as const,
   ];

@@ -7,6 +7,8 @@ const ADA = {
   name: 'Ada Lovelace, Countess 👩🏽‍💻',
   email: 'Ada@Example.com',
   phone: '+44 20 7946 0958 ext. “1”',
+  otherEmails: ['ada@LOVELACE.example', ' countess@example.com '],
+  otherPhones: ['020 7946 0958', '+1 (415) 555-2671, mornings'],
   company: 'Δέλτα & Søn <b>',
   title: "'; drop table contacts; --",
   location: '東京',
@@ -29,6 +31,8 @@ const ADA = {
 const NOTHING_ELSE = {
   email: null,
   phone: null,
+  otherEmails: [],
+  otherPhones: [],
   company: null,
   title: null,
   location: null,
@@ -59,9 +63,12 @@ test('Every field comes back as it was written, over both doors', async () => {
   const json = JSON.parse(JSON.stringify(made));
   expect((await app.api(app.one.key, 'GET', `/api/contacts/${made.id}`)).body.data).toEqual(json);
   expect((await app.api(app.one.key, 'GET', '/api/contacts')).body.data).toEqual([json]);
-  expect((await app.api(app.one.key, 'POST', '/api/contacts', { ...ADA, email: null })).body.data).toMatchObject({
+  expect(
+    (await app.api(app.one.key, 'POST', '/api/contacts', { ...ADA, email: null, otherEmails: null })).body.data,
+  ).toMatchObject({
     ...ADA,
     email: null,
+    otherEmails: [],
   });
 });
 

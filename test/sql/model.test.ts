@@ -54,9 +54,9 @@ async function readPages(actor: Actor, each: Operation, act: ActOf<'list'>) {
   } while (from);
 }
 
-async function upsert(actor: Actor, each: Operation, { rows }: ActOf<'upsertMany'>) {
+async function upsert(actor: Actor, each: Operation, act: ActOf<'upsertMany'>) {
   const touched = new Map<string, (shown: ModelContact) => void>();
-  await take(actor, upsertStep(actor, rows, touched), each);
+  await take(actor, upsertStep(actor, act, touched), each);
   const { secret } = await mainKey(actor.world, actor.organization);
   for (const [id, accept] of touched) {
     const [request] = requestsOf('contacts.get', { id });

@@ -14,7 +14,9 @@ const AS_APP = 'set local role introzy_app';
 /** Gives each organization a row in every table. */
 async function furnish(app: TestApp) {
   for (const { id: organizationId, key, keyId, ownerId } of [app.one, app.other]) {
-    await app.trpc(key).contacts.create.mutate({ name: 'A contact', tags: ['a tag'] });
+    const { contacts } = app.trpc(key);
+    const { id } = await contacts.create.mutate({ name: 'A contact', tags: ['a tag'], otherEmails: ['other@example.com'] });
+    await contacts.update.mutate({ id, name: 'Another name' });
     const tenant = asOperator(app.db, organizationId);
     const place = { address: '203.0.113.0/24', userAgent: 'curl' };
     const calls = [{ keyId, millisecondsAgo: 0, ok: 1, clientError: 0, limited: 0, failed: 0 }];
@@ -43,7 +45,17 @@ async function furnish(app: TestApp) {
 const UPDATABLE = ['api_key_days', 'api_key_places', 'api_key_secrets', 'api_keys', 'contacts'];
 /** A table that a tenant may not read. */
 const HIDDEN = 'failed_sign_ins';
-const DELETABLE = ['api_key_days', 'api_key_notices', 'api_key_tokens', 'contact_tags', 'contacts', 'members'];
+const DELETABLE = [
+  'api_key_days',
+  'api_key_notices',
+  'api_key_tokens',
+  'contact_emails',
+  'contact_tags',
+  'contact_words',
+  'contact_words_left',
+  'contacts',
+  'members',
+];
 
 /**
  * Statements that switch to each role that the policies hold: the connection's own role, unless that role bypasses
@@ -74,7 +86,10 @@ test('Where no organization is set, no table shows a row or takes one, to its ow
       'audit_log',
       'audit_seal_entries',
       'audit_seals',
+      'contact_emails',
       'contact_tags',
+      'contact_words',
+      'contact_words_left',
       'contacts',
       'failed_sign_ins',
       'invitations',

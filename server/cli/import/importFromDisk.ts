@@ -29,7 +29,9 @@ export async function importFromDisk(
   const failedRows = await createFailedRowsFile(path);
   const write = async (contacts: ContactFields[]) => {
     const { rows, failed } = judgeRows(contacts, true);
-    return [...(await upsertContacts(db, { organizationId, rows, merge: true })), ...failed];
+    const written = await upsertContacts(db, { organizationId, rows, merge: true });
+    if ('failure' in written) throw new Error('A row of a file names no id');
+    return [...written, ...failed];
   };
   try {
     const counts = await importContacts(csvFile, { write, appendFailed: failedRows.append, onProgress });

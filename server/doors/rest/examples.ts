@@ -25,6 +25,8 @@ export const CONTACT: Wire<z.input<typeof Contact>> = {
   name: 'Ada Lovelace',
   email: 'ada@example.com',
   phone: '+44 20 7946 0958',
+  otherEmails: ['ada@analytical.example'],
+  otherPhones: ['+44 20 7946 0959'],
   company: 'Analytical Engines',
   title: 'Countess',
   location: 'London',
