@@ -526,6 +526,11 @@ CREATE TABLE public.contacts (
     form smallint DEFAULT 0 NOT NULL,
     folded text,
     tag_keys text[],
+    phone_keys text[],
+    linkedin_key text,
+    other_emails text[] DEFAULT '{}'::text[] NOT NULL,
+    other_email_keys text[] DEFAULT '{}'::text[] NOT NULL,
+    other_phones text[] DEFAULT '{}'::text[] NOT NULL,
     CONSTRAINT contacts_custom_fields_check CHECK ((jsonb_typeof(custom_fields) = 'object'::text))
 );
 
@@ -805,16 +810,25 @@ CREATE FUNCTION public.introzy_keep_contact() RETURNS trigger
     elsif new.form < 0 then
       -- The statement's keys are in form -new.form, and keys that the statement did not write are in form old.form.
       new.form := least(old.form, -new.form);
-    elsif new.form = old.form and (new.name, new.email, new.phone, new.company, new.title, new.location, new.notes, new.tags, new.name_key, new.email_key, new.company_key, new.folded, new.tag_keys)
-        is distinct from (old.name, old.email, old.phone, old.company, old.title, old.location, old.notes, old.tags, old.name_key, old.email_key, old.company_key, old.folded, old.tag_keys) then
+    elsif new.form = old.form and (new.name, new.email, new.phone, new.company, new.title, new.location, new.notes, new.tags, new.linkedin_url, new.name_key, new.email_key, new.company_key, new.folded, new.tag_keys, new.phone_keys, new.linkedin_key)
+        is distinct from (old.name, old.email, old.phone, old.company, old.title, old.location, old.notes, old.tags, old.linkedin_url, old.name_key, old.email_key, old.company_key, old.folded, old.tag_keys, old.phone_keys, old.linkedin_key) then
       new.form := 0;
     end if;
-    if new.folded is null or new.tag_keys is null then
+    if new.folded is null or new.tag_keys is null or new.phone_keys is null then
       new.form := least(new.form, 1);
     end if;
     if new.form < 2 then
       new.folded := null;
       new.tag_keys := null;
+      new.phone_keys := null;
+      new.linkedin_key := null;
+    end if;
+    -- The version before knows no other emails, and may write such an email as the contact's email.
+    if new.email_key = any (new.other_email_keys) then
+      select coalesce(array_agg(email order by place), '{}'), coalesce(array_agg(key order by place), '{}')
+        into new.other_emails, new.other_email_keys
+        from unnest(new.other_emails, new.other_email_keys) with ordinality other (email, key, place)
+        where key <> new.email_key;
     end if;
     if tg_op = 'INSERT' or (new.name_key, new.email_key, new.company_key, new.search)
         is distinct from (old.name_key, old.email_key, old.company_key, old.search) then
@@ -825,7 +839,8 @@ CREATE FUNCTION public.introzy_keep_contact() RETURNS trigger
     new.document := (
       select row_to_json(contact)::text from (
         select new.id as "id", new.organization_id as "organizationId", new.name as "name", new.email as "email",
-          new.phone as "phone", new.company as "company", new.title as "title", new.location as "location",
+          new.phone as "phone", new.other_emails as "otherEmails", new.other_phones as "otherPhones",
+          new.company as "company", new.title as "title", new.location as "location",
           new.linkedin_url as "linkedinUrl", new.notes as "notes", new.tags as "tags",
           new.custom_fields as "customFields", to_char(new.created_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as "createdAt",
           to_char(new.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as "updatedAt", to_char(new.deleted_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as "deletedAt", new.version as "version"
@@ -849,6 +864,26 @@ CREATE FUNCTION public.introzy_key_families(p_organization_id uuid, p_ids uuid[]
     select * from family
   $$;
 
+CREATE FUNCTION public.introzy_lock_emails(p_organization_id uuid, p_keys text[], p_other_keys text[]) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+  declare
+    v_lock record;
+  begin
+    for v_lock in
+      select (hashtext(key) & 63) as number, bool_or(is_other) as is_exclusive
+        from (select unnest(p_keys) as key, false as is_other union all select unnest(p_other_keys), true) keys
+          where key is not null
+        group by 1 order by 1
+    loop
+      if v_lock.is_exclusive then
+        perform pg_advisory_xact_lock(hashtextextended(p_organization_id::text, v_lock.number));
+      else
+        perform pg_advisory_xact_lock_shared(hashtextextended(p_organization_id::text, v_lock.number));
+      end if;
+    end loop;
+  end $$;
+
 CREATE FUNCTION public.introzy_matching_contacts(p_patterns text[], p_tag text, p_updated_since timestamp with time zone, p_include_deleted boolean, p_from uuid, p_limit integer) RETURNS SETOF uuid
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
@@ -866,6 +901,24 @@ CREATE FUNCTION public.introzy_matching_contacts(p_patterns text[], p_tag text, 
   end $_$;
 
 ALTER FUNCTION public.introzy_matching_contacts(p_patterns text[], p_tag text, p_updated_since timestamp with time zone, p_include_deleted boolean, p_from uuid, p_limit integer) OWNER TO introzy_lookup;
+
+CREATE FUNCTION public.introzy_note_emails() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+  begin
+    if tg_op = 'UPDATE' then
+      delete from public.contact_emails where organization_id = new.organization_id and contact_id = new.id
+        and (new.deleted_at is not null or email_key <> all (new.other_email_keys));
+    end if;
+    if new.deleted_at is null then
+      insert into public.contact_emails (organization_id, email_key, contact_id)
+        select new.organization_id, key, new.id from unnest(new.other_email_keys) key
+          where not exists (
+            select from public.contact_emails
+              where organization_id = new.organization_id and email_key = key and contact_id = new.id);
+    end if;
+    return null;
+  end $$;
 
 CREATE FUNCTION public.introzy_organization_id() RETURNS uuid
     LANGUAGE sql STABLE PARALLEL SAFE
@@ -1241,6 +1294,34 @@ CREATE FUNCTION public.introzy_suspend_key() RETURNS trigger
     return new;
   end $$;
 
+CREATE FUNCTION public.introzy_take_emails() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+  declare
+    v_is_taken boolean;
+  begin
+    if new.other_email_keys = '{}' then
+      perform pg_advisory_xact_lock_shared(hashtextextended(new.organization_id::text, (hashtext(new.email_key) & 63)));
+    else
+      perform public.introzy_lock_emails(new.organization_id, array[new.email_key], new.other_email_keys);
+      v_is_taken := exists (
+        select from public.contacts where organization_id = new.organization_id
+          and email_key = any (new.other_email_keys) and deleted_at is null and id <> new.id
+      ) or exists (
+        select from public.contact_emails where organization_id = new.organization_id
+          and email_key = any (new.other_email_keys) and contact_id <> new.id
+      );
+    end if;
+    if v_is_taken or exists (
+      select from public.contact_emails where organization_id = new.organization_id
+        and email_key = new.email_key and contact_id <> new.id
+    ) then
+      raise exception using errcode = 'unique_violation', table = 'contact_emails', constraint = 'contact_emails_pkey',
+        message = 'another contact has the email';
+    end if;
+    return new;
+  end $$;
+
 CREATE TABLE public.accounts (
     id uuid NOT NULL,
     user_id uuid NOT NULL,
@@ -1297,6 +1378,14 @@ CREATE TABLE public.audit_seals (
 );
 
 ALTER TABLE ONLY public.audit_seals FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE public.contact_emails (
+    organization_id uuid NOT NULL,
+    email_key text NOT NULL,
+    contact_id uuid NOT NULL
+);
+
+ALTER TABLE ONLY public.contact_emails FORCE ROW LEVEL SECURITY;
 
 CREATE TABLE public.failed_sign_ins (
     organization_id uuid NOT NULL,
@@ -1400,6 +1489,9 @@ ALTER TABLE ONLY public.audit_sealing
 ALTER TABLE ONLY public.audit_seals
     ADD CONSTRAINT audit_seals_pkey PRIMARY KEY (organization_id, number);
 
+ALTER TABLE ONLY public.contact_emails
+    ADD CONSTRAINT contact_emails_pkey PRIMARY KEY (organization_id, email_key);
+
 ALTER TABLE ONLY public.contacts
     ADD CONSTRAINT contacts_pkey PRIMARY KEY (organization_id, id);
 
@@ -1493,6 +1585,8 @@ CREATE INDEX audit_seal_entries_seal ON public.audit_seal_entries USING btree (o
 
 CREATE INDEX audit_seals_last_at ON public.audit_seals USING btree (last_at);
 
+CREATE INDEX contact_emails_contact ON public.contact_emails USING btree (organization_id, contact_id);
+
 CREATE INDEX contacts_before_form_1 ON public.contacts USING btree (organization_id, id) WHERE (form < 1);
 
 CREATE INDEX contacts_before_form_2 ON public.contacts USING btree (organization_id, id) WHERE (form < 2);
@@ -1506,6 +1600,8 @@ CREATE INDEX contacts_email_deleted ON public.contacts USING btree (organization
 CREATE INDEX contacts_folded ON public.contacts USING gin (organization_id, folded public.gin_trgm_ops, tag_keys) WITH (gin_pending_list_limit='256') WHERE (folded IS NOT NULL);
 
 CREATE INDEX contacts_id ON public.contacts USING hash (id);
+
+CREATE INDEX contacts_linkedin ON public.contacts USING btree (organization_id, linkedin_key) WHERE ((linkedin_key IS NOT NULL) AND (deleted_at IS NULL));
 
 CREATE INDEX contacts_living ON public.contacts USING btree (organization_id, id) WHERE (deleted_at IS NULL);
 
@@ -1573,6 +1669,10 @@ CREATE TRIGGER hold BEFORE INSERT ON public.api_key_secrets FOR EACH ROW EXECUTE
 
 CREATE TRIGGER keep BEFORE INSERT OR UPDATE ON public.contacts FOR EACH ROW EXECUTE FUNCTION public.introzy_keep_contact();
 
+CREATE TRIGGER note_emails AFTER INSERT ON public.contacts FOR EACH ROW WHEN (((new.deleted_at IS NULL) AND (new.other_email_keys <> '{}'::text[]))) EXECUTE FUNCTION public.introzy_note_emails();
+
+CREATE TRIGGER note_emails_anew AFTER UPDATE ON public.contacts FOR EACH ROW WHEN (((new.other_email_keys IS DISTINCT FROM old.other_email_keys) OR (((new.deleted_at IS NULL) <> (old.deleted_at IS NULL)) AND (new.other_email_keys <> '{}'::text[])))) EXECUTE FUNCTION public.introzy_note_emails();
+
 CREATE TRIGGER refuse_change BEFORE DELETE OR UPDATE ON public.audit_log FOR EACH ROW EXECUTE FUNCTION public.introzy_refuse_audit_change();
 
 CREATE TRIGGER refuse_change BEFORE DELETE OR UPDATE ON public.audit_seal_entries FOR EACH ROW EXECUTE FUNCTION public.introzy_refuse_audit_change();
@@ -1586,6 +1686,10 @@ CREATE TRIGGER refuse_truncation BEFORE TRUNCATE ON public.audit_seal_entries FO
 CREATE TRIGGER refuse_truncation BEFORE TRUNCATE ON public.audit_seals FOR EACH STATEMENT EXECUTE FUNCTION public.introzy_refuse_audit_change();
 
 CREATE TRIGGER suspend BEFORE INSERT ON public.api_keys FOR EACH ROW EXECUTE FUNCTION public.introzy_suspend_key();
+
+CREATE TRIGGER take_emails BEFORE INSERT ON public.contacts FOR EACH ROW WHEN (((new.deleted_at IS NULL) AND ((new.email_key IS NOT NULL) OR (new.other_email_keys <> '{}'::text[])))) EXECUTE FUNCTION public.introzy_take_emails();
+
+CREATE TRIGGER take_emails_anew BEFORE UPDATE ON public.contacts FOR EACH ROW WHEN (((new.deleted_at IS NULL) AND ((old.deleted_at IS NOT NULL) OR ((new.email_key IS DISTINCT FROM old.email_key) OR (new.other_email_keys IS DISTINCT FROM old.other_email_keys))))) EXECUTE FUNCTION public.introzy_take_emails();
 
 ALTER TABLE ONLY public.accounts
     ADD CONSTRAINT accounts_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;
@@ -1622,6 +1726,9 @@ ALTER TABLE ONLY public.audit_seal_entries
 
 ALTER TABLE ONLY public.audit_seals
     ADD CONSTRAINT audit_seals_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.organizations(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.contact_emails
+    ADD CONSTRAINT contact_emails_organization_id_contact_id_fkey FOREIGN KEY (organization_id, contact_id) REFERENCES public.contacts(organization_id, id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY public.contacts
     ADD CONSTRAINT contacts_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.organizations(id) ON DELETE CASCADE;
@@ -1714,6 +1821,8 @@ CREATE POLICY auth ON public.users TO introzy_auth USING (public.introzy_for_acc
 
 CREATE POLICY auth ON public.verifications TO introzy_auth USING (public.introzy_for_accounts()) WITH CHECK (public.introzy_for_accounts());
 
+ALTER TABLE public.contact_emails ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE public.contacts ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY erasure ON public.audit_chains TO introzy_lookup USING (true) WITH CHECK (true);
@@ -1789,6 +1898,8 @@ CREATE POLICY tenant ON public.audit_log USING ((organization_id = public.introz
 CREATE POLICY tenant ON public.audit_seal_entries USING ((organization_id = public.introzy_organization_id())) WITH CHECK ((organization_id = public.introzy_organization_id()));
 
 CREATE POLICY tenant ON public.audit_seals USING ((organization_id = public.introzy_organization_id())) WITH CHECK ((organization_id = public.introzy_organization_id()));
+
+CREATE POLICY tenant ON public.contact_emails USING ((organization_id = public.introzy_organization_id())) WITH CHECK ((organization_id = public.introzy_organization_id()));
 
 CREATE POLICY tenant ON public.contacts USING ((organization_id = public.introzy_organization_id())) WITH CHECK ((organization_id = public.introzy_organization_id()));
 
@@ -1884,6 +1995,8 @@ GRANT SELECT(form) ON TABLE public.contacts TO introzy_lookup;
 GRANT SELECT(folded) ON TABLE public.contacts TO introzy_lookup;
 
 GRANT SELECT(tag_keys) ON TABLE public.contacts TO introzy_lookup;
+
+GRANT SELECT(phone_keys) ON TABLE public.contacts TO introzy_lookup;
 
 REVOKE ALL ON FUNCTION public.introzy_contact_exists(p_id uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.introzy_contact_exists(p_id uuid) TO introzy_app;
@@ -2088,6 +2201,8 @@ GRANT SELECT,UPDATE ON TABLE public.audit_sealing TO introzy_auth;
 
 GRANT SELECT,INSERT ON TABLE public.audit_seals TO introzy_app;
 GRANT SELECT,DELETE ON TABLE public.audit_seals TO introzy_lookup;
+
+GRANT SELECT,INSERT,DELETE ON TABLE public.contact_emails TO introzy_app;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.failed_sign_ins TO introzy_auth;
 

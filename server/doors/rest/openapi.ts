@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { createDocument, type ZodOpenApiOperationObject, type ZodOpenApiResponseObject } from 'zod-openapi';
 import { ApiKey } from '../../../shared/apiKeys.ts';
 import { AuditEntry } from '../../../shared/audit.ts';
-import { Contact, ContactInput, UpsertResult } from '../../../shared/contacts.ts';
+import { Contact, ContactRow, UpsertResult } from '../../../shared/contacts.ts';
 import { documentedAs } from '../../../shared/documentedAs.ts';
 import { ErrorEnvelope } from '../../../shared/errors.ts';
 import { KEY_PREFIX } from '../../../shared/keyFormat.ts';
@@ -52,7 +52,7 @@ export function createOpenApi() {
       components: {
         schemas: {
           ...{ Contact, UpsertResult, ApiKey, AuditEntry, Error: ErrorEnvelope },
-          ContactInput: ContactInput.meta({ unusedIO: 'input' }),
+          ContactInput: ContactRow.meta({ unusedIO: 'input' }),
         },
         securitySchemes: {
           apiKey: {
@@ -77,7 +77,7 @@ const UPSERT_ROW = {
 /** Adds the parts that zod cannot give: dates as text, and the schemas that stand in for checks in code. */
 function override({ zodSchema, jsonSchema, io }: Overridden) {
   const documented = documentedAs(zodSchema);
-  if (documented === ContactInput) Object.assign(jsonSchema, UPSERT_ROW);
+  if (documented === ContactRow) Object.assign(jsonSchema, UPSERT_ROW);
   else if (documented)
     Object.assign(jsonSchema, z.toJSONSchema(documented, { io }), { $schema: undefined, anyOf: undefined });
   represent({ zodSchema, jsonSchema });
