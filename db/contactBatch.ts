@@ -4,6 +4,7 @@ import { decodeDocument } from '../shared/encoded.ts';
 import { comparable } from '../shared/fold.ts';
 import { PAGE_BYTES } from '../shared/paging.ts';
 import type { Tenant } from './admission.ts';
+import { shownDocument } from './contactPage.ts';
 import type { Outcome } from './outcome.ts';
 
 /** The ids and emails that a call asks for, or some of them. */
@@ -30,9 +31,10 @@ interface Row {
   elsewhere: boolean;
 }
 
-/** SQL of the id of the contact that is not deleted and has the email, whose key is `key`. */
-const holderOf = (organizationId: string, key: RawBuilder<unknown>) => sql`
-  (select id from contacts where organization_id = ${organizationId} and email_key = ${key} and deleted_at is null)`;
+/** SQL of the id of the contact that is not deleted and has the email, whose key is `key`, among its emails. */
+const holderOf = (organizationId: string, key: RawBuilder<unknown>) => sql`coalesce(
+  (select id from contacts where organization_id = ${organizationId} and email_key = ${key} and deleted_at is null),
+  (select contact_id from contact_emails where organization_id = ${organizationId} and email_key = ${key}))`;
 
 /**
  * Reads the contacts of the given ids and emails. A contact for which `bytes` leave no room is named instead; the first
@@ -64,7 +66,7 @@ export async function getContacts(
       select id, place, size <= ${bytes} or row_number() over (order by place) = 1 as fits from measured
     )
     select asked.place::int, asked.id, fits, case when fits and fitting.place = asked.place then (
-          select document from contacts where organization_id = ${organizationId} and id = asked.id) end as document,
+          select ${shownDocument} from contacts where organization_id = ${organizationId} and id = asked.id) end as document,
         asked.id is null and introzy_contact_exists(given) and not exists (
           select from contacts where organization_id = ${organizationId} and id = given) as elsewhere
       from asked left join fitting on fitting.id = asked.id order by asked.place`.execute(db);

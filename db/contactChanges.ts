@@ -3,11 +3,12 @@ import { type ContactsUpdated, MOST_CHANGED } from '../shared/contactChanges.ts'
 import { type ContactUpdate, eachOnce, MOST_TAGS } from '../shared/contacts.ts';
 import { caseless } from '../shared/fold.ts';
 import { inTransaction, type Tenant } from './admission.ts';
+import { idsByEmail, keysOfPhones, withWholePairs } from './contactAddresses.ts';
 import { type Conditions, matches, toSought } from './contactConditions.ts';
 import { findMatching } from './contactMatches.ts';
 import { bumpIf, isChanged, toChange, toUpdate } from './contacts.ts';
 import { FIELDS_TOO_LARGE } from './customFields.ts';
-import { FieldsTooLarge, isLockFailure, isUniqueViolation } from './errors.ts';
+import { FieldsTooLarge, isEmailTaken, isLockFailure } from './errors.ts';
 import type { Failure, Outcome } from './outcome.ts';
 import { toLine } from './searchText.ts';
 
@@ -59,7 +60,7 @@ export async function updateContacts(db: Tenant, change: ContactsChange): Promis
         const { message } = FIELDS_TOO_LARGE;
         return { failure: 'invalid', issues: [{ path: ['set', 'customFields'], message: `${message}: ${error.row}` }] };
       }
-      if (isUniqueViolation(error, 'contacts_email')) {
+      if (isEmailTaken(error)) {
         const taken = await findTaken(db, { organizationId: change.organizationId, ids });
         if (taken) return taken;
       } else if (!isLockFailure(error) || attempt === ATTEMPTS) throw error;
@@ -93,13 +94,15 @@ async function changeAll(
 interface Row {
   id: string;
   tags: string[];
+  phone: string | null;
+  otherPhones: string[];
 }
 
 /** Locks contacts, and gives those that meet the conditions still. */
 async function lock(trx: Tenant, { change, ids }: { change: ContactsChange; ids: string[] }): Promise<Row[]> {
   const { organizationId, where, restore } = change;
   const { rows } = await sql<Row>`
-    select id, tags from contacts
+    select id, tags, phone, other_phones as "otherPhones" from contacts
       where organization_id = ${organizationId} and id = any (${ids}::uuid[]) and ${matches(toSought(where))}
         and deleted_at is ${restore ? sql`not null` : sql`null`}
       order by id for no key update`.execute(trx);
@@ -123,29 +126,58 @@ async function write(trx: Tenant, { change, rows }: { change: ContactsChange; ro
 async function writeFields(trx: Tenant, { change, rows }: { change: ContactsChange; rows: Row[] }): Promise<string[]> {
   const { organizationId, set = {}, addTags, removeTags } = change;
   const parts = toChange(set);
-  const given = rows.map(({ id, tags }) => ({ id, tags: changeTags(tags, change) }));
+  const given = rows.map((row) => toGiven(row, change));
   if (addTags || removeTags) {
     const ids = given.filter(({ tags }) => tags.length > MOST_TAGS).map(({ id }) => id);
     if (ids.length > 0) throw new Undone({ failure: 'tooManyTags', ids });
-    parts.columns.tags = sql<string[]>`array(select jsonb_array_elements_text(given.new_tags))`;
-    parts.kept.tag_keys = sql<string[]>`array(select jsonb_array_elements_text(given.new_keys))`;
-    parts.lines.tags = sql<string>`given.new_line`;
+    parts.columns.tags = listOf('tags');
+    parts.kept.tag_keys = listOf('tag_keys');
+    parts.lines.tags = sql.ref<string>('given.tags_line');
   }
-  const list = (of: (row: Row) => unknown) => given.map(of);
-  const values = sql`(select * from unnest(${list(({ id }) => id)}::uuid[], ${list(({ tags }) => JSON.stringify(tags))}::jsonb[],
-      ${list(({ tags }) => JSON.stringify(tags.map(caseless)))}::jsonb[], ${list(({ tags }) => toLine('tags', tags))}::text[])
-    as rows (contact_id, new_tags, new_keys, new_line))`;
+  if (isOfPhones(set)) {
+    parts.columns.phone = sql.ref<string>('given.phone');
+    parts.columns.other_phones = listOf('other_phones');
+    parts.kept.phone_keys = listOf('phone_keys');
+    parts.lines.phone = sql.ref<string>('given.phone_line');
+    parts.lines.otherPhones = sql.ref<string>('given.other_phones_line');
+  }
+  const columns = sql`id uuid, tags jsonb, tag_keys jsonb, tags_line text, phone text, other_phones jsonb,
+    phone_keys jsonb, phone_line text, other_phones_line text`;
+  const values = sql`(select * from jsonb_to_recordset(${JSON.stringify(given)}::jsonb) as rows (${columns}))`;
   const written = await trx
     .updateTable('contacts')
     .from(values.as('given'))
     .set(toUpdate(parts))
     .where('contacts.organization_id', '=', organizationId)
-    .where('contacts.id', '=', sql<string>`given.contact_id`)
+    .where('contacts.id', '=', sql<string>`given.id`)
     .where(isChanged(parts))
     .returning('contacts.id')
     .execute();
   return written.map(({ id }) => id);
 }
+
+const listOf = (column: string) =>
+  sql<string[]>`array(select jsonb_array_elements_text(${sql.ref(`given.${column}`)}))`;
+const isOfPhones = ({ phone, otherPhones }: ContactUpdate) => phone !== undefined || otherPhones !== undefined;
+
+/** What the change makes of a contact's tags and phones, in the form of their columns. */
+function toGiven(row: Row, change: ContactsChange) {
+  const tags = changeTags(row.tags, change);
+  const { phone, otherPhones } = { ...row, ...withWholePairs({ ...toPhones(change.set) }, { ...row, ...NO_EMAILS }) };
+  return {
+    id: row.id,
+    tags,
+    tag_keys: tags.map(caseless),
+    tags_line: toLine('tags', tags),
+    phone,
+    other_phones: otherPhones,
+    phone_keys: keysOfPhones({ phone, otherPhones }),
+    phone_line: toLine('phone', phone),
+    other_phones_line: toLine('otherPhones', otherPhones),
+  };
+}
+const NO_EMAILS = { email: null, otherEmails: [] };
+const toPhones = ({ phone, otherPhones }: ContactUpdate = {}): ContactUpdate => ({ phone, otherPhones });
 
 /** A contact's tags without `removeTags` and with `addTags`. A tag that the contact has keeps its case. */
 function changeTags(tags: string[], { addTags = [], removeTags = [] }: ContactsChange): string[] {
@@ -154,20 +186,20 @@ function changeTags(tags: string[], { addTags = [], removeTags = [] }: ContactsC
   return eachOnce([...kept, ...addTags]);
 }
 
-/** A contact to restore whose email another contact has, or another of the contacts to restore. */
+/** A contact to restore with an email that another contact has, or another of the contacts to restore. */
 async function findTaken(
   db: Tenant,
   { organizationId, ids }: { organizationId: string; ids: string[] },
 ): Promise<Failure | undefined> {
   const { rows } = await sql<{ id: string; existingId: string }>`
     with restored as materialized (
-      select id, email_key from contacts
-        where organization_id = ${organizationId} and id = any (${ids}::uuid[]) and deleted_at is not null and email_key is not null
+      select id, key from contacts, unnest(email_key || other_email_keys) key
+        where organization_id = ${organizationId} and id = any (${ids}::uuid[]) and deleted_at is not null and key is not null
     )
-    select restored.id, holder.id as "existingId" from restored join contacts holder
-        on holder.organization_id = ${organizationId} and holder.email_key = restored.email_key and holder.deleted_at is null
+    select restored.id, holder.id as "existingId" from restored cross join lateral (
+        ${idsByEmail(organizationId, sql<string[]>`array[restored.key]`)}) holder
     union all
-    select one.id, other.id from restored one join restored other on other.email_key = one.email_key and other.id < one.id
+    select one.id, other.id from restored one join restored other on other.key = one.key and other.id < one.id
     limit 1`.execute(db);
   return rows[0] && { failure: 'emailTaken', ...rows[0] };
 }

@@ -57,8 +57,8 @@ export function toSought(conditions: Conditions): Sought {
 }
 
 /** The columns of `contacts` that `matches` reads, beside `id` and `updated_at`. */
-export const JUDGED = sql`search, folded, tags, tag_keys, phone_keys, company_key, company_fold, email_key, custom_fields,
-  created_at`;
+export const JUDGED = sql`search, folded, tags, tag_keys, phone_keys, company_key, company_fold, email_key,
+  other_email_keys, custom_fields, created_at, deleted_at`;
 
 const every = (conditions: (RawBuilder<unknown> | false | undefined)[]) => {
   const asked = conditions.filter((condition) => condition !== undefined && condition !== false);
@@ -84,7 +84,8 @@ export function matches(sought: Sought): RawBuilder<SqlBool> {
   ];
   return every([
     sql`case when folded is null then ${every(unfolded)} else ${every(folded)} end`,
-    emailKey !== undefined && sql`email_key = ${emailKey}`,
+    emailKey !== undefined &&
+      sql`(email_key = ${emailKey} or ${emailKey} = any (other_email_keys) and deleted_at is null)`,
     ids && sql`id = any (${ids}::uuid[])`,
     createdSince && sql`created_at >= ${createdSince}`,
     updatedSince && sql`updated_at >= ${updatedSince}`,
@@ -122,7 +123,7 @@ export function gather(
     return sql`select id, updated_at, name_fold from introzy_found_contacts(${JSON.stringify({ ...toParameter(sought), mayGiveUp })}::jsonb, ${limit})`;
   }
   const named =
-    emailKey === undefined ? sql`deleted_at is null or ${includeDeleted}` : isOfEmail(emailKey, includeDeleted);
+    emailKey === undefined ? sql`deleted_at is null or ${includeDeleted}` : isOfEmail(organizationId, sought);
   return sql`
     select id, updated_at, name_fold from contacts
       where organization_id = ${organizationId} and (${named}) and ${matches(sought)}
@@ -130,12 +131,14 @@ export function gather(
 }
 
 /**
- * SQL that is true for the contacts of an email: at most one contact that is not deleted, and any number of deleted
- * contacts. Each of the two cases has its own index, so the condition names both cases.
+ * SQL that is true for the contacts of an email: at most one contact that is not deleted, by its email or another email, and
+ * any number of deleted contacts, by their email. Each case has its own index, so the condition names all cases.
  */
-function isOfEmail(emailKey: string, includeDeleted: boolean) {
+function isOfEmail(organizationId: string, { emailKey, includeDeleted }: Sought) {
   const email = sql`email_key = ${emailKey}`;
-  return sql`(${email} and deleted_at is null) or (${email} and deleted_at is not null and ${includeDeleted})`;
+  const byOther = sql`id = (
+    select contact_id from contact_emails where organization_id = ${organizationId} and ${email})`;
+  return sql`(${email} and deleted_at is null) or ${byOther} or (${email} and deleted_at is not null and ${includeDeleted})`;
 }
 
 /** The parameter of the SQL function. JSON leaves out what is `undefined`. */

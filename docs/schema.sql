@@ -856,18 +856,27 @@ CREATE FUNCTION public.introzy_keep_contact() RETURNS trigger
     elsif new.form < 0 then
       -- The statement's keys are in form -new.form, and keys that the statement did not write are in form old.form.
       new.form := least(old.form, -new.form);
-    elsif new.form = old.form and (new.name, new.email, new.phone, new.company, new.title, new.location, new.notes, new.tags, new.name_key, new.email_key, new.company_key, new.folded, new.tag_keys, new.company_fold, new.name_fold)
-        is distinct from (old.name, old.email, old.phone, old.company, old.title, old.location, old.notes, old.tags, old.name_key, old.email_key, old.company_key, old.folded, old.tag_keys, old.company_fold, old.name_fold) then
+    elsif new.form = old.form and (new.name, new.email, new.phone, new.company, new.title, new.location, new.notes, new.tags, new.linkedin_url, new.name_key, new.email_key, new.company_key, new.folded, new.tag_keys, new.phone_keys, new.linkedin_key, new.company_fold, new.name_fold)
+        is distinct from (old.name, old.email, old.phone, old.company, old.title, old.location, old.notes, old.tags, old.linkedin_url, old.name_key, old.email_key, old.company_key, old.folded, old.tag_keys, old.phone_keys, old.linkedin_key, old.company_fold, old.name_fold) then
       new.form := 0;
     end if;
-    if new.folded is null or new.tag_keys is null then
+    if new.folded is null or new.tag_keys is null or new.phone_keys is null then
       new.form := least(new.form, 1);
     end if;
     if new.form < 2 then
       new.folded := null;
       new.tag_keys := null;
+      new.phone_keys := null;
+      new.linkedin_key := null;
       new.company_fold := null;
       new.name_fold := left(new.name_key, 300);
+    end if;
+    -- The version before knows no other emails, and may write such an email as the contact's email.
+    if new.email_key = any (new.other_email_keys) then
+      select coalesce(array_agg(email order by place), '{}'), coalesce(array_agg(key order by place), '{}')
+        into new.other_emails, new.other_email_keys
+        from unnest(new.other_emails, new.other_email_keys) with ordinality other (email, key, place)
+        where key <> new.email_key;
     end if;
     if tg_op = 'INSERT' or (new.name_key, new.email_key, new.company_key, new.search)
         is distinct from (old.name_key, old.email_key, old.company_key, old.search) then
@@ -878,7 +887,8 @@ CREATE FUNCTION public.introzy_keep_contact() RETURNS trigger
     new.document := (
       select row_to_json(contact)::text from (
         select new.id as "id", new.organization_id as "organizationId", new.name as "name", new.email as "email",
-          new.phone as "phone", new.company as "company", new.title as "title", new.location as "location",
+          new.phone as "phone", new.other_emails as "otherEmails", new.other_phones as "otherPhones",
+          new.company as "company", new.title as "title", new.location as "location",
           new.linkedin_url as "linkedinUrl", new.notes as "notes", new.tags as "tags",
           new.custom_fields as "customFields", to_char(new.created_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as "createdAt",
           to_char(new.updated_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as "updatedAt", to_char(new.deleted_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as "deletedAt", new.version as "version"
@@ -952,6 +962,26 @@ CREATE FUNCTION public.introzy_key_families(p_organization_id uuid, p_ids uuid[]
     select * from family
   $$;
 
+CREATE FUNCTION public.introzy_lock_emails(p_organization_id uuid, p_keys text[], p_other_keys text[]) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+  declare
+    v_lock record;
+  begin
+    for v_lock in
+      select (hashtext(key) & 63) as number, bool_or(is_other) as is_exclusive
+        from (select unnest(p_keys) as key, false as is_other union all select unnest(p_other_keys), true) keys
+          where key is not null
+        group by 1 order by 1
+    loop
+      if v_lock.is_exclusive then
+        perform pg_advisory_xact_lock(hashtextextended(p_organization_id::text, v_lock.number));
+      else
+        perform pg_advisory_xact_lock_shared(hashtextextended(p_organization_id::text, v_lock.number));
+      end if;
+    end loop;
+  end $$;
+
 CREATE FUNCTION public.introzy_matching_contacts(p_patterns text[], p_tag text, p_updated_since timestamp with time zone, p_include_deleted boolean, p_from uuid, p_limit integer) RETURNS SETOF uuid
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
@@ -986,6 +1016,24 @@ CREATE FUNCTION public.introzy_merge_patch(p_target jsonb, p_patch jsonb) RETURN
         select key, case jsonb_typeof(value) when 'object' then introzy_merge_patch(v_target -> key, value) else value end
           from jsonb_each(p_patch) where value <> 'null'
       ) merged);
+  end $$;
+
+CREATE FUNCTION public.introzy_note_emails() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+  begin
+    if tg_op = 'UPDATE' then
+      delete from public.contact_emails where organization_id = new.organization_id and contact_id = new.id
+        and (new.deleted_at is not null or email_key <> all (new.other_email_keys));
+    end if;
+    if new.deleted_at is null then
+      insert into public.contact_emails (organization_id, email_key, contact_id)
+        select new.organization_id, key, new.id from unnest(new.other_email_keys) key
+          where not exists (
+            select from public.contact_emails
+              where organization_id = new.organization_id and email_key = key and contact_id = new.id);
+    end if;
+    return null;
   end $$;
 
 CREATE FUNCTION public.introzy_organization_id() RETURNS uuid
@@ -1383,6 +1431,34 @@ CREATE FUNCTION public.introzy_suspend_key() RETURNS trigger
     return new;
   end $$;
 
+CREATE FUNCTION public.introzy_take_emails() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+  declare
+    v_is_taken boolean;
+  begin
+    if new.other_email_keys = '{}' then
+      perform pg_advisory_xact_lock_shared(hashtextextended(new.organization_id::text, (hashtext(new.email_key) & 63)));
+    else
+      perform public.introzy_lock_emails(new.organization_id, array[new.email_key], new.other_email_keys);
+      v_is_taken := exists (
+        select from public.contacts where organization_id = new.organization_id
+          and email_key = any (new.other_email_keys) and deleted_at is null and id <> new.id
+      ) or exists (
+        select from public.contact_emails where organization_id = new.organization_id
+          and email_key = any (new.other_email_keys) and contact_id <> new.id
+      );
+    end if;
+    if v_is_taken or exists (
+      select from public.contact_emails where organization_id = new.organization_id
+        and email_key = new.email_key and contact_id <> new.id
+    ) then
+      raise exception using errcode = 'unique_violation', table = 'contact_emails', constraint = 'contact_emails_pkey',
+        message = 'another contact has the email';
+    end if;
+    return new;
+  end $$;
+
 CREATE FUNCTION public.introzy_unused_words(p_words text[]) RETURNS SETOF text
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
@@ -1495,6 +1571,14 @@ CREATE TABLE public.audit_seals (
 );
 
 ALTER TABLE ONLY public.audit_seals FORCE ROW LEVEL SECURITY;
+
+CREATE TABLE public.contact_emails (
+    organization_id uuid NOT NULL,
+    email_key text NOT NULL,
+    contact_id uuid NOT NULL
+);
+
+ALTER TABLE ONLY public.contact_emails FORCE ROW LEVEL SECURITY;
 
 CREATE TABLE public.contact_tags (
     organization_id uuid NOT NULL,
@@ -1629,6 +1713,9 @@ ALTER TABLE ONLY public.audit_sealing
 ALTER TABLE ONLY public.audit_seals
     ADD CONSTRAINT audit_seals_pkey PRIMARY KEY (organization_id, number);
 
+ALTER TABLE ONLY public.contact_emails
+    ADD CONSTRAINT contact_emails_pkey PRIMARY KEY (organization_id, email_key);
+
 ALTER TABLE ONLY public.contact_tags
     ADD CONSTRAINT contact_tags_pkey PRIMARY KEY (organization_id, contact_id, tag_key);
 
@@ -1725,6 +1812,8 @@ CREATE INDEX audit_seal_entries_seal ON public.audit_seal_entries USING btree (o
 
 CREATE INDEX audit_seals_last_at ON public.audit_seals USING btree (last_at);
 
+CREATE INDEX contact_emails_contact ON public.contact_emails USING btree (organization_id, contact_id);
+
 CREATE INDEX contact_tags_created_at ON public.contact_tags USING btree (organization_id, is_deleted, tag_key, contact_id);
 
 CREATE INDEX contact_tags_name ON public.contact_tags USING btree (organization_id, is_deleted, tag_key, name_fold, contact_id);
@@ -1770,6 +1859,8 @@ CREATE UNIQUE INDEX contacts_email ON public.contacts USING btree (organization_
 CREATE INDEX contacts_email_deleted ON public.contacts USING btree (organization_id, email_key) WHERE (deleted_at IS NOT NULL);
 
 CREATE INDEX contacts_id ON public.contacts USING hash (id);
+
+CREATE INDEX contacts_linkedin ON public.contacts USING btree (organization_id, linkedin_key) WHERE ((linkedin_key IS NOT NULL) AND (deleted_at IS NULL));
 
 CREATE INDEX contacts_living ON public.contacts USING btree (organization_id, id) WHERE (deleted_at IS NULL);
 
@@ -1849,6 +1940,10 @@ CREATE TRIGGER keep_words AFTER INSERT OR DELETE ON public.contacts FOR EACH ROW
 
 CREATE TRIGGER keep_words_of_change AFTER UPDATE ON public.contacts FOR EACH ROW WHEN ((old.folded IS DISTINCT FROM new.folded)) EXECUTE FUNCTION public.introzy_keep_contact_words();
 
+CREATE TRIGGER note_emails AFTER INSERT ON public.contacts FOR EACH ROW WHEN (((new.deleted_at IS NULL) AND (new.other_email_keys <> '{}'::text[]))) EXECUTE FUNCTION public.introzy_note_emails();
+
+CREATE TRIGGER note_emails_anew AFTER UPDATE ON public.contacts FOR EACH ROW WHEN (((new.other_email_keys IS DISTINCT FROM old.other_email_keys) OR (((new.deleted_at IS NULL) <> (old.deleted_at IS NULL)) AND (new.other_email_keys <> '{}'::text[])))) EXECUTE FUNCTION public.introzy_note_emails();
+
 CREATE TRIGGER refuse_change BEFORE DELETE OR UPDATE ON public.audit_log FOR EACH ROW EXECUTE FUNCTION public.introzy_refuse_audit_change();
 
 CREATE TRIGGER refuse_change BEFORE DELETE OR UPDATE ON public.audit_seal_entries FOR EACH ROW EXECUTE FUNCTION public.introzy_refuse_audit_change();
@@ -1862,6 +1957,10 @@ CREATE TRIGGER refuse_truncation BEFORE TRUNCATE ON public.audit_seal_entries FO
 CREATE TRIGGER refuse_truncation BEFORE TRUNCATE ON public.audit_seals FOR EACH STATEMENT EXECUTE FUNCTION public.introzy_refuse_audit_change();
 
 CREATE TRIGGER suspend BEFORE INSERT ON public.api_keys FOR EACH ROW EXECUTE FUNCTION public.introzy_suspend_key();
+
+CREATE TRIGGER take_emails BEFORE INSERT ON public.contacts FOR EACH ROW WHEN (((new.deleted_at IS NULL) AND ((new.email_key IS NOT NULL) OR (new.other_email_keys <> '{}'::text[])))) EXECUTE FUNCTION public.introzy_take_emails();
+
+CREATE TRIGGER take_emails_anew BEFORE UPDATE ON public.contacts FOR EACH ROW WHEN (((new.deleted_at IS NULL) AND ((old.deleted_at IS NOT NULL) OR ((new.email_key IS DISTINCT FROM old.email_key) OR (new.other_email_keys IS DISTINCT FROM old.other_email_keys))))) EXECUTE FUNCTION public.introzy_take_emails();
 
 ALTER TABLE ONLY public.accounts
     ADD CONSTRAINT accounts_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;
@@ -1898,6 +1997,9 @@ ALTER TABLE ONLY public.audit_seal_entries
 
 ALTER TABLE ONLY public.audit_seals
     ADD CONSTRAINT audit_seals_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.organizations(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.contact_emails
+    ADD CONSTRAINT contact_emails_organization_id_contact_id_fkey FOREIGN KEY (organization_id, contact_id) REFERENCES public.contacts(organization_id, id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY public.contact_tags
     ADD CONSTRAINT contact_tags_organization_id_contact_id_fkey FOREIGN KEY (organization_id, contact_id) REFERENCES public.contacts(organization_id, id) ON DELETE CASCADE;
@@ -1999,6 +2101,8 @@ CREATE POLICY auth ON public.users TO introzy_auth USING (public.introzy_for_acc
 
 CREATE POLICY auth ON public.verifications TO introzy_auth USING (public.introzy_for_accounts()) WITH CHECK (public.introzy_for_accounts());
 
+ALTER TABLE public.contact_emails ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE public.contact_tags ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.contact_words ENABLE ROW LEVEL SECURITY;
@@ -2084,6 +2188,8 @@ CREATE POLICY tenant ON public.audit_log USING ((organization_id = public.introz
 CREATE POLICY tenant ON public.audit_seal_entries USING ((organization_id = public.introzy_organization_id())) WITH CHECK ((organization_id = public.introzy_organization_id()));
 
 CREATE POLICY tenant ON public.audit_seals USING ((organization_id = public.introzy_organization_id())) WITH CHECK ((organization_id = public.introzy_organization_id()));
+
+CREATE POLICY tenant ON public.contact_emails USING ((organization_id = public.introzy_organization_id())) WITH CHECK ((organization_id = public.introzy_organization_id()));
 
 CREATE POLICY tenant ON public.contact_tags USING ((organization_id = public.introzy_organization_id())) WITH CHECK ((organization_id = public.introzy_organization_id()));
 
@@ -2410,6 +2516,8 @@ GRANT SELECT,UPDATE ON TABLE public.audit_sealing TO introzy_auth;
 
 GRANT SELECT,INSERT ON TABLE public.audit_seals TO introzy_app;
 GRANT SELECT,DELETE ON TABLE public.audit_seals TO introzy_lookup;
+
+GRANT SELECT,INSERT,DELETE ON TABLE public.contact_emails TO introzy_app;
 
 GRANT SELECT,INSERT,DELETE ON TABLE public.contact_tags TO introzy_app;
 

@@ -21,7 +21,7 @@ const where = ContactConditions.omit({ includeDeleted: true }).refine(
   'Give at least one condition: `updatedSince` with an early date is every contact',
 );
 
-const fields = ContactInput.partial().omit({ email: true });
+const fields = ContactInput.partial().omit({ email: true, otherEmails: true });
 const hasEmail = (given: unknown) =>
   typeof given === 'object' && given !== null && ('email' in given || 'otherEmails' in given);
 const set = documentAs(

@@ -43,7 +43,17 @@ const BREAKS_BEFORE_WORD =
   '([\\t-\\r!-/:-@\\[-`{-~\\u00a0-\\u00bf\\u2000-\\u206f\\u3000-\\u303f]+)(?=[^ \\t-\\r!-/:-@\\[-`{-~\\u00a0-\\u00bf\\u2000-\\u206f\\u3000-\\u303f])';
 const iso = (date: string) => `to_char(${date} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`;
 const KEPT = ['name', 'email', 'phone', 'company', 'title', 'location', 'notes', 'tags', 'linkedin_url'];
-const KEYS = ['name_key', 'email_key', 'company_key', 'folded', 'tag_keys', 'phone_keys', 'linkedin_key', 'company_fold', 'name_fold'];
+const KEYS = [
+  'name_key',
+  'email_key',
+  'company_key',
+  'folded',
+  'tag_keys',
+  'phone_keys',
+  'linkedin_key',
+  'company_fold',
+  'name_fold',
+];
 const row = (of: string, columns: readonly string[]) => `(${columns.map((column) => `${of}.${column}`).join(', ')})`;
 
 // Names nothing of ours, because whoever restores a dump, or repairs rows, may have an empty search path.

@@ -1,7 +1,7 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll } from 'vitest';
+import { afterAll, beforeAll, expect } from 'vitest';
 import { asOperator } from '../../db/admission.ts';
 import { importFromDisk } from '../../server/cli/import/importFromDisk.ts';
 import type { TestApp } from './testApp.ts';
@@ -46,7 +46,8 @@ export const importFixture = async (app: TestApp, name: string) =>
 export async function contactsOf(app: TestApp, { key } = app.one) {
   const { body } = await app.api(key, 'GET', '/api/contacts?limit=200');
   const contacts = body.data.map((contact: Record<string, unknown>) => {
-    const { id, organizationId, createdAt, updatedAt, ...rest } = contact;
+    const { id, organizationId, createdAt, updatedAt, otherEmails, otherPhones, ...rest } = contact;
+    expect([otherEmails, otherPhones]).toEqual([[], []]);
     return Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== null));
   });
   return contacts.sort((a: { name: string }, b: { name: string }) => (a.name < b.name ? -1 : 1));

@@ -180,7 +180,7 @@ export function writeRow(contact: ModelContact, { id, ...fields }: UpsertRow, me
     return writeModel(contact, isOther && id === undefined && fields.otherEmails === undefined ? rest : fields);
   }
   const given = Object.fromEntries(
-    Object.entries(fields).filter(([field, value]) => value !== null && (field !== 'phone' || value !== '')),
+    Object.entries(fields).filter(([, value]) => value !== null && (typeof value !== 'string' || value.trim() !== '')),
   );
   const next = isOther ? email : (fields.email ?? email);
   const former = email !== null && next !== null && !isEmail(email, next) ? [email] : [];
@@ -190,13 +190,25 @@ export function writeRow(contact: ModelContact, { id, ...fields }: UpsertRow, me
     otherEmails: [...otherEmails, ...former, ...(fields.otherEmails ?? [])],
     otherPhones: [...contact.otherPhones, ...(fields.otherPhones ?? [])],
     tags: [...contact.tags, ...(fields.tags ?? [])],
-    customFields: { ...contact.customFields, ...fields.customFields },
+    customFields: whatAdds(fields.customFields ?? {}),
   });
 }
+
+type Json = Record<string, unknown>;
+/** The part of custom fields that a merge adds: not `null` and empty texts, nor objects that have nothing else. */
+export const whatAdds = (fields: Json): Json =>
+  Object.fromEntries(
+    Object.entries(fields).flatMap(([name, value]) => {
+      if (value === null || value === '') return [];
+      if (typeof value !== 'object' || Array.isArray(value) || Object.keys(value).length === 0) return [[name, value]];
+      const added = whatAdds(value as Json);
+      return Object.keys(added).length === 0 ? [] : [[name, added]];
+    }),
+  );
 export type UpsertRow = ContactInput & { id?: string | undefined };
 
 /** The tags without those that an earlier tag equals but for case. */
-export const onceEach = (tags: string[]) =>
+const onceEach = (tags: string[]) =>
   tags.filter((tag, place) => tags.findIndex((other) => caseless(other) === caseless(tag)) === place);
 
 /** The fields of a new contact for which the input has no value. */

@@ -12,8 +12,8 @@ import { type ContactsChange, updateContacts } from '../../db/contactChanges.ts'
 import type { Conditions } from '../../db/contactConditions.ts';
 import { eraseContacts, eraseDeletedContacts } from '../../db/contactErasure.ts';
 import { type ContactListQuery, listContacts } from '../../db/contactList.ts';
-import { countContacts, findMatching } from '../../db/contactMatches.ts';
 import { lockNamed, toNamed } from '../../db/contactMatch.ts';
+import { countContacts, findMatching } from '../../db/contactMatches.ts';
 import * as contacts from '../../db/contacts.ts';
 import { countTags, listWritten } from '../../db/contactTagCounts.ts';
 import { upsertContacts } from '../../db/contactUpsert.ts';

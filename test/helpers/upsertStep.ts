@@ -2,7 +2,7 @@ import { expect } from 'vitest';
 import { ContactRow } from '../../shared/contacts.ts';
 import { linkedinKey } from '../../shared/linkedin.ts';
 import { acceptChange, acceptNew, newContact } from './contactSteps.ts';
-import { findHolders, type UpsertRow, writeRow } from './model.ts';
+import { findHolders, type UpsertRow, whatAdds, writeRow } from './model.ts';
 import type { ModelContact } from './modelRows.ts';
 import type { ModelRow } from './operations.ts';
 import { type Actor, findContact, type Step } from './world.ts';
@@ -64,7 +64,11 @@ export function upsertStep(
       if (named.length > 1) return { error: 'The row fits several contacts: see details.ids', several: named };
       if (!change) {
         const { id: _, ...fields } = row;
-        const made = { before: undefined, after: newContact(organization, fields) };
+        const customFields = merge ? whatAdds(fields.customFields ?? {}) : fields.customFields;
+        const made = {
+          before: undefined,
+          after: newContact(organization, { ...fields, customFields } as typeof fields),
+        };
         all.push(made);
         return { outcome: 'created', change: made, version: 1 };
       }

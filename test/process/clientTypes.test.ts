@@ -159,7 +159,7 @@ test('the inputs of contacts', () => {
       Named &
         Dry & {
           where: Flat<Omit<Condition, 'includeDeleted'>>;
-          set?: Flat<Omit<Fields, 'email'> & { name?: string | undefined }> | undefined;
+          set?: Flat<Omit<Fields, 'email' | 'otherEmails'> & { name?: string | undefined }> | undefined;
           addTags?: Tags;
           removeTags?: Tags;
           delete?: boolean | undefined;

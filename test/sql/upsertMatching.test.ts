@@ -15,7 +15,7 @@ async function prepare(app: TestApp, inputs: object[]) {
     contacts,
     ids,
     upsert: async (rows: Partial<Row>[], merge = false) => {
-      const named = rows.map((row) => ({ name: 'Ada', ...row }));
+      const named = rows.map((row) => ({ ...row, name: row.name ?? 'Ada' }));
       return (await contacts.upsertMany.mutate({ contacts: named, merge })).results;
     },
     get: (id: string) => contacts.get.query({ id }),

@@ -15,7 +15,11 @@ const AS_APP = 'set local role introzy_app';
 async function furnish(app: TestApp) {
   for (const { id: organizationId, key, keyId, ownerId } of [app.one, app.other]) {
     const { contacts } = app.trpc(key);
-    const { id } = await contacts.create.mutate({ name: 'A contact', tags: ['a tag'], otherEmails: ['other@example.com'] });
+    const { id } = await contacts.create.mutate({
+      name: 'A contact',
+      tags: ['a tag'],
+      otherEmails: ['other@example.com'],
+    });
     await contacts.update.mutate({ id, name: 'Another name' });
     const tenant = asOperator(app.db, organizationId);
     const place = { address: '203.0.113.0/24', userAgent: 'curl' };

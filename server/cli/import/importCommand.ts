@@ -15,8 +15,8 @@ The first line names the columns. These are known, whatever their case and order
   linkedinUrl, notes, tags (separated by commas or semicolons)
 Every other column that is not empty is kept in customFields, under its header.
 
-A row whose email address a contact has already changes that contact: what the row gives is written, tags and custom
-fields are added, empty cells change nothing. A row without an email address makes a new contact each time.
+A row whose email or LinkedIn address a contact has already changes that contact: what the row gives is written, tags and
+custom fields are added, empty cells change nothing. A row with neither makes a new contact each time.
 A contact without a name is called by its company, else by its email or phone.
 
 A row that is refused does not stop the others. FILE.failed.csv, beside the file, has each of these with its line and

@@ -123,6 +123,7 @@ export const UpsertOutput = z.object({
       outcome: z.enum([...Written.shape.outcome.options, Failed.shape.outcome.value]),
       id: z.string().optional(),
       version: z.int().optional(),
+      ids: z.array(z.string()).optional().describe('contacts that the row fits'),
       error: z.string().optional(),
     }),
   ),

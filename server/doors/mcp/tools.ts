@@ -149,7 +149,7 @@ export const tools: readonly Tool[] = [
     name: 'upsert_contacts',
     title: 'Upsert contacts',
     description:
-      'Create or update up to 100 contacts, matched by email; an outcome a row. With merge, nothing is emptied, and tags are added.',
+      'Create or update up to 100 contacts, matched by id, any email, or LinkedIn address; an outcome a row. With merge, nothing is emptied, and tags are added.',
     procedure: 'contacts.upsertMany',
     hints: { destructive: true, idempotent: true },
     input: schemas.UpsertInput,
@@ -198,6 +198,11 @@ function changeEach(procedure: 'contacts.delete' | 'contacts.restore') {
 
 function toRowOutcome(result: UpsertResult) {
   if (result.outcome !== 'failed') return result;
-  const { index, outcome, error, issues } = result;
-  return { index, outcome, error: explainDescribed('BAD_REQUEST', { success: false, error, details: { issues } }) };
+  const { index, outcome, error, issues, details } = result;
+  return {
+    index,
+    outcome,
+    ids: details?.ids,
+    error: explainDescribed('BAD_REQUEST', { success: false, error, details: { issues } }),
+  };
 }

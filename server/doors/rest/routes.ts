@@ -253,7 +253,7 @@ export const routes: readonly Route[] = [
     tag: 'Contacts',
     summary: 'Create or update up to 100 contacts',
     description:
-      'Matched by email. Each row has an outcome of its own, in the order of the rows; a bad one fails alone. Fields that a row leaves out stay as they are.',
+      'A row changes the contact of its id, else of any of its emails, else of its LinkedIn address; where none has it, the row makes a contact, and where several have it, it fails with their ids in `details`. Each row has an outcome of its own, in the order of the rows; a bad one fails alone. Fields that a row leaves out stay as they are.',
     body: { contacts: [WRITTEN, { name: 'Grace Hopper', linkedinUrl: 'ftp://example.com/grace' }] },
     result: {
       results: [

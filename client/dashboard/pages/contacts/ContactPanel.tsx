@@ -9,7 +9,7 @@ import { useSession } from '../../session.ts';
 import { ConflictNotice } from './ConflictNotice.tsx';
 import { DeleteContact } from './DeleteContact.tsx';
 import { EraseContact } from './EraseContact.tsx';
-import { changesOf, mergeDrafts, TEXT_FIELDS, toDraft } from './fields.ts';
+import { changesOf, LIST_FIELDS, mergeDrafts, TEXT_FIELDS, toDraft } from './fields.ts';
 import { useContactLists } from './lists.ts';
 
 interface ContactPanelProps {
@@ -92,13 +92,16 @@ export function ContactPanel({ contact, onClose }: ContactPanelProps) {
               onChange={(event) => set(name, event.currentTarget.value)}
             />
           ))}
-          <TagsInput
-            label="Tags"
-            description="Enter or a comma after each"
-            value={draft.tags}
-            onChange={(tags) => set('tags', tags)}
-            maxTags={100}
-          />
+          {LIST_FIELDS.map(({ name, label, maxTags }) => (
+            <TagsInput
+              key={name}
+              label={label}
+              description="Enter or a comma after each"
+              value={draft[name]}
+              onChange={(values) => set(name, values)}
+              maxTags={maxTags}
+            />
+          ))}
           <Textarea
             label="Notes"
             autosize

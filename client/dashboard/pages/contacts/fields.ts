@@ -11,15 +11,23 @@ export const TEXT_FIELDS = [
   { name: 'linkedinUrl', label: 'LinkedIn', type: 'url' },
 ] as const;
 
+/** The fields of a contact that are lists. */
+export const LIST_FIELDS = [
+  { name: 'otherEmails', label: 'Other emails', maxTags: 20 },
+  { name: 'otherPhones', label: 'Other phones', maxTags: 20 },
+  { name: 'tags', label: 'Tags', maxTags: 100 },
+] as const;
+
+type ListField = (typeof LIST_FIELDS)[number]['name'];
 type TextField = (typeof TEXT_FIELDS)[number]['name'] | 'notes';
 
-/** A contact in the form: texts, tags, and the custom fields as the JSON that the person types. */
-export type Draft = Record<TextField, string> & { tags: string[]; customFields: string };
+/** A contact in the form: texts, lists, and the custom fields as the JSON that the person types. */
+export type Draft = Record<TextField, string> & Record<ListField, string[]> & { customFields: string };
 
 const LABELS: Record<keyof Draft, string> = {
   ...(Object.fromEntries(TEXT_FIELDS.map(({ name, label }) => [name, label])) as Record<TextField, string>),
   notes: 'Notes',
-  tags: 'Tags',
+  ...(Object.fromEntries(LIST_FIELDS.map(({ name, label }) => [name, label])) as Record<ListField, string>),
   customFields: 'Custom fields',
 };
 const FIELDS = Object.keys(LABELS) as (keyof Draft)[];
@@ -29,9 +37,10 @@ export function toDraft(contact: Contact | undefined): Draft {
   const texts = Object.fromEntries(
     [...TEXT_FIELDS.map(({ name }) => name), 'notes' as const].map((name) => [name, text(name)]),
   );
+  const lists = Object.fromEntries(LIST_FIELDS.map(({ name }) => [name, contact?.[name] ?? []]));
   const custom = contact?.customFields ?? {};
   const customFields = Object.keys(custom).length > 0 ? JSON.stringify(custom, null, 2) : '';
-  return { ...(texts as Record<TextField, string>), tags: contact?.tags ?? [], customFields };
+  return { ...(texts as Record<TextField, string>), ...(lists as Record<ListField, string[]>), customFields };
 }
 
 const isSame = (a: unknown, b: unknown) => JSON.stringify(a) === JSON.stringify(b);
@@ -46,9 +55,9 @@ export function changesOf(draft: Draft, before: Draft) {
 }
 
 function toValue(draft: Draft, name: keyof Draft): unknown {
-  if (name === 'tags') return draft.tags;
   if (name === 'customFields') return parseObject(draft.customFields);
-  return name === 'name' ? draft.name : draft[name].trim() || null;
+  const value = draft[name];
+  return name === 'name' || typeof value !== 'string' ? value : value.trim() || null;
 }
 
 function parseObject(text: string): object {
