@@ -4,7 +4,7 @@ import { ContactInput, eachOnce, MOST_TAGS } from './contacts.ts';
 import { documentAs } from './documentedAs.ts';
 import { dryRun } from './dryRun.ts';
 import { BLANKS, caseless, fold, separateWords } from './fold.ts';
-import { line, organizationId, soughtLine } from './text.ts';
+import { line, organizationId } from './text.ts';
 
 /** The most contacts that a call changes. */
 export const MOST_CHANGED = 10_000;
@@ -44,7 +44,7 @@ export const ContactUpdateManyRequest = z
     where,
     set: set.optional().describe('The fields to write, as an update of a contact writes them; emails are left out'),
     addTags: z.array(line(100)).min(1).max(MOST_TAGS).overwrite(eachOnce).optional(),
-    removeTags: z.array(soughtLine(100)).min(1).max(MOST_TAGS).optional().describe('In whatever case'),
+    removeTags: z.array(line(100)).min(1).max(MOST_TAGS).optional().describe('In whatever case'),
     delete: z.boolean().optional().describe('`true`: delete the contacts, and change nothing else'),
     restore: z
       .boolean()

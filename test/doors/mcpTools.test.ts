@@ -9,13 +9,15 @@ const HINTS = {
   whoami: [true, false, true],
   search_contacts: [true, false, true],
   get_contacts: [true, false, true],
+  list_tags: [true, false, true],
   create_contact: [false, false, false],
   update_contact: [false, true, true],
+  update_contacts: [false, true, true],
   upsert_contacts: [false, true, true],
   delete_contacts: [false, true, true],
   restore_contacts: [false, false, true],
 };
-const READING = ['whoami', 'search_contacts', 'get_contacts'];
+const READING = ['whoami', 'search_contacts', 'get_contacts', 'list_tags'];
 const CHANGING = Object.keys(HINTS).filter((name) => !READING.includes(name));
 
 test('Every tool has its four hints, and schemas for what it takes and gives', async () => {
@@ -154,4 +156,31 @@ test('A hundred ids and emails are taken, and not one more, nor none', async () 
   ] as const) {
     expect((await mcp.failure(name, input)).text, name).toMatch(/^Invalid request: .*Nothing was written/);
   }
+});
+
+test('A dry run of a tool answers as the call does, and changes nothing', async () => {
+  await using app = await testApp();
+  await using mcp = await connectMcp({ app: app.app, key: app.one.key });
+  const { contacts } = app.trpc(app.one.key);
+  const tag = `dry${Date.now()}`;
+  const made = await contacts.create.mutate({ name: 'Ada', tags: [tag] });
+  const gone = await contacts.create.mutate({ name: 'Gone' });
+  await contacts.delete.mutate({ id: gone.id });
+  const calls: [string, object][] = [
+    ['create_contact', { name: 'Bo', tags: [tag] }],
+    ['update_contact', { id: made.id, title: 'Countess' }],
+    ['upsert_contacts', { contacts: [{ name: 'Cy', tags: [tag] }] }],
+    ['update_contacts', { where: { tag }, addTags: ['more'] }],
+    ['delete_contacts', { ids: [made.id] }],
+    ['restore_contacts', { ids: [gone.id] }],
+  ];
+  for (const [name, input] of calls) expect(await mcp.result(name, { ...input, dryRun: true }), name).toBeTruthy();
+  expect((await contacts.list.query({ tag, includeDeleted: true })).items).toEqual([made]);
+  expect((await contacts.getMany.query({ ids: [gone.id] })).missing.ids).toEqual([gone.id]);
+  expect(await mcp.result('update_contacts', { where: { tag, query: 'ada' }, addTags: ['more'] })).toEqual({
+    ...{ matched: 1, updated: 1, unchanged: 0, ids: [made.id] },
+  });
+  expect(await mcp.result('list_tags', { prefix: tag.toUpperCase() })).toEqual({
+    ...{ tags: [{ tag, count: 1 }], nextCursor: null },
+  });
 });

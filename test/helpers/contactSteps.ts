@@ -56,7 +56,7 @@ export function acceptChange(organization: ModelOrganization, before: ModelConta
 }
 
 /** Stands in an expected contact for the time of the change. */
-const NOW = 'now';
+export const NOW = 'now';
 
 /** The `expectedVersion` that a change sends: the row's version, a wrong version, or no version. */
 const versionOf = (row: ModelContact | undefined, version: string) =>
@@ -131,15 +131,20 @@ const get = (actor: Actor, { target }: ActOf<'get'>): Step => {
   };
 };
 
+/** The conditions as a call sends them: `since` becomes the time of the contact's last change. */
+export function whereOf(organization: ModelOrganization, { since, ...list }: ActOf<'list'>['list']): ModelList {
+  const moment = since === undefined ? undefined : pick(organization.contacts, since)?.updatedAt;
+  const given = Object.fromEntries(Object.entries(list).filter(([, value]) => value !== undefined)) as ModelList;
+  return { ...given, ...(moment !== undefined && { updatedSince: new Date(moment) }) };
+}
+
 /** One page of a list: the page at `from`, or the first page. `next` gets the cursor of the following page. */
 export function listPage(
   { organization }: Actor,
-  { list: { since, ...list }, limit }: ActOf<'list'>,
+  { list, limit }: ActOf<'list'>,
   { from, next }: { from: { cursor: string; place: number } | undefined; next(cursor: string, place: number): void },
 ): Step {
-  const moment = since === undefined ? undefined : pick(organization.contacts, since)?.updatedAt;
-  const given = Object.fromEntries(Object.entries(list).filter(([, value]) => value !== undefined)) as ModelList;
-  const filter = { ...given, ...(moment !== undefined && { updatedSince: new Date(moment) }) };
+  const filter = whereOf(organization, list);
   const place = from?.place ?? 0;
   return {
     procedure: 'contacts.list',

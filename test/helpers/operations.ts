@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import type { Scope } from '../../shared/apiKeys.ts';
 import { ContactSort } from '../../shared/contactSort.ts';
 import { ContactInput } from '../../shared/contacts.ts';
+import { caseless } from '../../shared/fold.ts';
 import { ROLES } from '../../shared/roles.ts';
 import { SCOPES } from '../../shared/scopes.ts';
 import { isStorable } from '../../shared/text.ts';
@@ -153,6 +154,29 @@ const list = fc.oneof(
   fc.record({ ...conditions, ...more }, { requiredKeys: [] }),
 ) as fc.Arbitrary<ModelList & { since?: number }>;
 
+/** One or several conditions of a change of many contacts. */
+const where = fc.oneof(
+  ...Object.entries(conditions).map(([name, value]) => fc.record({ [name]: value })),
+  fc.record({ tag: conditions.tag, search: conditions.search }),
+) as fc.Arbitrary<ModelList & { since?: number }>;
+const someTags = fc.uniqueArray(fc.constantFrom(...TAGS), { minLength: 1, maxLength: 2, selector: caseless });
+const { email: _, ...inMany } = optional;
+const set = fc.record({ name, ...inMany }, { requiredKeys: [] }).filter((fields) => Object.keys(fields).length > 0);
+interface ChangeOfMany {
+  set?: Partial<ContactInput>;
+  addTags?: string[];
+  removeTags?: string[];
+  delete?: boolean;
+  restore?: boolean;
+}
+const changeOfMany: fc.Arbitrary<ChangeOfMany> = fc.oneof(
+  fc.record({ set }),
+  fc.record({ addTags: someTags }),
+  fc.record({ removeTags: someTags }),
+  fc.record({ set: fc.record({ title: inMany.title, company: inMany.company }), addTags: someTags }),
+  fc.constantFrom({ delete: true }, { restore: true }),
+) as fc.Arbitrary<ChangeOfMany>;
+
 const does = <N extends string, T extends object>(act: N, parts: { [K in keyof T]: fc.Arbitrary<T[K]> }) =>
   fc.record({ act: fc.constant(act), ...parts } as never) as unknown as fc.Arbitrary<{ act: N } & T>;
 
@@ -163,6 +187,7 @@ const act = fc.oneof(
     weight: 4,
     arbitrary: does('upsertMany', { rows: fc.array(row, { minLength: 1, maxLength: 6 }), merge: fc.boolean() }),
   },
+  { weight: 4, arbitrary: does('updateMany', { list: where, change: changeOfMany }) },
   { weight: 4, arbitrary: does('list', { list, limit }) },
   { weight: 3, arbitrary: does('delete', { target, version }) },
   { weight: 3, arbitrary: does('restore', { target }) },
@@ -194,6 +219,8 @@ export const operation = fc.record({
     fc.record({ person: fc.nat(20) }),
   ),
   door: fc.nat(1),
+  /** A dry run goes before the call, where the procedure has dry runs. */
+  isDryFirst: fc.constantFrom(false, false, true),
   /** The organization that the input names: 0 is the caller's own organization, 1 and 2 are others. */
   names: fc.oneof({ weight: 9, arbitrary: fc.constant(undefined) }, fc.nat(2)),
   act,

@@ -1,6 +1,8 @@
 import { expect } from 'vitest';
 import { asOperator } from '../../db/admission.ts';
 import { insertMember, listMembers } from '../../db/members.ts';
+import { objectOf } from '../../server/doors/schemas.ts';
+import { type ProcedurePath, procedures } from '../../server/procedures/call.ts';
 import { setUpOrganization } from '../../server/start/setup.ts';
 import type { IssuedKey, Scope } from '../../shared/apiKeys.ts';
 import type { Role } from '../../shared/people.ts';
@@ -234,19 +236,40 @@ async function noteUse({ world, caller }: Actor) {
   await world.app.deps.lastUse.flush();
 }
 
+const takesDryRun = ({ procedure }: Step) => 'dryRun' in objectOf(procedures[procedure as ProcedurePath].input).shape;
+
+/** An answer without what differs between a dry run and its call: times, and the ids of new contacts. */
+const settled = (answer: object) =>
+  JSON.parse(
+    JSON.stringify(answer)
+      .replaceAll(/"\d{4}-\d\d-\d\dT[\d:.]+Z"/g, '"instant"')
+      .replaceAll(/"lastUsedAt":(null|"instant")/g, '"lastUsedAt":"instant"')
+      .replaceAll(/"id":"[^"]+"/g, '"id":"id"'),
+  );
+
 /** Makes a call through a door, and compares the answer with the answer that the model expects. */
-export async function take(actor: Actor, step: Step, { door, names }: Pick<Operation, 'door' | 'names'>) {
+export async function take(
+  actor: Actor,
+  step: Step,
+  { door, names, isDryFirst = false }: Pick<Operation, 'door' | 'names'> & { isDryFirst?: boolean },
+) {
   const { world, organization } = actor;
   world.step += 1;
   const place = names === undefined ? undefined : (world.organizations.indexOf(organization) + names) % 3;
   const named = place === undefined ? undefined : world.organizations[place]?.id;
   const input = named === undefined ? step.input : { ...step.input, organizationId: named };
-  const requests = requestsOf(step.procedure, input);
-  const request = (requests[door] ?? requests[0]) as DoorRequest;
+  const requestWith = (more: Input) => {
+    const requests = requestsOf(step.procedure, { ...input, ...more });
+    return (requests[door] ?? requests[0]) as DoorRequest;
+  };
+  const request = requestWith({});
 
   const refusal = refusalOf(actor, step);
   const isForeign = named !== undefined && named !== organization.id;
+  const dry = isDryFirst && takesDryRun(step) ? await send(actor, requestWith({ dryRun: true })) : undefined;
   const answer = readAnswer(request, await send(actor, request));
+  // What the dry run wrote would be in the answer of the call, or in the tables.
+  if (dry) expect(settled(readAnswer(request, dry))).toEqual(settled(answer));
   if (refusal?.status !== 401) await noteUse(actor);
   const expected: Expected = refusal ?? (isForeign ? FORBIDDEN : step.expected());
   if ('accept' in expected) {

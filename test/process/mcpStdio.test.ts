@@ -33,7 +33,7 @@ test.each(['postgres', 'embedded'] as const)(
     const key = await setUp(cli);
     for (const mode of ['legacy', 'auto'] as const) {
       await using mcp = await connectStdio({ ...cli.environment, INTROZY_API_KEY: key }, mode);
-      expect((await mcp.client.listTools()).tools).toHaveLength(8);
+      expect((await mcp.client.listTools()).tools).toHaveLength(10);
       const { contact } = await mcp.result('create_contact', { name: `Ada ${mode}` });
       expect(await mcp.result('search_contacts', { query: mode })).toEqual({ contacts: [contact], nextCursor: null });
       const { organization, callsLeft } = await mcp.result('whoami');

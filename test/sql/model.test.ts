@@ -11,6 +11,7 @@ import type { ModelContact } from '../helpers/modelRows.ts';
 import { type Act, type Operation, operation } from '../helpers/operations.ts';
 import { type Row, readTables } from '../helpers/tables.ts';
 import { type TestApp, testApp } from '../helpers/testApp.ts';
+import { updateManyStep } from '../helpers/updateManyStep.ts';
 import { upsertStep } from '../helpers/upsertStep.ts';
 import {
   type Actor,
@@ -33,6 +34,7 @@ async function perform(world: World, each: Operation) {
   const actor = await actorOf(world, each);
   if (act.act === 'list') await readPages(actor, each, act);
   else if (act.act === 'upsertMany') await upsert(actor, each, act);
+  else if (act.act === 'updateMany') await updateMany(actor, each, act);
   else if (act.act === 'expireKey') await expire(actor, act);
   else if (act.act === 'join') await join(actor, act);
   else {
@@ -62,6 +64,19 @@ async function upsert(actor: Actor, each: Operation, act: ActOf<'upsertMany'>) {
     const [request] = requestsOf('contacts.get', { id });
     if (!request) throw new Error('No door');
     accept(readAnswer(request, await call(actor.world.app, secret.key, request)).data);
+  }
+}
+
+/** Changes many contacts, and compares each changed contact with the model. */
+async function updateMany(actor: Actor, each: Operation, act: ActOf<'updateMany'>) {
+  const touched = new Map<string, (shown: ModelContact) => void>();
+  await take(actor, updateManyStep(actor, act, touched), each);
+  const { secret } = await mainKey(actor.world, actor.organization);
+  for (const [id, accept] of touched) {
+    const [request] = requestsOf('contacts.list', { ids: [id], includeDeleted: true });
+    if (!request) throw new Error('No door');
+    const { data } = readAnswer(request, await call(actor.world.app, secret.key, request));
+    accept(data.items[0]);
   }
 }
 

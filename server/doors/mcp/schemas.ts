@@ -1,12 +1,12 @@
 import { z } from 'zod';
 import { CurrentKey } from '../../../shared/apiKeys.ts';
-import { ContactsUpdated } from '../../../shared/contactChanges.ts';
 import { ContactSort } from '../../../shared/contactSort.ts';
 import {
   Contact,
   ContactCount,
   ContactInput,
   ContactUpdateRequest,
+  type ContactUpsertInput,
   ContactUpsertRequest,
   UpsertResult,
 } from '../../../shared/contacts.ts';
@@ -21,20 +21,27 @@ const MOST = 100;
 export const WhoamiInput = z.strictObject({});
 export const WhoamiOutput = z.object({
   organization: Organization,
-  key: CurrentKey.pick({ id: true, name: true, scopes: true, expiresAt: true, holder: true }),
+  key: documentAs(
+    CurrentKey.pick({ id: true, name: true, scopes: true, expiresAt: true, holder: true }),
+    z.object({ scopes: z.array(z.string()) }),
+  ),
   callsLeft: z.int(),
 });
 
 /** A contact in a list: the fields that tell contacts apart, and the version to change the contact from. */
-const ContactRow = Contact.pick({
-  id: true,
-  name: true,
-  email: true,
-  company: true,
-  title: true,
-  tags: true,
-  version: true,
-});
+const ContactRow = documentAs(
+  Contact.pick({
+    id: true,
+    name: true,
+    email: true,
+    company: true,
+    title: true,
+    tags: true,
+    version: true,
+  }),
+  // Each field costs tokens in every list of tools, and a model reads the fields in the answers.
+  z.object({ id: z.string(), version: z.int() }),
+);
 type ContactRow = z.infer<typeof ContactRow>;
 export const toRow = ({ id, name, email, company, title, tags, version }: Contact): ContactRow => ({
   id,
@@ -73,7 +80,7 @@ export const GetInput = z.strictObject({
 });
 const asked = z.object({ ids: z.array(z.string()), emails: z.array(z.string()) });
 export const GetOutput = z.object({
-  contacts: z.array(Contact.omit({ organizationId: true })),
+  contacts: z.array(documentAs(Contact.omit({ organizationId: true }), z.object({ id: z.string(), version: z.int() }))),
   missing: asked,
   unread: asked.describe('no room: ask again'),
 });
@@ -99,12 +106,18 @@ export const TagsInput = z.strictObject({
   cursor: z.string().optional(),
   limit: z.int().min(1).max(200).default(50),
 });
-export const TagsOutput = z.object({ tags: z.array(ContactTag), nextCursor: z.string().nullable() });
+export const TagsOutput = z.object({
+  tags: z.array(documentAs(ContactTag, z.object({ tag: z.string(), count: z.int() }))),
+  nextCursor: z.string().nullable(),
+});
 
 /** The most ids that an answer to an agent has. */
 export const SHOWN_IDS = 100;
 export const UpdateManyInput = z.strictObject({
-  where: SearchInput.omit({ cursor: true, limit: true, sort: true, count: true }),
+  where: documentAs(
+    SearchInput.omit({ cursor: true, limit: true, sort: true, count: true }),
+    z.object({}).describe('conditions, as of search_contacts'),
+  ),
   set: z.record(z.string(), z.unknown()).optional().describe('fields as update_contact has them, but email'),
   addTags: z.array(z.string()).optional(),
   removeTags: z.array(z.string()).optional(),
@@ -112,9 +125,22 @@ export const UpdateManyInput = z.strictObject({
   restore: z.boolean().optional(),
   dryRun,
 });
-export const UpdateManyOutput = ContactsUpdated.extend({ ids: z.array(z.string()).describe('the first 100 updated') });
+export const UpdateManyOutput = z.object({
+  matched: z.int(),
+  updated: z.int(),
+  unchanged: z.int(),
+  ids: z.array(z.string()).describe('the first 100 updated'),
+});
 
-export const UpsertInput = ContactUpsertRequest.omit({ organizationId: true }).extend({ dryRun });
+const UpsertRow = documentAs(
+  z.custom<ContactUpsertInput['contacts'][number]>(() => true),
+  z.object({}).describe('fields as create_contact has them; with merge no name is required'),
+);
+export const UpsertInput = ContactUpsertRequest.omit({ organizationId: true }).extend({
+  contacts: z.array(UpsertRow).min(1).max(MOST),
+  merge: z.boolean().optional(),
+  dryRun,
+});
 const [Written, Failed] = UpsertResult.options;
 export const UpsertOutput = z.object({
   results: z.array(

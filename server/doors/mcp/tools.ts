@@ -134,7 +134,7 @@ export const tools: readonly Tool[] = [
     name: 'update_contacts',
     title: 'Update many contacts',
     description:
-      'Change every contact that meets conditions, up to 10,000, all or none. Try it with dryRun first. delete and restore go alone.',
+      'Change all contacts that meet conditions, up to 10,000, or none. dryRun it first. delete and restore go alone.',
     procedure: 'contacts.updateMany',
     hints: { destructive: true, idempotent: true },
     input: schemas.UpdateManyInput,
