@@ -94,6 +94,12 @@ const FAILURES: Record<string, ContractCase> = {
     input: () => ({ cursor: 'elsewhere' }),
     expected: issue('cursor', 'Not a cursor of this list'),
   },
+  'no id': {
+    procedure: 'contacts.get',
+    input: () => ({}),
+    expected: issue('id', 'Required'),
+    notOver: ['MCP', 'REST'],
+  },
   'an id that is none': {
     procedure: 'contacts.get',
     input: () => ({ id: 'none' }),
