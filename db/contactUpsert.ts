@@ -93,6 +93,7 @@ async function upsertAll(
   pending: Pending[],
 ): Promise<Outcome<UpsertResult[]>> {
   await lockEmails(trx, organizationId, pending);
+  const newDocument = JSON.stringify({ organizationId });
   const results: UpsertResult[] = [];
   for (let rows = pending; rows.length > 0; ) {
     const found = await lockNamed(trx, { organizationId, rows });
@@ -106,7 +107,8 @@ async function upsertAll(
         continue;
       }
       const write = toWrite(row, { organizationId, contact, merge });
-      const issues = [...issuesOfChanged(row.service ?? {}, contact?.document), ...findExcess(write.columns)];
+      const { document = newDocument } = contact ?? {};
+      const issues = [...issuesOfChanged(row.service ?? {}, document), ...findExcess(write.columns)];
       if (issues.length === 0) writes.push(write);
       else results.push(failedRow(index, issues));
     }
