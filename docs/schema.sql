@@ -869,7 +869,7 @@ CREATE FUNCTION public.introzy_keep_contact() RETURNS trigger
       new.phone_keys := null;
       new.linkedin_key := null;
       new.company_fold := null;
-      new.name_fold := left(new.name_key, 300);
+      new.name_fold := '';
     end if;
     -- The version before knows no other emails, and may write such an email as the contact's email.
     if new.email_key = any (new.other_email_keys) then

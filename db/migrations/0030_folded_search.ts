@@ -8,9 +8,8 @@ export const kind = 'expand';
  * `contacts.linkedin_key` the LinkedIn address, and `contacts.company_fold` the company. These belong to form 2 and to later
  * forms: a row in an older form has none, and is found by `search`, which instances of the version before look in.
  *
- * `contacts.name_fold` is the name by which lists are sorted, by code points. A row in an older form has the name as the
- * version before keeps it, or the empty text until the row is written again: such a row is the first of the list, and so
- * moves forward only, where no reader of pages can miss the row.
+ * `contacts.name_fold` is the name by which lists are sorted, by code points. A row in an older form has the empty text,
+ * and so is before all others. Made anew, the row moves forward, where no reader of pages can miss the row.
  */
 export async function up(db: Kysely<unknown>): Promise<void> {
   const { rows } = await sql<{ schema: string }>`select quote_ident(current_schema()) as schema`.execute(db);
@@ -77,7 +76,7 @@ const trigger = `create or replace function introzy_keep_contact() returns trigg
       new.phone_keys := null;
       new.linkedin_key := null;
       new.company_fold := null;
-      new.name_fold := left(new.name_key, 300);
+      new.name_fold := '';
     end if;
     -- The version before knows no other emails, and may write such an email as the contact's email.
     if new.email_key = any (new.other_email_keys) then
