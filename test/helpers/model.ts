@@ -208,7 +208,7 @@ export const whatAdds = (fields: Json): Json =>
 export type UpsertRow = ContactInput & { id?: string | undefined };
 
 /** The tags without those that an earlier tag equals but for case. */
-const onceEach = (tags: string[]) =>
+export const onceEach = (tags: string[]) =>
   tags.filter((tag, place) => tags.findIndex((other) => caseless(other) === caseless(tag)) === place);
 
 /** The fields of a new contact for which the input has no value. */

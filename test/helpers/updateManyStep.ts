@@ -1,7 +1,7 @@
 import { expect } from 'vitest';
 import { caseless } from '../../shared/fold.ts';
 import { acceptChange, NOW, whereOf } from './contactSteps.ts';
-import { findHolder, listModel, onceEach, writeModel } from './model.ts';
+import { findHolders, listModel, onceEach, writeModel } from './model.ts';
 import type { ModelContact } from './modelRows.ts';
 import type { Act } from './operations.ts';
 import type { Actor, Expected, Step } from './world.ts';
@@ -37,12 +37,9 @@ export function updateManyStep(
       if (Object.keys(where).length === 0) return NO_CONDITION;
       const contacts = organization.contacts.filter(({ deletedAt }) => (deedIsRestore(deed) ? deletedAt : !deletedAt));
       const matched = listModel({ ...organization, contacts }, { ...where, includeDeleted: true });
-      const among = (rows: ModelContact[]) => ({
-        ...organization,
-        contacts: rows.map((row) => ({ ...row, deletedAt: null })),
-      });
-      const isTaken = ({ email, id }: ModelContact) =>
-        findHolder(organization, email, id) ?? findHolder(among(matched), email, id);
+      const restored = matched.map((contact) => ({ ...contact, deletedAt: null }));
+      const isTaken = (contact: ModelContact) =>
+        [organization.contacts, restored].some((others) => findHolders(others, contact, contact.id).length > 0);
       if (deedIsRestore(deed) && matched.some(isTaken)) {
         const details = { existingId: expect.any(String), id: expect.any(String) };
         return { status: 409, error: 'Another contact has this email', details };
