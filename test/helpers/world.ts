@@ -244,7 +244,9 @@ const settled = (answer: object) =>
     JSON.stringify(answer)
       .replaceAll(/"\d{4}-\d\d-\d\dT[\d:.]+Z"/g, '"instant"')
       .replaceAll(/"lastUsedAt":(null|"instant")/g, '"lastUsedAt":"instant"')
-      .replaceAll(/"id":"[^"]+"/g, '"id":"id"'),
+      .replaceAll(/"id":"[^"]+"/g, '"id":"id"')
+      // A row may fit contacts that earlier rows make.
+      .replaceAll(/"details":\{"ids":\[[^\]]*\]\}/g, '"details":"ids"'),
   );
 
 /** Makes a call through a door, and compares the answer with the answer that the model expects. */

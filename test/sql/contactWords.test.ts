@@ -76,9 +76,9 @@ test('A part of a word is found wherever the part is, in a word of any length, a
   // These are the newest contacts: a list does not find the others before it asks the index. Each has a word of its own.
   await runAsAdmin(
     app,
-    `insert into contacts (organization_id, id, name, name_key, form, folded, tag_keys)
+    `insert into contacts (organization_id, id, name, name_key, form, folded, tag_keys, phone_keys)
       select '${app.one.id}', ('01ffffff-0000-7000-8000-' || lpad(to_hex(n), 12, '0'))::uuid, name, lower(name), 2,
-          ' ' || lower(name) || repeat(E'\\n', 7), '{}'
+          ' ' || lower(name) || repeat(E'\\n', 9), '{}', '{}'
         from (select n, 'Person' || md5(n::text) as name from generate_series(1, 12100) n) names`,
   );
   expect(await find(app, 'needle')).toEqual(['Long']);
@@ -108,8 +108,8 @@ test('A word that a writer has found is not taken away before the writer’s con
   const { id } = await contacts.create.mutate({ name: 'Shared' });
   await contacts.update.mutate({ id, name: 'Other' });
   const insert = sql`
-    insert into contacts (organization_id, id, name, name_key, form, folded, tag_keys)
-      values (${app.one.id}, ${randomUUID()}, 'Shared', 'shared', 2, ${` shared${'\n'.repeat(7)}`}, '{}')`;
+    insert into contacts (organization_id, id, name, name_key, form, folded, tag_keys, phone_keys)
+      values (${app.one.id}, ${randomUUID()}, 'Shared', 'shared', 2, ${` shared${'\n'.repeat(9)}`}, '{}', '{}')`;
   let forgotten: Promise<number> | undefined;
   await tenant.transaction().execute(async (trx) => {
     await insert.execute(trx);
