@@ -128,28 +128,28 @@ async function writeFields(trx: Tenant, { change, rows }: { change: ContactsChan
   const parts = toChange(set);
   const given = rows.map((row) => toGiven(row, change));
   if (addTags || removeTags) {
-    const ids = given.filter(({ tags }) => tags.length > MOST_TAGS).map(({ id }) => id);
+    const ids = given.filter((row) => row.new_tags.length > MOST_TAGS).map((row) => row.contact_id);
     if (ids.length > 0) throw new Undone({ failure: 'tooManyTags', ids });
-    parts.columns.tags = listOf('tags');
-    parts.kept.tag_keys = listOf('tag_keys');
-    parts.lines.tags = sql.ref<string>('given.tags_line');
+    parts.columns.tags = listOf('new_tags');
+    parts.kept.tag_keys = listOf('new_tag_keys');
+    parts.lines.tags = sql.ref<string>('given.new_tags_line');
   }
   if (isOfPhones(set)) {
-    parts.columns.phone = sql.ref<string>('given.phone');
-    parts.columns.other_phones = listOf('other_phones');
-    parts.kept.phone_keys = listOf('phone_keys');
-    parts.lines.phone = sql.ref<string>('given.phone_line');
-    parts.lines.otherPhones = sql.ref<string>('given.other_phones_line');
+    parts.columns.phone = sql.ref<string>('given.new_phone');
+    parts.columns.other_phones = listOf('new_other_phones');
+    parts.kept.phone_keys = listOf('new_phone_keys');
+    parts.lines.phone = sql.ref<string>('given.new_phone_line');
+    parts.lines.otherPhones = sql.ref<string>('given.new_other_phones_line');
   }
-  const columns = sql`id uuid, tags jsonb, tag_keys jsonb, tags_line text, phone text, other_phones jsonb,
-    phone_keys jsonb, phone_line text, other_phones_line text`;
+  const columns = sql`contact_id uuid, new_tags jsonb, new_tag_keys jsonb, new_tags_line text, new_phone text,
+    new_other_phones jsonb, new_phone_keys jsonb, new_phone_line text, new_other_phones_line text`;
   const values = sql`(select * from jsonb_to_recordset(${JSON.stringify(given)}::jsonb) as rows (${columns}))`;
   const written = await trx
     .updateTable('contacts')
     .from(values.as('given'))
     .set(toUpdate(parts))
     .where('contacts.organization_id', '=', organizationId)
-    .where('contacts.id', '=', sql<string>`given.id`)
+    .where('contacts.id', '=', sql<string>`given.contact_id`)
     .where(isChanged(parts))
     .returning('contacts.id')
     .execute();
@@ -160,20 +160,20 @@ const listOf = (column: string) =>
   sql<string[]>`array(select jsonb_array_elements_text(${sql.ref(`given.${column}`)}))`;
 const isOfPhones = ({ phone, otherPhones }: ContactUpdate) => phone !== undefined || otherPhones !== undefined;
 
-/** What the change makes of a contact's tags and phones, in the form of their columns. */
+/** What the change makes of a contact's tags and phones. The names are no columns of contacts. */
 function toGiven(row: Row, change: ContactsChange) {
   const tags = changeTags(row.tags, change);
   const { phone, otherPhones } = { ...row, ...withWholePairs({ ...toPhones(change.set) }, { ...row, ...NO_EMAILS }) };
   return {
-    id: row.id,
-    tags,
-    tag_keys: tags.map(caseless),
-    tags_line: toLine('tags', tags),
-    phone,
-    other_phones: otherPhones,
-    phone_keys: keysOfPhones({ phone, otherPhones }),
-    phone_line: toLine('phone', phone),
-    other_phones_line: toLine('otherPhones', otherPhones),
+    contact_id: row.id,
+    new_tags: tags,
+    new_tag_keys: tags.map(caseless),
+    new_tags_line: toLine('tags', tags),
+    new_phone: phone,
+    new_other_phones: otherPhones,
+    new_phone_keys: keysOfPhones({ phone, otherPhones }),
+    new_phone_line: toLine('phone', phone),
+    new_other_phones_line: toLine('otherPhones', otherPhones),
   };
 }
 const NO_EMAILS = { email: null, otherEmails: [] };
