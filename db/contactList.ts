@@ -14,7 +14,7 @@ import {
   type WholeRow,
   wholeRow,
 } from './contactPage.ts';
-import { DEFAULT_SORT, isFrom, keyOf, orderBy, walk } from './contactWalk.ts';
+import { DEFAULT_SORT, isFrom, keyOf, orderBy, toPlace, walk } from './contactWalk.ts';
 import type { Outcome } from './outcome.ts';
 import { prepared } from './prepared.ts';
 
@@ -70,7 +70,7 @@ export async function listContacts(db: Tenant, given: ContactListQuery): Promise
     window *= Math.ceil((2 * (limit + 1)) / count);
   }
   const { page, scanned } = await readFound(db, query, foundByIndex(query));
-  return scanned <= MOST_GATHERED ? page : (await readFound(db, query, foundByWalk(query, index))).page;
+  return scanned <= MOST_GATHERED ? page : (await readFound(db, query, await findByWalk(db, query, index))).page;
 }
 
 /** The number of contacts that the first window holds, and the most that a window may hold. */
@@ -78,6 +78,8 @@ const FIRST_WINDOW = 300;
 const LAST_WINDOW = 12_000;
 /** The most matches that are sorted. */
 const MOST_GATHERED = 10_000;
+/** The number of contacts that a statement of a walk tries. */
+const STEP = 5_000;
 
 /** The number of conditions that are asked. Each tag is a condition. */
 const countConditions = ({ terms, tags = [], ...sought }: Sought): number => {
@@ -191,11 +193,30 @@ const foundByIndex = (query: Query): Found => sql`
   scanned as materialized (${gather(query.organizationId, query.sought, MOST_GATHERED + 1)}),
   ${foundOf(query, sql`select * from scanned where ${isFrom(query.cursor)}`)}`;
 
-/** Reads an index in order until the matches fill the page. */
-const foundByWalk = (query: Query, by: By): Found => sql`
-  scanned as (${NOTHING}), ${foundOf(
-    query,
-    sql`select id, updated_at, name_fold
-      from (${walk({ ...query, cursor: query.cursor, by, limit: undefined, isJudged: true })}) contact
-      where ${matches(query.sought)}`,
-  )}`;
+/**
+ * Reads an index in order until the matches fill the page, up to `STEP` contacts at a time: a statement without a limit
+ * might read and sort all contacts.
+ */
+async function findByWalk(db: Tenant, query: Query, by: By): Promise<Found> {
+  const { sort, limit, sought } = query;
+  const found: { id: string; key: string | null }[] = [];
+  for (let cursor = query.cursor; ; ) {
+    const contacts = walk({ ...query, cursor, by, limit: STEP, isJudged: true });
+    const { rows } = await sql<{ id: string; key: string | null; isLast: boolean }>`
+      with scanned as materialized (
+        select id, ${keyOf(sort)} as key, row_number() over (order by ${orderBy(sort)}) as place,
+            ${matches(sought)} as is_match
+          from (${contacts}) contact
+      )
+      (select id, key, false as "isLast" from scanned where is_match and place < ${STEP}
+        order by place limit ${limit + 1 - found.length})
+      union all select id, key, true from scanned where place = ${STEP}`.execute(db);
+    const last = rows.find(({ isLast }) => isLast);
+    found.push(...rows.filter(({ isLast }) => !isLast));
+    if (!last || found.length > limit) break;
+    cursor = toPlace({ sort, ...last });
+  }
+  return sql`scanned as (${NOTHING}), found as materialized (
+    select id, key, place from unnest(${found.map(({ id }) => id)}::uuid[], ${found.map(({ key }) => key)}::text[])
+      with ordinality found (id, key, place))`;
+}

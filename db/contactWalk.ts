@@ -54,8 +54,7 @@ export interface Walk {
   sought: Sought;
   /** The index begins with a condition that every contact of the walk meets: the company, or the first tag. */
   by: 'company' | 'tag' | undefined;
-  /** The most contacts; `undefined` for a walk whose reader ends the walk. */
-  limit: number | undefined;
+  limit: number;
   /** The rows have the columns of `JUDGED` too. */
   isJudged: boolean;
 }
@@ -66,43 +65,43 @@ export interface Walk {
  * which PostgreSQL merges. The primary key alone has all contacts in the order of creation.
  */
 export function walk(each: Walk): RawBuilder<unknown> {
-  const { sort, sought, by } = each;
-  if (!sought.includeDeleted) return walkOf(each, false);
-  if (by === undefined && orders[sort].column === undefined) return walkOf(each, undefined);
-  const both = sql`select * from (${walkOf(each, false)}) living union all select * from (${walkOf(each, true)}) deleted`;
-  return sql`select * from (${both}) contact order by ${orderBy(sort)} ${upTo(each.limit)}`;
+  const { organizationId, sort, sought, by, isJudged, limit } = each;
+  const hasAll = sought.includeDeleted && by === undefined && orders[sort].column === undefined;
+  const states = hasAll ? [undefined] : sought.includeDeleted ? [false, true] : [false];
+  const contacts = sql`(${sql.join(
+    states.map((isDeleted) => sql`(${walkOf(each, isDeleted)})`),
+    sql` union all `,
+  )}) walked`;
+  const judged = sql`cross join lateral (
+    select ${JUDGED} from contacts where organization_id = ${organizationId} and contacts.id = walked.id offset 0) judged`;
+  return sql`
+    select * from ${contacts} ${by === 'tag' && isJudged ? judged : sql``} order by ${orderBy(sort)} limit ${limit}`;
 }
 
+/** Each part of a walk has the whole walk's limit, so that PostgreSQL reads the part's index in order. */
 function walkOf(each: Walk, isDeleted: boolean | undefined): RawBuilder<unknown> {
   const { organizationId, sort, cursor, sought, by, isJudged, limit } = each;
-  const range = sql`${isFrom(cursor)} and ${isSince(sort, sought)}`;
+  const inOrder = sql`order by ${orderBy(sort)} limit ${limit}`;
   if (by === 'tag') {
-    const tagged = sql`
+    return sql`
       select contact_id as id, updated_at, name_fold from contact_tags
-        where organization_id = ${organizationId} and is_deleted = ${sql.lit(isDeleted)} and tag_key = ${sought.tags?.[0]}`;
-    const inRange = sql`
-      select * from (${tagged}) tagged where ${range} order by ${orderBy(sort)} ${upTo(limit)}`;
-    return isJudged
-      ? sql`select * from (${inRange}) tagged cross join lateral (
-          select ${JUDGED} from contacts where organization_id = ${organizationId} and contacts.id = tagged.id offset 0
-        ) contact order by ${orderBy(sort)}`
-      : inRange;
+        where organization_id = ${organizationId} and is_deleted = ${sql.lit(isDeleted)}
+          and tag_key = ${sought.tags?.[0]} and ${isFrom(cursor, sql.ref('contact_id'))} and ${isSince(each)} ${inOrder}`;
   }
   const isOfCompany = by === 'company' ? sql`company_fold = ${sought.company}` : sql`true`;
   const isInState =
     isDeleted === undefined ? sql`true` : isDeleted ? sql`deleted_at is not null` : sql`deleted_at is null`;
   return sql`
     select id, updated_at, name_fold ${isJudged ? sql`, ${JUDGED}` : sql``} from contacts
-      where organization_id = ${organizationId} and ${isInState} and ${isOfCompany} and ${range}
-      order by ${orderBy(sort)} ${upTo(limit)}`;
+      where organization_id = ${organizationId} and ${isInState} and ${isOfCompany} and ${isFrom(cursor)} and ${isSince(each)}
+      ${inOrder}`;
 }
 
-const upTo = (limit: number | undefined) => (limit === undefined ? sql`` : sql`limit ${limit}`);
-
 /** Where a condition on time is in the sort's order, the walk ends with the condition's range. */
-function isSince(sort: ContactSort, { createdSince, updatedSince }: Sought): RawBuilder<SqlBool> {
+function isSince({ sort, sought: { createdSince, updatedSince }, by }: Walk): RawBuilder<SqlBool> {
   const { column } = orders[sort];
-  if (column === undefined && createdSince) return sql`id >= ${idBefore(createdSince)}::uuid`;
+  const id = by === 'tag' ? sql.ref('contact_id') : sql.ref('id');
+  if (column === undefined && createdSince) return sql`${id} >= ${idBefore(createdSince)}::uuid`;
   if (column === 'updated_at' && updatedSince) return sql`updated_at >= ${updatedSince}`;
   return sql`true`;
 }

@@ -844,7 +844,7 @@ CREATE FUNCTION public.introzy_keep_contact() RETURNS trigger
       new.folded := null;
       new.tag_keys := null;
       new.company_fold := null;
-      new.name_fold := left(new.name_key, 300);
+      new.name_fold := '';
     end if;
     if tg_op = 'INSERT' or (new.name_key, new.email_key, new.company_key, new.search)
         is distinct from (old.name_key, old.email_key, old.company_key, old.search) then

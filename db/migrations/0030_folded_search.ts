@@ -8,9 +8,8 @@ export const kind = 'expand';
  * `contacts.linkedin_key` the LinkedIn address, and `contacts.company_fold` the company. These belong to form 2 and to later
  * forms: a row in an older form has none, and is found by `search`, which instances of the version before look in.
  *
- * `contacts.name_fold` is the name by which lists are sorted, by code points. A row in an older form has the name as the
- * version before keeps it, or the empty text until the row is written again: such a row is the first of the list, and so
- * moves forward only, where no reader of pages can miss the row.
+ * `contacts.name_fold` is the name by which lists are sorted, by code points. A row in an older form has the empty text,
+ * and so is before all others. Made anew, the row moves forward, where no reader of pages can miss the row.
  */
 export async function up(db: Kysely<unknown>): Promise<void> {
   for (const statement of [...columns, trigger]) await sql.raw(statement).execute(db);
@@ -59,7 +58,7 @@ const trigger = `create or replace function introzy_keep_contact() returns trigg
       new.folded := null;
       new.tag_keys := null;
       new.company_fold := null;
-      new.name_fold := left(new.name_key, 300);
+      new.name_fold := '';
     end if;
     if tg_op = 'INSERT' or (new.name_key, new.email_key, new.company_key, new.search)
         is distinct from (old.name_key, old.email_key, old.company_key, old.search) then

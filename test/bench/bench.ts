@@ -3,7 +3,7 @@ import type { Group } from './group.ts';
 import { handBuilt, keyCheck } from './groups/betterAuth.ts';
 import { bareAnswers, create, current, get, list } from './groups/calls.ts';
 import { embedded } from './groups/embedded.ts';
-import { deep, deleted, search } from './groups/pages.ts';
+import { deep, deleted, search, sorts } from './groups/pages.ts';
 import { start } from './groups/start.ts';
 import { isWanted, options } from './options.ts';
 import { printComparison, printGroup } from './print.ts';
@@ -15,7 +15,21 @@ import { openTestbed, type Testbed } from './testbed.ts';
  * The embedded database comes first: PostgreSQL does not run yet. `create` comes last: new contacts change the pages of
  * the other groups.
  */
-const GROUPS = [embedded, bareAnswers, list, handBuilt, current, keyCheck, get, deep, deleted, search, start, create];
+const GROUPS = [
+  embedded,
+  bareAnswers,
+  list,
+  handBuilt,
+  current,
+  keyCheck,
+  get,
+  deep,
+  deleted,
+  sorts,
+  search,
+  start,
+  create,
+];
 
 const wanted = GROUPS.filter(({ name }) => isWanted(name, options));
 if (wanted.length === 0) throw new Error(`--only: the groups are ${GROUPS.map(({ name }) => name).join(', ')}`);

@@ -25,7 +25,7 @@ const IDS = `('01890000-' || lpad(to_hex(i >> 16), 4, '0') || '-7000-8000-' || l
  */
 export async function seed(adminUrl: string, { large, deleted, noted, contacts }: Seed) {
   const [indexes] = await runAs(adminUrl, [
-    `select indexname, indexdef from pg_indexes where tablename = 'contacts' and indexname <> 'contacts_pkey'`,
+    `select indexname, indexdef from pg_indexes where tablename in ('contacts', 'contact_tags') and indexname not like '%_pkey'`,
   ]);
   const definitions = (indexes?.rows ?? []) as { indexname: string; indexdef: string }[];
   const numbered = (organizationId: string, deletedFrom = 'null') =>
@@ -33,6 +33,8 @@ export async function seed(adminUrl: string, { large, deleted, noted, contacts }
        case when i > ${deletedFrom} then now() end as deleted_at from generate_series(1, ${contacts}) i`;
   await runAs(adminUrl, [
     ...definitions.map(({ indexname }) => `drop index ${indexname}`),
+    'alter table contacts disable trigger keep_tags',
+    'alter table contact_tags disable trigger all',
     `insert into organizations (id, name)
        select gen_random_uuid(), 'Small ' || i from generate_series(1, ${SMALL}) i`,
     insertContacts({ source: numbered(large) }),
@@ -52,6 +54,10 @@ export async function seed(adminUrl: string, { large, deleted, noted, contacts }
          from generate_series(1, ${KEYS}) i`,
     `insert into api_key_secrets (organization_id, api_key_id, digest, secret_id, expires_at)
        select organization_id, id, sha256(id::text::bytea), 'k', expires_at from api_keys where hint = '00000000'`,
+    `insert into contact_tags (organization_id, contact_id, tag_key, is_deleted, updated_at, name_fold)
+       select organization_id, id, key, deleted_at is not null, updated_at, name_fold from contacts, unnest(tag_keys) key`,
+    'alter table contacts enable trigger keep_tags',
+    'alter table contact_tags enable trigger all',
     `set maintenance_work_mem = '1GB'`,
     ...definitions.map(({ indexdef }) => indexdef),
     'vacuum analyze',
@@ -69,10 +75,11 @@ interface Source {
 /** The folded text is what the service would make of these names, which have no marks. */
 const insertContacts = ({ source, notes = `'Met at the conference'` }: Source) => `
   insert into contacts (organization_id, id, name, email, phone, company, title, location, linkedin_url, notes, tags,
-    custom_fields, name_key, email_key, company_key, deleted_at, form, tag_keys, folded)
+    custom_fields, name_key, email_key, company_key, deleted_at, updated_at, form, tag_keys, name_fold, company_fold, folded)
   select organization_id, id, name, email, '+1 555 ' || i, company, 'Engineer', 'Berlin',
     'https://www.linkedin.com/in/person-' || i, notes, array['customer', 'vip'],
-    '{"tier": "gold", "score": 5}', lower(name), email, lower(company), deleted_at, 2, array['customer', 'vip'],
+    '{"tier": "gold", "score": 5}', lower(name), email, lower(company), deleted_at,
+    timestamptz '2026-01-01Z' + make_interval(secs => i), 2, array['customer', 'vip'], lower(name), lower(company),
     concat_ws(E'\\n', ' ' || regexp_replace(lower(name), '(?<=[王李明])(?=[王李明])', ' ', 'g'), ' ' || lower(company),
       ' engineer', ' berlin', E' customer\\x1d vip', coalesce(' ' || lower(notes), ''),
       ' person' || i || '@ example. com', E'\\x1e 1555' || i)

@@ -53,7 +53,9 @@ export async function openTestbed(stack: AsyncDisposableStack, options: Options)
   const secrets = generateKeySecret();
   const own = { DATABASE_URL: ownerUrl, INTROZY_KEY_SECRETS: secrets };
   const large = await setUp('Large', own);
-  const deleted = isWanted('deleted', options) ? await setUp('Deleted', own) : undefined;
+  const deleted = ['deleted', 'sorts'].some((name) => isWanted(name, options))
+    ? await setUp('Deleted', own)
+    : undefined;
   const noted = isWanted('search', options) ? await setUp('Noted', own) : undefined;
   console.log(`filling PostgreSQL: ${contacts} contacts${deleted ? ', and as many of which 60 % are deleted' : ''}`);
   const seeded = { large: large.organizationId, deleted: deleted?.organizationId, noted: noted?.organizationId };

@@ -4,6 +4,7 @@ import { expect, inject, test } from 'vitest';
 import { asOperator } from '../../db/admission.ts';
 import { remakeContacts } from '../../db/contactForm.ts';
 import { updateContact } from '../../db/contacts.ts';
+import { ContactSort } from '../../shared/contactSort.ts';
 import { runAsAdmin } from '../helpers/tables.ts';
 import { type TestApp, testApp } from '../helpers/testApp.ts';
 
@@ -219,4 +220,46 @@ test('The columns that the trigger keeps cannot be written past the trigger', as
   const before = await read(app, id);
   await runAsAdmin(app, `update contacts set document = '{}', search = 'x' where id = '${id}'`);
   expect(await read(app, id)).toEqual(before);
+});
+
+test('Contacts in an older form are in the lists of every sort, company and tag, and no page loses a contact that is made anew', async () => {
+  await using app = await testApp({ isAlone: true });
+  const { contacts } = app.trpc(app.one.key);
+  const tags = ['vip'];
+  for (const name of ['Zoë', 'Åsa', 'bob']) await contacts.create.mutate({ name, company: 'Søn', tags });
+  const names = ['Łukasz', 'Émile', 'ada', 'Zed', 'Ørsted'];
+  for (const name of names) {
+    const id = await insertOld(app, app.one.id, name);
+    await runAsAdmin(app, `update contacts set company_key = 'søn', tags = '{vip}' where id = '${id}'`);
+  }
+  const conditions = [{}, { company: 'SØN' }, { tag: 'vip' }, { tags, company: 'søn' }, { createdSince: new Date(0) }];
+  const readAll = async (query: object, between = async () => {}) => {
+    const read: string[] = [];
+    let cursor: string | null | undefined;
+    do {
+      const page = await contacts.list.query({ ...query, limit: 2, cursor });
+      read.push(...page.items.map(({ name }) => name));
+      cursor = page.nextCursor;
+      await between();
+    } while (cursor);
+    return read;
+  };
+  const all = ['Zoë', 'Åsa', 'bob', ...names].sort();
+  const check = async () => {
+    for (const sort of ContactSort.options) {
+      for (const asked of conditions) {
+        expect((await readAll({ sort, ...asked })).sort(), JSON.stringify({ sort, ...asked })).toEqual(all);
+        expect(await contacts.count.query(asked)).toEqual({ count: all.length, isExact: true });
+      }
+    }
+  };
+  await check();
+  const read = await readAll({ sort: 'name' }, async () => {
+    await remakeContacts(app.db);
+  });
+  expect([...new Set(read)].sort()).toEqual(all);
+  expect(await runAsAdmin(app, 'select id from contacts where form < 2')).toEqual([]);
+  await check();
+  expect(await readAll({ sort: 'name' })).toEqual(['ada', 'Åsa', 'bob', 'Émile', 'Łukasz', 'Ørsted', 'Zed', 'Zoë']);
+  expect(await readAll({ sort: 'name', company: 'son' })).toHaveLength(all.length);
 });

@@ -1,3 +1,4 @@
+import { encodePlace } from '../../../shared/contactSort.ts';
 import { encodeCursor } from '../../../shared/paging.ts';
 import { runAs } from '../../helpers/database.ts';
 import { cost, type Figure } from '../figures.ts';
@@ -38,6 +39,46 @@ export const deep: Group = {
       cost('search, frequent word: to page 1', ['search, frequent word', 'page 1'], 3),
       cost('search, rare word: to page 1', ['search, rare word', 'page 1'], 3),
     ];
+    return { candidates, figures };
+  },
+};
+
+const SORTS = {
+  createdAt: 'id',
+  '-updatedAt': 'updated_at',
+  updatedAt: 'updated_at',
+  name: 'name_fold',
+} as const;
+const CONDITIONS = { alone: '', 'with a tag': '&tag=customer', 'with a company': '&company=northwind' };
+
+/** The first page of each sort to the page at half depth, and to the first page past many deleted contacts. */
+export const sorts: Group = {
+  name: 'sorts',
+  title: 'Pages in each sort',
+  async open(bench) {
+    const { adminUrl, large, deleted: tenant } = await bench.testbed();
+    const [found] = await runAs(adminUrl, [
+      `select id, extract(epoch from updated_at)::bigint * 1000 as updated_at, name_fold from contacts
+        where organization_id = '${large.organizationId}' order by name_fold offset ${bench.options.contacts / 2} limit 1`,
+    ]);
+    const [row] = (found?.rows ?? []) as { id: string; updated_at: string; name_fold: string }[];
+    if (!row) throw new Error('The organization has no contacts');
+    const ask = await asking(bench);
+    const candidates: Candidates = {};
+    const figures: Figure[] = [];
+    for (const [sort, column] of Object.entries(SORTS) as [keyof typeof SORTS, keyof typeof row][]) {
+      const key = column === 'id' ? null : column === 'updated_at' ? Number(row.updated_at) : row.name_fold;
+      const cursor = encodePlace({ sort, key, id: row.id });
+      for (const [name, condition] of Object.entries(CONDITIONS)) {
+        const [first, deep] = [`${sort} ${name}, page 1`, `${sort} ${name}, half depth`];
+        candidates[first] = ask(`?sort=${sort}${condition}`);
+        candidates[deep] = ask(`?sort=${sort}${condition}&cursor=${cursor}`);
+        figures.push(cost(`${sort} ${name}: half depth to page 1`, [deep, first], 1.3));
+      }
+      const past = `${sort}, 60 % deleted`;
+      candidates[past] = ask(`?sort=${sort}`, tenant?.key);
+      figures.push(cost(`${past}: to page 1`, [past, `${sort} alone, page 1`], 1.3));
+    }
     return { candidates, figures };
   },
 };
