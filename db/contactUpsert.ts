@@ -62,8 +62,10 @@ async function writeUnchanged(db: Tenant, { organizationId, pending, merge }: Pe
   }
   return await inTransaction(db, async (trx) => {
     const found = await findByEmails(trx, organizationId, pending);
+    const newDocument = JSON.stringify({ organizationId });
     const failed = pending.flatMap(({ index, service, columns }) => {
-      const issues = issuesOfChanged(service, found.find((row) => isSame(row, columns))?.document);
+      const { document = newDocument } = found.find((row) => isSame(row, columns)) ?? {};
+      const issues = issuesOfChanged(service, document);
       return issues.length > 0 ? [failedRow(index, issues)] : [];
     });
     const left = pending.filter((row) => !failed.some(({ index }) => index === row.index));

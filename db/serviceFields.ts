@@ -6,11 +6,11 @@ import type { ServiceField, ServiceFields } from '../shared/serviceFields.ts';
 export const isAsSent = (service: ServiceFields) => sql<SqlBool>`document::jsonb @> ${JSON.stringify(service)}::jsonb`;
 
 /**
- * An issue for each field that differs from the contact. `document` is the contact as JSON, in which a date is text;
- * `undefined` where there is no contact yet.
+ * An issue for each field that differs from the contact. `document` is the contact as JSON, in which a date is text; of a
+ * contact that is not there yet, what is known of the contact.
  */
-export function issuesOfChanged(service: ServiceFields, document: string | undefined): Issue[] {
-  const present = JSON.parse(document ?? '{}') as ServiceFields;
+export function issuesOfChanged(service: ServiceFields, document: string): Issue[] {
+  const present = JSON.parse(document) as ServiceFields;
   return Object.entries(JSON.parse(JSON.stringify(service)) as ServiceFields)
     .filter(([field, value]) => value !== present[field as ServiceField])
     .map(([field]) => ({ path: [field], message: told(field, present[field as ServiceField]) }));

@@ -53,7 +53,8 @@ export function judgeRows(contacts: readonly unknown[], merge = false): { rows: 
 /** The row without the fields of a contact that change nothing. A value that is no object stays as it is. */
 function withoutEmpty(contact: unknown): unknown {
   if (typeof contact !== 'object' || contact === null || Array.isArray(contact)) return contact;
-  const isEmpty = (value: unknown) => isNothing(typeof value === 'string' ? trimBlanks(value) : value);
+  const isEmpty = (value: unknown) =>
+    value === undefined || isNothing(typeof value === 'string' ? trimBlanks(value) : value);
   return Object.fromEntries(
     Object.entries(contact).filter(([field, value]) => !(Object.hasOwn(ContactInput.shape, field) && isEmpty(value))),
   );

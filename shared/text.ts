@@ -82,6 +82,6 @@ const upTo = (most: number) =>
 export const toAccountAddress = (email: string) => email.trim().toLowerCase();
 
 /** An id in a caller's input: a UUID in upper or lower case. */
-export const Id = z.guid({ error: 'Not a UUID' }).toLowerCase();
+export const Id = z.guid({ error: ({ input }) => (input === undefined ? 'Required' : 'Not a UUID') }).toLowerCase();
 /** The organization that the caller means, by default the caller's own. Another organization is refused with 403. */
 export const organizationId = Id.optional();

@@ -136,6 +136,12 @@ const FAILURES: Record<string, ContractCase> = {
       'Give a name and a value, a text, a number or a boolean: plan:pro, or {"name":"plan","value":"pro"}',
     ),
   },
+  'no id': {
+    procedure: 'contacts.get',
+    input: () => ({}),
+    expected: issue('id', 'Required'),
+    notOver: ['MCP', 'REST'],
+  },
   'an id that is none': {
     procedure: 'contacts.get',
     input: () => ({ id: 'none' }),

@@ -81,7 +81,7 @@ test('Pages of the longest keys and of the longest entries of the audit log stay
   await using app = await testApp({ isAlone: true });
   const settings = (n: number) => ({
     name: '😀'.repeat(99),
-    description: '\u0007'.repeat(500),
+    description: '😀'.repeat(500),
     allowedAddresses: Array.from(
       { length: 50 },
       (_, i) => `2001:db8:1111:2222:3333:4444:5555:${(n * 100 + i + 4096).toString(16)}`,

@@ -117,6 +117,11 @@ test('A copy of a contact as a new contact is refused with the reason for each f
   const { results } = await app.trpc(app.one.key).contacts.upsertMany.mutate({
     contacts: [{ name: 'Copy', email: 'copy@example.com', version: 1, deletedAt: null }],
   });
+  const own = { name: 'Own', organizationId: app.one.id };
+  const { results: named } = await app.trpc(app.one.key).contacts.upsertMany.mutate({
+    contacts: [own, { ...own, organizationId: app.other.id }],
+  });
+  expect(named).toMatchObject([{ outcome: 'created' }, { outcome: 'failed', issues: [{ path: ['organizationId'] }] }]);
   expect(results).toMatchObject([{ outcome: 'failed', issues: [{ path: ['deletedAt'] }, { path: ['version'] }] }]);
 });
 

@@ -1,12 +1,12 @@
 import { expect } from 'vitest';
 import type { TestApp } from './testApp.ts';
 
-/** A contact as long as a contact can be, 435 KB: a control character takes 6 bytes in JSON, an emoji 4 bytes. */
+/** A contact as long as a contact can be, 435 KB: an emoji takes 4 bytes, and a kana 3 bytes. */
 export const LONG = {
   name: 'Long',
-  notes: '\u0007'.repeat(50_000),
-  tags: Array.from({ length: 100 }, (_, n) => `${n}`.padEnd(100, 'é')),
-  customFields: { text: 'é'.repeat(30_000) },
+  notes: '😀'.repeat(50_000),
+  tags: Array.from({ length: 100 }, (_, n) => `${n}${'😀'.repeat(97)}`),
+  customFields: { text: 'あ'.repeat(65_000) },
 };
 
 /** Makes contacts, one after the other, and gives their ids, newest first. */
