@@ -79,6 +79,7 @@ function toPending({ organizationId, merge = false }: Omit<Upsert, 'rows'>, row:
   const columns = toRow(organizationId, input);
   const given = new Set(Object.keys(merge ? { ...BLANK, ...written } : written));
   if (isNameGuess) for (const column of ['name', 'name_key']) given.delete(column);
+  if (input.customFields === undefined) given.delete('custom_fields');
   const patch = JSON.stringify(input.customFields);
   return { index, columns, given, service, patch: patch === columns.custom_fields ? undefined : patch };
 }
