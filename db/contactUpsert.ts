@@ -159,6 +159,7 @@ function toWrite(
   const columns = { ...toRow(organizationId, input), id: contact?.id ?? row.newId };
   const given = new Set(Object.keys(merge ? { ...BLANK, ...written } : written));
   if (row.isNameGuess) for (const column of NAME) given.delete(column);
+  if (input.customFields === undefined) given.delete('custom_fields');
   const patch = JSON.stringify(input.customFields);
   return { index: row.index, contact, columns, given, patch: patch === columns.custom_fields ? undefined : patch };
 }

@@ -16,6 +16,9 @@ export function trimBlanks(text: string): string {
 const VISIBLE = /[^\p{C}\p{Z}\p{M}\p{Default_Ignorable_Code_Point}\u2800]/u;
 export const isVisible = (text: string) => VISIBLE.test(text);
 
+/** Printable ASCII, the commonest text, has no need of the slower expressions. */
+const PLAIN = /^[ -~]*$/;
+
 /** Controls, among them U+0085, and the other ends of lines. */
 const CONTROL_OF_LINE = /[\p{Cc}\u2028\u2029]/u;
 /** Controls but tabs and ends of lines. */
@@ -30,13 +33,17 @@ const OVERRIDE = /[\u202A-\u202E\u2066-\u2069]/u;
 const TURNED = 'Must not turn the direction of the text: take out the bidirectional controls';
 
 /** Why a text of a single line may not be kept: its characters deceive a reader. `undefined` for a text that may. */
-export const flawOfLine = (text: string): string | undefined =>
-  CONTROL_OF_LINE.test(text) ? 'Must be a single line, without control characters' : flawOfDirection(text);
+export const flawOfLine = (text: string): string | undefined => {
+  if (PLAIN.test(text)) return undefined;
+  return CONTROL_OF_LINE.test(text) ? 'Must be a single line, without control characters' : flawOfDirection(text);
+};
 
 /** As `flawOfLine`, for a text that may have several lines, and tabs. */
-export const flawOfLines = (text: string): string | undefined =>
-  CONTROL_OF_LINES.test(text)
+export const flawOfLines = (text: string): string | undefined => {
+  if (PLAIN.test(text)) return undefined;
+  return CONTROL_OF_LINES.test(text)
     ? 'Must not have control characters, but for line breaks and tabs: take them out'
     : flawOfDirection(text);
+};
 
 const flawOfDirection = (text: string) => (OVERRIDE.test(text) ? TURNED : undefined);

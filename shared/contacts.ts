@@ -125,19 +125,14 @@ export const ContactCreateRequest = ContactInput.extend({ organizationId, dryRun
 const expectedVersion = z.int().min(0).optional().describe('Change it at this version alone: at any other, 412');
 /** Fields that the service sets. What a `get` gave may be sent back, and is refused where it was changed. */
 const sentBack = {
-  createdAt: instant.optional().describe('As it is, or left out'),
-  updatedAt: instant.optional().describe('As it is, or left out'),
-  deletedAt: instant.nullable().optional().describe('As it is, or left out'),
-  version: z.int().optional().describe('As it is, or left out'),
+  createdAt: instant.optional(),
+  updatedAt: instant.optional(),
+  deletedAt: instant.nullable().optional(),
+  version: z.int().optional(),
 };
-/** A field that is left out stays unchanged. */
-export const ContactUpdateRequest = ContactInput.partial().extend({
-  organizationId,
-  id: Id,
-  expectedVersion,
-  ...sentBack,
-  dryRun,
-});
+const Changes = ContactInput.partial().extend({ organizationId, id: Id, expectedVersion, dryRun });
+/** A field that is left out stays unchanged. The fields that may be sent back are not shown: a program needs none. */
+export const ContactUpdateRequest = documentAs(Changes.extend(sentBack), Changes);
 export type ContactUpdate = { [K in keyof ContactInput]?: ContactInput[K] | undefined };
 export const ContactDeleteRequest = ContactRequest.extend({ expectedVersion, dryRun });
 export const ContactRestoreRequest = ContactRequest.extend({ dryRun });

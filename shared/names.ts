@@ -13,10 +13,7 @@ export const Name = nameUpTo(100);
 /** As `Name`, where another check refuses a name with an API key in it. */
 export const SoughtName = soughtLine(100)
   .refine(isVisible, NO_FACE)
-  .superRefine((name, context) => {
-    const flaw = flawOfLine(name);
-    if (flaw !== undefined) context.addIssue(flaw);
-  });
+  .refine((name) => flawOfLine(name) === undefined, { error: ({ input }) => flawOfLine(input as string) });
 
 /** Bytes of an address, and of its part before the @ (RFC 5321, section 4.5.3.1). */
 const MOST = { address: 254, localPart: 64 } as const;

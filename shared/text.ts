@@ -17,28 +17,24 @@ export const isWithoutKey = (text: string) => findKeys(decodePercent(text).toLow
 export const WITHOUT_KEY =
   'Must not contain an API key: take the key out, and rotate the key if others may have seen the key here';
 
-/** Adds an issue where `flawOf` finds a flaw in a text. */
-const without = (flawOf: (text: string) => string | undefined) => (written: string, context: z.RefinementCtx) => {
-  const message = flawOf(written);
-  if (message !== undefined) context.addIssue(message);
-};
+type FlawOf = (text: string) => string | undefined;
+/** Text in which `flawOf` finds no flaw, to keep. */
+const kept = <T extends z.ZodType<string, string>>(schema: T, flawOf: FlawOf) =>
+  schema
+    .refine((written) => flawOf(written) === undefined, { error: ({ input }) => flawOf(input as string) })
+    .refine(isWithoutKey, WITHOUT_KEY);
 
 /** A single line of 1 to `most` characters, without blanks around it, to keep. */
-export const line = (most: number) =>
-  soughtLine(most).superRefine(without(flawOfLine)).refine(isWithoutKey, WITHOUT_KEY);
+export const line = (most: number) => kept(soughtLine(most), flawOfLine);
 
 /** As `line`, and may be empty: see `orNull`. */
-export const emptyLine = (most: number) =>
-  upTo(most).superRefine(without(flawOfLine)).refine(isWithoutKey, WITHOUT_KEY);
+export const emptyLine = (most: number) => kept(upTo(most), flawOfLine);
 
 /** Text of any number of lines, of at most `most` characters, without blanks around it, to keep. May be empty. */
-export const text = (most: number) => upTo(most).superRefine(without(flawOfLines)).refine(isWithoutKey, WITHOUT_KEY);
+export const text = (most: number) => kept(upTo(most), flawOfLines);
 
 /** A single line as written, with the blanks around it, of at most `most` characters, to keep. */
-export const lineAsWritten = (most: number) =>
-  soughtText(most)
-    .superRefine(without((written) => flawOfLine(trimBlanks(written))))
-    .refine(isWithoutKey, WITHOUT_KEY);
+export const lineAsWritten = (most: number) => kept(soughtText(most), (written) => flawOfLine(trimBlanks(written)));
 
 /** A text that may be left empty: an empty text, or blanks alone, is `null`. */
 export const orNull = <T extends z.ZodType<string, string>>(schema: T) =>

@@ -7,8 +7,8 @@ const DAY = 86_400_000;
 test('A key has a description and an environment, which change alone, and each change is in the audit log', async () => {
   await using app = await testApp();
   const { keys, audit } = app.trpc(app.one.key);
-  const given = { description: ' Reads the CRM. ', environment: 'staging', selfRotate: false } as const;
-  const { apiKey } = await keys.issue.mutate({ name: 'CRM', ...given });
+  const given = { description: 'Reads the CRM.', environment: 'staging', selfRotate: false } as const;
+  const { apiKey } = await keys.issue.mutate({ name: 'CRM', ...given, description: ' Reads the CRM. ' });
   expect(apiKey).toMatchObject(given);
   const { id } = apiKey;
   expect(await keys.update.mutate({ id })).toEqual(apiKey);

@@ -105,7 +105,7 @@ function toOperation(route: Route): ZodOpenApiOperationObject {
     tags: [tag],
     summary,
     description: words.filter(Boolean).join(' '),
-    ...requestOf(route, { input: objectOf(input), hasBody }),
+    ...requestOf(route, { input: objectOf(documentedAs(input) ?? input), hasBody }),
     responses: {
       [route.status ?? 200]: successOf(route, output),
       ...Object.fromEntries(statuses.map((status) => [status, errorResponses[status]])),

@@ -322,7 +322,8 @@ export const routes: readonly Route[] = [
     isConditional: true,
     tag: 'Contacts',
     summary: 'Change a contact',
-    description: 'Fields that are left out stay as they are; `null` empties one.',
+    description:
+      'Fields that are left out stay as they are; `null` or an empty text empties one. `customFields` are patched, as RFC 7396 says. What a `GET` gave can be sent back: what the service sets must be as it is.',
     errors: [404, 409, 412],
     body: { title: 'Countess', notes: null },
     result: { ...CONTACT, notes: null, version: 2 },
