@@ -52,7 +52,8 @@ export function toSought(conditions: Conditions): Sought {
 }
 
 /** The columns of `contacts` that `matches` reads, beside `id` and `updated_at`. */
-export const JUDGED = sql`search, folded, tags, tag_keys, phone_keys, company_key, company_fold, email_key, custom_fields,
+export const JUDGED = sql`search, folded, tags, tag_keys, phone_keys, company_key, company_fold, email_key, other_email_keys,
+  custom_fields, deleted_at,
   created_at`;
 
 const every = (conditions: (RawBuilder<unknown> | false | undefined)[]) => {
@@ -61,6 +62,10 @@ const every = (conditions: (RawBuilder<unknown> | false | undefined)[]) => {
 };
 const isLikeAll = (patterns: string[]) => every(patterns.map((pattern) => sql`folded like ${pattern}`));
 const isAny = (alternatives: Term) => sql`(${sql.join(alternatives.map(isLikeAll), sql` or `)})`;
+
+/** A contact that is not deleted is found by each of its emails, a deleted contact by `email` alone. */
+const hasEmail = (emailKey: string) =>
+  sql`(email_key = ${emailKey} or deleted_at is null and ${emailKey} = any (other_email_keys))`;
 
 /** SQL that is true where a contact of any form meets the conditions, whether the contact is deleted or not. */
 export function matches(sought: Sought): RawBuilder<SqlBool> {
@@ -79,7 +84,7 @@ export function matches(sought: Sought): RawBuilder<SqlBool> {
   ];
   return every([
     sql`case when folded is null then ${every(unfolded)} else ${every(folded)} end`,
-    emailKey !== undefined && sql`email_key = ${emailKey}`,
+    emailKey !== undefined && hasEmail(emailKey),
     ids && sql`id = any (${ids}::uuid[])`,
     createdSince && sql`created_at >= ${createdSince}`,
     updatedSince && sql`updated_at >= ${updatedSince}`,
