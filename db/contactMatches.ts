@@ -25,7 +25,7 @@ export async function findMatching(
 }
 
 /** The most contacts that a count counts. */
-export const MOST_COUNTED = 100_000;
+const MOST_COUNTED = 100_000;
 
 /** Counts the contacts that meet all conditions, up to `MOST_COUNTED`. Failure: `elsewhere`, as `findMatching`. */
 export async function countContacts(
