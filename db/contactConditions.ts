@@ -67,6 +67,10 @@ const every = (conditions: (RawBuilder<unknown> | false | undefined)[]) => {
 const isLikeAll = (patterns: Term[number]) => every(patterns.map(({ like }) => sql`folded like ${like}`));
 const isAny = (alternatives: Term) => sql`(${sql.join(alternatives.map(isLikeAll), sql` or `)})`;
 
+/** A contact that is not deleted is found by each of its emails, a deleted contact by `email` alone. */
+const hasEmail = (emailKey: string) =>
+  sql`(email_key = ${emailKey} or deleted_at is null and ${emailKey} = any (other_email_keys))`;
+
 /** SQL that is true where a contact of any form meets the conditions, whether the contact is deleted or not. */
 export function matches(sought: Sought): RawBuilder<SqlBool> {
   const { terms, tags, emailKey, phones, company, ids, createdSince, updatedSince, fields, plain } = sought;
@@ -84,8 +88,7 @@ export function matches(sought: Sought): RawBuilder<SqlBool> {
   ];
   return every([
     sql`case when folded is null then ${every(unfolded)} else ${every(folded)} end`,
-    emailKey !== undefined &&
-      sql`(email_key = ${emailKey} or ${emailKey} = any (other_email_keys) and deleted_at is null)`,
+    emailKey !== undefined && hasEmail(emailKey),
     ids && sql`id = any (${ids}::uuid[])`,
     createdSince && sql`created_at >= ${createdSince}`,
     updatedSince && sql`updated_at >= ${updatedSince}`,

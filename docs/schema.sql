@@ -1934,7 +1934,7 @@ CREATE TRIGGER keep BEFORE INSERT OR UPDATE ON public.contacts FOR EACH ROW EXEC
 
 CREATE TRIGGER keep_tags AFTER INSERT ON public.contacts FOR EACH ROW WHEN ((new.tag_keys <> '{}'::text[])) EXECUTE FUNCTION public.introzy_keep_contact_tags();
 
-CREATE TRIGGER keep_tags_of_change AFTER UPDATE ON public.contacts FOR EACH ROW WHEN ((((((old.tag_keys IS DISTINCT FROM new.tag_keys) OR (old.deleted_at IS DISTINCT FROM new.deleted_at)) OR (old.updated_at IS DISTINCT FROM new.updated_at)) OR (old.name_fold IS DISTINCT FROM new.name_fold)) AND ((old.tag_keys <> '{}'::text[]) OR (new.tag_keys <> '{}'::text[])))) EXECUTE FUNCTION public.introzy_keep_contact_tags();
+CREATE TRIGGER keep_tags_of_change AFTER UPDATE ON public.contacts FOR EACH ROW WHEN ((((old.tag_keys IS DISTINCT FROM new.tag_keys) OR (old.deleted_at IS DISTINCT FROM new.deleted_at) OR (old.updated_at IS DISTINCT FROM new.updated_at) OR (old.name_fold IS DISTINCT FROM new.name_fold)) AND ((old.tag_keys <> '{}'::text[]) OR (new.tag_keys <> '{}'::text[])))) EXECUTE FUNCTION public.introzy_keep_contact_tags();
 
 CREATE TRIGGER keep_words AFTER INSERT OR DELETE ON public.contacts FOR EACH ROW EXECUTE FUNCTION public.introzy_keep_contact_words();
 

@@ -66,8 +66,7 @@ const tags = (schema: string) => [
   `create trigger keep_tags after insert on contacts for each row when (new.tag_keys <> '{}')
     execute function introzy_keep_contact_tags()`,
   `create trigger keep_tags_of_change after update on contacts for each row
-    when ((old.tag_keys, old.deleted_at, old.updated_at, old.name_fold)
-        is distinct from (new.tag_keys, new.deleted_at, new.updated_at, new.name_fold)
+    when ((${['tag_keys', 'deleted_at', 'updated_at', 'name_fold'].map((name) => `old.${name} is distinct from new.${name}`).join(' or ')})
       and (old.tag_keys <> '{}' or new.tag_keys <> '{}'))
     execute function introzy_keep_contact_tags()`,
 ];
