@@ -69,13 +69,14 @@ interface Source {
 /** The folded text is what the service would make of these names, which have no marks. */
 const insertContacts = ({ source, notes = `'Met at the conference'` }: Source) => `
   insert into contacts (organization_id, id, name, email, phone, company, title, location, linkedin_url, notes, tags,
-    custom_fields, name_key, email_key, company_key, deleted_at, form, tag_keys, folded)
+    custom_fields, name_key, email_key, company_key, deleted_at, form, tag_keys, phone_keys, linkedin_key, folded)
   select organization_id, id, name, email, '+1 555 ' || i, company, 'Engineer', 'Berlin',
     'https://www.linkedin.com/in/person-' || i, notes, array['customer', 'vip'],
     '{"tier": "gold", "score": 5}', lower(name), email, lower(company), deleted_at, 2, array['customer', 'vip'],
+    array['+1555' || i, 'i:' || right('1555' || i, 9)], 'in/person-' || i,
     concat_ws(E'\\n', ' ' || regexp_replace(lower(name), '(?<=[王李明])(?=[王李明])', ' ', 'g'), ' ' || lower(company),
       ' engineer', ' berlin', E' customer\\x1d vip', coalesce(' ' || lower(notes), ''),
-      ' person' || i || '@ example. com', E'\\x1e 1555' || i)
+      ' person' || i || '@ example. com', '', E'\\x1e 1555' || i, '')
   from (
     select organization_id, id, i, deleted_at, ${notes} as notes,
       case when i % 50000 = 7 then 'Zebulon ' when i % 1000 = 9 then '王李明 ' else 'Person ' end || md5(i::text) as name,

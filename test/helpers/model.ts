@@ -155,7 +155,7 @@ export function writeRow(contact: ModelContact, { id, ...fields }: UpsertRow, me
 export type UpsertRow = ContactInput & { id?: string | undefined };
 
 /** The tags without those that an earlier tag equals but for case. */
-export const onceEach = (tags: string[]) =>
+const onceEach = (tags: string[]) =>
   tags.filter((tag, place) => tags.findIndex((other) => caseless(other) === caseless(tag)) === place);
 
 /** The fields of a new contact for which the input has no value. */
