@@ -6,16 +6,15 @@ import { caseless, comparable } from '../shared/fold.ts';
 import { linkedinKey } from '../shared/linkedin.ts';
 import { inTransaction, type Tenant } from './admission.ts';
 import {
-  idsByEmail,
   keysOfEmails,
   keysOfPhones,
   lockAddresses,
   needsAddresses,
+  unlessEmailTaken,
   withWholePairs,
 } from './contactAddresses.ts';
 import { shownDocument } from './contactPage.ts';
 import { keepCase } from './contactTags.ts';
-import { isEmailTaken } from './errors.ts';
 import type { Failure, Outcome } from './outcome.ts';
 import { prepared } from './prepared.ts';
 import type { Schema } from './schema.ts';
@@ -65,10 +64,19 @@ const insertRow = prepared<NewRow, { document: string }>((db, parameter) => {
 /** All columns of a new contact. */
 export function toRow(organizationId: string, given: ContactInput): NewRow {
   const input = withWholePairs(given);
-  const own = { organization_id: organizationId, id: uuidv7(), form: CONTACT_FORM };
-  const kept = { folded: toFolded(input), tag_keys: (input.tags ?? []).map(caseless) };
-  return { ...BLANK, ...toColumns(input), ...own, ...kept } as NewRow;
+  return completeRow({ organizationId, id: uuidv7() }, input, toColumns(input));
 }
+
+/** All columns of a contact of these fields, which fill `columns`. */
+export const completeRow = (
+  { organizationId, id }: ContactId,
+  input: ContactInput,
+  columns: ReturnType<typeof toColumns>,
+): NewRow => {
+  const own = { organization_id: organizationId, id, form: CONTACT_FORM };
+  const kept = { folded: toFolded(input), tag_keys: (input.tags ?? []).map(caseless) };
+  return { ...BLANK, ...columns, ...own, ...kept } as NewRow;
+};
 
 /** Adds a contact. Failure: `emailTaken`. */
 export async function insertContact(
@@ -248,34 +256,6 @@ function isAnyDistinct(columns: object): RawBuilder<SqlBool> {
   const seen = Object.entries(columns).filter(([column]) => isSeen(column));
   const distinct = seen.map(([column, value]) => sql`${sql.ref(column)} is distinct from ${value}`);
   return distinct.length === 0 ? sql`false` : sql`(${sql.join(distinct, sql` or `)})`;
-}
-
-interface Taking {
-  organizationId: string;
-  /** The contact that takes the emails, and that may have them already. */
-  id?: string;
-  /** SQL of the keys of the emails, a `text[]`. */
-  keys: RawBuilder<string[]>;
-}
-
-/** Runs `write`. Where another contact has any of the emails, answers `emailTaken` with the other contact's id. */
-async function unlessEmailTaken(
-  db: Tenant,
-  { organizationId, id, keys }: Taking,
-  write: () => Promise<Outcome<Contact>>,
-): Promise<Outcome<Contact>> {
-  for (;;) {
-    try {
-      return await write();
-    } catch (error) {
-      if (!isEmailTaken(error)) throw error;
-      const { rows } = await sql<{ id: string }>`
-        select id from (${idsByEmail(organizationId, keys)}) holder
-          where id is distinct from ${id ?? null}::uuid limit 1`.execute(db);
-      // Without a holder the email is free again, and another try may succeed.
-      if (rows[0]) return { failure: 'emailTaken', existingId: rows[0].id };
-    }
-  }
 }
 
 /**
