@@ -126,10 +126,14 @@ export const ContactListRequest = PageRequest.extend({
   search: soughtText(200)
     .optional()
     .describe(
-      "Words to be found in name, email, phone, company, title, location, tags or notes, each of them, without case and accents; one or two letters at a word's beginning",
+      "Words to be found in name, emails, phones, company, title, location, tags or notes, each of them, without case and accents; one or two letters at a word's beginning",
     ),
   tag: soughtLine(100).optional().describe('Contacts that have this tag, in whatever case'),
-  email: soughtText(320).optional().describe('The contact of this address, as emails are compared'),
+  email: soughtText(320)
+    .optional()
+    .describe(
+      'The contact of this address, as its email or another of its emails; a deleted contact by its email alone',
+    ),
   updatedSince: instant.optional().describe('Contacts that have changed at or after this instant'),
   includeDeleted: z.boolean().default(false).describe('Deleted contacts too'),
 }).prefault({});
