@@ -1,9 +1,11 @@
 import { type RawBuilder, sql } from 'kysely';
 import type { UpsertRow } from '../shared/contactRows.ts';
-import type { ContactInput, ContactUpdate } from '../shared/contacts.ts';
+import type { Contact, ContactInput, ContactUpdate } from '../shared/contacts.ts';
 import { comparable } from '../shared/fold.ts';
 import { onceEachPhone, phoneKeys } from '../shared/phones.ts';
 import type { Tenant } from './admission.ts';
+import { isEmailTaken } from './errors.ts';
+import type { Outcome } from './outcome.ts';
 
 /*
  * A contact's emails and phones. Each kind is a field and a list of others, and no address is in both: so a change of the
@@ -86,6 +88,34 @@ export const idsByEmail = (organizationId: string, keys: RawBuilder<string[]>): 
   select id from contacts
     where organization_id = ${organizationId} and email_key = any (${keys}) and deleted_at is null
   union all select contact_id from contact_emails where organization_id = ${organizationId} and email_key = any (${keys})`;
+
+export interface Taking {
+  organizationId: string;
+  /** The contact that takes the emails, and that may have them already. */
+  id?: string;
+  /** SQL of the keys of the emails, a `text[]`. */
+  keys: RawBuilder<string[]>;
+}
+
+/** Runs `write`. Where another contact has any of the emails, answers `emailTaken` with the other contact's id. */
+export async function unlessEmailTaken(
+  db: Tenant,
+  { organizationId, id, keys }: Taking,
+  write: () => Promise<Outcome<Contact>>,
+): Promise<Outcome<Contact>> {
+  for (;;) {
+    try {
+      return await write();
+    } catch (error) {
+      if (!isEmailTaken(error)) throw error;
+      const { rows } = await sql<{ id: string }>`
+        select id from (${idsByEmail(organizationId, keys)}) holder
+          where id is distinct from ${id ?? null}::uuid limit 1`.execute(db);
+      // Without a holder the email is free again, and another try may succeed.
+      if (rows[0]) return { failure: 'emailTaken', existingId: rows[0].id };
+    }
+  }
+}
 
 /**
  * The emails and phones that a row of an upsert gives an existing contact. A row that names the contact by one of its

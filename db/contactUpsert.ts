@@ -6,7 +6,7 @@ import type { Issue } from '../shared/errors.ts';
 import { inTransaction, type Tenant } from './admission.ts';
 import { upsertedAddresses, withWholePairs } from './contactAddresses.ts';
 import { chooseNamed, type FoundContact, lockNamed, type NamedRow, toNamed } from './contactMatch.ts';
-import { BLANK, bumpIf, CONTACT_FORM, isSeen, toColumns, toRow } from './contacts.ts';
+import { BLANK, bumpIf, CONTACT_FORM, completeRow, isSeen, toColumns } from './contacts.ts';
 import { ADDED, keepCase } from './contactTags.ts';
 import { FIELDS_TOO_LARGE, patchedFields } from './customFields.ts';
 import { DatabaseUnavailable, FieldsTooLarge, isEmailTaken } from './errors.ts';
@@ -156,7 +156,7 @@ function toWrite(
   const addresses = contact && upsertedAddresses(row, contact, merge);
   const input = withWholePairs({ ...row.input, ...addresses }, contact);
   const written = toColumns(input);
-  const columns = { ...toRow(organizationId, input), id: contact?.id ?? row.newId };
+  const columns = completeRow({ organizationId, id: contact?.id ?? row.newId }, input, written);
   const given = new Set(Object.keys(merge ? { ...BLANK, ...written } : written));
   if (row.isNameGuess) for (const column of NAME) given.delete(column);
   if (input.customFields === undefined) given.delete('custom_fields');

@@ -8,17 +8,18 @@ import { withoutNulls } from '../shared/mergePatch.ts';
 import type { ServiceFields } from '../shared/serviceFields.ts';
 import { inTransaction, type Tenant } from './admission.ts';
 import {
-  idsByEmail,
   keysOfEmails,
   keysOfPhones,
   lockAddresses,
   needsAddresses,
+  type Taking,
+  unlessEmailTaken,
   withWholePairs,
 } from './contactAddresses.ts';
 import { shownDocument } from './contactPage.ts';
 import { keepCase } from './contactTags.ts';
 import { FIELDS_TOO_LARGE, patchedFields } from './customFields.ts';
-import { FieldsTooLarge, isEmailTaken } from './errors.ts';
+import { FieldsTooLarge } from './errors.ts';
 import { toCompanyFold, toNameFold } from './foldedKeys.ts';
 import type { Failure, Outcome } from './outcome.ts';
 import { prepared } from './prepared.ts';
@@ -71,10 +72,19 @@ const insertRow = prepared<NewRow, { document: string }>((db, parameter) => {
 /** All columns of a new contact. */
 export function toRow(organizationId: string, given: ContactInput): NewRow {
   const input = withWholePairs(given);
-  const own = { organization_id: organizationId, id: uuidv7(), form: CONTACT_FORM };
-  const kept = { folded: toFolded(input), tag_keys: (input.tags ?? []).map(caseless) };
-  return { ...BLANK, ...toColumns(input), ...own, ...kept } as NewRow;
+  return completeRow({ organizationId, id: uuidv7() }, input, toColumns(input));
 }
+
+/** All columns of a contact of these fields, which fill `columns`. */
+export const completeRow = (
+  { organizationId, id }: ContactId,
+  input: ContactInput,
+  columns: ReturnType<typeof toColumns>,
+): NewRow => {
+  const own = { organization_id: organizationId, id, form: CONTACT_FORM };
+  const kept = { folded: toFolded(input), tag_keys: (input.tags ?? []).map(caseless) };
+  return { ...BLANK, ...columns, ...own, ...kept } as NewRow;
+};
 
 /** Adds a contact. Failure: `emailTaken`. */
 export async function insertContact(
@@ -285,35 +295,17 @@ function isAnyDistinct(columns: object): RawBuilder<SqlBool> {
   return distinct.length === 0 ? sql`false` : sql`(${sql.join(distinct, sql` or `)})`;
 }
 
-interface Taking {
-  organizationId: string;
-  /** The contact that takes the emails, and that may have them already. */
-  id?: string;
-  /** SQL of the keys of the emails, a `text[]`. */
-  keys: RawBuilder<string[]>;
-}
-
-/**
- * Runs `write`. Where another contact has any of the emails, answers `emailTaken` with the other contact's id; where the
- * custom fields would be too large, `invalid`.
- */
+/** As `unlessEmailTaken`; where the custom fields would be too large, answers `invalid`. */
 async function unlessRefused(
   db: Tenant,
-  { organizationId, id, keys }: Taking,
+  taking: Taking,
   write: () => Promise<Outcome<Contact>>,
 ): Promise<Outcome<Contact>> {
-  for (;;) {
-    try {
-      return await write();
-    } catch (error) {
-      if (error instanceof FieldsTooLarge) return { failure: 'invalid', issues: [FIELDS_TOO_LARGE] };
-      if (!isEmailTaken(error)) throw error;
-      const { rows } = await sql<{ id: string }>`
-        select id from (${idsByEmail(organizationId, keys)}) holder
-          where id is distinct from ${id ?? null}::uuid limit 1`.execute(db);
-      // Without a holder the email is free again, and another try may succeed.
-      if (rows[0]) return { failure: 'emailTaken', existingId: rows[0].id };
-    }
+  try {
+    return await unlessEmailTaken(db, taking, write);
+  } catch (error) {
+    if (!(error instanceof FieldsTooLarge)) throw error;
+    return { failure: 'invalid', issues: [FIELDS_TOO_LARGE] };
   }
 }
 

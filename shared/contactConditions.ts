@@ -48,11 +48,15 @@ export const ContactConditions = z.strictObject({
   search: filter(200, 'words to look for')
     .optional()
     .describe(
-      "Words to be found in name, email, phone, company, title, location, tags or notes, each of them, without case and accents; one or two letters at a word's beginning",
+      "Words to be found in name, emails, phones, company, title, location, tags or notes, each of them, without case and accents; one or two letters at a word's beginning",
     ),
   tag: filter(100, 'a tag').optional().describe('Contacts that have this tag, in whatever case'),
   tags: z.array(soughtLine(100)).min(1).max(100).optional().describe('Contacts that have all of these tags'),
-  email: filter(320, 'an address').optional().describe('The contact of this address, as emails are compared'),
+  email: filter(320, 'an address')
+    .optional()
+    .describe(
+      'The contact of this address, as its email or another of its emails; a deleted contact by its email alone',
+    ),
   phone: filter(100, 'a number')
     .refine((phone) => digitsOf(phone) !== '', 'Give the digits of the number')
     .optional()

@@ -90,12 +90,13 @@ interface Source {
 /** The folded text is what the service would make of these names, which have no marks. */
 const insertContacts = ({ source, notes = `'Met at the conference'` }: Source) => `
   insert into contacts (organization_id, id, name, email, phone, company, title, location, linkedin_url, notes, tags,
-    custom_fields, name_key, email_key, company_key, deleted_at, updated_at, form, tag_keys, phone_keys, name_fold, company_fold, folded)
+    custom_fields, name_key, email_key, company_key, deleted_at, updated_at, form, tag_keys, phone_keys,
+    linkedin_key, name_fold, company_fold, folded)
   select organization_id, id, name, email, '+1 555 ' || i, company, 'Engineer', 'Berlin',
     'https://www.linkedin.com/in/person-' || i, notes, array['customer', 'vip'],
     '{"tier": "gold", "score": 5}', lower(name), email, lower(company), deleted_at,
     timestamptz '2026-01-01Z' + make_interval(secs => i), 2, array['customer', 'vip'],
-    array['+1555' || i, 'i:' || right('555' || i, 9)], lower(name), lower(company),
+    array['+1555' || i, 'i:' || right('1555' || i, 9)], 'in/person-' || i, lower(name), lower(company),
     concat_ws(E'\\n', ' ' || regexp_replace(lower(name), '(?<=[王李明])(?=[王李明])', ' ', 'g'), ' ' || lower(company),
       ' engineer', ' berlin', E' customer\\x1d vip', coalesce(' ' || lower(notes), ''),
       ' person' || i || '@ example. com', '', E'\\x1e 1555' || i, '')

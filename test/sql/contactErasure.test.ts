@@ -24,7 +24,8 @@ test('An erased contact is in no table any more, whether it was deleted or not, 
   await using app = await testApp();
   const { contacts } = app.trpc(app.one.key);
   const secret = randomUUID();
-  const texts = { email: `${secret}@example.com`, notes: secret, tags: [secret], customFields: { secret } };
+  const others = { otherEmails: [`other.${secret}@example.com`], otherPhones: [secret] };
+  const texts = { ...others, email: `${secret}@example.com`, notes: secret, tags: [secret], customFields: { secret } };
   const living = await contacts.create.mutate({ name: `Ada ${secret}`, ...texts });
   const deleted = await contacts.create.mutate({ name: `Bob ${secret}` });
   await contacts.delete.mutate({ id: deleted.id });
@@ -41,8 +42,8 @@ test('An erased contact is in no table any more, whether it was deleted or not, 
     expect((await app.api(app.one.key, 'POST', `/api/contacts/${id}/restore`)).status).toBe(404);
   }
   expect(await erase.mutate({ ids })).toEqual({ erased: [] });
-  // The address is free again.
-  await contacts.create.mutate({ name: 'Ada', email: texts.email });
+  // The addresses are free again.
+  await contacts.create.mutate({ name: 'Ada', email: texts.email, otherEmails: others.otherEmails });
   const { items } = await app.trpc(app.one.key).audit.list.query({ action: 'contact.erased' });
   expect(items.map(({ subject }) => subject)).toEqual(
     expect.arrayContaining([living.id, deleted.id].map((id) => ({ type: 'contact', id, name: id }))),

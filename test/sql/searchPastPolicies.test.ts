@@ -125,9 +125,9 @@ test('A search, for a tenant too, is answered by the trigram index, also where s
   const insert = (form: number) =>
     runAsAdmin(
       app,
-      `insert into contacts (organization_id, id, name, name_key, company, company_key, tags, form, folded, tag_keys)
+      `insert into contacts (organization_id, id, name, name_key, company, company_key, tags, form, folded, tag_keys, phone_keys)
         select case when n % 4 = 0 then '${app.other.id}'::uuid else '${app.one.id}'::uuid end, gen_random_uuid(), name,
-          name, 'Company', 'company', array['tag' || n % 500], ${form}, ' ' || name || E'\\n company', array['tag' || n % 500]
+          name, 'Company', 'company', array['tag' || n % 500], ${form}, ' ' || name || E'\\n company', array['tag' || n % 500], '{}'
           from (select n, 'contact ' || n || case when n % 1000 = 1 then ' needle' else '' end as name
             from generate_series(1, 6000) n) names`,
     );
