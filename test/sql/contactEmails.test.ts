@@ -249,3 +249,21 @@ test.runIf(inject('database').kind === 'postgres')(
     }
   },
 );
+
+test.runIf(inject('database').kind === 'embedded')(
+  'The embedded database takes statistics of the contacts, as it has no autovacuum',
+  async () => {
+    await using app = await testApp({ isAlone: true });
+    const analyzed = async () => {
+      const [row] = await runAsAdmin(app, `select reltuples >= 0 as analyzed from pg_class where relname = 'contacts'`);
+      return row?.analyzed;
+    };
+    const { contacts } = app.trpc(app.one.key);
+    await contacts.upsertMany.mutate({
+      contacts: Array.from({ length: 100 }, (_, n) => ({ name: 'Ada', email: `a${n}@example.com` })),
+    });
+    expect(await analyzed()).toBe(false);
+    for (let n = 0; n < 64; n += 1) await runAsAdmin(app, 'select');
+    expect(await analyzed()).toBe(true);
+  },
+);
