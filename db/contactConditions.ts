@@ -53,8 +53,7 @@ export function toSought(conditions: Conditions): Sought {
 
 /** The columns of `contacts` that `matches` reads, beside `id` and `updated_at`. */
 export const JUDGED = sql`search, folded, tags, tag_keys, phone_keys, company_key, company_fold, email_key, other_email_keys,
-  custom_fields, deleted_at,
-  created_at`;
+  custom_fields, deleted_at, created_at`;
 
 const every = (conditions: (RawBuilder<unknown> | false | undefined)[]) => {
   const asked = conditions.filter((condition) => condition !== undefined && condition !== false);
