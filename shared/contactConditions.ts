@@ -5,7 +5,7 @@ import { instant } from './instant.ts';
 import { filter, Id, soughtLine, soughtText } from './text.ts';
 
 /** A custom field that is looked for: the values of which the contact's value must be equal to any. */
-interface SoughtField {
+export interface SoughtField {
   name: string;
   values: (string | number | boolean)[];
 }

@@ -30,8 +30,7 @@ export async function answerTrpc(
       // An answer is held in memory as a whole, and written at once: a batch of pages must not be 80 MiB.
       createContext: ({ info }): Context => ({ ...context, pageBytes: pageBytesOf(info.calls.length) }),
       maxBatchSize: BATCH_LIMIT,
-      // The input of a query may be too long for an address.
-      allowMethodOverride: true,
+      allowMethodOverride: isLongQuery(request.url),
       onError: ({ error }) => onError(error),
       responseMeta: ({ errors }) => ({ headers: new Headers({ ...commonHeaders(context), ...headersOf(errors) }) }),
     });
@@ -45,6 +44,9 @@ export async function answerTrpc(
   }
 }
 
+/** The query whose input, 100 emails, may be too long for an address. A client may send it by POST (tRPC's `methodOverride`). */
+const isLongQuery = (url: string) => new URL(url).pathname === `${TRPC_PATH}/contacts.getMany`;
+
 /** The answer to a request that reached no procedure. */
 export function toTrpcErrorAnswer(error: TRPCError, context: Context): Response {
   return Response.json(
@@ -54,8 +56,9 @@ export function toTrpcErrorAnswer(error: TRPCError, context: Context): Response 
 }
 
 /**
- * The request with numbers marked that would be rounded, and without anything that makes tRPC do more than answer JSON with JSON: tRPC would take a form or bytes as
- * the input of a mutation, and would stream an answer whose status was sent before its calls ended.
+ * The request with numbers marked that would be rounded, and without anything that makes tRPC do more than answer JSON with
+ * JSON: tRPC would take a form or bytes as the input of a mutation, and would stream an answer whose status was sent before
+ * its calls ended.
  */
 async function toPlainRequest(request: Request): Promise<Request> {
   if (request.method === 'GET') {
