@@ -31,7 +31,7 @@ import { splitFields } from '../../shared/serviceFields.ts';
 import { settle } from './outcome.ts';
 import { adminProcedure, router, scopedProcedure } from './procedure.ts';
 
-/** Milliseconds with the database that counts of tags may take: 50,000,000 tags of contacts take ten seconds. */
+/** Milliseconds with the database that counts of tags may take. 2,000,000 tags of contacts take a second or two. */
 const TIME_OF_COUNTS = 20_000;
 /** Milliseconds with the database that a change of many contacts may take. 10,000 contacts take some seconds. */
 const TIME_OF_CHANGE = 20_000;
