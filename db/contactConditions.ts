@@ -1,5 +1,5 @@
 import { type RawBuilder, type SqlBool, sql } from 'kysely';
-import type { ContactConditions } from '../shared/contactConditions.ts';
+import type { ContactConditions, SoughtField } from '../shared/contactConditions.ts';
 import { caseless, comparable } from '../shared/fold.ts';
 import { soughtPhoneKeys } from '../shared/phones.ts';
 import type { Tenant } from './admission.ts';
@@ -32,6 +32,8 @@ export interface Sought {
   plain: { patterns: string[]; tags: string[] | undefined; companyKey: string | undefined };
 }
 
+const toFields = ({ name, values }: SoughtField) => values.map((value) => JSON.stringify({ [name]: value }));
+
 export function toSought(conditions: Conditions): Sought {
   const { search = '', tag, tags = [], email, phone, company, ids, customField } = conditions;
   const written = [...(tag === undefined ? [] : [tag]), ...tags];
@@ -45,7 +47,7 @@ export function toSought(conditions: Conditions): Sought {
     ids,
     createdSince: conditions.createdSince,
     updatedSince: conditions.updatedSince,
-    fields: customField?.values.map((value) => JSON.stringify({ [customField.name]: value })),
+    fields: customField && toFields(customField),
     includeDeleted: conditions.includeDeleted ?? false,
     onlyDeleted: conditions.onlyDeleted ?? false,
     plain: {
