@@ -129,8 +129,8 @@ test('Up to 10,000 matches of a search are gathered and sorted; of more, the ind
   const insert = (from: number, to: number, word: string) =>
     runAsAdmin(
       app,
-      `insert into contacts (organization_id, id, form, name, name_key, name_fold, company, company_fold, tags, tag_keys, folded, updated_at)
-        select '${app.other.id}', ${ID}, 2, '${word}', '${word}', '${word}', 'acme', 'acme', '{mark}', '{mark}', ' ${word}',
+      `insert into contacts (organization_id, id, form, name, name_key, name_fold, company, company_fold, tags, tag_keys, phone_keys, folded, updated_at)
+        select '${app.other.id}', ${ID}, 2, '${word}', '${word}', '${word}', 'acme', 'acme', '{mark}', '{mark}', '{}', ' ${word}',
             timestamptz '2026-01-01 00:00Z' + make_interval(mins => n)
           from generate_series(${from}, ${to}) n`,
     );
@@ -140,7 +140,7 @@ test('Up to 10,000 matches of a search are gathered and sorted; of more, the ind
   await runAsAdmin(app, 'vacuum analyze contacts');
   const read = async (sort: ContactSort, cursor?: ContactPlace, { by = 'alone', ...conditions }: Walked = {}) => {
     // Of contacts that all are the company's PostgreSQL may take the one index or the other.
-    const names = ['contacts_folded', ...new Set([indexOf(sort, by), indexOf(sort, 'alone')])];
+    const names = ['contacts_words', ...new Set([indexOf(sort, by), indexOf(sort, 'alone')])];
     let page = { ids: [] as string[], next: undefined as ContactPlace | undefined };
     const { rows } = await asOperator(app.db, app.other.id)
       .transaction()
@@ -184,13 +184,13 @@ test('Up to 10,000 matches of a search are gathered and sorted; of more, the ind
 test('A count is exact up to 100,000 contacts, and a lower bound above', async () => {
   await using alone = await testApp({ isAlone: true });
   // No search is made here: the slow parts of an insertion are left out.
-  await runAsAdmin(alone, 'drop index contacts_folded, contacts_search');
+  await runAsAdmin(alone, 'drop index contacts_words, contacts_search');
   await runAsAdmin(alone, 'alter table contacts disable trigger keep');
   const insert = (from: number, to: number) =>
     runAsAdmin(
       alone,
-      `insert into contacts (organization_id, id, form, name, name_key, folded, tag_keys, search, document, updated_at)
-        select '${alone.one.id}', ${ID}, 2, 'A', 'a', 'a', '{}', '', '{}', timestamptz '2026-01-01 00:00Z' + make_interval(secs => n)
+      `insert into contacts (organization_id, id, form, name, name_key, folded, tag_keys, phone_keys, search, document, updated_at)
+        select '${alone.one.id}', ${ID}, 2, 'A', 'a', 'a', '{}', '{}', '', '{}', timestamptz '2026-01-01 00:00Z' + make_interval(secs => n)
           from generate_series(${from}, ${to}) n`,
     );
   await insert(1, 100_000);
