@@ -120,6 +120,7 @@ export const ErrorDetails = z.object({
   existingId: z.uuid().optional(),
   id: z.uuid().optional(),
   currentVersion: z.int().optional(),
+  deletedAt: z.iso.datetime().optional(),
   retryAfterSeconds: z.int().optional(),
 });
 export type ErrorDetails = z.infer<typeof ErrorDetails>;
