@@ -130,6 +130,8 @@ test('With merge a contact is called by its company, email or phone, where its n
       ['"company":" Acme ","phone":"1"', 'Acme'],
       ['"name":null,"company":"","phone":"1"', '1'],
       ['"name":"  ","phone":" 2 "', '2'],
+      [`"otherEmails":["other-${door}@example.com"],"phone":"1"`, `other-${door}@example.com`],
+      ['"otherEmails":[],"otherPhones":["3"]', '3'],
     ]) {
       const made = await write({ app, procedure: 'merge', id: '', fields: `{${fields}}` });
       expect((await read(app, (made as { id: string }).id)).name, `${door} ${fields}`).toBe(name);
