@@ -14,7 +14,7 @@ export class IntrozyError extends Error {
   readonly reason: string | undefined;
   /** The invalid parts of the input, each with a path and a message. */
   readonly issues: NonNullable<NonNullable<ErrorData['details']>['issues']>;
-  /** More facts that a program can act on: `existingId`, `currentVersion`, `retryAfterSeconds`; and `hint`, what to do. */
+  /** More facts that a program can act on: `existingId`, `currentVersion`, `deletedAt`, `retryAfterSeconds`; and `hint`, what to do. */
   readonly details: NonNullable<ErrorData['details']>;
   /** The request's id. The service's log has the rest under the same id. */
   readonly requestId: string | undefined;

@@ -25,6 +25,7 @@ export interface FoundContact extends Addresses {
   emailKey: string | null;
   otherEmailKeys: string[];
   linkedinKey: string | null;
+  tags: string[];
   /** The contact as JSON, where a row sends back fields that the service sets. */
   document: string | undefined;
 }
@@ -60,7 +61,7 @@ export async function lockNamed(
   const isSentBack = rows.some(({ service = {} }) => Object.keys(service).length > 0);
   const { rows: found } = await sql<FoundContact>`
     select id, version, deleted_at as "deletedAt", email, email_key as "emailKey", other_emails as "otherEmails",
-        other_email_keys as "otherEmailKeys", phone, other_phones as "otherPhones", linkedin_key as "linkedinKey"
+        other_email_keys as "otherEmailKeys", phone, other_phones as "otherPhones", linkedin_key as "linkedinKey", tags
         ${isSentBack ? sql`, document` : sql``}
       from contacts where organization_id = ${organizationId} and id = any (array(${sql.join(ways, sql` union all `)}))
       order by id for no key update`.execute(trx);

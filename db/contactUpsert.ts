@@ -1,7 +1,7 @@
 import { type Insertable, type RawBuilder, type SqlBool, sql } from 'kysely';
 import { v7 as uuidv7 } from 'uuid';
 import { failedRow, type UpsertRow } from '../shared/contactRows.ts';
-import { MOST_OTHERS, type UpsertResult } from '../shared/contacts.ts';
+import { eachOnce, MOST_OTHERS, MOST_TAGS, type UpsertResult } from '../shared/contacts.ts';
 import type { Issue } from '../shared/errors.ts';
 import { inTransaction, type Tenant } from './admission.ts';
 import { upsertedAddresses, withWholePairs } from './contactAddresses.ts';
@@ -108,7 +108,7 @@ async function upsertAll(
       }
       const write = toWrite(row, { organizationId, contact, merge });
       const { document = newDocument } = contact ?? {};
-      const issues = [...issuesOfChanged(row.service ?? {}, document), ...findExcess(write.columns)];
+      const issues = [...issuesOfChanged(row.service ?? {}, document), ...findExcess(write, merge)];
       if (issues.length === 0) writes.push(write);
       else results.push(failedRow(index, issues));
     }
@@ -164,13 +164,21 @@ function toWrite(
   return { index: row.index, contact, columns, given, patch: patch === columns.custom_fields ? undefined : patch };
 }
 
-/** A merge may find more others than a contact can have. */
-const findExcess = ({ other_emails, other_phones }: Columns): Issue[] =>
-  Object.entries({ otherEmails: other_emails, otherPhones: other_phones }).flatMap(([field, others = []]) =>
-    others.length <= MOST_OTHERS
-      ? []
-      : [{ path: [field], message: `Must be at most ${MOST_OTHERS}, with those that the contact has` }],
+/** With those of its contact, a row of a merge may have more others or tags than a contact can have. */
+function findExcess({ columns, contact }: Write, merge: boolean): Issue[] {
+  const { other_emails: otherEmails = [], other_phones: otherPhones = [], tags: added = [] } = columns;
+  const present = (merge && contact?.tags) || [];
+  const tags = present.length === 0 ? added : eachOnce([...present, ...added]);
+  const counts = [
+    ['otherEmails', otherEmails.length, MOST_OTHERS],
+    ['otherPhones', otherPhones.length, MOST_OTHERS],
+    // A contact that has too many tags from before may be changed in other fields.
+    ['tags', tags.length > present.length ? tags.length : 0, MOST_TAGS],
+  ] as const;
+  return counts.flatMap(([field, count, most]) =>
+    count <= most ? [] : [{ path: [field], message: `Must be at most ${most}, with those that the contact has` }],
   );
+}
 
 /** Writes a batch in the order of the emails, so that two calls at once add their contacts in the same order. */
 async function insertOrUpdate(db: Tenant, batch: Write[], merge: boolean): Promise<UpsertResult[]> {

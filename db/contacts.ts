@@ -316,12 +316,14 @@ async function explainAbsence(
   db: Tenant,
   { organizationId, id, includeDeleted = false }: ContactId & { includeDeleted?: boolean },
 ): Promise<Failure> {
-  const { rows } = await sql<{ version: number | null; isDeleted: boolean | null; exists: boolean }>`
-    select version, deleted_at is not null as "isDeleted", introzy_contact_exists(${id}) as exists
+  const { rows } = await sql<{ version: number | null; deletedAt: Date | null; exists: boolean }>`
+    select version, deleted_at as "deletedAt", introzy_contact_exists(${id}) as exists
       from (values (0)) one left join contacts on organization_id = ${organizationId} and id = ${id}`.execute(db);
-  const { version = null, isDeleted, exists } = rows[0] ?? {};
+  const { version = null, deletedAt, exists } = rows[0] ?? {};
   if (version === null) return { failure: exists ? 'elsewhere' : 'absent' };
-  return isDeleted && !includeDeleted ? { failure: 'absent' } : { failure: 'version', currentVersion: version };
+  return deletedAt && !includeDeleted
+    ? { failure: 'absent', deletedAt }
+    : { failure: 'version', currentVersion: version };
 }
 
 /** Why an update wrote nothing: as `explainAbsence` says, or because fields that the service sets were changed. */

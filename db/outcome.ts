@@ -2,7 +2,8 @@ import type { Issue } from '../shared/errors.ts';
 
 /** Why a row could not be read or changed, where the reason is not a defect. */
 export type Failure =
-  | { failure: 'absent' }
+  /** `deletedAt` is of a contact that is deleted. */
+  | { failure: 'absent'; deletedAt?: Date }
   /** Another organization has the row of this id. */
   | { failure: 'elsewhere' }
   | { failure: 'version'; currentVersion: number }

@@ -44,7 +44,7 @@ export const CONNECTION_ERRORS = {
 export const Issue = z.object({ path: z.array(z.union([z.string(), z.number()])), message: z.string() });
 export type Issue = z.infer<typeof Issue>;
 
-/** A number that JavaScript cannot keep comes as a number that is not finite: see server/http/exactJson.ts. */
+/** A number that JavaScript cannot keep comes as a number that is not finite: see shared/exactJson.ts. */
 export const INEXACT = 'Must be a number that is kept exactly: send this one as text, in quotes';
 
 /** Tells a caller what to do, where a schema has no words of its own. `undefined`: zod's words are as good. */
@@ -120,6 +120,7 @@ export const ErrorDetails = z.object({
   existingId: z.uuid().optional(),
   id: z.uuid().optional(),
   currentVersion: z.int().optional(),
+  deletedAt: z.iso.datetime().optional(),
   retryAfterSeconds: z.int().optional(),
 });
 export type ErrorDetails = z.infer<typeof ErrorDetails>;

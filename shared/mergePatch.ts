@@ -28,3 +28,25 @@ export const withoutNothing = (patch: Fields): Fields =>
       })
       .filter(([, value]) => !isNothing(value)),
   );
+
+const isEqual = (a: unknown, b: unknown): boolean =>
+  typeof a !== 'object' || typeof b !== 'object' || a === null || b === null
+    ? a === b
+    : Array.isArray(a) === Array.isArray(b) &&
+      Object.keys(a).length === Object.keys(b).length &&
+      Object.entries(a).every(([name, value]) => Object.hasOwn(b, name) && isEqual(value, (b as Fields)[name]));
+
+/** The patch that makes `after` of `before`: `{a: 1, b: 2}`, `{b: 3}` → `{a: null, b: 3}`. A null in `after` is no field. */
+export function patchBetween(before: Fields, after: Fields): Fields {
+  const gone = Object.keys(before).filter((name) => !Object.hasOwn(after, name));
+  const changed = Object.entries(after).filter(
+    ([name, value]) => !(Object.hasOwn(before, name) && isEqual(before[name], value)),
+  );
+  return Object.fromEntries([
+    ...gone.map((name): [string, unknown] => [name, null]),
+    ...changed.map(([name, value]): [string, unknown] => {
+      const present = Object.hasOwn(before, name) ? before[name] : undefined;
+      return [name, isObject(present) && isObject(value) ? patchBetween(present, value) : value];
+    }),
+  ]);
+}

@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { type CallToolResult, ProtocolError, type Server } from '@modelcontextprotocol/server';
 import { ERRORS, type ErrorCode, ErrorEnvelope } from '../../shared/errors.ts';
+import { stringifyExact } from '../../shared/exactJson.ts';
 import { explainDescribed } from '../doors/mcp/explain.ts';
 import { MCP_PATH } from '../doors/mcp/path.ts';
 import { newServer } from '../doors/mcp/server.ts';
-import { stringifyExact } from '../http/exactJson.ts';
 import { CommandError } from './commandError.ts';
 
 /** A service as a client reaches it: over the network, or in this process. */

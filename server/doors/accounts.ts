@@ -1,11 +1,11 @@
 import { TRPCError } from '@trpc/server';
 import { z } from 'zod';
+import { stringifyExact } from '../../shared/exactJson.ts';
 import { pathToKey } from '../../shared/json.ts';
 import { MailAddress, SoughtName } from '../../shared/names.ts';
 import { Id, isStorable, STORABLE, soughtText, WITHOUT_KEY } from '../../shared/text.ts';
 import { readJson } from '../http/body.ts';
 import { fault, noSuchAddress } from '../http/errors.ts';
-import { stringifyExact } from '../http/exactJson.ts';
 import { findForgery } from '../http/sameOrigin.ts';
 import type { Context } from '../procedures/context.ts';
 import { toTrpcError } from '../procedures/outcome.ts';

@@ -1,10 +1,10 @@
 import type { TRPCError } from '@trpc/server';
 import { fetchRequestHandler } from '@trpc/server/adapters/fetch';
+import { markInexact } from '../../shared/exactJson.ts';
 import { pageBytesOf } from '../../shared/paging.ts';
 import { transformer } from '../../shared/transformer.ts';
 import { readText, requireJson } from '../http/body.ts';
 import { describeError, fault } from '../http/errors.ts';
-import { markInexact } from '../http/exactJson.ts';
 import { errorShape } from '../procedures/call.ts';
 import type { Context } from '../procedures/context.ts';
 import { toTrpcError } from '../procedures/outcome.ts';

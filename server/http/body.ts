@@ -1,7 +1,7 @@
 import { TRPCError } from '@trpc/server';
+import { parseExact } from '../../shared/exactJson.ts';
 import { isDeeperThan, JSON_DEPTH } from '../../shared/jsonDepth.ts';
 import { badRequest, fault } from './errors.ts';
-import { parseExact } from './exactJson.ts';
 
 /** Bytes that a request's body may have. */
 export const BODY_LIMIT = 1_048_576;

@@ -21,7 +21,12 @@ export function settle<T extends object>(outcome: Outcome<T>, thing: Thing): T {
 function toError(failure: Failure, thing: Thing): TRPCError {
   switch (failure.failure) {
     case 'absent':
-      return fault('NOT_FOUND', { message: `There is no ${thing} with this id` });
+      return failure.deletedAt
+        ? fault('NOT_FOUND', {
+            message: `The ${thing} is deleted: restore it first`,
+            details: { deletedAt: failure.deletedAt.toISOString() },
+          })
+        : fault('NOT_FOUND', { message: `There is no ${thing} with this id` });
     case 'elsewhere':
       return fault('FORBIDDEN');
     case 'version':

@@ -26,6 +26,11 @@ const failure = (code: keyof typeof ERRORS, details?: object, message: string = 
   details,
 });
 const issue = (path: string, message: string) => failure('BAD_REQUEST', { issues: [{ path: [path], message }] });
+const isDeleted = failure(
+  'NOT_FOUND',
+  { deletedAt: expect.stringMatching(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/) },
+  'The contact is deleted: restore it first',
+);
 const keyWith = async (app: TestApp, scopes: ReturnType<typeof allBut>) =>
   (await app.issue(app.one.id, { scopes })).key;
 const revoked = async (app: TestApp) => {
@@ -196,6 +201,16 @@ const FAILURES: Record<string, ContractCase> = {
     procedure: 'contacts.get',
     input: () => ({ id: NONE }),
     expected: failure('NOT_FOUND', undefined, 'There is no contact with this id'),
+  },
+  'a contact that is deleted': {
+    procedure: 'contacts.get',
+    input: ({ deletedContact }) => ({ id: deletedContact }),
+    expected: isDeleted,
+  },
+  'to change a contact that is deleted': {
+    procedure: 'contacts.update',
+    input: ({ deletedContact }) => ({ id: deletedContact, title: 'Countess', expectedVersion: 1 }),
+    expected: isDeleted,
   },
   'to restore a contact that there is not': {
     procedure: 'contacts.restore',

@@ -117,7 +117,15 @@ for (const mode of ['auto', 'legacy'] as const) {
       ],
     });
     expect(await mcp.result('search_contacts', { email })).toEqual({ contacts: [], nextCursor: null });
+    const gone = await mcp.failure('update_contact', { id, title: 'Lady' });
+    expect(gone.text).toMatch(
+      /^The contact is deleted: restore it first\. deletedAt: 20\S+Z\. restore_contacts brings/,
+    );
+    expect(gone.error).toMatchObject({ details: { deletedAt: expect.stringMatching(/^20.*Z$/) } });
     expect(await mcp.result('restore_contacts', { ids: [id] })).toEqual({ results: [{ id, outcome: 'done' }] });
+    expect(await mcp.result('update_contacts', { where: { ids: [id] }, addTags: ['poet'] })).toMatchObject({
+      ids: [id],
+    });
     expect(await mcp.result('search_contacts', { email })).toMatchObject({ contacts: [{ id }] });
   });
 }

@@ -4,6 +4,9 @@ import { type TestApp, testApp } from '../helpers/testApp.ts';
 
 const FIELDS = {
   email: 'ada@example.com',
+  otherEmails: ['Other@example.com'],
+  phone: '+44 20 7946 0958',
+  otherPhones: ['112'],
   tags: ['a'],
   notes: 'as it was',
   customFields: { plan: 'pro', deep: { a: [1] } },

@@ -7,7 +7,9 @@ import { BEFORE, CELLS, type Fate } from '../helpers/values.ts';
 makeDirectory();
 
 const DOORS = Object.keys(VALUE_DOORS) as (keyof typeof VALUE_DOORS)[];
-const PROCEDURES: Procedure[] = ['create', 'update', 'upsert', 'merge'];
+const PROCEDURES: Procedure[] = ['create', 'update', 'updateMany', 'upsert', 'merge'];
+/** A change of many changes no emails. */
+const hasField = (procedure: Procedure, field: string) => procedure !== 'updateMany' || field !== 'otherEmails';
 
 let count = 0;
 /** A contact to change, or the fields of a contact to create. */
@@ -16,6 +18,9 @@ async function begin(app: TestApp, procedure: Procedure) {
   if (procedure === 'create') return { email, id: '' };
   return { email, id: (await app.trpc(app.one.key).contacts.create.mutate({ ...BEFORE, email })).id };
 }
+
+/** The place of a contact's fields in the input. */
+const placeOf = (procedure: Procedure) => (procedure === 'updateMany' ? ['set'] : []);
 
 const isRefused = (fate: Fate): fate is Extract<Fate, { refused: RegExp }> => 'refused' in fate;
 const withoutDates = ({ updatedAt: _, ...contact }: Record<string, unknown>) => contact;
@@ -26,16 +31,22 @@ test.each(DOORS.flatMap((door) => PROCEDURES.map((procedure) => [door, procedure
     await using app = await testApp();
     const { write, read } = VALUE_DOORS[door];
     for (const { field, value, created, changed, merged } of CELLS) {
-      const fate = { create: created, update: changed, upsert: changed, merge: merged }[procedure];
+      if (!hasField(procedure, field)) continue;
+      const fate = { create: created, update: changed, updateMany: changed, upsert: changed, merge: merged }[procedure];
       const { email, id } = await begin(app, procedure);
       const before = id && (await read(app, id));
-      const name = field === 'name' || procedure === 'update' ? '' : '"name":"Ada",';
-      const fields = `{${name}"email":"${email}","${field}":${value}}`;
+      const isNamed = field === 'name' || ['update', 'updateMany'].includes(procedure);
+      const given = [
+        ...(isNamed ? [] : ['"name":"Ada"']),
+        ...(procedure === 'updateMany' ? [] : [`"email":"${email}"`]),
+        `"${field}":${value}`,
+      ];
+      const fields = `{${given.join()}}`;
       const label = `${field}: ${value.slice(0, 60)}`;
       const written: Written = await write({ app, procedure, id, fields });
       if (isRefused(fate)) {
         // Over MCP the issues of a row are words, without the type of an index.
-        const place = [field, ...(fate.at ?? [])];
+        const place = [...placeOf(procedure), field, ...(fate.at ?? [])];
         expect('path' in written && written.path.map(String), label).toEqual(place.map(String));
         expect('message' in written && written.message, label).toMatch(fate.refused);
         if (id) expect(await read(app, id), label).toEqual(before);
@@ -79,15 +90,16 @@ test.each(DOORS)(
     const { write } = VALUE_DOORS[door];
     for (const procedure of PROCEDURES) {
       const { email, id } = await begin(app, procedure);
-      const fields = (more: string) => `{"name":"Ada","email":"${email}",${more}}`;
+      const own = procedure === 'updateMany' ? '' : `"email":"${email}",`;
+      const fields = (more: string) => `{"name":"Ada",${own}${more}}`;
       expect(await write({ app, procedure, id, fields: fields('"emial":null') }), procedure).toEqual({
-        path: ['emial'],
+        path: [...placeOf(procedure), 'emial'],
         message: 'There is no field "emial" here: leave it out',
       });
       for (const set of ['"createdAt":"2020-01-01T00:00:00Z"', '"version":7', '"deletedAt":"2020-01-01T00:00:00Z"']) {
         const refused = (await write({ app, procedure, id, fields: fields(set) })) as Refusal;
         expect([refused.path, refused.message], `${procedure} ${set}`).toEqual([
-          [/\w+/.exec(set)?.[0]],
+          [...placeOf(procedure), /\w+/.exec(set)?.[0]],
           expect.stringMatching(/^Is set by the service.*leave it out/),
         ]);
       }
@@ -130,6 +142,8 @@ test('With merge a contact is called by its company, email or phone, where its n
       ['"company":" Acme ","phone":"1"', 'Acme'],
       ['"name":null,"company":"","phone":"1"', '1'],
       ['"name":"  ","phone":" 2 "', '2'],
+      [`"otherEmails":["other-${door}@example.com"],"phone":"1"`, `other-${door}@example.com`],
+      ['"otherEmails":[],"otherPhones":["3"]', '3'],
     ]) {
       const made = await write({ app, procedure: 'merge', id: '', fields: `{${fields}}` });
       expect((await read(app, (made as { id: string }).id)).name, `${door} ${fields}`).toBe(name);

@@ -22,6 +22,11 @@ const outdated = ({ version }: ModelContact): Expected => ({
 const isAbsence = (failure: Expected | undefined) =>
   failure !== undefined && 'status' in failure && failure.status === 404;
 const ABSENT: Failure = { status: 404, error: 'There is no contact with this id' };
+const deletedFailure = ({ deletedAt }: ModelContact): Expected => ({
+  status: 404,
+  error: 'The contact is deleted: restore it first',
+  details: { deletedAt },
+});
 
 /** The contact that the fields make in an organization, without the id and the dates, which the service chooses. */
 export const newContact = ({ id: organizationId }: ModelOrganization, fields: ContactInput) =>
@@ -98,7 +103,7 @@ const update = (actor: Actor, { target, fields, version }: ActOf<'update'>) =>
     actor,
     { procedure: 'contacts.update', target, input: (row) => ({ ...fields, ...versionOf(row, version) }) },
     (row) => {
-      if (row.deletedAt !== null) return ABSENT;
+      if (row.deletedAt !== null) return deletedFailure(row);
       if (version === 'wrong') return outdated(row);
       const holders = findHolders(actor.organization.contacts, fields, row.id);
       return holders.length > 0 ? taken(holders) : writeModel(row, fields);
@@ -125,7 +130,8 @@ const get = (actor: Actor, { target }: ActOf<'get'>): Step => {
     scope: 'contacts:read',
     input: { id },
     expected() {
-      if (!row || row.deletedAt !== null) return row || isAbsence(failure) ? ABSENT : (failure as Failure);
+      if (!row) return isAbsence(failure) ? ABSENT : (failure as Failure);
+      if (row.deletedAt !== null) return deletedFailure(row);
       return { accept: (shown: ModelContact) => expect(shown).toEqual(row) };
     },
   };

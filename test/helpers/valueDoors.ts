@@ -9,7 +9,7 @@ export interface Refusal {
 export type Written = { id: string } | Refusal;
 
 /** How a contact's fields are written. Only with `merge` does an upsert take nothing away. */
-export type Procedure = 'create' | 'update' | 'upsert' | 'merge';
+export type Procedure = 'create' | 'update' | 'updateMany' | 'upsert' | 'merge';
 
 /** The fields as JSON text: only so can a test send a number that JavaScript would round. */
 interface Write {
@@ -27,7 +27,13 @@ const withId = ({ id, fields }: Write) => fields.replace(/^\{/, `{"id":"${id}",`
 // biome-ignore lint/suspicious/noExplicitAny: the answer of any procedure
 type Data = any;
 
-const idOf = (data: Data): Written => ('results' in data ? ofRow(data.results[0]) : (data.contact ?? data));
+/** A change of many that changes the contact alone. */
+const manyOf = ({ id, fields }: Write) => `{"where":{"ids":["${id}"]},"set":${fields}}`;
+
+function idOf(data: Data, { id }: Write): Written {
+  if ('matched' in data) return data.matched === 1 ? { id } : data;
+  return 'results' in data ? ofRow(data.results[0]) : (data.contact ?? data);
+}
 const ofRow = (row: Data): Written => {
   if (row.outcome !== 'failed') return { id: row.id };
   // MCP tells a model in words: "Invalid request: company: Must be text. Nothing was written. …"
@@ -40,11 +46,12 @@ async function overTrpc(write: Write): Promise<Written> {
   const [name, json] = {
     create: ['create', write.fields],
     update: ['update', withId(write)],
+    updateMany: ['updateMany', manyOf(write)],
     upsert: ['upsertMany', rowOf(write)],
     merge: ['upsertMany', rowOf(write)],
   }[procedure] as [string, string];
   const { body } = await app.api(app.one.key, 'POST', `/trpc/contacts.${name}`, `{"json":${json}}`);
-  return body.error ? body.error.json.data.details.issues[0] : idOf(body.result.data.json);
+  return body.error ? body.error.json.data.details.issues[0] : idOf(body.result.data.json, write);
 }
 
 async function overRest(write: Write): Promise<Written> {
@@ -52,11 +59,12 @@ async function overRest(write: Write): Promise<Written> {
   const [method, path, json] = {
     create: ['POST', '/api/contacts', fields],
     update: ['PATCH', `/api/contacts/${id}`, fields],
+    updateMany: ['POST', '/api/contacts/update', manyOf(write)],
     upsert: ['POST', '/api/contacts/batch', rowOf(write)],
     merge: ['POST', '/api/contacts/batch', rowOf(write)],
   }[procedure] as [string, string, string];
   const { body } = await app.api(app.one.key, method, path, json);
-  return body.success ? idOf(body.data) : body.details.issues[0];
+  return body.success ? idOf(body.data, write) : body.details.issues[0];
 }
 
 async function overMcp(write: Write): Promise<Written> {
@@ -64,13 +72,14 @@ async function overMcp(write: Write): Promise<Written> {
   const [name, json] = {
     create: ['create_contact', write.fields],
     update: ['update_contact', withId(write)],
+    updateMany: ['update_contacts', manyOf(write)],
     upsert: ['upsert_contacts', rowOf(write)],
     merge: ['upsert_contacts', rowOf(write)],
   }[procedure] as [string, string];
   const call = `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"${name}","arguments":${json}}}`;
   const { body } = await app.api(app.one.key, 'POST', '/mcp', call, MCP_HEADERS);
   const { isError, structuredContent, _meta } = body.result;
-  return isError ? _meta['introzy/error'].details.issues[0] : idOf(structuredContent);
+  return isError ? _meta['introzy/error'].details.issues[0] : idOf(structuredContent, write);
 }
 
 const readRest = async (app: TestApp, id: string): Promise<Data> =>

@@ -2,6 +2,7 @@
 export const BEFORE = {
   name: 'Ada',
   phone: '+44 1',
+  otherPhones: ['+44 20 7946 0959'],
   company: 'Acme',
   title: 'Dr',
   location: 'London',
@@ -10,7 +11,7 @@ export const BEFORE = {
   tags: ['friend'],
   customFields: { plan: 'pro', deep: { a: 1, b: { c: 2 } }, list: [1, null] },
 };
-type Field = keyof typeof BEFORE | 'email';
+type Field = keyof typeof BEFORE | 'otherEmails';
 
 /** What becomes of a value: the field's value, or the refusal, with its place within the field. */
 export type Fate = { kept: unknown } | { refused: RegExp; at?: (string | number)[] };
@@ -82,7 +83,40 @@ const tags: Cell[] = [
   cell('tags', '["a",""]', [refused(/^Must be 1 to 100/, [1])]),
   cell('tags', '[null]', [refused(/^Must be text, not null$/, [0])]),
   cell('tags', '["a\\nb"]', [refused(/single line/, [0])]),
-  cell('tags', json('\u202a').replace(/.*/, '["\\u202aa"]'), [refused(/direction/, [0])]),
+  cell('tags', '["\\u202aa"]', [refused(/direction/, [0])]),
+];
+
+const { otherPhones } = BEFORE;
+const otherAddresses: Cell[] = [
+  ...['null', '[]'].flatMap((value) => [
+    cell('otherEmails', value, [kept([])]),
+    cell('otherPhones', value, [kept([]), kept([]), kept(otherPhones)]),
+  ]),
+  cell('otherPhones', '[" 020 7946 0958 ","+44 20 7946 0958"]', [
+    kept(['020 7946 0958']),
+    kept(['020 7946 0958']),
+    kept([...otherPhones, '020 7946 0958']),
+  ]),
+  // A phone of the contact is kept once, and as it was written first.
+  cell('otherPhones', '["+44-1","0044 20 79460959"]', [
+    kept(['+44-1', '0044 20 79460959']),
+    kept(['0044 20 79460959']),
+    kept(otherPhones),
+  ]),
+  cell('otherEmails', '["not an address"]', [refused(/^Not an email address$/, [0])]),
+  ...(['otherEmails', 'otherPhones'] as const).flatMap((field) => [
+    cell(field, '5', [refused(/^Must be a list$/)]),
+    cell(field, '{}', [refused(/^Must be a list$/)]),
+    cell(field, '[null]', [refused(/^Must be text, not null$/, [0])]),
+    cell(field, '["  "]', [refused(/^(Not an email address|Must be 1 to 100 characters)$/, [0])]),
+    cell(field, '["a@b\\u0007"]', [refused(/control characters/, [0])]),
+    cell(field, '["a@b\\nc"]', [refused(/single line|Not an email/, [0])]),
+    cell(field, '["a@b\\u202e"]', [refused(/direction of the text/, [0])]),
+    cell(field, '["a@b\\ud800"]', [refused(/surrogates/, [0])]),
+    cell(field, JSON.stringify(Array.from({ length: 21 }, (_, index) => `${index}@b`)), [
+      refused(/^Must be at most 20$/),
+    ]),
+  ]),
 ];
 
 const { customFields } = BEFORE;
@@ -144,4 +178,13 @@ const numbers: Cell[] = [
 ];
 
 /** Every value whose fate a caller may wonder about. */
-export const CELLS: readonly Cell[] = [...texts, ...lines, ...others, ...names, ...tags, ...custom, ...numbers];
+export const CELLS: readonly Cell[] = [
+  ...texts,
+  ...lines,
+  ...others,
+  ...names,
+  ...tags,
+  ...otherAddresses,
+  ...custom,
+  ...numbers,
+];

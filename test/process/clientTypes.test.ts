@@ -338,6 +338,7 @@ test('an error has the code, the reason and the details', () => {
       existingId?: string | undefined;
       id?: string | undefined;
       currentVersion?: number | undefined;
+      deletedAt?: string | undefined;
       retryAfterSeconds?: number | undefined;
     };
     readonly requestId: string | undefined;

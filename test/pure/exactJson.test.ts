@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { markInexact, parseExact, stringifyExact } from '../../server/http/exactJson.ts';
+import { markInexact, parseExact, stringifyExact } from '../../shared/exactJson.ts';
 
 /** The value of a number as a whole number of 10^-500. */
 function exactly(literal: string): bigint {

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { sql } from 'kysely';
 import { expect, test } from 'vitest';
-import { withoutNothing, withoutNulls } from '../../shared/mergePatch.ts';
+import { patchBetween, withoutNothing, withoutNulls } from '../../shared/mergePatch.ts';
 import { mergePatch } from '../helpers/mergePatch.ts';
 import { testApp } from '../helpers/testApp.ts';
 
@@ -147,4 +147,15 @@ test('Fields of exactly the size are taken, and can still be changed', async () 
   await expect(contacts.update.mutate({ id: made.id, customFields: { n: 12 } })).rejects.toMatchObject({
     data: { details: { issues: tooLarge } },
   });
+});
+
+test('The patch between two objects makes the second of the first, and there is none between equal ones', () => {
+  const object = value.filter(isObject).map(withoutNulls);
+  fc.assert(
+    fc.property(object, object, (before, after) => {
+      expect(mergePatch(before, patchBetween(before, after))).toEqual(after);
+      expect(patchBetween(before, structuredClone(before))).toEqual({});
+    }),
+  );
+  expect(patchBetween({ a: { b: 1, c: [null] } }, { a: { c: [Infinity] } })).toEqual({ a: { c: [Infinity], b: null } });
 });

@@ -214,6 +214,35 @@ test('An unchanged row takes no version, whatever it names the contact by and wh
     for (const row of [fields, { id }]) expect(await upsert([row], merge)).toEqual(unchanged);
 });
 
+test('A merge that would make more than 100 tags fails, and the contact can be sent back', async () => {
+  await using app = await testApp();
+  const tags = Array.from({ length: 100 }, (_, index) => `Tag ${index}`);
+  const { contacts, ids, upsert, get } = await prepare(app, [{ ...LIVING, tags }, { email: 'z@example.com' }]);
+  const [id = '', other = ''] = ids;
+  const issues = [{ path: ['tags'], message: 'Must be at most 100, with those that the contact has' }];
+  const { email } = LIVING;
+  expect(
+    await upsert(
+      [
+        { email, tags: ['more'] },
+        { id: other, tags },
+      ],
+      true,
+    ),
+  ).toMatchObject([
+    { index: 0, outcome: 'failed', issues },
+    { index: 1, outcome: 'updated' },
+  ]);
+  expect(await upsert([{ email, tags: ['TAG 7'] }], true)).toMatchObject([{ outcome: 'unchanged' }]);
+  expect(await upsert([{ email, tags: ['more'] }])).toMatchObject([{ outcome: 'updated' }]);
+  await contacts.update.mutate({ id, tags });
+  const kept = await get(id);
+  expect(await contacts.update.mutate(kept)).toEqual(kept);
+  // A contact that has more from before may be changed in other fields.
+  await runAsAdmin(app, `update contacts set tags = tags || '{more}'::text[] where id = '${id}'`);
+  expect(await upsert([{ email, tags: ['more'], title: 'Dr' }], true)).toMatchObject([{ outcome: 'updated' }]);
+});
+
 test('A LinkedIn address is compared without scheme, host prefix, case, query, fragment and last slash', () => {
   const same = [
     'https://www.linkedin.com/in/ada',

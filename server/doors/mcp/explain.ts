@@ -9,7 +9,8 @@ const ADVICE: Partial<Record<ErrorCode, (details: ErrorDetails) => string>> = {
     reason
       ? 'Ask whoever gave you the key for one that may.'
       : 'It is another organization’s. Use ids that search_contacts gives.',
-  NOT_FOUND: () => 'Look for it with search_contacts.',
+  NOT_FOUND: ({ deletedAt }) =>
+    deletedAt ? `deletedAt: ${deletedAt}. restore_contacts brings it back.` : 'Look for it with search_contacts.',
   CONFLICT: ({ existingId }) =>
     existingId
       ? `existingId: ${existingId}. Change that contact with update_contact, or use upsert_contacts.`

@@ -6,10 +6,10 @@ import {
   WebStandardStreamableHTTPServerTransport,
 } from '@modelcontextprotocol/server';
 import type { TRPCError } from '@trpc/server';
+import { markInexact } from '../../../shared/exactJson.ts';
 import { pageBytesOf } from '../../../shared/paging.ts';
 import { readText, refuseDeep, requireJson } from '../../http/body.ts';
 import { badRequest, fault } from '../../http/errors.ts';
-import { markInexact } from '../../http/exactJson.ts';
 import { ownOrigins } from '../../http/sameOrigin.ts';
 import type { Context, Principal } from '../../procedures/context.ts';
 import { toTrpcError } from '../../procedures/outcome.ts';

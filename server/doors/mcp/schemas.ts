@@ -115,8 +115,8 @@ export const TagsOutput = z.object({
 export const SHOWN_IDS = 100;
 export const UpdateManyInput = z.strictObject({
   where: documentAs(
-    SearchInput.omit({ cursor: true, limit: true, sort: true, count: true }),
-    z.object({}).describe('conditions, as of search_contacts'),
+    SearchInput.omit({ cursor: true, limit: true, sort: true, count: true }).extend({ ids: ids.optional() }),
+    z.object({}).describe('conditions, as of search_contacts, or ids'),
   ),
   set: z.record(z.string(), z.unknown()).optional().describe('fields as update_contact has them, but email'),
   addTags: z.array(z.string()).optional(),

@@ -83,7 +83,12 @@ export const errorResponses = {
     details: { scope: { reason: 'The API key lacks the scope contacts:write' } },
     headers: CHALLENGE,
   }),
-  404: response({ id: 'NotFound', description: 'There is none of this id', message: ERRORS.NOT_FOUND.message }),
+  404: response({
+    id: 'NotFound',
+    description: 'There is none of this id, or the contact is deleted: `details.deletedAt`',
+    message: ERRORS.NOT_FOUND.message,
+    details: { deleted: { deletedAt: '2026-11-25T08:00:00.000Z' } },
+  }),
   405: response({
     id: 'MethodNotAllowed',
     description: 'Another method than the path has',

@@ -1,4 +1,6 @@
 import type { Contact } from '../../../../shared/contacts.ts';
+import { parseExact } from '../../../../shared/exactJson.ts';
+import { patchBetween } from '../../../../shared/mergePatch.ts';
 
 /** The fields of a contact that have one line in the form. */
 export const TEXT_FIELDS = [
@@ -46,30 +48,32 @@ export function toDraft(contact: Contact | undefined): Draft {
 const isSame = (a: unknown, b: unknown) => JSON.stringify(a) === JSON.stringify(b);
 
 /**
- * The fields that a draft changes, in the service's form: an emptied field is `null`. Throws an `Error` where the
+ * The fields that a draft changes, in the service's form: an emptied field is `null`, and so is a custom field that is gone. Throws an `Error` where the
  * custom fields are no JSON object.
  */
 export function changesOf(draft: Draft, before: Draft) {
   const changed = FIELDS.filter((name) => !isSame(draft[name], before[name]));
-  return Object.fromEntries(changed.map((name) => [name, toValue(draft, name)]));
+  return Object.fromEntries(changed.map((name) => [name, toValue(draft, before, name)]));
 }
 
-function toValue(draft: Draft, name: keyof Draft): unknown {
-  if (name === 'customFields') return parseObject(draft.customFields);
+function toValue(draft: Draft, before: Draft, name: keyof Draft): unknown {
+  // The service changes custom fields by a patch, in which a field that is left out stays.
+  if (name === 'customFields') return patchBetween(parseObject(before.customFields), parseObject(draft.customFields));
   const value = draft[name];
   return name === 'name' || typeof value !== 'string' ? value : value.trim() || null;
 }
 
-function parseObject(text: string): object {
+function parseObject(text: string): Record<string, unknown> {
   if (text.trim() === '') return {};
   const value = parse(text);
-  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value;
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
   throw new Error('Custom fields: not a JSON object, such as {"tier": "gold"}');
 }
 
 function parse(text: string): unknown {
   try {
-    return JSON.parse(text);
+    // A number that JavaScript would round is refused by the service.
+    return parseExact(text);
   } catch {
     return undefined;
   }
