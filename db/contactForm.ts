@@ -6,27 +6,36 @@ import { CONTACT_FORM, toColumns } from './contacts.ts';
 import type { Database } from './open.ts';
 import { toFolded } from './searchText.ts';
 
-/** The most contacts that are read at once, and so the most that a transaction locks. */
-const BATCH = 500;
+/** The contacts that the first transaction locks, and the most that any transaction locks. */
+const FIRST_BATCH = 50;
+const MOST = 500;
+/** Milliseconds for which a transaction locks its contacts, about: a request waits a second for a lock. */
+const LOCKED = 300;
 
 /**
  * Makes the keys of contacts anew that are in an older form than `CONTACT_FORM`. Each organization's part of a batch is a
- * transaction. Neither `version` nor `updated_at` changes: the contact's own values stay. Gives the number of contacts.
+ * transaction. A batch has as many contacts as were made anew in `locked` milliseconds before: a contact with long notes
+ * takes a hundred times as long as others. Neither `version` nor `updated_at` changes: the contact's own values stay. Gives
+ * the number of contacts.
  */
-export async function remakeContacts(db: Database, signal?: AbortSignal): Promise<number> {
+export async function remakeContacts(db: Database, signal?: AbortSignal, locked = LOCKED): Promise<number> {
   let remade = 0;
+  let size = FIRST_BATCH;
   // Contacts that another transaction has locked are left for the next call.
   const left = new Set<string>();
   while (!signal?.aborted) {
     const { rows } = await sql<{ organizationId: string; id: string }>`
       select organization_id as "organizationId", id
-        from introzy_contacts_before_form(${CONTACT_FORM}, ${BATCH + left.size})`.execute(db.root);
+        from introzy_contacts_before_form(${CONTACT_FORM}, ${size + left.size})`.execute(db.root);
     const batch = rows.filter(({ organizationId, id }) => !left.has(`${organizationId} ${id}`));
     if (batch.length === 0) break;
     for (const [organizationId, found] of Map.groupBy(batch, (row) => row.organizationId)) {
       const ids = found.map(({ id }) => id);
+      const began = performance.now();
       const made = new Set(await remake(asOperator(db, organizationId), { organizationId, ids }));
       remade += made.size;
+      const fitting = Math.floor((ids.length * locked) / (performance.now() - began));
+      size = Math.max(1, Math.min(fitting, 2 * size, MOST));
       for (const id of ids) if (!made.has(id)) left.add(`${organizationId} ${id}`);
     }
   }

@@ -33,8 +33,12 @@ export const emptyLine = (most: number) => kept(upTo(most), flawOfLine);
 /** Text of any number of lines, of at most `most` characters, without blanks around it, to keep. May be empty. */
 export const text = (most: number) => kept(upTo(most), flawOfLines);
 
-/** A single line as written, with the blanks around it, of at most `most` characters, to keep. */
-export const lineAsWritten = (most: number) => kept(soughtText(most), (written) => flawOfLine(trimBlanks(written)));
+/**
+ * A single line as written, with the blanks around it, of at most `most` characters, to keep. NEL (U+0085) is no blank here:
+ * `comparable` would not trim it.
+ */
+export const lineAsWritten = (most: number) =>
+  kept(soughtText(most), (written) => (trimBlanks(written) === '' ? undefined : flawOfLine(written.trim())));
 
 /** A text that may be left empty: an empty text, or blanks alone, is `null`. */
 export const orNull = <T extends z.ZodType<string, string>>(schema: T) =>

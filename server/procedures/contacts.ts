@@ -132,9 +132,13 @@ export const contactsRouter = router({
   upsertMany: scopedProcedure('contacts:write')
     .input(ContactUpsertRequest as z.ZodType<z.output<typeof ContactUpsertRequest>, ContactUpsertInput>)
     .output(UpsertResults)
-    .mutation(async ({ ctx: { tenant, organizationId }, input: { contacts, merge } }) => {
+    .mutation(async ({ ctx: { deps, admission, tenant, organizationId }, input: { contacts, merge } }) => {
       const { rows, failed } = judgeRows(contacts, merge);
-      const written = settle(await upsertContacts(tenant, { organizationId, rows, merge }), 'contact');
+      const upsert = () => upsertContacts(tenant, { organizationId, rows, merge });
+      const takesOthers = rows.some(({ input }) => input.otherEmails?.length);
+      // A caller whom the database refuses must not wait.
+      if (takesOthers) await admission.admit();
+      const written = settle(await (takesOthers ? deps.inTurn(organizationId, upsert) : upsert()), 'contact');
       return { results: [...written, ...failed].sort((a, b) => a.index - b.index) };
     }),
 });

@@ -7,6 +7,7 @@ import { type Credential, isSentTwice, readCredential } from '../auth/credential
 import type { KeyParts } from '../auth/keys.ts';
 import type { Source } from '../auth/place.ts';
 import type { Identity, Principal } from '../auth/principal.ts';
+import type { takeTurns } from '../auth/takeTurns.ts';
 import { isOverHttps } from '../http/securityHeaders.ts';
 import type { Background } from '../mail/background.ts';
 import type { MailCap } from '../mail/mailCap.ts';
@@ -34,6 +35,8 @@ export interface Deps extends KeyParts {
   listTags: ListTags;
   /** For calls that change many contacts. */
   inBulk: InBulk;
+  /** For calls that take many other emails. Their locks are an organization's: each such call would hold up the others. */
+  inTurn: ReturnType<typeof takeTurns>;
   /** The last address in `X-Forwarded-For` is the caller's: a proxy of ours put that address there. */
   trustProxy: boolean;
   /** Days after which deleted contacts are erased. `undefined`: never. */

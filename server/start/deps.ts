@@ -5,6 +5,7 @@ import type { Accounts, AccountsOptions } from '../auth/accounts.ts';
 import type { KeySecrets } from '../auth/keySecret.ts';
 import { createLastUse } from '../auth/lastUse.ts';
 import { findPasskeyHost } from '../auth/passkeyHost.ts';
+import { takeTurns } from '../auth/takeTurns.ts';
 import { ACCOUNTS_PATH } from '../doors/accounts.ts';
 import { ownOrigins } from '../http/sameOrigin.ts';
 import { createBackground } from '../mail/background.ts';
@@ -59,6 +60,7 @@ export function createDeps(choices: Choices): Deps {
     inviting: new Map(),
     listTags: createTagCounts(),
     inBulk: createBulk(),
+    inTurn: takeTurns(),
     accounts: loadAccounts({
       db,
       log,

@@ -51,6 +51,8 @@ test('There are up to 20 of each, and each is an address', async () => {
     [{ otherEmails: emails }, ['otherEmails'], 'Must be at most 20'],
     [{ otherPhones: emails }, ['otherPhones'], 'Must be at most 20'],
     [{ otherEmails: ['a@example.com', 'nowhere'] }, ['otherEmails', 1], 'Not an email address'],
+    // NEL is a blank that no comparison trims.
+    [{ email: 'a@example.com\u0085' }, ['email'], 'Must be a single line, without control characters'],
     [{ otherPhones: [' '] }, ['otherPhones', 0], 'Must be 1 to 100 characters'],
     [{ otherPhones: ['1'.repeat(101)] }, ['otherPhones', 0], 'Must be 1 to 100 characters'],
   ] as const;

@@ -87,6 +87,19 @@ if (inject('database').kind === 'postgres') {
   });
 }
 
+test('A transaction makes as many contacts anew as fit into its time', async () => {
+  await using app = await testApp({ isAlone: true });
+  const transactions = async (locked: number) => {
+    for (let n = 0; n < 60; n++) await insertOld(app, app.one.id, `Name ${n}`);
+    await runAsAdmin(app, 'delete from contacts where form = 2');
+    expect(await remakeContacts(app.db, undefined, locked)).toBe(60);
+    const rows = await runAsAdmin(app, 'select count(distinct xmin::text)::int as count from contacts');
+    return rows[0]?.count;
+  };
+  expect(await transactions(60_000)).toBe(2);
+  expect(await transactions(0)).toBe(11);
+});
+
 test('A change of other fields leaves the form, and a change by this version leaves what it did not write in its form', async () => {
   await using app = await testApp({ isAlone: true });
   const made = await app.api(app.one.key, 'POST', '/api/contacts', { name: 'Ada', company: 'Søn' });

@@ -263,6 +263,10 @@ test('A LinkedIn address is compared without scheme, host prefix, case, query, f
     'https://notlinkedin.com/in/ada',
     'https://linkedin.com.example.org/in/ada',
     'https://example.org/in/ada',
+    // PostgreSQL keeps no NUL, and an index no long text.
+    'https://www.linkedin.com/in/a%00b',
+    `https://www.linkedin.com/in/${'李'.repeat(2_000)}`,
+    `https://www.linkedin.com/pub/ada/${'1'.repeat(500)}`,
   ]) {
     expect(linkedinKey(url), url).toBeNull();
   }
