@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { documentAs } from './documentedAs.ts';
+import { markInexact } from './exactJson.ts';
 import { digitsOf } from './fold.ts';
 import { instant } from './instant.ts';
 import { filter, Id, soughtLine, soughtText } from './text.ts';
@@ -27,7 +28,9 @@ const writtenField = z.string().transform((written, context): SoughtField => {
 });
 function scalarOf(value: string): (number | boolean)[] {
   if (value === 'true' || value === 'false') return [value === 'true'];
-  return /^-?(0|[1-9]\d*)(\.\d+)?$/.test(value) ? [Number(value)] : [];
+  const isNumber = /^-?(0|[1-9]\d*)(\.\d+)?$/.test(value);
+  // No contact has a number that would be rounded.
+  return isNumber && markInexact(value) === value ? [Number(value)] : [];
 }
 
 const customField = documentAs(

@@ -87,6 +87,16 @@ test('A custom field by its name and value finds a value of that type alone, ove
   expect(await find('ok', true)).toEqual(['Ada']);
 });
 
+test('A custom field is not found by a number that would be rounded to its value', async () => {
+  await using app = await testApp();
+  for (const seats of [9007199254740992, '9007199254740993'])
+    await app.trpc(app.one.key).contacts.create.mutate({ name: String(seats), customFields: { seats } });
+  for (const seats of ['9007199254740992', '9007199254740993', '9007199254740992.0']) {
+    const { body } = await app.api(app.one.key, 'GET', `/api/contacts?customField=seats:${seats}`);
+    expect(body.data.map(({ name }: { name: string }) => name)).toEqual([seats.replace('.0', '')]);
+  }
+});
+
 test('Fields are chosen; id and version come with them, over REST, tRPC and in every way to find a contact', async () => {
   const { contacts } = app.trpc(app.one.key);
   for (const conditions of [{}, { tag: 'vip' }, { search: 'ada' }, { ids: [ids.Ada as string] }]) {

@@ -1,3 +1,5 @@
+// The schemas of the tools must not change what OpenAPI shows.
+import '../../server/doors/mcp/schemas.ts';
 import { join, resolve } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { createOpenApi } from '../../server/doors/rest/openapi.ts';

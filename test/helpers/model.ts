@@ -74,8 +74,9 @@ function isFound(contact: ModelContact, words: string[]): boolean {
     .some((phone) => (digits.length < 3 ? phone.startsWith(digits) : phone.includes(digits)));
 }
 
-/** Scripts that the model's names are in, and that have no spaces: each character begins a word. */
-const SPACELESS = '\\p{sc=Han}\\p{sc=Hira}\\p{sc=Thai}\\p{So}';
+/** Letters, digits and symbols of scripts that have no spaces, Yi among them: each character begins a word. */
+const SCRIPTS = 'Han Hira Kana Bopo Yiii Thai Laoo Khmr Mymr Tibt Java Bali Tale Talu Lana Tavt'.split(' ');
+const SPACELESS = `[${SCRIPTS.map((script) => `\\p{scx=${script}}`).join('')}\\p{So}]&&[\\p{L}\\p{N}\\p{So}]`;
 
 /**
  * A word of one or two letters matches where a word of a text begins: at the start, before and after a character of a script without
@@ -95,15 +96,15 @@ function hasWord(contact: ModelContact, word: string): boolean {
     ...tags,
   ];
   const close = (text: string) =>
-    fold(text).replace(new RegExp(`(?<=[${SPACELESS}]\\p{M}*) +| +(?=[${SPACELESS}])`, 'gu'), '');
+    fold(text).replace(new RegExp(`(?<=[${SPACELESS}]\\p{M}*) +| +(?=[${SPACELESS}])`, 'gv'), '');
   const texts = [...some.map((text) => close(text ?? '')), ...[phone ?? '', ...otherPhones].map(digitsOf)];
   const folded = close(word);
   const isAnywhere = countLetters(word) >= 3 || /^[가-힣]{2,}$/u.test(folded);
   if (isAnywhere) return texts.some((text) => text.includes(folded));
   const isLetter = /^[\p{L}\p{N}]/u.test(folded);
   const before = isLetter ? `[^\\p{L}\\p{M}\\p{N}]|[${SPACELESS}]\\p{M}*` : ' ';
-  const isSpaceless = new RegExp(`^[${SPACELESS}]`, 'u').test(folded);
-  const beginning = new RegExp(`${isSpaceless ? '' : `(?:^|${before})`}${RegExp.escape(folded)}`, 'u');
+  const isSpaceless = new RegExp(`^[${SPACELESS}]`, 'v').test(folded);
+  const beginning = new RegExp(`${isSpaceless ? '' : `(?:^|${before})`}${RegExp.escape(folded)}`, 'v');
   return texts.some((text) => beginning.test(text));
 }
 

@@ -107,7 +107,8 @@ export const TagsInput = z.strictObject({
   limit: z.int().min(1).max(200).default(50),
 });
 export const TagsOutput = z.object({
-  tags: z.array(documentAs(ContactTag, z.object({ tag: z.string(), count: z.int() }))),
+  // A copy: OpenAPI shows `ContactTag` itself with its descriptions.
+  tags: z.array(documentAs(z.object(ContactTag.shape), z.object({ tag: z.string(), count: z.int() }))),
   nextCursor: z.string().nullable(),
 });
 
