@@ -932,16 +932,16 @@ CREATE FUNCTION public.introzy_keep_contact_words() RETURNS trigger
       v_new := coalesce(public.introzy_words(new.folded, '{}'), '{}');
       perform pg_advisory_xact_lock_shared(hashtextextended('introzy words ' || new.organization_id, 0));
       insert into public.contact_words (organization_id, word)
-        select distinct new.organization_id, word from unnest(v_new) word
-          where word <> all (v_old) and word <> E'\x1d' and (
+        select new.organization_id, word from (select unnest(v_new) except select unnest(v_old)) added (word)
+          where word <> E'\x1d' and (
             select present.word from public.contact_words present
-              where present.organization_id = new.organization_id and present.start = left(word.word, 100)
-                and present.word = word.word limit 1) is null;
+              where present.organization_id = new.organization_id and present.start = left(added.word, 100)
+                and present.word = added.word limit 1) is null;
     end if;
     if tg_op <> 'INSERT' then
       insert into public.contact_words_left (organization_id, word)
-        select distinct old.organization_id, word from unnest(v_old) word
-          where word <> all (v_new) and word <> E'\x1d'
+        select old.organization_id, word from (select unnest(v_old) except select unnest(v_new)) lost (word)
+          where word <> E'\x1d'
             and exists (select from public.organizations where id = old.organization_id);
     end if;
     return null;

@@ -54,16 +54,16 @@ export const toRow = ({ id, name, email, company, title, tags, version }: Contac
 });
 
 export const SearchInput = z.strictObject({
-  query: filter(200, 'words to look for').optional().describe('words in any field but links and custom fields'),
+  query: filter(200, 'words to look for').optional().describe('words in any text'),
   tag: filter(100, 'a tag').optional(),
   email: filter(320, 'an address').optional().describe('exact'),
-  phone: filter(100, 'a number').optional().describe('however written'),
+  phone: filter(100, 'a number').optional().describe('any form'),
   company: filter(500, 'a company').optional().describe('whole name'),
   customField: z.string().optional().describe('plan:pro'),
   createdSince: z.string().optional().describe('RFC 3339'),
   updatedSince: z.string().optional(),
   sort: ContactSort.optional(),
-  count: z.boolean().optional().describe('also count all matches'),
+  count: z.boolean().optional().describe('count matches too'),
   cursor: z.string().optional().describe("a page's nextCursor"),
   limit: z.int().min(1).max(50).default(10),
 });
@@ -117,9 +117,9 @@ export const SHOWN_IDS = 100;
 export const UpdateManyInput = z.strictObject({
   where: documentAs(
     SearchInput.omit({ cursor: true, limit: true, sort: true, count: true }).extend({ ids: ids.optional() }),
-    z.object({}).describe('conditions, as of search_contacts, or ids'),
+    z.object({}).describe('as search_contacts, or ids'),
   ),
-  set: z.record(z.string(), z.unknown()).optional().describe('fields as update_contact has them, but email'),
+  set: z.record(z.string(), z.unknown()).optional().describe('as update_contact, but emails'),
   addTags: z.array(z.string()).optional(),
   removeTags: z.array(z.string()).optional(),
   delete: z.boolean().optional(),
@@ -130,12 +130,12 @@ export const UpdateManyOutput = z.object({
   matched: z.int(),
   updated: z.int(),
   unchanged: z.int(),
-  ids: z.array(z.string()).describe('the first 100 updated'),
+  ids: z.array(z.string()).describe('first 100'),
 });
 
 const UpsertRow = documentAs(
   z.custom<ContactUpsertInput['contacts'][number]>(() => true),
-  z.object({}).describe('fields as create_contact has them; with merge no name is required'),
+  z.object({}).describe('as create_contact; with merge no name is required'),
 );
 export const UpsertInput = ContactUpsertRequest.omit({ organizationId: true }).extend({
   contacts: z.array(UpsertRow).min(1).max(MOST),
@@ -150,7 +150,7 @@ export const UpsertOutput = z.object({
       outcome: z.enum([...Written.shape.outcome.options, Failed.shape.outcome.value]),
       id: z.string().optional(),
       version: z.int().optional(),
-      ids: z.array(z.string()).optional().describe('contacts that the row fits'),
+      ids: z.array(z.string()).optional().describe('it fits'),
       error: z.string().optional(),
     }),
   ),

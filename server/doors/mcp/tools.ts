@@ -71,7 +71,7 @@ export const tools: readonly Tool[] = [
     name: 'search_contacts',
     title: 'Search contacts',
     description:
-      'Find contacts, newest first or by sort, as short rows. Without conditions it lists all. get_contacts has the rest of a contact.',
+      'Find contacts, newest first or by sort, as short rows; without conditions, all. get_contacts has the rest.',
     procedure: 'contacts.list',
     hints: { readOnly: true, idempotent: true },
     input: schemas.SearchInput,
@@ -134,7 +134,7 @@ export const tools: readonly Tool[] = [
     name: 'update_contacts',
     title: 'Update many contacts',
     description:
-      'Change all contacts that meet conditions, up to 10,000, or none. dryRun it first. delete and restore go alone.',
+      'Change all contacts that meet conditions (up to 10,000), or none. dryRun first. delete and restore go alone.',
     procedure: 'contacts.updateMany',
     hints: { destructive: true, idempotent: true },
     input: schemas.UpdateManyInput,
