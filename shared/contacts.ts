@@ -90,12 +90,10 @@ const others = <T extends z.ZodType<string, string>>(item: T) =>
 const isNotEmpty = (written: string) => trimBlanks(written) !== '';
 
 const optional = {
-  email: orNull(email).describe('Unique in the organization, as compared: trimmed, NFC, lower-case'),
+  email: orNull(email).describe('Unique, as compared: trimmed, NFC, lower-case'),
   phone: orNull(emptyLine(100)),
-  otherEmails: others(email.refine(isNotEmpty, 'Not an email address')).describe(
-    'Further emails, unique as `email` is; `null` or `[]`: none',
-  ),
-  otherPhones: others(line(100)).describe('Further phones; `null` or `[]`: none'),
+  otherEmails: others(email.refine(isNotEmpty, 'Not an email address')).describe('Unique as `email` is; `null`: none'),
+  otherPhones: others(line(100)).describe('`null`: none'),
   company: orNull(emptyLine(500)),
   title: orNull(emptyLine(500)),
   location: orNull(emptyLine(500)),
@@ -109,7 +107,7 @@ const optional = {
     .transform((tags) => tags ?? []),
   customFields: JsonObject.meta({
     type: 'object',
-    description: 'Changed as RFC 7396 says: fields that are named are set, and `null` takes one away',
+    description: 'Changed as RFC 7396 says',
   }),
 };
 

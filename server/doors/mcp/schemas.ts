@@ -82,7 +82,7 @@ const asked = z.object({ ids: z.array(z.string()), emails: z.array(z.string()) }
 export const GetOutput = z.object({
   contacts: z.array(documentAs(Contact.omit({ organizationId: true }), z.object({ id: z.string(), version: z.int() }))),
   missing: asked,
-  unread: asked.describe('no room: ask again'),
+  unread: asked.describe('ask again'),
 });
 
 export const toWhole = ({ organizationId: _, ...contact }: Contact) => contact;
