@@ -13,7 +13,7 @@ import { prepare, writeExamples } from './specmatic.ts';
  * The most combinations of an operation's optional parts that Specmatic sends. All combinations would be some hundred
  * thousand.
  */
-const COMBINATIONS = '2';
+const COMBINATIONS = '5';
 
 test('Specmatic makes up requests, good and bad, and finds each answered as described', {
   timeout: 400_000,

@@ -23,6 +23,33 @@ export function prepare(document: Json): Json {
     if (cursor) cursor.schema.pattern = '^[a-z]{8}c[a-z][CGK][a-z]{10}[AQgw]$';
     operation.parameters = parameters.filter(({ name }: Json) => name !== 'If-Match' && name !== 'expectedVersion');
   }
+  // Specmatic sends each selection of an operation's optional parameters: lists and counts, whose conditions are the same,
+  // share the conditions. A cursor is of a sort, so that the list has no other sort.
+  const keep = (path: string, isKept: (name: string) => boolean) => {
+    const { get } = prepared.paths[path];
+    get.parameters = get.parameters.filter(({ name }: Json) => isKept(name));
+  };
+  // No pattern tells a phone or a custom field apart from other texts.
+  const ofCounts = new Set(['search', 'tags', 'company', 'ids', 'createdSince']);
+  keep('/api/contacts', (name) => !['sort', 'phone', 'customField'].includes(name) && !ofCounts.has(name));
+  keep('/api/contacts/count', (name) => ofCounts.has(name));
+  keep('/api/contacts/tags', (name) => name !== 'cursor');
+  // JSON Schema has no words for a call that must ask for something, nor for actions that exclude each other.
+  const asked = prepared.paths['/api/contacts/get'].post.requestBody;
+  asked.required = true;
+  asked.content['application/json'].schema = {
+    type: 'object',
+    properties: { ids: { type: 'array', minItems: 1, items: { type: 'string', format: 'uuid' } } },
+    required: ['ids'],
+  };
+  const changed = prepared.paths['/api/contacts/update'].post.requestBody.content['application/json'].schema;
+  const { where, set } = changed.properties;
+  changed.properties = { where, set };
+  changed.required = ['where', 'set'];
+  set.required = ['name'];
+  where.required = ['tag'];
+  delete where.properties.phone;
+  delete where.properties.customField;
   for (const properties of propertiesWithin(prepared)) {
     const { email, linkedinUrl, contacts, allowedAddresses, rateLimit } = properties;
     if (linkedinUrl?.format) linkedinUrl.pattern = '^https://[a-z]{3,9}[.]com:[1-9]{2}$';
