@@ -25,8 +25,9 @@ export async function eraseContacts(
         returning id`.execute(trx);
     return { erased: erased.map(({ id }) => id) };
   });
-  // A transaction of its own: this transaction waits for writers, which may wait for the rows of an erasure.
-  if ('erased' in outcome && outcome.erased.length > 0) await forgetAllLostWords(db, organizationId);
+  // In a transaction of its own: writers may wait for the rows of an erasure. Where a writer takes long, such as an import,
+  // or very many words are lost, the hourly work takes the rest away.
+  if ('erased' in outcome && outcome.erased.length > 0) await forgetAllLostWords(db, organizationId, { batches: 100 });
   return outcome;
 }
 

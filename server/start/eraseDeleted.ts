@@ -33,7 +33,7 @@ export async function eraseDeleted({
 export async function forgetWords({ db, log, draining }: Pick<Deps, 'db' | 'log' | 'draining'>): Promise<void> {
   try {
     for (const organizationId of await listOrganizationsWithLostWords(asAccounts(db))) {
-      await forgetAllLostWords(asOperator(db, organizationId), organizationId, draining.signal);
+      await forgetAllLostWords(asOperator(db, organizationId), organizationId, draining);
     }
   } catch (error) {
     log.warn({ err: error }, 'words that no contact has any more are not taken away yet');

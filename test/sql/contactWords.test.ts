@@ -5,6 +5,7 @@ import { asOperator } from '../../db/admission.ts';
 import { forgetAllLostWords, forgetLostWords } from '../../db/contactWords.ts';
 import { forgetWords } from '../../server/start/eraseDeleted.ts';
 import { addMember, signedIn } from '../helpers/browser.ts';
+import { runAs } from '../helpers/database.ts';
 import { readTables, runAsAdmin } from '../helpers/tables.ts';
 import { type TestApp, testApp } from '../helpers/testApp.ts';
 
@@ -110,18 +111,31 @@ test('A word that a writer has found is not taken away before the writer’s con
   const insert = sql`
     insert into contacts (organization_id, id, name, name_key, form, folded, tag_keys, phone_keys)
       values (${app.one.id}, ${randomUUID()}, 'Shared', 'shared', 2, ${` shared${'\n'.repeat(9)}`}, '{}', '{}')`;
-  let forgotten: Promise<number> | undefined;
   await tenant.transaction().execute(async (trx) => {
     await insert.execute(trx);
-    forgotten = forgetLostWords(tenant, app.one.id);
-    for (let waiting = 0; waiting === 0; ) {
-      const [row] = await runAsAdmin(
-        app,
-        `select count(*)::int as n from pg_locks where locktype = 'advisory' and not granted`,
-      );
-      waiting = row?.n as number;
-    }
+    expect(await forgetLostWords(tenant, app.one.id)).toBeUndefined();
   });
-  expect(await forgotten).toBe(1);
+  expect(await forgetLostWords(tenant, app.one.id)).toBe(1);
   expect(await wordsOf(app, app.one.id)).toEqual(['other', 'shared']);
+});
+
+test('An erasure does not wait for a long writer: the hourly work takes the words away', async () => {
+  await using app = await testApp({ isAlone: true });
+  if (app.db.kind === 'embedded') return;
+  const { id } = await app.trpc(app.one.key).contacts.create.mutate({ name: 'Ada Lovelace' });
+  const owner = await signedIn(app, await addMember(app, app.one.id, 'owner'));
+  const lock = `pg_advisory_xact_lock_shared(hashtextextended('introzy words ${app.one.id}', 0))`;
+  const writing = runAs(app.adminUrl as string, ['begin', `select ${lock}`, 'select pg_sleep(4)', 'commit']);
+  for (let held = 0; held === 0; ) {
+    const [row] = await runAsAdmin(
+      app,
+      `select count(*)::int as n from pg_locks where locktype = 'advisory' and granted`,
+    );
+    held = row?.n as number;
+  }
+  expect(await owner.trpc.contacts.erase.mutate({ ids: [id] })).toEqual({ erased: [id] });
+  expect(await wordsOf(app, app.one.id)).toEqual(['ada', 'lovelace']);
+  await writing;
+  await forgetWords(app.deps);
+  expect(await wordsOf(app, app.one.id)).toEqual([]);
 });
