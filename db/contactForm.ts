@@ -2,7 +2,7 @@ import { sql } from 'kysely';
 import { caseless } from '../shared/fold.ts';
 import { asOperator, type Tenant } from './admission.ts';
 import { keysOfPhones } from './contactAddresses.ts';
-import { CONTACT_FORM, toColumns } from './contacts.ts';
+import { CONTACT_FORM, toColumns } from './contactColumns.ts';
 import type { Database } from './open.ts';
 import { toFolded } from './searchText.ts';
 

@@ -5,8 +5,8 @@ import { eachOnce, MOST_OTHERS, MOST_TAGS, type UpsertResult } from '../shared/c
 import type { Issue } from '../shared/errors.ts';
 import { inTransaction, type Tenant } from './admission.ts';
 import { upsertedAddresses, withWholePairs } from './contactAddresses.ts';
+import { BLANK, bumpIf, CONTACT_FORM, completeRow, isSeen, toColumns } from './contactColumns.ts';
 import { chooseNamed, type FoundContact, lockNamed, type NamedRow, toNamed } from './contactMatch.ts';
-import { BLANK, bumpIf, CONTACT_FORM, completeRow, isSeen, toColumns } from './contacts.ts';
 import { ADDED, keepCase } from './contactTags.ts';
 import { FIELDS_TOO_LARGE, patchedFields } from './customFields.ts';
 import { DatabaseUnavailable, FieldsTooLarge, isEmailTaken } from './errors.ts';

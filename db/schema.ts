@@ -183,7 +183,7 @@ interface ContactsTable {
   /** The company as companies are compared, and the name by which lists are sorted: see foldedKeys.ts. */
   company_fold: string | null;
   name_fold: Generated<string>;
-  /** The number of the form in which the keys were written. 0: the writer named no form. See `CONTACT_FORM` in contacts.ts. */
+  /** The number of the form in which the keys were written. 0: the writer named no form. See `CONTACT_FORM` in contactColumns.ts. */
   form: Generated<number>;
   /**
    * `name_key`, `email_key` and `company_key` as a single text, for the search of the version before, and of contacts in

@@ -48,7 +48,7 @@ const dropMarks = (text: string) =>
  * The form in which texts are searched, of the text that is stored and of the text that is asked for alike: `Zoë Łuk` →
  * `zoe luk`, `O’Brien` → `obrien`. Accents and marks are taken from Latin, Greek, Cyrillic (but й keeps its breve), Arabic
  * and Hebrew. In other scripts a mark makes another letter: か is not が. A change of this function is a change of
- * `CONTACT_FORM` in db/contacts.ts.
+ * `CONTACT_FORM` in db/contactColumns.ts.
  */
 export function fold(written: string): string {
   if (PLAIN.test(written)) return written.toLowerCase();

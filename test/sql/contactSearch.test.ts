@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { asOperator } from '../../db/admission.ts';
-import { toRow } from '../../db/contacts.ts';
+import { toRow } from '../../db/contactColumns.ts';
 import type { ContactInput } from '../../shared/contacts.ts';
 import { fold } from '../../shared/fold.ts';
 import { type TestApp, testApp } from '../helpers/testApp.ts';

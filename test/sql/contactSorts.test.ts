@@ -1,10 +1,11 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { asOperator } from '../../db/admission.ts';
+import { toRow } from '../../db/contactColumns.ts';
 import type { Conditions } from '../../db/contactConditions.ts';
 import { listContacts } from '../../db/contactList.ts';
 import { countContacts, findMatching } from '../../db/contactMatches.ts';
-import { deleteContact, restoreContact, toRow, updateContact } from '../../db/contacts.ts';
+import { deleteContact, restoreContact, updateContact } from '../../db/contacts.ts';
 import { settle } from '../../server/procedures/outcome.ts';
 import { ContactCursor, type ContactPlace, ContactSort } from '../../shared/contactSort.ts';
 import type { Contact } from '../../shared/contacts.ts';
