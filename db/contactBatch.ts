@@ -1,9 +1,10 @@
-import { type RawBuilder, sql } from 'kysely';
+import { sql } from 'kysely';
 import type { Contact } from '../shared/contacts.ts';
 import { decodeDocument } from '../shared/encoded.ts';
 import { comparable } from '../shared/fold.ts';
 import { PAGE_BYTES } from '../shared/paging.ts';
 import type { Tenant } from './admission.ts';
+import { idsByEmail } from './contactAddresses.ts';
 import { shownDocument } from './contactPage.ts';
 import type { Outcome } from './outcome.ts';
 
@@ -31,11 +32,6 @@ interface Row {
   elsewhere: boolean;
 }
 
-/** SQL of the id of the contact that is not deleted and has the email, whose key is `key`, among its emails. */
-const holderOf = (organizationId: string, key: RawBuilder<unknown>) => sql`coalesce(
-  (select id from contacts where organization_id = ${organizationId} and email_key = ${key} and deleted_at is null),
-  (select contact_id from contact_emails where organization_id = ${organizationId} and email_key = ${key}))`;
-
 /**
  * Reads the contacts of the given ids and emails. A contact for which `bytes` leave no room is named instead; the first
  * contact has room, however long. Failure: `elsewhere`, where any of the ids is another organization's.
@@ -54,7 +50,7 @@ export async function getContacts(
       select place, asked.id as given, c.id from unnest(${ids}::uuid[]) with ordinality asked (id, place)
           left join contacts c on c.organization_id = ${organizationId} and c.id = asked.id and c.deleted_at is null
       union all
-      select ${ids.length} + place, null, ${holderOf(organizationId, sql`asked.key`)}
+      select ${ids.length} + place, null, (${idsByEmail(organizationId, sql`array[asked.key]`)})
         from unnest(${keys}::text[]) with ordinality asked (key, place)
     ), measured as (
       select id, place, sum(size) over (order by place rows unbounded preceding) as size from (

@@ -126,15 +126,18 @@ async function write(trx: Tenant, { change, rows }: { change: ContactsChange; ro
 async function writeFields(trx: Tenant, { change, rows }: { change: ContactsChange; rows: Row[] }): Promise<string[]> {
   const { organizationId, set = {}, addTags, removeTags } = change;
   const parts = toChange(set);
-  const given = rows.map((row) => toGiven(row, change));
+  const given: Record<string, unknown>[] = rows.map(({ id }) => ({ contact_id: id }));
   if (addTags || removeTags) {
-    const ids = given.filter((row) => row.new_tags.length > MOST_TAGS).map((row) => row.contact_id);
+    const tags = rows.map((row) => changeTags(row.tags, change));
+    const ids = rows.filter((_, index) => (tags[index]?.length ?? 0) > MOST_TAGS).map(({ id }) => id);
     if (ids.length > 0) throw new Undone({ failure: 'tooManyTags', ids });
+    tags.forEach((each, index) => void Object.assign(given[index] as object, toGivenTags(each)));
     parts.columns.tags = listOf('new_tags');
     parts.kept.tag_keys = listOf('new_tag_keys');
     parts.lines.tags = sql.ref<string>('given.new_tags_line');
   }
-  if (isOfPhones(set)) {
+  if (set.phone !== undefined || set.otherPhones !== undefined) {
+    rows.forEach((row, index) => void Object.assign(given[index] as object, toGivenPhones(row, set)));
     parts.columns.phone = sql.ref<string>('given.new_phone');
     parts.columns.other_phones = listOf('new_other_phones');
     parts.kept.phone_keys = listOf('new_phone_keys');
@@ -158,26 +161,28 @@ async function writeFields(trx: Tenant, { change, rows }: { change: ContactsChan
 
 const listOf = (column: string) =>
   sql<string[]>`array(select jsonb_array_elements_text(${sql.ref(`given.${column}`)}))`;
-const isOfPhones = ({ phone, otherPhones }: ContactUpdate) => phone !== undefined || otherPhones !== undefined;
 
-/** What the change makes of a contact's tags and phones. The names are no columns of contacts. */
-function toGiven(row: Row, change: ContactsChange) {
-  const tags = changeTags(row.tags, change);
-  const { phone, otherPhones } = { ...row, ...withWholePairs({ ...toPhones(change.set) }, { ...row, ...NO_EMAILS }) };
+/** The values that the statement gives a contact's tags. Their names are no columns of contacts. */
+const toGivenTags = (tags: string[]) => ({
+  new_tags: tags,
+  new_tag_keys: tags.map(caseless),
+  new_tags_line: toLine('tags', tags),
+});
+
+/** The values that the statement gives a contact's phones: a contact keeps the field that `set` does not name. */
+function toGivenPhones(row: Row, { phone, otherPhones }: ContactUpdate) {
+  const whole = withWholePairs({ phone, otherPhones }, { ...row, email: null, otherEmails: [] }) as Pick<
+    Row,
+    'phone' | 'otherPhones'
+  >;
   return {
-    contact_id: row.id,
-    new_tags: tags,
-    new_tag_keys: tags.map(caseless),
-    new_tags_line: toLine('tags', tags),
-    new_phone: phone,
-    new_other_phones: otherPhones,
-    new_phone_keys: keysOfPhones({ phone, otherPhones }),
-    new_phone_line: toLine('phone', phone),
-    new_other_phones_line: toLine('otherPhones', otherPhones),
+    new_phone: whole.phone,
+    new_other_phones: whole.otherPhones,
+    new_phone_keys: keysOfPhones(whole),
+    new_phone_line: toLine('phone', whole.phone),
+    new_other_phones_line: toLine('otherPhones', whole.otherPhones),
   };
 }
-const NO_EMAILS = { email: null, otherEmails: [] };
-const toPhones = ({ phone, otherPhones }: ContactUpdate = {}): ContactUpdate => ({ phone, otherPhones });
 
 /** A contact's tags without `removeTags` and with `addTags`. A tag that the contact has keeps its case. */
 function changeTags(tags: string[], { addTags = [], removeTags = [] }: ContactsChange): string[] {

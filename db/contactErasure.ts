@@ -1,5 +1,6 @@
 import { type Kysely, sql } from 'kysely';
 import { inTransaction, type Tenant } from './admission.ts';
+import { refuseForeignIds } from './contactConditions.ts';
 import { forgetAllLostWords } from './contactWords.ts';
 import type { Outcome } from './outcome.ts';
 import type { Schema } from './schema.ts';
@@ -14,10 +15,8 @@ export async function eraseContacts(
   { organizationId, ids }: { organizationId: string; ids: readonly string[] },
 ): Promise<Outcome<{ erased: string[] }>> {
   const outcome = await inTransaction(db, async (trx): Promise<Outcome<{ erased: string[] }>> => {
-    const { rows: foreign } = await sql`
-      select from unnest(${ids}::uuid[]) id where introzy_contact_exists(id) and not exists (
-        select from contacts c where c.organization_id = ${organizationId} and c.id = id.id) limit 1`.execute(trx);
-    if (foreign.length > 0) return { failure: 'elsewhere' };
+    const failure = await refuseForeignIds(trx, { organizationId, ids });
+    if (failure) return failure;
     // Two erasures of the same contacts lock the rows in the same order.
     const { rows: erased } = await sql<{ id: string }>`
       delete from contacts where organization_id = ${organizationId} and id = any (array(

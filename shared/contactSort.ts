@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { Cursor, encodeCursor, isVersion7 } from './paging.ts';
+import { Cursor, decodeJsonCursor, encodeCursor, encodeJsonCursor, isVersion7, NOT_A_CURSOR } from './paging.ts';
+import { isStorable } from './text.ts';
 
 /** The orders of lists of contacts: `-` begins with the latest. Equal contacts are in the order of their ids. */
 export const ContactSort = z.enum(['-createdAt', 'createdAt', '-updatedAt', 'updatedAt', 'name']);
@@ -19,14 +20,7 @@ const LAST_TIME = Date.parse('9999-12-31T23:59:59.999Z');
 const OtherPlace = z.union([
   z.tuple([z.literal('createdAt'), z.null(), z.string()]),
   z.tuple([z.enum(['-updatedAt', 'updatedAt']), z.int().min(FIRST_TIME).max(LAST_TIME), z.string()]),
-  z.tuple([
-    z.literal('name'),
-    z
-      .string()
-      .max(1_200)
-      .refine((text) => text.isWellFormed() && !text.includes('\0')),
-    z.string(),
-  ]),
+  z.tuple([z.literal('name'), z.string().max(1_200).refine(isStorable), z.string()]),
 ]);
 
 /**
@@ -35,28 +29,15 @@ const OtherPlace = z.union([
  */
 export function encodePlace({ sort, key, id }: ContactPlace): string {
   if (sort === '-createdAt') return encodeCursor(id);
-  return new TextEncoder()
-    .encode(JSON.stringify([sort, key, id]))
-    .toBase64({ alphabet: 'base64url', omitPadding: true });
+  return encodeJsonCursor([sort, key, id]);
 }
-
-const ERROR = 'Not a cursor of this list: take the `nextCursor` of the page before, or begin without a cursor';
 
 /** Reads a cursor of a list of contacts. */
 export const ContactCursor = z.string().transform((cursor, context): ContactPlace => {
   const ofDefault = Cursor.safeParse(cursor);
   if (ofDefault.success) return { sort: '-createdAt', key: null, id: ofDefault.data };
-  const place = OtherPlace.safeParse(decode(cursor));
+  const place = OtherPlace.safeParse(decodeJsonCursor(cursor));
   if (place.success && isVersion7(place.data[2])) return { sort: place.data[0], key: place.data[1], id: place.data[2] };
-  context.addIssue({ code: 'custom', message: ERROR });
+  context.addIssue({ code: 'custom', message: NOT_A_CURSOR });
   return z.NEVER;
 });
-
-function decode(cursor: string): unknown {
-  try {
-    const bytes = Uint8Array.fromBase64(cursor, { alphabet: 'base64url' });
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
-  } catch {
-    return undefined;
-  }
-}

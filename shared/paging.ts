@@ -20,6 +20,24 @@ export const isVersion7 = (id: string) =>
 export const encodeCursor = (id: string) =>
   Uint8Array.fromHex(id.replaceAll('-', '')).toBase64({ alphabet: 'base64url', omitPadding: true });
 
+/** Makes a cursor that has more than an id: JSON in base64url. */
+export const encodeJsonCursor = (place: unknown): string =>
+  new TextEncoder().encode(JSON.stringify(place)).toBase64({ alphabet: 'base64url', omitPadding: true });
+
+/** The JSON of a cursor by `encodeJsonCursor`; `undefined` for any other text. */
+export function decodeJsonCursor(cursor: string): unknown {
+  try {
+    const bytes = Uint8Array.fromBase64(cursor, { alphabet: 'base64url' });
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+  } catch {
+    return undefined;
+  }
+}
+
+/** What a caller reads whose cursor is none of the list's. */
+export const NOT_A_CURSOR =
+  'Not a cursor of this list: take the `nextCursor` of the page before, or begin without a cursor';
+
 /**
  * The most bytes of a page's items, unless a single item is longer. An answer with a page stays within 4 MiB: the rest
  * is for what a door adds, which is at most 30 KB of tRPC's notes about dates.
