@@ -23,14 +23,16 @@ export async function answerTrpc(
   try {
     // tRPC answers HEAD with nothing at all, not even headers.
     if (request.method === 'HEAD') throw fault('METHOD_NOT_SUPPORTED', { headers: { Allow: ALLOWED } });
+    const { plain, isLong = false } = await toPlainRequest(request);
     const answer = await fetchRequestHandler({
       endpoint: TRPC_PATH,
       router: appRouter,
-      req: await toPlainRequest(request),
+      req: plain,
       // An answer is held in memory as a whole, and written at once: a batch of pages must not be 80 MiB.
       createContext: ({ info }): Context => ({ ...context, pageBytes: pageBytesOf(info.calls.length) }),
       maxBatchSize: BATCH_LIMIT,
-      allowMethodOverride: isLongQuery(request.url),
+      // A client may send such a query by POST (tRPC's `methodOverride`), and no other query.
+      allowMethodOverride: isLong,
       onError: ({ error }) => onError(error),
       responseMeta: ({ errors }) => ({ headers: new Headers({ ...commonHeaders(context), ...headersOf(errors) }) }),
     });
@@ -44,8 +46,11 @@ export async function answerTrpc(
   }
 }
 
-/** The query whose input, 100 emails, may be too long for an address. A client may send it by POST (tRPC's `methodOverride`). */
-const isLongQuery = (url: string) => new URL(url).pathname === `${TRPC_PATH}/contacts.getMany`;
+/** Characters of an input in an address from which our client sends a query by POST: half of its longest address. */
+const LONG = 4_000;
+/** A character takes at most 9 in an address, so that a short body needs no look. */
+const isTooLong = (text: string) =>
+  text.length > LONG || (text.length > LONG / 9 && encodeURIComponent(text).length > LONG);
 
 /** The answer to a request that reached no procedure. */
 export function toTrpcErrorAnswer(error: TRPCError, context: Context): Response {
@@ -58,19 +63,20 @@ export function toTrpcErrorAnswer(error: TRPCError, context: Context): Response 
 /**
  * The request with numbers marked that would be rounded, and without anything that makes tRPC do more than answer JSON with
  * JSON: tRPC would take a form or bytes as the input of a mutation, and would stream an answer whose status was sent before
- * its calls ended.
+ * its calls ended. `isLong`: the body would be too long for an address.
  */
-async function toPlainRequest(request: Request): Promise<Request> {
+async function toPlainRequest(request: Request): Promise<{ plain: Request; isLong?: boolean }> {
   if (request.method === 'GET') {
     const asksForStream = request.headers.has('trpc-accept') || request.headers.get('accept')?.includes('jsonl');
     const url = withExactInput(request.url);
     const isPlain = !asksForStream && !request.headers.has('content-type') && url === request.url;
-    return isPlain ? request : new Request(url);
+    return { plain: isPlain ? request : new Request(url) };
   }
   if (request.method !== 'POST') throw fault('METHOD_NOT_SUPPORTED', { headers: { Allow: ALLOWED } });
   requireJson(request.headers);
-  const body = markInexact(await readText(request));
-  return new Request(request.url, { method: 'POST', headers: { 'content-type': JSON_TYPE }, body });
+  const text = await readText(request);
+  const init = { method: 'POST', headers: { 'content-type': JSON_TYPE }, body: markInexact(text) };
+  return { plain: new Request(request.url, init), isLong: isTooLong(text) };
 }
 
 /** The address with the numbers of a query's input marked, as in a body. */

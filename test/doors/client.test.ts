@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { inspect } from 'node:util';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { createIntrozyClient } from '../../client/index.ts';
@@ -169,4 +170,9 @@ test('A query whose input is too long for an address is sent in a body', async (
   ]);
   expect([long.missing.emails, short.missing.emails]).toEqual([emails, emails.slice(0, 1)]);
   expect(requests).toHaveLength(2);
+  // The conditions of a list may be as long.
+  const ids = Array.from({ length: 100 }, () => randomUUID());
+  const tags = emails.slice(0, 20).map((email) => email.slice(0, 90));
+  expect((await client.contacts.list.query({ ids })).items).toEqual([]);
+  expect((await client.contacts.count.query({ tags })).count).toBe(0);
 });
