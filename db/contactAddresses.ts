@@ -118,9 +118,9 @@ export async function unlessEmailTaken(
 }
 
 /**
- * The emails and phones that a row of an upsert gives an existing contact. A row that names the contact by one of its
- * other emails leaves `email`, unless the row gives `otherEmails`. With `merge` the row's others are added, `null` and
- * `""` change nothing, and an email that the row's email replaces becomes another email.
+ * The emails and phones that a row of an upsert gives an existing contact. A row that names the contact by an
+ * other email leaves `email`, unless the row gives `otherEmails`. With `merge` the row's other emails and phones are added,
+ * `null` and `""` change nothing, and an email that the row's email replaces becomes an other email.
  */
 export function upsertedAddresses(
   { id, input }: Pick<UpsertRow, 'id' | 'input'>,

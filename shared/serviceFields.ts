@@ -4,7 +4,7 @@ export type ServiceField = (typeof SET_BY_SERVICE)[number];
 export const isSetByService = (field: string): field is ServiceField =>
   (SET_BY_SERVICE as readonly string[]).includes(field);
 
-/** Fields that the service sets, as a caller sends them back: they must be as they are. */
+/** Fields that the service sets, as a caller sends them back: each must have the contact's present value. */
 export type ServiceFields = Partial<Record<ServiceField, unknown>>;
 
 /** What the service sets in `given`, and the rest. A field that is `undefined` is in neither. */

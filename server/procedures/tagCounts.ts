@@ -38,7 +38,7 @@ export function createTagCounts({ rememberFrom = 20_000 } = {}): ListTags {
 
   const count = async (db: Tenant, query: TagsQuery) => {
     const name = `${query.organizationId} ${caseless(query.prefix ?? '')}`;
-    // Of several calls at once the first one counts. Its failure is no other call's: a refusal is of its caller alone.
+    // Of several calls at once the first call counts. A failure of that call is no failure of the others, which then count.
     const known = remembered.get(name) ?? (await counting.get(name));
     if (known) return known;
     const tags = countNow(db, query, name);

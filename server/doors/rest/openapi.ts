@@ -83,7 +83,7 @@ function override({ zodSchema, jsonSchema, io }: Overridden) {
     const within = z.toJSONSchema(documented, {
       io,
       unrepresentable: 'any',
-      // A schema that stands in for another may have such schemas among its fields.
+      // The fields of a schema that stands in for another may be such schemas too.
       override: (inner) => override({ ...inner, io } as Overridden),
     });
     Object.assign(jsonSchema, { anyOf: undefined, allOf: undefined }, within, { $schema: undefined });
