@@ -288,19 +288,19 @@ test('Secrets from before holders get their holders from the audit log, else fro
       return await runAsRoot(
         trx,
         `select k.name, s.hint, s.holder_id as holder from api_key_secrets s join api_keys k on k.id = s.api_key_id
-          where s.id is not null order by s.created_at, s.hint`,
+          where s.id is not null order by s.hint collate "C"`,
       );
     });
     expect(holders.map(({ name, hint, holder }) => [name, hint, holder])).toEqual([
-      ['first000', 'first000', null],
-      ['k1000000', 'k1000000', ada],
-      ['k2000000', 'k2000000', ada],
-      ['k1000000', 'k1rotate', bob],
-      ['k5000000', 'k5000000', bob],
-      ['operator', 'operator', null],
-      ['kept0000', 'kept0000', bob],
       ['ancient0', 'ancient0', ada],
       ['child000', 'child000', ada],
+      ['first000', 'first000', null],
+      ['k1000000', 'k1000000', ada],
+      ['k1000000', 'k1rotate', bob],
+      ['k2000000', 'k2000000', ada],
+      ['k5000000', 'k5000000', bob],
+      ['kept0000', 'kept0000', bob],
+      ['operator', 'operator', null],
     ]);
   } finally {
     await close();
