@@ -15,6 +15,8 @@ import {
   type WholeRow,
   wholeRow,
 } from './contactPage.ts';
+import { onlyPatterns } from './contactSearch.ts';
+import { LAST_WINDOW, nextWindow, searchNewest } from './contactSearchPage.ts';
 import { DEFAULT_SORT, isFrom, keyOf, orderBy, toPlace, walk } from './contactWalk.ts';
 import type { Outcome } from './outcome.ts';
 import { prepared } from './prepared.ts';
@@ -54,7 +56,23 @@ export async function listContacts(db: Tenant, given: ContactListQuery): Promise
   if (failure) return failure;
 
   const conditions = countConditions(sought);
-  if (conditions === 0 && sort === DEFAULT_SORT && fields === undefined) return await readPrepared(db, query);
+  const isPlain = sort === DEFAULT_SORT && fields === undefined;
+  if (conditions === 0 && isPlain) return await readPrepared(db, query);
+  let window = FIRST_WINDOW;
+  const patterns =
+    conditions === sought.terms.length && isPlain && !sought.includeDeleted && onlyPatterns(sought.terms);
+  if (patterns) {
+    const cursor = query.cursor?.id ?? LAST_ID;
+    const found = await searchNewest(db, {
+      ...query,
+      ...roomOf(query),
+      patterns,
+      plain: sought.plain.patterns,
+      cursor,
+    });
+    if ('page' in found) return found.page;
+    window = found.window;
+  }
   if (conditions === 0) return (await readFound(db, query, foundInOrder(query, undefined))).page;
   // Few contacts have an email or an id.
   const isNamed = sought.emailKey !== undefined || sought.ids !== undefined;
@@ -64,19 +82,17 @@ export async function listContacts(db: Tenant, given: ContactListQuery): Promise
     if (unsettled === 0) return page;
   }
   const index = by !== undefined && !isNamed && !(await isUnsettled(db, query)) ? by : undefined;
-  for (let window = FIRST_WINDOW; window <= LAST_WINDOW && !isNamed && sought.phones === undefined; ) {
+  while (window <= LAST_WINDOW && !isNamed && sought.phones === undefined) {
     const { page, count, scanned } = await readFound(db, query, foundInWindow(query, index, window));
     if (page.nextCursor !== null || scanned < window) return page;
-    // Twice the contacts that a page needs at this window's rate of matches. No match gives Infinity and ends the loop.
-    window *= Math.ceil((2 * (limit + 1)) / count);
+    window = nextWindow({ window, count, limit });
   }
   const { page, scanned } = await readFound(db, query, foundByIndex(query));
   return scanned <= MOST_GATHERED ? page : (await readFound(db, query, await findByWalk(db, query, index))).page;
 }
 
-/** The number of contacts that the first window holds, and the most that a window may hold. */
+/** The number of contacts that the first window holds. */
 const FIRST_WINDOW = 300;
-const LAST_WINDOW = 12_000;
 /** The most matches that are sorted. */
 const MOST_GATHERED = 10_000;
 /** The number of contacts that a statement of a walk tries. */

@@ -1018,6 +1018,85 @@ CREATE FUNCTION public.introzy_merge_patch(p_target jsonb, p_patch jsonb) RETURN
       ) merged);
   end $$;
 
+CREATE FUNCTION public.introzy_newest_with_words(p_patterns jsonb, p_from uuid) RETURNS uuid[]
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    SET max_parallel_workers_per_gather TO '0'
+    SET enable_seqscan TO 'off'
+    SET enable_indexscan TO 'off'
+    SET plan_cache_mode TO 'force_generic_plan'
+    AS $$
+  declare
+    v_organization_id uuid := introzy_organization_id();
+    v_pattern jsonb;
+    v_words text[];
+    v_whole text[] := '{}';
+    v_all bigint[];
+    v_any bigint[];
+    v_fewest bigint[];
+    v_few bigint[];
+    v_ids uuid[];
+  begin
+    if exists (select from contacts where organization_id = v_organization_id and form < 2) then
+      return null;
+    end if;
+    for v_pattern in select jsonb_array_elements(p_patterns) loop
+      v_whole := v_whole || array(select jsonb_array_elements_text(v_pattern -> 'whole'));
+      continue when v_pattern -> 'part' is null;
+      v_words := introzy_sought_words(v_pattern);
+      if v_words = '{}' then
+        return '{}';
+      elsif cardinality(v_words) = 1 then
+        v_whole := v_whole || v_words;
+      elsif cardinality(v_words) <= 200 then
+        v_any := introzy_word_keys(v_organization_id, v_words);
+        if v_fewest is null or cardinality(v_any) < cardinality(v_fewest) then
+          v_few := v_fewest;
+          v_fewest := v_any;
+        elsif v_few is null or cardinality(v_any) < cardinality(v_few) then
+          v_few := v_any;
+        end if;
+      end if;
+    end loop;
+    v_all := introzy_word_keys(v_organization_id, v_whole);
+    if v_all is null and v_fewest is null then
+      return null;
+    elsif v_fewest is null then
+      v_ids := array(
+        select id from (
+          select id from contacts where folded is not null and introzy_word_keys(organization_id, introzy_words(folded, tag_keys)) @> v_all
+            and (organization_id = v_organization_id) is true and (deleted_at is null) is true and (id <= p_from) is true
+            limit 10000 + 1) found order by id desc);
+    elsif v_all is null and v_few is null then
+      v_ids := array(
+        select id from (
+          select id from contacts where folded is not null and introzy_word_keys(organization_id, introzy_words(folded, tag_keys)) && v_fewest
+            and (organization_id = v_organization_id) is true and (deleted_at is null) is true and (id <= p_from) is true
+            limit 10000 + 1) found order by id desc);
+    elsif v_all is null then
+      v_ids := array(
+        select id from (
+          select id from contacts where folded is not null and introzy_word_keys(organization_id, introzy_words(folded, tag_keys)) && v_fewest and introzy_word_keys(organization_id, introzy_words(folded, tag_keys)) && v_few
+            and (organization_id = v_organization_id) is true and (deleted_at is null) is true and (id <= p_from) is true
+            limit 10000 + 1) found order by id desc);
+    elsif v_few is null then
+      v_ids := array(
+        select id from (
+          select id from contacts where folded is not null and introzy_word_keys(organization_id, introzy_words(folded, tag_keys)) @> v_all and introzy_word_keys(organization_id, introzy_words(folded, tag_keys)) && v_fewest
+            and (organization_id = v_organization_id) is true and (deleted_at is null) is true and (id <= p_from) is true
+            limit 10000 + 1) found order by id desc);
+    else
+      v_ids := array(
+        select id from (
+          select id from contacts where folded is not null and introzy_word_keys(organization_id, introzy_words(folded, tag_keys)) @> v_all and introzy_word_keys(organization_id, introzy_words(folded, tag_keys)) && v_fewest and introzy_word_keys(organization_id, introzy_words(folded, tag_keys)) && v_few
+            and (organization_id = v_organization_id) is true and (deleted_at is null) is true and (id <= p_from) is true
+            limit 10000 + 1) found order by id desc);
+    end if;
+    return case when cardinality(v_ids) <= 10000 then v_ids end;
+  end $$;
+
+ALTER FUNCTION public.introzy_newest_with_words(p_patterns jsonb, p_from uuid) OWNER TO introzy_lookup;
+
 CREATE FUNCTION public.introzy_note_emails() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
@@ -1223,6 +1302,25 @@ CREATE FUNCTION public.introzy_organizations_with_words_left() RETURNS SETOF uui
 
 ALTER FUNCTION public.introzy_organizations_with_words_left() OWNER TO introzy_lookup;
 
+CREATE FUNCTION public.introzy_part_keys(p_organization_id uuid, p_word text) RETURNS bigint[]
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+    AS $$
+  declare
+    v_seed bigint := uuid_hash_extended(p_organization_id, 1);
+    v_letters text[] := string_to_array(p_word, null);
+    v_keys bigint[] := '{}';
+  begin
+    for i in 3 .. cardinality(v_letters) loop
+      v_keys := v_keys || hashtextextended((v_letters[i - 2] || v_letters[i - 1] || v_letters[i]) collate "C", v_seed);
+    end loop;
+    if p_word ~ '[가-힣]{2}' then
+      for i in 2 .. cardinality(v_letters) loop
+        v_keys := v_keys || hashtextextended((v_letters[i - 1] || v_letters[i]) collate "C", v_seed);
+      end loop;
+    end if;
+    return v_keys;
+  end $$;
+
 CREATE FUNCTION public.introzy_patched_fields(p_target jsonb, p_patch jsonb, p_most integer, p_row text) RETURNS jsonb
     LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
     AS $$
@@ -1416,6 +1514,34 @@ END;
 
 ALTER FUNCTION public.introzy_session_person(p_session_id uuid) OWNER TO introzy_lookup;
 
+CREATE FUNCTION public.introzy_sought_words(p_pattern jsonb) RETURNS text[]
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+  declare
+    v_organization_id uuid := introzy_organization_id();
+    v_part text := p_pattern ->> 'part';
+    v_place text := p_pattern ->> 'place';
+    v_keys bigint[];
+    v_words text[];
+  begin
+    if v_place = 'start' then
+      v_words := array(select word from contact_words
+        where organization_id = v_organization_id and starts_with(word, v_part)
+          and start >= left(v_part, 100) and start < left(v_part, 100) || chr(1114111) limit 10000 + 1);
+    else
+      v_keys := introzy_part_keys(v_organization_id, v_part);
+      if v_keys = '{}' then
+        return null;
+      end if;
+      v_words := array(select word from contact_words
+        where introzy_part_keys(organization_id, word) @> v_keys and (organization_id = v_organization_id) is true
+          and case v_place when 'end' then right(word, length(v_part)) = v_part else strpos(word, v_part) > 0 end
+        limit 10000 + 1);
+    end if;
+    return case when cardinality(v_words) <= 10000 then v_words end;
+  end $$;
+
 CREATE FUNCTION public.introzy_suspend_key() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
@@ -1478,7 +1604,6 @@ CREATE FUNCTION public.introzy_word_condition(p_pattern jsonb) RETURNS text
   declare
     v_words text[] := array(select jsonb_array_elements_text(p_pattern -> 'whole'));
     v_condition text;
-    v_sought text;
   begin
     if cardinality(v_words) > 0 then
       v_condition := format(' and introzy_word_keys(organization_id, introzy_words(folded, tag_keys)) @> %L::bigint[]', introzy_word_keys(introzy_organization_id(), v_words));
@@ -1486,13 +1611,8 @@ CREATE FUNCTION public.introzy_word_condition(p_pattern jsonb) RETURNS text
     if p_pattern -> 'part' is null then
       return v_condition;
     end if;
-    v_sought := format('select word from contact_words where organization_id = introzy_organization_id() and word like %L',
-      p_pattern ->> 'part');
-    if p_pattern -> 'start' is not null then
-      v_sought := v_sought || format(' and start like %L', p_pattern ->> 'start');
-    end if;
-    execute 'select array(' || v_sought || ' limit 10000 + 1)' into v_words;
-    if cardinality(v_words) > 10000 then
+    v_words := introzy_sought_words(p_pattern);
+    if v_words is null then
       return v_condition;
     end if;
     return coalesce(v_condition, '') || ' and (' || coalesce((
@@ -1822,7 +1942,7 @@ CREATE INDEX contact_tags_updated_at ON public.contact_tags USING btree (organiz
 
 CREATE INDEX contact_words_left_start ON public.contact_words_left USING btree (organization_id, start);
 
-CREATE INDEX contact_words_part ON public.contact_words USING gin (organization_id, word public.gin_trgm_ops) WITH (gin_pending_list_limit='256');
+CREATE INDEX contact_words_parts ON public.contact_words USING gin (public.introzy_part_keys(organization_id, word)) WITH (gin_pending_list_limit='256');
 
 CREATE INDEX contact_words_start ON public.contact_words USING btree (organization_id, start);
 
@@ -2347,6 +2467,9 @@ GRANT ALL ON FUNCTION public.introzy_identify_key(p_digests bytea[]) TO introzy_
 REVOKE ALL ON FUNCTION public.introzy_matching_contacts(p_patterns text[], p_tag text, p_updated_since timestamp with time zone, p_include_deleted boolean, p_from uuid, p_limit integer) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.introzy_matching_contacts(p_patterns text[], p_tag text, p_updated_since timestamp with time zone, p_include_deleted boolean, p_from uuid, p_limit integer) TO introzy_app;
 
+REVOKE ALL ON FUNCTION public.introzy_newest_with_words(p_patterns jsonb, p_from uuid) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.introzy_newest_with_words(p_patterns jsonb, p_from uuid) TO introzy_app;
+
 GRANT SELECT ON TABLE public.organizations TO introzy_app;
 GRANT SELECT,INSERT ON TABLE public.organizations TO introzy_auth;
 
@@ -2495,6 +2618,9 @@ GRANT SELECT(email) ON TABLE public.users TO introzy_lookup;
 
 REVOKE ALL ON FUNCTION public.introzy_session_person(p_session_id uuid) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.introzy_session_person(p_session_id uuid) TO introzy_app;
+
+REVOKE ALL ON FUNCTION public.introzy_sought_words(p_pattern jsonb) FROM PUBLIC;
+GRANT ALL ON FUNCTION public.introzy_sought_words(p_pattern jsonb) TO introzy_lookup;
 
 REVOKE ALL ON FUNCTION public.introzy_unused_words(p_words text[]) FROM PUBLIC;
 GRANT ALL ON FUNCTION public.introzy_unused_words(p_words text[]) TO introzy_app;

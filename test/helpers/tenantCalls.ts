@@ -497,6 +497,9 @@ const OTHERS = [
   ...['toRow', 'toSought', 'matches', 'keepCase', 'isSearched', 'toLine', 'toFolded', 'lineOf', 'withLines'],
   ...[
     'toTerms',
+    'onlyPatterns',
+    'searchNewest',
+    'nextWindow',
     'toPlainPatterns',
     'idBefore',
     'gather',

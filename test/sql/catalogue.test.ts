@@ -32,6 +32,7 @@ const LOOKUPS = [
   'introzy_identify(bytea[])',
   'introzy_identify_key(bytea[])',
   'introzy_matching_contacts(text[],text,timestamp with time zone,boolean,uuid,integer)',
+  'introzy_newest_with_words(jsonb,uuid)',
   'introzy_organizations_to_erase_in(integer)',
   'introzy_organizations_to_notify(integer)',
   'introzy_organizations_to_seal(uuid)',

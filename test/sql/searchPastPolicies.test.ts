@@ -29,11 +29,15 @@ const TERMS = [
   null,
   [],
   [[[{ like: '%' }]]],
-  [[[{ like: '%%' }, { like: '%' }]], [[{ like: '%contact%', part: '%contact%' }], [{ like: 'nothing' }]]],
+  [
+    [[{ like: '%%' }, { like: '%' }]],
+    [[{ like: '%contact%', part: 'contact', place: 'within' }], [{ like: 'nothing' }]],
+  ],
   [[[{ like: 'nothing', whole: ['nothing'] }]]],
-  [[[{ like: ATTACK, whole: [ATTACK], part: ATTACK, start: ATTACK }]]],
-  [[[{ like: `\\${ATTACK}`, part: `\\${ATTACK}`, start: '\\' }]]],
-  [[[{ like: '%$1%', part: '%$1%' }]], [], [[]]],
+  [[[{ like: ATTACK, whole: [ATTACK], part: ATTACK, place: ATTACK }]]],
+  [[[{ like: ATTACK, part: ATTACK, place: 'start' }]]],
+  [[[{ like: `\\${ATTACK}`, part: `\\${ATTACK}`, place: 'end' }]]],
+  [[[{ like: '%$1%', part: '$1', place: 'within' }]], [], [[]]],
   [[[null]]],
   [[['%']]],
 ];
@@ -56,6 +60,15 @@ async function findAnyFolded(db: Kysely<Schema>, terms: unknown, ids: string[]):
         'createdSince', case when first is not null then coalesce(since, 'epoch') end,
         'includeDeleted', deleted, 'company', company, 'companyKey', company, 'fields', fields, 'phones', case when deleted then tags end
       )), most) found where found.id is not null`.execute(db);
+  return rows.map(({ id }) => id).sort();
+}
+
+/** The ids that the index of words finds for these terms' patterns, from any of the ids on. */
+async function findAnyNewest(db: Kysely<Schema>, terms: unknown, ids: string[]): Promise<string[]> {
+  const patterns = terms === null ? null : JSON.stringify((terms as unknown[]).flat(2));
+  const { rows } = await sql<{ id: string }>`
+    select distinct id from unnest(${[null, LAST_ID, ...ids]}::uuid[]) first,
+      unnest(introzy_newest_with_words(${patterns}::jsonb, first)) id`.execute(db);
   return rows.map(({ id }) => id).sort();
 }
 
@@ -89,16 +102,21 @@ test('The search past the policies finds an organization’s own contacts, whate
   }
   const own = made.get(app.one.id) ?? [];
   const theirs = made.get(app.other.id) ?? [];
+  const living = [own[0], own[2]];
   const searches = [
-    PATTERNS.map((patterns) => (db: Kysely<Schema>) => findAny(db, patterns, [...theirs, ...own])),
-    TERMS.map((terms) => (db: Kysely<Schema>) => findAnyFolded(db, terms, [...theirs, ...own])),
+    { finds: PATTERNS.map((patterns) => (db: Kysely<Schema>) => findAny(db, patterns, [...theirs, ...own])) },
+    {
+      finds: TERMS.map((terms) => (db: Kysely<Schema>) => findAnyNewest(db, terms, [...theirs, ...own])),
+      all: living,
+    },
+    { finds: TERMS.map((terms) => (db: Kysely<Schema>) => findAnyFolded(db, terms, [...theirs, ...own])) },
   ];
-  for (const [index, some] of searches.entries()) {
+  for (const [index, { finds, all = own }] of searches.entries()) {
     // At last one of the own contacts, and another organization's, are in an older form.
-    for (const isOlder of index === 0 ? [false] : [false, true]) {
+    for (const isOlder of index < 2 ? [false] : [false, true]) {
       if (isOlder) await runAsAdmin(app, `update contacts set form = 1 where id in ('${own[0]}', '${theirs[0]}')`);
       const found = new Set<string>();
-      for (const find of some) {
+      for (const find of finds) {
         const ids = await find(asOperator(app.db, app.one.id));
         expect(ids.filter((id) => !own.includes(id))).toEqual([]);
         for (const id of ids) found.add(id);
@@ -108,7 +126,7 @@ test('The search past the policies finds an organization’s own contacts, whate
           expect(await find(trx)).toEqual([]);
         });
       }
-      expect([...found].sort()).toEqual([...own].sort());
+      expect([...found].sort()).toEqual([...all].sort());
     }
   }
 });
@@ -154,7 +172,7 @@ test('A search, for a tenant too, is answered by the index of words, also where 
     await runAsAdmin(app, statement);
   }
   const tenant = asOperator(app.db, app.one.id);
-  const parts = (text: string) => ({ like: `%${text}%`, part: `%${text}%` });
+  const parts = (text: string) => ({ like: `%${text}%`, part: text, place: 'within' });
   const searches: [terms: ReturnType<typeof parts>[][][], tag: string | null][] = [
     [[[[parts('needle')]]], null],
     [[[[parts('needle')]], [[parts('contact')]]], null],
@@ -186,4 +204,59 @@ test('A search, for a tenant too, is answered by the index of words, also where 
   }
   const page = await app.trpc(app.one.key).contacts.list.query({ search: 'needle' });
   expect(page.items).toHaveLength(12);
+});
+
+test('The kept plans of a search read the index of words and no other, whatever the values are', async () => {
+  await using app = await testApp({ isAlone: true });
+  await runAsAdmin(
+    app,
+    `insert into contacts (organization_id, id, name, name_key, form, folded, tag_keys, phone_keys)
+      select '${app.one.id}', gen_random_uuid(), name, name, 2, ' ' || name, '{}', '{}'
+        from (select 'contact ' || n as name from generate_series(1, 6000) n) names`,
+  );
+  await runAsAdmin(app, 'analyze contacts');
+  await runAsAdmin(app, 'analyze contact_words');
+  const plansOf = async (signature: string, settings: string[]) => {
+    const [row] = await runAsAdmin(app, `select pg_get_functiondef('${signature}'::regprocedure) as source`);
+    const statements = String(row?.source).match(/array\(\s*select (?!jsonb)[\s\S]*?\);/g) ?? [];
+    const plans: string[] = [];
+    for (const statement of statements) {
+      const types = Object.entries({ v_all: 'bigint[]', v_fewest: 'bigint[]', v_few: 'bigint[]', v_keys: 'bigint[]' })
+        .concat(Object.entries({ v_organization_id: 'uuid', p_from: 'uuid', v_part: 'text', v_place: 'text' }))
+        .filter(([name]) => new RegExp(`\\b${name}\\b`).test(statement));
+      const generic = types.reduce(
+        (text, [name, type], i) => text.replaceAll(new RegExp(`\\b${name}\\b`, 'g'), `$${i + 1}::${type}`),
+        statement.replace(/^array\(/, '').replace(/\);$/, ''),
+      );
+      const rows = await app.db.root.transaction().execute(async (trx) => {
+        for (const setting of settings) await sql.raw(`set local ${setting}`).execute(trx);
+        await sql.raw(`prepare kept as ${generic}`).execute(trx);
+        const values = types.map(() => 'null').join(', ');
+        const explained = await sql
+          .raw<Record<string, string>>(`explain (costs off) execute kept (${values})`)
+          .execute(trx);
+        await sql.raw('deallocate kept').execute(trx);
+        return explained.rows;
+      });
+      plans.push(rows.map((line) => line['QUERY PLAN']).join('\n'));
+    }
+    return plans;
+  };
+  const settings = [
+    'plan_cache_mode = force_generic_plan',
+    'enable_seqscan = off',
+    'enable_indexscan = off',
+    'max_parallel_workers_per_gather = 0',
+  ];
+  const contacts = await plansOf('introzy_newest_with_words(jsonb, uuid)', settings);
+  expect(contacts).toHaveLength(5);
+  for (const plan of contacts) {
+    expect(plan).toContain('Bitmap Index Scan on contacts_words');
+    expect(plan).not.toMatch(/Seq Scan|Index Scan using|Scan on contacts_(?!words)/);
+  }
+  const words = await plansOf('introzy_sought_words(jsonb)', settings);
+  expect(words.map((plan) => /Bitmap Index Scan on (\w+)/.exec(plan)?.[1])).toEqual([
+    'contact_words_start',
+    'contact_words_parts',
+  ]);
 });
