@@ -3,7 +3,7 @@ import { BEFORE_PHONE } from './searchText.ts';
 import { searchable } from './wordBreaks.ts';
 
 /** What a text must have, and how the index of words finds such texts. */
-export interface Pattern {
+interface Pattern {
   /** Matches `contacts.folded`. */
   like: string;
   /** The text of which `like` is made, where `like` asks for nothing else. */
