@@ -1,6 +1,7 @@
 import type { TRPCError } from '@trpc/server';
 import { encodedDocument, encodedItems } from '../../shared/encoded.ts';
 import type { ErrorEnvelope } from '../../shared/errors.ts';
+import { findCurrentTag, toEntityTag } from '../http/entityTags.ts';
 import { describeError } from '../http/errors.ts';
 import { securityHeaders } from '../http/securityHeaders.ts';
 import type { Context } from '../procedures/context.ts';
@@ -12,6 +13,7 @@ export const BATCH_LIMIT = 20;
 export function commonHeaders({ requestId, isHttps, seen: { rate } }: Context): Record<string, string> {
   const headers: Record<string, string> = {
     'Cache-Control': 'no-store',
+    Vary: 'Accept-Encoding',
     'X-Request-Id': requestId,
     ...securityHeaders(isHttps),
   };
@@ -38,13 +40,15 @@ export interface AnswerOptions {
   location?: (id: string) => string;
   /** The result's version goes out as `ETag`. */
   hasVersion?: true;
+  /** A caller may keep the answer, and asks each time whether it is still the latest, by `If-None-Match`. */
+  isRevalidated?: true;
 }
 
 /** The answer to a request that went well. */
 export function toAnswer(
   result: unknown,
   context: Context,
-  { status, location, hasVersion }: AnswerOptions = {},
+  { status, location, hasVersion, isRevalidated }: AnswerOptions = {},
 ): Response {
   const headers = jsonHeaders(context);
   const init = { status: status ?? 200, headers };
@@ -57,11 +61,24 @@ export function toAnswer(
   // After a dry run there is nothing at the address, and nothing has the version.
   if (!context.seen.isDryRun) {
     if (location) headers.Location = location(apiKey?.id ?? (id as string));
-    if (hasVersion) headers.ETag = `"${version}"`;
+    if (hasVersion) headers.ETag = toEntityTag(version as number);
   }
+  if (isRevalidated) headers['Cache-Control'] = REVALIDATED;
   const data = encodedDocument(result as object) ?? stringify(result as object);
   return new Response(`{"success":true,"data":${data}}`, init);
 }
+
+/** 304, where the caller's `If-None-Match` has the result's version; else `undefined`. */
+export function toNotModified(result: unknown, context: Context, { headers }: Request): Response | undefined {
+  const tag = findCurrentTag(headers.get('if-none-match'), (result as { version: number }).version);
+  if (tag === undefined) return undefined;
+  return new Response(null, {
+    status: 304,
+    headers: { ...commonHeaders(context), 'Cache-Control': REVALIDATED, ETag: tag },
+  });
+}
+
+const REVALIDATED = 'no-cache';
 
 /** `JSON.stringify` for an object whose fields may be dates: V8 writes text ten times as fast as a `Date`. */
 function stringify(result: object): string {

@@ -57,8 +57,11 @@ export interface Context {
   source: Source;
   /** The request came over https. */
   isHttps: boolean;
-  /** For headers and the log: the caller, once found, the state of the tighter rate, and whether the call is a dry run. */
-  seen: { identity?: Identity; rate?: RateState; isDryRun?: boolean };
+  /**
+   * For headers and the log: the caller, once found, the state of the tighter rate, whether the call is a dry run, and
+   * whether the answer shows a secret, and so must not be compressed: lengths of compressed texts betray them (BREACH).
+   */
+  seen: { identity?: Identity; rate?: RateState; isDryRun?: boolean; showsSecret?: boolean };
   /** The door counts the call, and how it ends: the procedures do not count again. */
   isCounted?: boolean | undefined;
   /** The most bytes of a page of contacts, where several calls share an answer; else `PAGE_BYTES`. */

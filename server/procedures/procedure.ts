@@ -28,8 +28,10 @@ export interface ProcedureMeta {
   scope?: Scope;
   /** Some callers need no scope: a key for itself, or a person for the keys that the person issued. */
   hasExceptions?: true;
-  /** The answer shows a secret: a person must have given the password within the last minutes. */
+  /** A person must have given the password within the last minutes. */
   takesProof?: true;
+  /** The answer shows a secret. */
+  showsSecret?: true;
 }
 
 /** The scope of the procedures with exceptions: their definitions and `issuerInSight` name the same scope. */
@@ -120,6 +122,7 @@ const procedureFor = <Granted>(check: (principal: Principal) => Granted) =>
   t.procedure.use(async ({ ctx, meta, next, getRawInput }) => {
     let principal: Principal | undefined;
     const counts: Counts = [];
+    if (meta?.showsSecret) ctx.seen.showsSecret = true;
     try {
       const caller = await getPrincipal(ctx);
       principal = caller;
