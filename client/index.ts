@@ -118,9 +118,11 @@ function readUrl(given: string): string {
   return url.href.replace(/\/*$/, '/trpc');
 }
 
+/** The key without the blanks and line ends around it, which files and shells add. */
 function readKey(given: string | undefined): string {
-  if (given === undefined) throw new Error('No API key: set INTROZY_API_KEY, or give createIntrozyClient a `key`');
-  if (isKey(given)) return given;
+  const key = given?.trim();
+  if (key === undefined) throw new Error('No API key: set INTROZY_API_KEY, or give createIntrozyClient a `key`');
+  if (isKey(key)) return key;
   throw new Error(
     `Not an API key: INTROZY_API_KEY, or the \`key\` given, must be ${KEY_PREFIX} and 64 lower-case hexadecimal characters`,
   );

@@ -52,12 +52,17 @@ const LONG = 4_000;
 const isTooLong = (text: string) =>
   text.length > LONG || (text.length > LONG / 9 && encodeURIComponent(text).length > LONG);
 
+/** The body of the answer to a request that reached no procedure. */
+export const toTrpcErrorBody = (error: TRPCError, context: Pick<Context, 'requestId'>) => ({
+  error: transformer.serialize(errorShape(error, context)),
+});
+
 /** The answer to a request that reached no procedure. */
 export function toTrpcErrorAnswer(error: TRPCError, context: Context): Response {
-  return Response.json(
-    { error: transformer.serialize(errorShape(error, context)) },
-    { status: describeError(error).status, headers: { ...commonHeaders(context), ...headersOf([error]) } },
-  );
+  return Response.json(toTrpcErrorBody(error, context), {
+    status: describeError(error).status,
+    headers: { ...commonHeaders(context), ...headersOf([error]) },
+  });
 }
 
 /**

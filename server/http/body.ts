@@ -1,8 +1,9 @@
+import { promisify } from 'node:util';
+import { gunzip } from 'node:zlib';
 import { TRPCError } from '@trpc/server';
 import { parseExact } from '../../shared/exactJson.ts';
 import { isDeeperThan, JSON_DEPTH } from '../../shared/jsonDepth.ts';
 import { badRequest, fault } from './errors.ts';
-import { inflate, isOverflow } from './gzip.ts';
 
 /** Bytes that a request's body may have, as sent and as inflated. */
 export const BODY_LIMIT = 1_048_576;
@@ -42,20 +43,28 @@ export async function readText(request: Request): Promise<string> {
 
 /** Throws 415, with the encodings that a body may have (RFC 7694), for any other. */
 function readEncoding(headers: Headers): 'gzip' | 'identity' {
-  const encoding = headers.get('content-encoding')?.trim().toLowerCase() || 'identity';
-  if (encoding === 'identity') return encoding;
-  if (/^(x-)?gzip$/.test(encoding)) return 'gzip';
+  const encodings = (headers.get('content-encoding') ?? '')
+    .toLowerCase()
+    .split(',')
+    .map((encoding) => encoding.trim())
+    .filter((encoding) => encoding !== '' && encoding !== 'identity');
+  if (encodings.length === 0) return 'identity';
+  if (encodings.length === 1 && /^(x-)?gzip$/.test(encodings[0] as string)) return 'gzip';
   throw fault('UNSUPPORTED_MEDIA_TYPE', {
     message: 'Send the body as it is, or compressed with gzip once',
     headers: { 'Accept-Encoding': 'gzip' },
   });
 }
 
+const inflate = promisify(gunzip);
+
+/** Inflates at most `BODY_LIMIT` bytes: of a larger body, nothing beyond is inflated. */
 async function inflateBody(bytes: Uint8Array): Promise<Uint8Array> {
   try {
-    return await inflate(bytes, BODY_LIMIT);
+    return await inflate(bytes, { maxOutputLength: BODY_LIMIT });
   } catch (error) {
-    throw isOverflow(error) ? fault('PAYLOAD_TOO_LARGE') : badRequest('The body is not what gzip writes, as Content-Encoding says');
+    if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') throw fault('PAYLOAD_TOO_LARGE');
+    throw badRequest('The body is not what gzip writes, as Content-Encoding says');
   }
 }
 

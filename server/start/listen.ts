@@ -2,8 +2,11 @@ import { randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { getRequestListener, RequestError } from '@hono/node-server';
+import type { TRPCError } from '@trpc/server';
 import type { Logger } from 'pino';
 import { CONNECTION_ERRORS, ERRORS, type ErrorDetails } from '../../shared/errors.ts';
+import { TRPC_PATH, toTrpcErrorBody } from '../doors/trpc.ts';
+import { badRequest, describeError } from '../http/errors.ts';
 import { isOverHttps, securityHeaders } from '../http/securityHeaders.ts';
 import { type Config, ConfigError } from './config.ts';
 import { capConnections } from './connectionCap.ts';
@@ -103,7 +106,7 @@ function endStalled(socket: Socket) {
 
 /** Makes answers without the app, and writes the line of each answer to the log. */
 const ownAnswers = (log: Logger, security: Readonly<Record<string, string>>) => (parts: OwnAnswer) => {
-  const { status, error, details, cause } = parts;
+  const { status, error, details, cause, trpcError } = parts;
   const requestId = randomUUID();
   if (status >= 500) log.error({ requestId, err: cause });
   log.info({ requestId, status, reason: (cause as NodeJS.ErrnoException | undefined)?.code });
@@ -113,7 +116,8 @@ const ownAnswers = (log: Logger, security: Readonly<Record<string, string>>) => 
     'X-Request-Id': requestId,
     ...security,
   };
-  return { status, headers, body: JSON.stringify({ success: false, error, details }) };
+  const body = trpcError ? toTrpcErrorBody(trpcError, { requestId }) : { success: false, error, details };
+  return { status, headers, body: JSON.stringify(body) };
 };
 type Answerer = ReturnType<typeof ownAnswers>;
 
@@ -122,6 +126,8 @@ interface OwnAnswer {
   error: string;
   details?: ErrorDetails | undefined;
   cause?: unknown;
+  /** The error itself, where the answer has the form of tRPC's errors. */
+  trpcError?: TRPCError | undefined;
 }
 
 /** Answers 400 where `Host` or the target is missing or malformed: the app never gets the request. Otherwise 500. */
@@ -145,18 +151,46 @@ const CLIENT_ERRORS: Record<string, keyof typeof CONNECTION_ERRORS> = {
   ERR_HTTP_REQUEST_TIMEOUT: 'TIMEOUT',
 };
 
+/** An error of Node's parser of HTTP, with the bytes that it was about. */
+type ClientError = Error & { code?: string; rawPacket?: Uint8Array };
+
+/**
+ * The target of a request that Node could not read, and the flaw in the target's characters, with what to do. No flaw is
+ * found where the target is in order, nor where the first line is none of HTTP.
+ */
+function readTarget({ rawPacket }: ClientError): { target: string; flaw?: string } {
+  const [line = ''] = Buffer.from(rawPacket ?? [])
+    .toString()
+    .split(/\r?\n/, 1);
+  const [, target = ''] = /^[A-Z]{3,10} (\/.*?)(?: HTTP\/\d.*)?$/.exec(line) ?? [];
+  const [character] = /[^\x21-\x7e]/u.exec(target) ?? [];
+  if (character === undefined) return { target };
+  // Bytes that are not UTF-8 became U+FFFD.
+  const named =
+    character === '\ufffd' ? '' : `: ${NAMES[character] ?? character} is ${encodeURIComponent(character)} there`;
+  return {
+    target,
+    flaw: `An address has ASCII alone, and no blanks. Percent-encode the others${named}. curl does so: --get --data-urlencode 'search=…'; in JavaScript encodeURIComponent`,
+  };
+}
+const NAMES: Record<string, string> = { ' ': 'a blank', '\t': 'a tab' };
+
 /** The connections that have got their last answer, and end within `LINGER`. */
 const answered = new WeakSet<Socket>();
 
 /** Answers where Node cannot read an HTTP request (400, 408 or 431): the app never gets the request. */
-const answerClientError = (answer: Answerer) => (cause: Error & { code?: string }, socket: Socket) => {
+const answerClientError = (answer: Answerer) => (cause: ClientError, socket: Socket) => {
   if (cause.code === 'ECONNRESET') return socket.destroy();
   // The peer goes on sending. To destroy the connection now might take the answer away before the peer has read it.
   if (answered.has(socket)) return;
   if (!socket.writable) return socket.destroy();
   answered.add(socket);
-  const { status, message: error } = CONNECTION_ERRORS[CLIENT_ERRORS[cause.code ?? ''] ?? 'NOT_HTTP'];
-  const { headers, body } = answer({ status, error, cause });
+  const kind = CLIENT_ERRORS[cause.code ?? ''] ?? 'NOT_HTTP';
+  const { target, flaw } = kind === 'NOT_HTTP' ? readTarget(cause) : {};
+  const refusal = flaw === undefined ? undefined : badRequest(flaw);
+  const { message: error, ...parts } = refusal ? describeError(refusal) : CONNECTION_ERRORS[kind];
+  const trpcError = target?.startsWith(`${TRPC_PATH}/`) ? refusal : undefined;
+  const { status, headers, body } = answer({ ...parts, error, cause, trpcError });
   socket.end(
     [
       `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,

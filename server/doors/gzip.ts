@@ -1,5 +1,5 @@
 import { promisify } from 'node:util';
-import { gunzip, gzip } from 'node:zlib';
+import { gzip } from 'node:zlib';
 import { COMPRESSIBLE_CONTENT_TYPE_REGEX as COMPRESSIBLE } from 'hono/compress';
 import { parseAccept } from 'hono/utils/accept';
 
@@ -7,7 +7,6 @@ import { parseAccept } from 'hono/utils/accept';
 const THRESHOLD = 1_024;
 
 const compress = promisify(gzip);
-const inflateBytes = promisify(gunzip);
 
 /**
  * True where an `Accept-Encoding` header (RFC 9110, section 12.5.3) takes gzip, and does not prefer an answer as it is:
@@ -37,10 +36,3 @@ export async function gzipped(answer: Response): Promise<Response> {
   headers.delete('Content-Length');
   return new Response(await compress(bytes), { status, headers });
 }
-
-/** Inflates at most `most` bytes. Rejects where there are more (`isOverflow`), and where the bytes are not gzip's. */
-export const inflate = (bytes: Uint8Array, most: number): Promise<Uint8Array> =>
-  inflateBytes(bytes, { maxOutputLength: most });
-
-/** True for the error of bytes that inflate to more than they may: nothing beyond was inflated. */
-export const isOverflow = (error: unknown) => (error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE';
