@@ -109,13 +109,14 @@ export const errorResponses = {
   }),
   413: response({
     id: 'PayloadTooLarge',
-    description: 'The body is over 1 MiB',
+    description: 'The body is over 1 MiB, as sent or as inflated',
     message: ERRORS.PAYLOAD_TOO_LARGE.message,
   }),
   415: response({
     id: 'UnsupportedMediaType',
-    description: 'The body is not JSON in UTF-8',
+    description: 'The body is not JSON in UTF-8, or has another `Content-Encoding` than gzip',
     message: ERRORS.UNSUPPORTED_MEDIA_TYPE.message,
+    headers: { 'Accept-Encoding': { ...textHeader('The encodings that a body may have', 'gzip'), required: false } },
   }),
   429: response({
     id: 'TooManyRequests',

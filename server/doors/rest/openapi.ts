@@ -108,10 +108,18 @@ function toOperation(route: Route): ZodOpenApiOperationObject {
     ...requestOf(route, { input: objectOf(documentedAs(input) ?? input), hasBody }),
     responses: {
       [route.status ?? 200]: successOf(route, output),
+      ...(route.isRevalidated && { 304: NOT_MODIFIED }),
       ...Object.fromEntries(statuses.map((status) => [status, errorResponses[status]])),
     },
   };
 }
+
+const ETAG = { ETag: textHeader('The version, for `If-Match` and `If-None-Match`', '"1"') };
+
+const NOT_MODIFIED: ZodOpenApiResponseObject = {
+  description: 'The contact is at a version that `If-None-Match` names. Without a body',
+  headers: { ...COMMON_HEADERS, ...RATE_HEADERS, ...ETAG },
+};
 
 interface Request {
   input: z.ZodObject;
@@ -126,9 +134,13 @@ function requestOf(route: Route, { input, hasBody }: Request): Partial<ZodOpenAp
   const { organizationId: _, direction: __, id, expectedVersion, dryRun, ...shape } = input.shape;
   const isInPath = route.path.includes('{id}');
   const path = id && isInPath && z.object({ id: id instanceof z.ZodOptional ? id.unwrap() : id });
-  const header =
-    route.isConditional &&
-    z.object({ 'If-Match': z.string().optional().meta({ description: 'An ETag', example: '"3"' }) });
+  const conditions = {
+    ...(route.isConditional && { 'If-Match': tags('The `ETag` that the contact must have; of several, any') }),
+    ...(route.isRevalidated && {
+      'If-None-Match': tags('The `ETag` of a former answer, or several: 304 where it is the latest'),
+    }),
+  };
+  const header = Object.keys(conditions).length > 0 && z.object(conditions);
   const more = hasBody && expectedVersion ? { ...shape, expectedVersion } : shape;
   const inQuery = dryRun && { dryRun };
   const query = z.strictObject(
@@ -152,6 +164,8 @@ function requestOf(route: Route, { input, hasBody }: Request): Partial<ZodOpenAp
   };
 }
 
+const tags = (description: string) => z.string().optional().meta({ description, example: '"3"' });
+
 function successOf(route: Route, output: z.ZodType): ZodOpenApiResponseObject {
   const { summary, result } = route;
   const documented = documentedAs(output) ?? output;
@@ -170,7 +184,7 @@ function successOf(route: Route, output: z.ZodType): ZodOpenApiResponseObject {
     headers: {
       ...COMMON_HEADERS,
       ...RATE_HEADERS,
-      ...(route.hasVersion && { ETag: textHeader('The version, for `If-Match`', '"1"') }),
+      ...(route.hasVersion && ETAG),
       ...(route.location && { Location: textHeader('Where it is', route.location(CONTACT.id)) }),
     },
     content: { 'application/json': { schema, example } },
