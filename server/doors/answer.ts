@@ -1,6 +1,7 @@
 import type { TRPCError } from '@trpc/server';
 import { encodedDocument, encodedItems } from '../../shared/encoded.ts';
 import type { ErrorEnvelope } from '../../shared/errors.ts';
+import { REPLAYED } from '../../shared/idempotencyKey.ts';
 import { describeError } from '../http/errors.ts';
 import { securityHeaders } from '../http/securityHeaders.ts';
 import type { Context } from '../procedures/context.ts';
@@ -9,7 +10,7 @@ import type { Context } from '../procedures/context.ts';
 export const BATCH_LIMIT = 20;
 
 /** The headers of every answer to a request, as far as the request has come. */
-export function commonHeaders({ requestId, isHttps, seen: { rate } }: Context): Record<string, string> {
+export function commonHeaders({ requestId, isHttps, idempotency, seen: { rate } }: Context): Record<string, string> {
   const headers: Record<string, string> = {
     'Cache-Control': 'no-store',
     'X-Request-Id': requestId,
@@ -21,6 +22,7 @@ export function commonHeaders({ requestId, isHttps, seen: { rate } }: Context): 
     headers['RateLimit-Policy'] = `${policy};q=${rate.limit};w=${rate.window}`;
     headers.RateLimit = `${policy};r=${rate.remaining};t=${rate.reset}`;
   }
+  if (idempotency?.isReplayed) headers[REPLAYED] = 'true';
   return headers;
 }
 
