@@ -3,6 +3,9 @@ export const IDEMPOTENCY_KEY = 'Idempotency-Key';
 /** The header, with the value `true`, of an answer that was given before. */
 export const REPLAYED = 'Idempotency-Replayed';
 
+/** The same two in `_meta` of MCP: of a tool's call, and of its result. */
+export const IN_META = { key: 'idempotencyKey', replayed: 'idempotencyReplayed' } as const;
+
 /** Characters that an idempotency key may have. */
 export const LONGEST_IDEMPOTENCY_KEY = 255;
 

@@ -5,6 +5,7 @@ import { REPLAYED } from '../../shared/idempotencyKey.ts';
 import { describeError } from '../http/errors.ts';
 import { securityHeaders } from '../http/securityHeaders.ts';
 import type { Context } from '../procedures/context.ts';
+import { isReplayed } from '../procedures/idempotency.ts';
 
 /** The most calls in a batch, of tRPC or of MCP: an answer is held in memory as a whole. */
 export const BATCH_LIMIT = 20;
@@ -22,7 +23,7 @@ export function commonHeaders({ requestId, isHttps, idempotency, seen: { rate } 
     headers['RateLimit-Policy'] = `${policy};q=${rate.limit};w=${rate.window}`;
     headers.RateLimit = `${policy};r=${rate.remaining};t=${rate.reset}`;
   }
-  if (idempotency?.isReplayed) headers[REPLAYED] = 'true';
+  if (idempotency && isReplayed(idempotency)) headers[REPLAYED] = 'true';
   return headers;
 }
 

@@ -86,8 +86,8 @@ export interface Idempotency {
   tool?: { name: string; given: unknown };
   /** The calls that the tool has made. Each has a kept answer of its own. */
   parts?: number;
-  /** An answer that was given before is given again. */
-  isReplayed?: boolean;
+  /** The calls whose answer was given before, and is given again. */
+  replayed?: number;
 }
 
 export type { Identity, Principal };

@@ -75,12 +75,15 @@ export async function once<R extends Result>(parts: Parts, work: (keyed: Keyed) 
       const kept = await findKeptAnswer(admission.tenant(), call);
       if (!kept && !wasDone) throw thrown;
       const data = toAnswer(kept, requestDigest);
-      idempotency.isReplayed = true;
+      idempotency.replayed = (idempotency.replayed ?? 0) + 1;
       // The part of tRPC's result that its middlewares read.
       return { ok: true, data } as Result as R;
     }
   });
 }
+
+/** True where no call of the request was done now: each answer was given before. */
+export const isReplayed = ({ replayed, parts = 1 }: Idempotency) => replayed === parts;
 
 /** The codes of errors after which an earlier answer is not looked for. */
 const PASSING = new Set<string>(['UNAUTHORIZED', 'FORBIDDEN', 'SERVICE_UNAVAILABLE', 'INTERNAL_SERVER_ERROR']);
