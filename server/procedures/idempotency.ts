@@ -126,8 +126,12 @@ function toKept(
   const { id, apiKey } = data as { id?: string; apiKey?: { id: string } };
   const subjectId = apiKey?.id ?? id ?? null;
   if (showsSecret) return { subjectId: subjectId ?? callerId, answer: null };
+  return { subjectId, answer: encodedDocument(data) ?? toPair(data) };
+}
+
+function toPair(data: object): string {
   const { json, meta } = transformer.serialize(data);
-  return { subjectId, answer: encodedDocument(data) ?? JSON.stringify([json, meta]) };
+  return JSON.stringify([json, meta]);
 }
 
 /** The answer of a call that was done before. Throws 422 for another request, and 409 where the answer is not kept. */
