@@ -1,16 +1,18 @@
 import type { TRPCError } from '@trpc/server';
 import { encodedDocument, encodedItems } from '../../shared/encoded.ts';
 import type { ErrorEnvelope } from '../../shared/errors.ts';
+import { REPLAYED } from '../../shared/idempotencyKey.ts';
 import { findCurrentTag, toEntityTag } from '../http/entityTags.ts';
 import { describeError } from '../http/errors.ts';
 import { securityHeaders } from '../http/securityHeaders.ts';
 import type { Context } from '../procedures/context.ts';
+import { isReplayed } from '../procedures/idempotency.ts';
 
 /** The most calls in a batch, of tRPC or of MCP: an answer is held in memory as a whole. */
 export const BATCH_LIMIT = 20;
 
 /** The headers of every answer to a request, as far as the request has come. */
-export function commonHeaders({ requestId, isHttps, seen: { rate } }: Context): Record<string, string> {
+export function commonHeaders({ requestId, isHttps, idempotency, seen: { rate } }: Context): Record<string, string> {
   const headers: Record<string, string> = {
     'Cache-Control': 'no-store',
     Vary: 'Accept-Encoding',
@@ -23,6 +25,7 @@ export function commonHeaders({ requestId, isHttps, seen: { rate } }: Context): 
     headers['RateLimit-Policy'] = `${policy};q=${rate.limit};w=${rate.window}`;
     headers.RateLimit = `${policy};r=${rate.remaining};t=${rate.reset}`;
   }
+  if (idempotency && isReplayed(idempotency)) headers[REPLAYED] = 'true';
   return headers;
 }
 

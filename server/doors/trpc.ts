@@ -29,7 +29,10 @@ export async function answerTrpc(
       router: appRouter,
       req: plain,
       // An answer is held in memory as a whole, and written at once: a batch of pages must not be 80 MiB.
-      createContext: ({ info }): Context => ({ ...context, pageBytes: pageBytesOf(info.calls.length) }),
+      createContext: ({ info: { calls } }): Context => {
+        if (context.idempotency) context.idempotency.calls = calls.length;
+        return { ...context, pageBytes: pageBytesOf(calls.length) };
+      },
       maxBatchSize: BATCH_LIMIT,
       // A client may send such a query by POST (tRPC's `methodOverride`), and no other query.
       allowMethodOverride: isLong,
