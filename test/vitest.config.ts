@@ -112,7 +112,11 @@ export default defineConfig({
         exclude: hasRedis ? [] : [WITH_REDIS],
         isolate: false,
       }),
-      project('judges', { folder: 'judges', setups: ['embedded', 'judges'], exclude: hasJava ? [] : [WITH_JAVA] }),
+      project('judges', {
+        folder: 'judges',
+        setups: ['embedded', 'judges', 'package'],
+        exclude: hasJava ? [] : [WITH_JAVA],
+      }),
       project('postgres', { folder: 'sql', setups: ['postgres'] }),
       project('separated', { folder: 'sql', files: SEPARATED, setups: ['separated'] }),
       project('embedded', { folder: 'sql', setups: ['embedded'], exclude: POSTGRES_ONLY }),

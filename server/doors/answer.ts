@@ -2,6 +2,7 @@ import type { TRPCError } from '@trpc/server';
 import { encodedDocument, encodedItems } from '../../shared/encoded.ts';
 import type { ErrorEnvelope } from '../../shared/errors.ts';
 import { REPLAYED } from '../../shared/idempotencyKey.ts';
+import { originRefused, preflightHeaders } from '../http/cors.ts';
 import { findCurrentTag, toEntityTag } from '../http/entityTags.ts';
 import { describeError } from '../http/errors.ts';
 import { securityHeaders } from '../http/securityHeaders.ts';
@@ -12,12 +13,19 @@ import { isReplayed } from '../procedures/idempotency.ts';
 export const BATCH_LIMIT = 20;
 
 /** The headers of every answer to a request, as far as the request has come. */
-export function commonHeaders({ requestId, isHttps, idempotency, seen: { rate } }: Context): Record<string, string> {
+export function commonHeaders({
+  requestId,
+  isHttps,
+  cors,
+  idempotency,
+  seen: { rate },
+}: Context): Record<string, string> {
   const headers: Record<string, string> = {
     'Cache-Control': 'no-store',
-    Vary: 'Accept-Encoding',
     'X-Request-Id': requestId,
     ...securityHeaders(isHttps),
+    ...cors,
+    Vary: cors ? `${cors.Vary}, Accept-Encoding` : 'Accept-Encoding',
   };
   if (rate) {
     // draft-ietf-httpapi-ratelimit-headers: q calls in w seconds; r are left, for t seconds.
@@ -98,6 +106,12 @@ export function toErrorAnswer(error: TRPCError, context: Context): Response {
   const { status, message, details, headers } = describeError(error);
   const envelope: ErrorEnvelope = { success: false, error: message, ...(details && { details }) };
   return new Response(JSON.stringify(envelope), { status, headers: { ...jsonHeaders(context), ...headers } });
+}
+
+/** The answer to a browser that asks whether a page of another origin may send a request. */
+export function answerPreflight(request: Request, context: Context): Response {
+  if (!context.cors?.['Access-Control-Allow-Origin']) return toErrorAnswer(originRefused(request), context);
+  return new Response(null, { status: 204, headers: { ...commonHeaders(context), ...preflightHeaders(request) } });
 }
 
 const isPage = (result: unknown): result is { items: unknown[]; nextCursor: string | null } =>

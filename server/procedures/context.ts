@@ -9,6 +9,7 @@ import type { KeyParts } from '../auth/keys.ts';
 import type { Source } from '../auth/place.ts';
 import type { Identity, Principal } from '../auth/principal.ts';
 import type { takeTurns } from '../auth/takeTurns.ts';
+import { type CorsHeaders, corsHeaders } from '../http/cors.ts';
 import { isOverHttps } from '../http/securityHeaders.ts';
 import type { Background } from '../mail/background.ts';
 import type { MailCap } from '../mail/mailCap.ts';
@@ -43,6 +44,8 @@ export interface Deps extends KeyParts {
   inTurn: ReturnType<typeof takeTurns>;
   /** The last address in `X-Forwarded-For` is the caller's: a proxy of ours put that address there. */
   trustProxy: boolean;
+  /** Other origins whose pages may call the service, with a key: `https://app.example.com`. */
+  allowedOrigins: ReadonlySet<string>;
   /** Days after which deleted contacts are erased. `undefined`: never. */
   deletedDays: number | undefined;
   /** Aborted when the service is about to end: open requests are answered, and no new requests are taken. */
@@ -61,6 +64,8 @@ export interface Context {
   source: Source;
   /** The request came over https. */
   isHttps: boolean;
+  /** The headers for pages of other origins: see `corsHeaders`. */
+  cors: CorsHeaders | undefined;
   /**
    * For headers and the log: the caller, once found, the state of the tighter rate, whether the call is a dry run, and
    * whether the answer shows a secret, and so must not be compressed: lengths of compressed texts betray them (BREACH).
@@ -109,6 +114,8 @@ export interface RateState {
 
 /** The parts of a request that only the connection knows: the peer's address, and the headers as sent. */
 export interface Incoming {
+  /** The path of the address, without percent-encoding. */
+  path?: string | undefined;
   remoteAddress?: string | undefined;
   rawHeaders?: readonly string[] | undefined;
 }
@@ -116,7 +123,7 @@ export interface Incoming {
 export function createContext(
   deps: Deps,
   request: Request,
-  { remoteAddress, rawHeaders = [] }: Incoming = {},
+  { path = '', remoteAddress, rawHeaders = [] }: Incoming = {},
 ): Context {
   const { headers } = request;
   // Reads ignore the header.
@@ -133,6 +140,10 @@ export function createContext(
       userAgent: headers.get('user-agent') ?? undefined,
     },
     isHttps: isOverHttps({ publicUrl: deps.publicUrl, forwardedProto: forwarded('x-forwarded-proto') }),
+    cors:
+      deps.allowedOrigins.size === 0
+        ? undefined
+        : corsHeaders(deps.allowedOrigins, { path, origin: headers.get('origin') }),
     seen: {},
     idempotency: key === null ? undefined : { key, path: [IDEMPOTENCY_KEY], calls: 1 },
   };

@@ -6,6 +6,7 @@ import type { TRPCError } from '@trpc/server';
 import type { Logger } from 'pino';
 import { CONNECTION_ERRORS, ERRORS, type ErrorDetails } from '../../shared/errors.ts';
 import { TRPC_PATH, toTrpcErrorBody } from '../doors/trpc.ts';
+import { allowOrigin } from '../http/cors.ts';
 import { badRequest, describeError } from '../http/errors.ts';
 import { isOverHttps, securityHeaders } from '../http/securityHeaders.ts';
 import { type Config, ConfigError } from './config.ts';
@@ -34,7 +35,7 @@ export interface Listener {
 
 interface ListenOptions
   extends Pick<Config, 'host' | 'port'>,
-    Partial<Pick<Config, 'connectionsPerAddress' | 'publicUrl'>> {
+    Partial<Pick<Config, 'connectionsPerAddress' | 'publicUrl' | 'allowedOrigins'>> {
   log: Logger;
 }
 
@@ -42,8 +43,9 @@ type Fetch = Parameters<typeof getRequestListener>[0];
 
 /** Serves `fetch` over HTTP. Throws `ConfigError` where the address or the port cannot be had. */
 export async function listen(fetch: Fetch, options: ListenOptions): Promise<Listener> {
-  const { host, port, log, connectionsPerAddress: most, publicUrl = '' } = options;
-  const answer = ownAnswers(log, securityHeaders(isOverHttps({ publicUrl, forwardedProto: null })));
+  const { host, port, log, connectionsPerAddress: most, publicUrl = '', allowedOrigins = new Set() } = options;
+  const security = securityHeaders(isOverHttps({ publicUrl, forwardedProto: null }));
+  const answer = ownAnswers(log, { security, allowedOrigins });
   // Node looks for connections that are over their time every second, not every half minute (Node's default). A missing
   // `Host` is answered by `answerRequestError`, as Node's own answer has no body.
   const settings = { ...TIMEOUTS, connectionsCheckingInterval: 1_000, requireHostHeader: false };
@@ -54,6 +56,11 @@ export async function listen(fetch: Fetch, options: ListenOptions): Promise<List
   server.setTimeout(STALL, endStalled);
   server.on('clientError', answerClientError(answer));
   server.on('checkExpectation', answerExpectation(answer));
+  if (allowedOrigins.size > 0) {
+    server.on('request', ({ socket, headers: { origin } }) => {
+      if (origin !== undefined || origins.has(socket)) origins.set(socket, origin);
+    });
+  }
   let isDraining = false;
   server.on('request', (_request, response) => {
     if (isDraining) response.setHeader('Connection', 'close');
@@ -105,27 +112,38 @@ function endStalled(socket: Socket) {
 }
 
 /** Makes answers without the app, and writes the line of each answer to the log. */
-const ownAnswers = (log: Logger, security: Readonly<Record<string, string>>) => (parts: OwnAnswer) => {
-  const { status, error, details, cause, trpcError } = parts;
-  const requestId = randomUUID();
-  if (status >= 500) log.error({ requestId, err: cause });
-  log.info({ requestId, status, reason: (cause as NodeJS.ErrnoException | undefined)?.code });
-  const headers = {
-    'Content-Type': 'application/json; charset=UTF-8',
-    'Cache-Control': 'no-store',
-    'X-Request-Id': requestId,
-    ...security,
+const ownAnswers =
+  (log: Logger, { security, allowedOrigins }: OwnHeaders) =>
+  (parts: OwnAnswer) => {
+    const { status, error, details, cause, origin, trpcError } = parts;
+    const requestId = randomUUID();
+    if (status >= 500) log.error({ requestId, err: cause });
+    log.info({ requestId, status, reason: (cause as NodeJS.ErrnoException | undefined)?.code });
+    const headers = {
+      'Content-Type': 'application/json; charset=UTF-8',
+      'Cache-Control': 'no-store',
+      'X-Request-Id': requestId,
+      ...security,
+      ...allowOrigin(allowedOrigins, origin),
+    };
+    const body = trpcError ? toTrpcErrorBody(trpcError, { requestId }) : { success: false, error, details };
+    return { status, headers, body: JSON.stringify(body) };
   };
-  const body = trpcError ? toTrpcErrorBody(trpcError, { requestId }) : { success: false, error, details };
-  return { status, headers, body: JSON.stringify(body) };
-};
 type Answerer = ReturnType<typeof ownAnswers>;
+
+interface OwnHeaders {
+  security: Readonly<Record<string, string>>;
+  /** Pages of these origins may read the answers, whose address is not always known. */
+  allowedOrigins: ReadonlySet<string>;
+}
 
 interface OwnAnswer {
   status: number;
   error: string;
   details?: ErrorDetails | undefined;
   cause?: unknown;
+  /** The header `Origin` of the request, where it was read. */
+  origin?: string | undefined;
   /** The error itself, where the answer has the form of tRPC's errors. */
   trpcError?: TRPCError | undefined;
 }
@@ -140,9 +158,9 @@ const answerRequestError = (answer: Answerer) => (cause: unknown) => {
 };
 
 /** Answers 417 to an `Expect` header other than `100-continue` (RFC 9110, section 10.1.1). */
-const answerExpectation = (answer: Answerer) => (_: IncomingMessage, response: ServerResponse) => {
+const answerExpectation = (answer: Answerer) => (request: IncomingMessage, response: ServerResponse) => {
   const { status, message: error } = CONNECTION_ERRORS.EXPECTATION_FAILED;
-  const { headers, body } = answer({ status, error });
+  const { headers, body } = answer({ status, error, origin: request.headers.origin });
   response.writeHead(status, { ...headers, Connection: 'close' }).end(body);
 };
 
@@ -151,8 +169,17 @@ const CLIENT_ERRORS: Record<string, keyof typeof CONNECTION_ERRORS> = {
   ERR_HTTP_REQUEST_TIMEOUT: 'TIMEOUT',
 };
 
-/** An error of Node's parser of HTTP, with the bytes that it was about. */
-type ClientError = Error & { code?: string; rawPacket?: Uint8Array };
+/** By connection, where pages of other origins may call: the `Origin` of the last request. */
+const origins = new WeakMap<Socket, string | undefined>();
+
+interface ClientError extends Error {
+  code?: string;
+  /** The bytes that Node could not read as HTTP; at a timeout there are none. */
+  rawPacket?: Buffer;
+}
+
+/** Finds the header `Origin` in the bytes of a request that is not HTTP, or whose headers are too large. */
+const findOrigin = (packet: Buffer) => /^origin:[ \t]*(\S+)[ \t]*\r?$/im.exec(packet.toString('latin1'))?.[1];
 
 /**
  * The target of a request that Node could not read, and the flaw in the target's characters, with what to do. No flaw is
@@ -190,7 +217,9 @@ const answerClientError = (answer: Answerer) => (cause: ClientError, socket: Soc
   const refusal = flaw === undefined ? undefined : badRequest(flaw);
   const { message: error, ...parts } = refusal ? describeError(refusal) : CONNECTION_ERRORS[kind];
   const trpcError = target?.startsWith(`${TRPC_PATH}/`) ? refusal : undefined;
-  const { status, headers, body } = answer({ ...parts, error, cause, trpcError });
+  // A request that broke off is still the connection's last; of a request that cannot be read, there are some bytes.
+  const origin = cause.rawPacket ? findOrigin(cause.rawPacket) : origins.get(socket);
+  const { status, headers, body } = answer({ ...parts, error, cause, origin, trpcError });
   socket.end(
     [
       `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,

@@ -1,11 +1,11 @@
 import { execFile } from 'node:child_process';
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { gzipSync } from 'node:zlib';
 import { build, type Rolldown } from 'vite';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, inject, test } from 'vitest';
+import { outsideProject } from '../helpers/outsideProject.ts';
 import { serveApp } from '../helpers/serveApp.ts';
 import { testApp } from '../helpers/testApp.ts';
 import { programOf } from './judges.ts';
@@ -18,16 +18,12 @@ const PATIENCE = { timeout: 180_000 };
 
 /** The folder of a project that has only the client's package installed. */
 let project: string;
-let archive: string;
-let packed: { filename: string; files: { path: string }[] };
+const { archive, files } = inject('package');
 
 beforeAll(async () => {
-  project = await mkdtemp(join(tmpdir(), 'introzy-package-'));
-  const { stdout } = await run('npm', ['pack', '--json', '--pack-destination', project], { cwd: CLIENT });
-  [packed] = JSON.parse(stdout.slice(stdout.indexOf('[\n')));
-  archive = join(project, packed.filename);
-  await writeFile(join(project, 'package.json'), JSON.stringify({ name: 'somebody', private: true, type: 'module' }));
-  await run('npm', ['install', '--offline', '--no-audit', '--no-fund', archive], { cwd: project });
+  const { folder, install } = await outsideProject();
+  project = folder;
+  await install('--offline', archive);
 }, 180_000);
 afterAll(() => rm(project, { recursive: true, force: true }));
 
@@ -38,7 +34,6 @@ const readExample = async (readme: string) => {
 };
 
 test('The package has its code, its declarations and its words, and nothing of anything else', async () => {
-  const files = packed.files.map(({ path }) => path).sort();
   expect(files).toEqual([
     'CHANGELOG.md',
     'README.md',
@@ -47,17 +42,24 @@ test('The package has its code, its declarations and its words, and nothing of a
     'dist/index.js',
     'dist/introzyError.d.ts',
     'dist/procedures.d.ts',
+    'dist/router.d.ts',
+    'dist/router.js',
     'package.json',
   ]);
   const installed = join(project, 'node_modules');
   expect((await readdir(installed)).filter((name) => !name.startsWith('.'))).toEqual(['@introzy']);
   const manifest = JSON.parse(await readFile(join(installed, '@introzy/client/package.json'), 'utf8'));
-  expect([manifest.dependencies, manifest.peerDependencies, manifest.type]).toEqual([undefined, undefined, 'module']);
+  expect([manifest.dependencies, manifest.type]).toEqual([undefined, 'module']);
+  // Before 11.4 tRPC does not export the types that the router is made of, and the router would silently become `any`.
+  expect(manifest.peerDependencies).toEqual({ '@trpc/server': '>=11.4 <12' });
+  expect(manifest.peerDependenciesMeta).toEqual({ '@trpc/server': { optional: true } });
   const changelog = await readFile(join(CLIENT, 'CHANGELOG.md'), 'utf8');
   expect(changelog).toContain(`\n## ${manifest.version}\n`);
   for (const path of files.filter((name) => name.startsWith('dist/'))) {
     const text = await readFile(join(installed, '@introzy/client', path), 'utf8');
-    expect(text, path).not.toMatch(/kysely|select .* from|createHmac|node:|\.\.\/server|from ['"](?!\.)/);
+    expect(text, path).not.toMatch(/kysely|select .* from|createHmac|node:|\.\.\/server/);
+    const named = [...text.matchAll(/from ['"]([^.'"][^'"]*)['"]/g)].map(([, name]) => name);
+    expect(named, path).toEqual(path === 'dist/router.d.ts' ? ['@trpc/server'] : []);
   }
 });
 
