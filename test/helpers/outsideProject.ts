@@ -6,6 +6,19 @@ import { promisify } from 'node:util';
 
 const run = promisify(execFile);
 
+/** The client's package as npm would publish it. */
+export interface Packed {
+  /** The path of the archive. */
+  archive: string;
+  files: string[];
+}
+
+declare module 'vitest' {
+  interface ProvidedContext {
+    package: Packed;
+  }
+}
+
 /** A folder of a project that is not ours: it has only what is installed there, from npm's cache where that is enough. */
 export async function outsideProject(manifest: object = { name: 'somebody', private: true, type: 'module' }) {
   const folder = await mkdtemp(join(tmpdir(), 'introzy-outside-'));

@@ -7,19 +7,6 @@ import type { TestProject } from 'vitest/node';
 
 const CLIENT = resolve(import.meta.dirname, '../../client');
 
-/** The client's package as npm would publish it. */
-export interface Packed {
-  /** The path of the archive. */
-  archive: string;
-  files: string[];
-}
-
-declare module 'vitest' {
-  interface ProvidedContext {
-    package: Packed;
-  }
-}
-
 /** Builds and packs the client's package once for all test files, which would otherwise build in the same folder. */
 export default async function setup(project: TestProject) {
   const folder = await mkdtemp(join(tmpdir(), 'introzy-packed-'));
