@@ -112,8 +112,12 @@ function readCall({ idempotency, principal: { identity }, procedure, input }: Pa
   return { call, requestDigest: hash('sha256', JSON.stringify([key, request], inOrder), 'buffer') };
 }
 
-/** Has `JSON.stringify` write an object's fields in the order of their names. */
+/**
+ * Has `JSON.stringify` write an object's fields in the order of their names, and a number that is not finite (see
+ * shared/exactJson.ts) otherwise than `null`.
+ */
 function inOrder(_: string, value: unknown): unknown {
+  if (typeof value === 'number' && !Number.isFinite(value)) return String(value);
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
   return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)));
 }

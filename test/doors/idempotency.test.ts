@@ -1,6 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { addMember, signedIn } from '../helpers/browser.ts';
-import { call as callMcp } from '../helpers/idempotency.ts';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type TestApp, testApp } from '../helpers/testApp.ts';
 
 let app: TestApp;
