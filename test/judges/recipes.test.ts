@@ -55,10 +55,8 @@ test('The recipe for curl does what it says, as pasted into a shell, and again',
   expect([block?.language, more]).toEqual(['sh', []]);
   const { stdout, stderr } = await run('sh', ['-ec', block?.code ?? ''], { env: app.env, maxBuffer: 10_000_000 });
   expect(stderr).toBe('');
-  const answers = stdout
-    .split('\n')
-    .filter((line) => line !== '')
-    .map((line) => JSON.parse(line));
+  // A list has lines of its own.
+  const answers = stdout.split(/\n+(?=\{"success")/).map((answer) => JSON.parse(answer));
   expect(
     answers.map(({ data, error }) => error ?? (Array.isArray(data) ? data.length : Object.keys(data).length > 0)),
   ).toEqual([
@@ -113,7 +111,7 @@ test('The recipe for Python does what it says, and repeats a write whose answer 
   await proxy.drain();
   expect(stderr).toBe('');
   const [mary, ...others] = await contactsOf(app, 'somerville');
-  expect([others, mary?.version, lost]).toEqual([[], 3, 5]);
+  expect([others, mary?.version, lost]).toEqual([[], 3, 4]);
   expect(mary).toMatchObject({ title: 'Astronomer', company: 'Royal Society' });
   const created = mary?.createdAt.toISOString();
   expect(stdout).toBe(`Mary Somerville ${created}\n0 updated\n1 created\n409 True\n412 2\n`);
