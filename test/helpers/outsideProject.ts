@@ -7,7 +7,7 @@ import { promisify } from 'node:util';
 const run = promisify(execFile);
 
 /** The client's package as npm would publish it. */
-export interface Packed {
+interface Packed {
   /** The path of the archive. */
   archive: string;
   files: string[];

@@ -11,7 +11,9 @@ import { outsideProject } from '../helpers/outsideProject.ts';
 import { freePort } from '../helpers/postgres.ts';
 import { type TestApp, testApp } from '../helpers/testApp.ts';
 
-const EXAMPLE = resolve(import.meta.dirname, '../../client/example');
+const CLIENT = resolve(import.meta.dirname, '../../client');
+const EXAMPLE = join(CLIENT, 'example');
+const PATIENCE = { timeout: 300_000 };
 const NOT_SOURCE = ['node_modules', 'dist', 'package-lock.json'];
 
 /** Installs the example and the packed client in an empty folder, builds the page, and serves the page and its backend. */
@@ -20,7 +22,7 @@ async function serveExample({ service, key, port }: { service: string; key: stri
   const { PATH = '', HOME = '' } = process.env;
   const options = { cwd: project.folder, env: { PATH, HOME, INTROZY_URL: service, INTROZY_API_KEY: key } };
   await cp(EXAMPLE, project.folder, { recursive: true, filter: (path) => !NOT_SOURCE.includes(basename(path)) });
-  await project.install(inject('package').archive);
+  await project.install('--no-save', inject('package').archive);
   await promisify(execFile)('npm', ['run', 'build'], options);
   const vite = join(project.folder, 'node_modules/vite/bin/vite.js');
   const place = ['--host', '127.0.0.1', '--port', String(port), '--strictPort'];
@@ -40,6 +42,19 @@ async function serveExample({ service, key, port }: { service: string; key: stri
   };
 }
 
+test('The client’s README shows the example’s code, and installs the versions that the example has', async () => {
+  const readme = await readFile(join(CLIENT, 'README.md'), 'utf8');
+  const shown = [...readme.matchAll(/^```tsx\n(.*?)^```$/gms)].map(([, code]) => code);
+  expect(shown).toEqual([await readFile(join(EXAMPLE, 'src/api.ts'), 'utf8')]);
+  const { dependencies } = JSON.parse(await readFile(join(EXAMPLE, 'package.json'), 'utf8'));
+  const installed = /^npm install (@trpc.*)$/m.exec(readme)?.[1]?.split(' ') ?? [];
+  expect(installed).toHaveLength(5);
+  for (const wanted of installed) {
+    const [, name = '', version] = /^(@?[^@]+)@?(.*)$/.exec(wanted) ?? [];
+    expect(dependencies[name], wanted).toEqual(version || expect.any(String));
+  }
+});
+
 async function addContacts(app: TestApp) {
   const contacts = Array.from({ length: 44 }, (_, index) => ({ name: `Person ${index}` }));
   const { contacts: calls } = app.trpc(app.one.key);
@@ -47,67 +62,71 @@ async function addContacts(app: TestApp) {
   return await calls.create.mutate({ name: 'Ada Lovelace', company: 'Analytical Engines' });
 }
 
-test('A page that is not ours lists, searches and edits contacts from another origin, and its people settle a conflict', async () => {
-  const port = await freePort();
-  const origin = `http://127.0.0.1:${port}`;
-  const allowedOrigins = new Set([origin]);
-  await using app = await testApp({ choices: { allowedOrigins } });
-  const listener = await listen(app.app.fetch, { host: '127.0.0.1', port: 0, log: app.deps.log, allowedOrigins });
-  const service = `http://127.0.0.1:${listener.port}`;
-  await using example = await serveExample({ service, key: app.one.key, port });
-  const { id } = await addContacts(app);
-  const { contacts } = app.trpc(app.one.key);
+test(
+  'A page that is not ours lists, searches and edits contacts from another origin, and its people settle a conflict',
+  PATIENCE,
+  async () => {
+    const port = await freePort();
+    const origin = `http://127.0.0.1:${port}`;
+    const allowedOrigins = new Set([origin]);
+    await using app = await testApp({ choices: { allowedOrigins } });
+    const listener = await listen(app.app.fetch, { host: '127.0.0.1', port: 0, log: app.deps.log, allowedOrigins });
+    const service = `http://127.0.0.1:${listener.port}`;
+    await using example = await serveExample({ service, key: app.one.key, port });
+    const { id } = await addContacts(app);
+    const { contacts } = app.trpc(app.one.key);
 
-  const context = await (await launchChromium()).newContext();
-  const page = await context.newPage();
-  page.setDefaultTimeout(20_000);
-  const requests: Request[] = [];
-  page.on('request', (request) => request.url().startsWith(service) && requests.push(request));
-  await page.goto(origin);
-  const list = page.getByRole('listitem');
-  const button = (name: string) => page.getByRole('button', { name });
-  await expect.poll(() => list.count()).toBe(20);
-  await button('More').click();
-  await expect.poll(() => list.count()).toBe(40);
-  await button('More').click();
-  await expect.poll(() => list.count()).toBe(45);
-  expect(await button('More').count()).toBe(0);
-  await page.getByLabel('Search').fill('love');
-  await expect
-    .poll(() => list.allInnerTexts())
-    .toEqual([expect.stringMatching(/^Ada Lovelace Analytical Engines \(.*\d/)]);
+    const context = await (await launchChromium()).newContext();
+    const page = await context.newPage();
+    page.setDefaultTimeout(60_000);
+    const requests: Request[] = [];
+    page.on('request', (request) => request.url().startsWith(service) && requests.push(request));
+    await page.goto(origin);
+    const list = page.getByRole('listitem');
+    const button = (name: string) => page.getByRole('button', { name });
+    await expect.poll(() => list.count()).toBe(20);
+    await button('More').click();
+    await expect.poll(() => list.count()).toBe(40);
+    await button('More').click();
+    await expect.poll(() => list.count()).toBe(45);
+    expect(await button('More').count()).toBe(0);
+    await page.getByLabel('Search').fill('love');
+    await expect
+      .poll(() => list.allInnerTexts())
+      .toEqual([expect.stringMatching(/^Ada Lovelace Analytical Engines \(.*\d/)]);
 
-  // Somebody else changes the contact, while a person edits the contact in the page.
-  await button('Ada Lovelace').click();
-  await contacts.update.mutate({ id, company: 'Babbage & Co' });
-  await page.getByLabel('Company').fill('Byron Ltd');
-  await button('Save').click();
-  await page.getByText('Somebody else has made it Ada Lovelace, Babbage & Co.').waitFor();
-  expect(await page.getByRole('alert').innerText()).toBe('The contact is not at the expected version');
-  expect(await contacts.get.query({ id })).toMatchObject({ company: 'Babbage & Co', version: 2 });
-  await button('Keep mine').click();
-  await expect.poll(() => list.allInnerTexts()).toEqual([expect.stringMatching(/^Ada Lovelace Byron Ltd/)]);
-  expect(await contacts.get.query({ id })).toMatchObject({ company: 'Byron Ltd', version: 3 });
+    // Somebody else changes the contact, while a person edits the contact in the page.
+    await button('Ada Lovelace').click();
+    await contacts.update.mutate({ id, company: 'Babbage & Co' });
+    await page.getByLabel('Company').fill('Byron Ltd');
+    await button('Save').click();
+    await page.getByText('Somebody else has made it Ada Lovelace, Babbage & Co.').waitFor();
+    expect(await page.getByRole('alert').innerText()).toBe('The contact is not at the expected version');
+    expect(await contacts.get.query({ id })).toMatchObject({ company: 'Babbage & Co', version: 2 });
+    await button('Keep mine').click();
+    await expect.poll(() => list.allInnerTexts()).toEqual([expect.stringMatching(/^Ada Lovelace Byron Ltd/)]);
+    expect(await contacts.get.query({ id })).toMatchObject({ company: 'Byron Ltd', version: 3 });
 
-  // Again, and this time the other change stays.
-  await button('Ada Lovelace').click();
-  await contacts.update.mutate({ id, company: 'Babbage & Co' });
-  await page.getByLabel('Company').fill('');
-  await button('Save').click();
-  await button('Take theirs').click();
-  await expect.poll(() => list.allInnerTexts()).toEqual([expect.stringMatching(/^Ada Lovelace Babbage & Co/)]);
-  expect(await contacts.get.query({ id })).toMatchObject({ company: 'Babbage & Co', version: 4 });
+    // Again, and this time the other change stays.
+    await button('Ada Lovelace').click();
+    await contacts.update.mutate({ id, company: 'Babbage & Co' });
+    await page.getByLabel('Company').fill('');
+    await button('Save').click();
+    await button('Take theirs').click();
+    await expect.poll(() => list.allInnerTexts()).toEqual([expect.stringMatching(/^Ada Lovelace Babbage & Co/)]);
+    expect(await contacts.get.query({ id })).toMatchObject({ company: 'Babbage & Co', version: 4 });
 
-  // The page has a token, and nothing of the key.
-  const sent = await Promise.all(requests.map((request) => request.allHeaders()));
-  expect(new Set(sent.map(({ origin }) => origin))).toEqual(new Set([origin]));
-  expect(sent.every(({ authorization }) => authorization?.startsWith('Bearer introzy_'))).toBe(true);
-  expect(JSON.stringify(sent)).not.toContain(app.one.key);
-  for (const [, path = ''] of (await readFile(join(example.folder, 'dist/index.html'), 'utf8')).matchAll(
-    /src="([^"]+)"/g,
-  )) {
-    expect(await readFile(join(example.folder, 'dist', path), 'utf8')).not.toContain(app.one.key);
-  }
-  await context.close();
-  await listener.drain();
-});
+    // The page has a token, and nothing of the key.
+    const sent = await Promise.all(requests.map((request) => request.allHeaders()));
+    expect(new Set(sent.map(({ origin }) => origin))).toEqual(new Set([origin]));
+    expect(sent.every(({ authorization }) => authorization?.startsWith('Bearer introzy_'))).toBe(true);
+    expect(JSON.stringify(sent)).not.toContain(app.one.key);
+    for (const [, path = ''] of (await readFile(join(example.folder, 'dist/index.html'), 'utf8')).matchAll(
+      /src="([^"]+)"/g,
+    )) {
+      expect(await readFile(join(example.folder, 'dist', path), 'utf8')).not.toContain(app.one.key);
+    }
+    await context.close();
+    await listener.drain();
+  },
+);

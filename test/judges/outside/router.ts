@@ -75,6 +75,10 @@ export async function options() {
   );
   const { pages } = await queryClient.fetchInfiniteQuery(list);
   sure<true>({} as Same<(typeof pages)[number]['items'][number], Contact>);
+  const nextPage = { getNextPageParam: ({ nextCursor }: { nextCursor: string | null }) => nextCursor };
+  await queryClient.fetchInfiniteQuery(trpc.contacts.tags.infiniteQueryOptions({ prefix: 'm' }, nextPage));
+  await queryClient.fetchInfiniteQuery(trpc.keys.list.infiniteQueryOptions({ state: 'active' }, nextPage));
+  await queryClient.fetchInfiniteQuery(trpc.audit.list.infiniteQueryOptions({}, nextPage));
   const one = await queryClient.fetchQuery(trpc.contacts.get.queryOptions({ id: 'an id' }));
   sure<true>({} as Same<typeof one, Contact>);
   return trpc.contacts.update.mutationOptions({
