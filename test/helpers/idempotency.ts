@@ -8,15 +8,14 @@ interface ToolCall {
   idempotencyKey?: unknown;
 }
 
-/** Calls a tool of MCP. `result` is the answer's, with `_meta`. */
-export async function call(app: TestApp, key: string, { name, input, idempotencyKey }: ToolCall) {
+/** Calls a tool of MCP. `result` is the result with `_meta`. */
+export async function callTool(
+  { api }: TestApp,
+  key: string,
+  { name, input, idempotencyKey, headers = {} }: ToolCall & { headers?: Record<string, string> },
+) {
   const params = { name, arguments: input, ...(idempotencyKey !== undefined && { _meta: { idempotencyKey } }) };
-  const { body, ...answer } = await app.api(
-    key,
-    'POST',
-    'http://127.0.0.1:3000/mcp',
-    rpc(1, 'tools/call', params),
-    MCP_HEADERS,
-  );
+  const url = 'http://127.0.0.1:3000/mcp';
+  const { body, ...answer } = await api(key, 'POST', url, rpc(1, 'tools/call', params), { ...MCP_HEADERS, ...headers });
   return { ...answer, result: body.result };
 }
