@@ -199,7 +199,11 @@ test('Answers that show a secret are not kept: a repetition is 409 with the id, 
   const [rotating, minting] = [newKey(), newKey()];
   const rotate = () => send('POST', `/api/keys/${id}/rotate`, { body: {}, idempotencyKey: rotating });
   const mint = () =>
-    send('POST', '/api/keys/current/tokens', { key: issued.body.data.key, body: { expiresInMinutes: 5 }, idempotencyKey: minting });
+    send('POST', '/api/keys/current/tokens', {
+      key: issued.body.data.key,
+      body: { expiresInMinutes: 5 },
+      idempotencyKey: minting,
+    });
   for (const call of [mint, rotate]) {
     expect((await call()).status).toBeLessThan(300);
     const again = await call();

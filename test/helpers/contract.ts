@@ -138,12 +138,9 @@ async function callClient({ app, key, procedure, input, idempotencyKey }: DoorCa
   const fetch: typeof globalThis.fetch = async (url, init) => app.app.request(url as string, init);
   const client = createIntrozyClient({ url: 'http://introzy.test', key, fetch });
   const [namespace = '', method = ''] = procedure.split('.');
-  const calls = (client as unknown as Record<
-    string,
-    Record<string, Record<string, (input: Input, options: CallOptions) => unknown>>
-  >)[
-    namespace
-  ];
+  const calls = (
+    client as unknown as Record<string, Record<string, Record<string, (input: Input, options: CallOptions) => unknown>>>
+  )[namespace];
   const { query, mutate } = calls?.[method] ?? {};
   try {
     const data = await (query ?? mutate)?.(input, { idempotencyKey });
