@@ -5,7 +5,7 @@ import { prepared } from './prepared.ts';
 import type { Schema } from './schema.ts';
 
 /** Hours for which the answer of a call with an idempotency key is given again. */
-export const HOURS_KEPT = 24;
+const HOURS_KEPT = 24;
 
 /** A call with an idempotency key. */
 export interface KeyedCall {

@@ -85,7 +85,7 @@ test('After the primary is killed, a call that is sent again with its key is don
   expect(answers[0]).toBe(kept);
   expect(await Promise.all(names.map(create))).toEqual(answers);
   const [rows] = await runAs(cluster.standby.adminUrl, [
-    'select count(*)::int as all, count(distinct name)::int as names from contacts where name like \'Contact %\'',
+    "select count(*)::int as all, count(distinct name)::int as names from contacts where name like 'Contact %'",
   ]);
   expect(rows?.rows).toEqual([{ all: names.length, names: names.length }]);
 });

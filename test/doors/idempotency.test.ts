@@ -1,4 +1,6 @@
+import { Client, InMemoryTransport } from '@modelcontextprotocol/client';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { createRemoteServer } from '../../server/cli/remoteMcp.ts';
 import { ERRORS } from '../../shared/errors.ts';
 import { addMember, signedIn } from '../helpers/browser.ts';
 import { callTool } from '../helpers/idempotency.ts';
@@ -208,7 +210,7 @@ test('Answers that show a secret are not kept: a repetition is 409 with the id, 
     expect([again.status, again.body.details]).toEqual([409, { existingId: id }]);
     expect(again.text).not.toContain('introzy_');
   }
-  expect(await app.trpc(app.one.key).keys.get.query({ id })).toMatchObject({ secrets: { length: 2 } });
+  expect((await app.trpc(app.one.key).keys.get.query({ id })).secrets).toHaveLength(2);
 });
 
 test('A dry run and a read ignore the key', async () => {
@@ -350,6 +352,35 @@ describe('MCP', () => {
       expect(found.result.structuredContent.contacts).toHaveLength(time + 1);
     }
   });
+});
+
+test('`introzy mcp` sends a tool’s call again whose answer was lost or is 503, and the call is done once', async () => {
+  let sent = 0;
+  const remote = {
+    url: 'http://127.0.0.1:3000',
+    key: app.one.key,
+    async send(request: Request) {
+      sent++;
+      if (sent === 1) return Response.json({ success: false, error: 'No' }, { status: 503 });
+      const answer = await app.app.request(request);
+      if (sent === 2) throw new TypeError('fetch failed');
+      return answer;
+    },
+  };
+  const [here, there] = InMemoryTransport.createLinkedPair();
+  await createRemoteServer(remote).connect(there);
+  const client = new Client({ name: 'test', version: '1' });
+  await client.connect(here);
+  const name = newName();
+  const { structuredContent } = await client.callTool({ name: 'create_contact', arguments: { name } });
+  expect(structuredContent).toMatchObject({ contact: { name, version: 1 } });
+  expect([sent, await count(name)]).toEqual([3, 1]);
+  // A client's own key goes on to the service.
+  const own = { name: 'create_contact', arguments: { name }, _meta: { idempotencyKey: newKey() } };
+  const [first, again] = [await client.callTool(own), await client.callTool(own)];
+  expect(again.structuredContent).toEqual(first.structuredContent);
+  expect(await count(name)).toBe(2);
+  await client.close();
 });
 
 test('Neither the key nor the request is in the database, and an erased contact’s answer is gone: 409 with the id', async () => {

@@ -89,7 +89,9 @@ test('Whatever is repeated, under whatever keys, no write is done twice', async 
         const known = kept.get(key);
         const before = await readVersions(app, [one.id, two.id]);
         const answers = await Promise.all(
-          Array.from({ length: times }, () => send(app, method, path, { ...(body && { body }), key: `${name} ${key}` })),
+          Array.from({ length: times }, () =>
+            send(app, method, path, { ...(body && { body }), key: `${name} ${key}` }),
+          ),
         );
         const after = await readVersions(app, [one.id, two.id]);
         const news = answers.filter(({ status, headers }) => status < 300 && !headers.has('idempotency-replayed'));
@@ -151,7 +153,8 @@ test('An erased person is in no kept answer; the calls are not done again', asyn
   expect((await browser.call('POST', '/trpc/keys.issue', { json: { name: 'held' } })).status).toBe(200);
   const { items } = await app.trpc(app.one.key).keys.list.query();
   const issued = items.find(({ name }) => name === 'held');
-  const rename = () => send(app, 'PATCH', `/api/keys/${issued?.id}`, { body: { description: 'kept' }, key: 'of a key' });
+  const rename = () =>
+    send(app, 'PATCH', `/api/keys/${issued?.id}`, { body: { description: 'kept' }, key: 'of a key' });
   const renamed = await rename();
   expect([renamed.status, renamed.text.includes(person.email)]).toEqual([200, true]);
   const about = async (text: string) =>
