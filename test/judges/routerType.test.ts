@@ -9,7 +9,7 @@ import { outsideProject } from '../helpers/outsideProject.ts';
 const run = promisify(execFile);
 const ROOT = resolve(import.meta.dirname, '../..');
 const OUTSIDE = join(import.meta.dirname, 'outside');
-const PATIENCE = { timeout: 180_000 };
+const PATIENCE = { timeout: 300_000 };
 const { archive } = inject('package');
 const pinned = (name: keyof typeof manifest.devDependencies) => `${name}@${manifest.devDependencies[name]}`;
 

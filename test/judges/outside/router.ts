@@ -19,10 +19,10 @@ type Procedures = AppRouter['_def']['record'];
 type Types = {
   [Group in keyof Procedures]: { [Name in keyof Procedures[Group]]: Procedures[Group][Name]['_def']['$types'] };
 };
-sure<false>({} as HasAny<Types>);
-sure<false>({} as HasAny<Inputs>);
-sure<false>({} as HasAny<Outputs>);
-sure<false>({} as HasAny<Failure>);
+sure<false>({} as HasAny<[Types, Inputs, Outputs, Failure]>);
+// A type that the compiler could not find passes every check, and so this check too, which must fail.
+// @ts-expect-error There is no `any`.
+sure<true>({} as HasAny<[Types, Inputs, Outputs, Failure]>);
 sure<true>({} as HasAny<{ deep: { list: Any[] } }>);
 sure<true>({} as HasAny<{ call: (input: Any) => string }>);
 sure<true>({} as Same<keyof Inputs, 'keys' | 'contacts' | 'audit' | 'organization'>);
