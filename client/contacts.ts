@@ -1,6 +1,4 @@
-import { IntrozyError } from './introzyError.ts';
 import type { CallOptions, ChosenContact, ProcedureCalls, RouterInputs, RouterOutputs } from './procedures.ts';
-import { wait } from './wait.ts';
 
 export type Contact = RouterOutputs['contacts']['get'];
 type Upsert = RouterInputs['contacts']['upsertMany'];
@@ -16,7 +14,7 @@ export type ContactFilter<Field extends keyof Contact = keyof Contact> = Omit<
   'cursor' | 'direction' | 'fields'
 > & { fields?: readonly Field[] | undefined };
 
-export interface UpsertOptions extends CallOptions {
+export interface UpsertOptions extends Pick<CallOptions, 'signal'> {
   /** Add to the contact, as an import does: no field is emptied; tags and custom fields are added. */
   merge?: boolean | undefined;
 }
@@ -33,8 +31,7 @@ export interface ContactStreams {
   ): AsyncGenerator<ChosenContact<Field>, void, undefined>;
   /**
    * Upserts any number of rows: at most 100 rows in a request, one request after the other. Gives the outcome of each
-   * row. A request over the key's rate waits for `Retry-After`, and is sent three times at most. Throws an
-   * `IntrozyError` where a request fails; the outcomes given before stand.
+   * row. Throws an `IntrozyError` where a request fails; the outcomes given before stand.
    */
   upsertAll(rows: Rows<ContactInput>, options?: UpsertOptions): AsyncGenerator<UpsertResult, void, undefined>;
   upsertAll(
@@ -52,8 +49,6 @@ const PAGE = 200;
 const CHUNK = 100;
 /** Characters of a request's JSON at most. At 3 bytes a character, the request stays within the service's 1 MiB. */
 const CHUNK_SIZE = 300_000;
-/** Times that a request over the key's rate is sent at most. The service did not run a refused request. */
-const ATTEMPTS = 3;
 
 export const contactStreams = ({ list, upsertMany }: Pick<Contacts, 'list' | 'upsertMany'>): ContactStreams => ({
   async *all<Field extends keyof Contact>(filter: ContactFilter<Field> = {}, options?: CallOptions) {
@@ -68,7 +63,7 @@ export const contactStreams = ({ list, upsertMany }: Pick<Contacts, 'list' | 'up
   async *upsertAll(rows: Rows<MergedContactInput>, { merge, signal }: UpsertOptions = {}) {
     let done = 0;
     for await (const contacts of chunksOf(rows)) {
-      const { results } = await patiently(() => upsertMany.mutate({ contacts, merge } as Upsert, { signal }), signal);
+      const { results } = await upsertMany.mutate({ contacts, merge } as Upsert, { signal });
       for (const result of results) yield { ...result, index: done + result.index };
       done += contacts.length;
     }
@@ -88,15 +83,4 @@ async function* chunksOf(rows: Rows<MergedContactInput>): AsyncGenerator<MergedC
     size += length;
   }
   if (chunk.length > 0) yield chunk;
-}
-
-async function patiently<T>(call: () => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  for (let attempt = 1; ; attempt++) {
-    try {
-      return await call();
-    } catch (error) {
-      if (!(error instanceof IntrozyError) || error.status !== 429 || attempt === ATTEMPTS) throw error;
-      await wait((error.retryAfter ?? 1) * 1000, signal);
-    }
-  }
 }

@@ -43,13 +43,11 @@ export interface IntrozyClientOptions {
 const BATCH_LIMIT = 20;
 /** Characters of a query's address at most. Proxies commonly take a request line of 8 KiB. */
 const URL_LIMIT = 8_000;
-/**
- * Characters of input with which a mutation may share a request. 20 inputs, at 3 bytes a character, are within 1 MiB.
- */
-const SHARED_LIMIT = 16_000;
+/** The header that has the service do a mutation once, however often the mutation is sent. */
+const IDEMPOTENCY_KEY = 'idempotency-key';
 
 /**
- * Makes a client of the Introzy API, typed by the service's procedures. Calls made in the same tick share a request.
+ * Makes a client of the Introzy API, typed by the service's procedures. Queries made in the same tick share a request.
  * Throws at once where the key is missing or malformed, where `url` is no base address, and in a browser without
  * `dangerouslyAllowBrowser`. The key is never printed.
  */
@@ -64,24 +62,38 @@ export function createIntrozyClient(options: IntrozyClientOptions = {}): Introzy
   const requests = {
     url,
     transformer,
-    headers: () => ({ authorization: `Bearer ${key}` }),
     fetch: fetchAnswer(url, options.fetch),
   };
+  const authorization = `Bearer ${key}`;
   const client = createTRPCUntypedClient<AppRouter>({
     links: [
       retryLink,
       splitLink({
-        condition: ({ type, input }) => isLong(type, JSON.stringify(input) ?? ''),
-        true: httpLink({ ...requests, methodOverride: 'POST' }),
-        false: httpBatchLink({ ...requests, maxItems: BATCH_LIMIT, maxURLLength: URL_LIMIT }),
+        condition: ({ type, input }) => type === 'mutation' || isLong(JSON.stringify(input) ?? ''),
+        true: httpLink({
+          ...requests,
+          headers: ({ op: { context } }) => ({
+            authorization,
+            ...(typeof context.idempotencyKey === 'string' && { [IDEMPOTENCY_KEY]: context.idempotencyKey }),
+          }),
+          methodOverride: 'POST',
+        }),
+        false: httpBatchLink({
+          ...requests,
+          headers: { authorization },
+          maxItems: BATCH_LIMIT,
+          maxURLLength: URL_LIMIT,
+        }),
       }),
     ],
   });
-  const procedures = callsBy((kind, path) => async (input, { signal } = {}) => {
+  const procedures = callsBy((kind, path) => async (input, { signal, idempotencyKey } = {}) => {
     const callOptions = signal && { signal };
     try {
       if (kind === 'query') return await client.query(path, input, callOptions);
-      return await client.mutation(path, input, callOptions);
+      // The same key at each attempt: see retry.ts.
+      const context = { idempotencyKey: idempotencyKey ?? newKey() };
+      return await client.mutation(path, input, { ...callOptions, context });
     } catch (error) {
       throw error instanceof TRPCClientError ? new IntrozyError(error) : error;
     }
@@ -89,9 +101,11 @@ export function createIntrozyClient(options: IntrozyClientOptions = {}): Introzy
   return { ...procedures, contacts: { ...procedures.contacts, ...contactStreams(procedures.contacts) } };
 }
 
-/** True for a call with a request of its own: a mutation with a long input, or a query with an input too long for an address. */
-const isLong = (type: string, input: string) =>
-  type === 'mutation' ? input.length > SHARED_LIMIT : encodeURIComponent(input).length > URL_LIMIT / 2;
+/** True for a query with a request of its own: its input is too long for an address. */
+const isLong = (input: string) => encodeURIComponent(input).length > URL_LIMIT / 2;
+
+/** A random key. A page that came by plain http has no `randomUUID`. */
+const newKey = () => crypto.randomUUID?.() ?? crypto.getRandomValues(new Uint8Array(16)).join('-');
 
 type Kind = 'query' | 'mutate';
 type AnyCall = (input: unknown, options?: CallOptions) => Promise<unknown>;
@@ -118,9 +132,11 @@ function readUrl(given: string): string {
   return url.href.replace(/\/*$/, '/trpc');
 }
 
+/** The key without the blanks and line ends around it, which files and shells add. */
 function readKey(given: string | undefined): string {
-  if (given === undefined) throw new Error('No API key: set INTROZY_API_KEY, or give createIntrozyClient a `key`');
-  if (isKey(given)) return given;
+  const key = given?.trim();
+  if (key === undefined) throw new Error('No API key: set INTROZY_API_KEY, or give createIntrozyClient a `key`');
+  if (isKey(key)) return key;
   throw new Error(
     `Not an API key: INTROZY_API_KEY, or the \`key\` given, must be ${KEY_PREFIX} and 64 lower-case hexadecimal characters`,
   );

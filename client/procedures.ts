@@ -84,6 +84,11 @@ export type ErrorData = typeof errorData;
 export interface CallOptions {
   /** Ends the wait for the answer: `AbortSignal.timeout(5_000)`. */
   signal?: AbortSignal | undefined;
+  /**
+   * For a mutation that this program, started anew, may have to send again: 1 to 255 characters of your own in place of the
+   * random key. For 24 hours the service does the mutation once, and gives the first answer again. Queries ignore the key.
+   */
+  idempotencyKey?: string | undefined;
 }
 type Call<Input, Output> = (input: Input, options?: CallOptions) => Promise<Output>;
 

@@ -3,7 +3,7 @@ import { observable, type Unsubscribable } from '@trpc/server/observable';
 import type { AppRouter } from '../server/procedures/router.ts';
 import { readRetryAfter, responseOf } from './transport.ts';
 
-/** Times that a query is sent at most. */
+/** Times that a call is sent at most. */
 const ATTEMPTS = 3;
 /** Milliseconds. A key's rate is counted by the minute; a longer `Retry-After` is not waited for. */
 const LONGEST_WAIT = 60_000;
@@ -13,8 +13,8 @@ const FIRST_WAIT = 250;
 const PASSING = new Set<number | undefined>([429, 502, 503, 504]);
 
 /**
- * Sends a query again, after `Retry-After`, where the query failed for a reason that passes. A mutation is never sent
- * again: a mutation may have taken effect although no answer says so.
+ * Sends a call again, after `Retry-After`, where the call failed for a reason that passes. A mutation may have taken effect
+ * although no answer says so. Each attempt has the same idempotency key, so that the service does the mutation once.
  */
 export const retryLink: TRPCLink<AppRouter> = () => {
   // Milliseconds added to each wait, so that clients that were refused together do not all return together. All calls
@@ -32,7 +32,7 @@ export const retryLink: TRPCLink<AppRouter> = () => {
           next: observer.next,
           complete: observer.complete,
           error(error) {
-            const mayRetry = op.type === 'query' && attempts < ATTEMPTS && !op.signal?.aborted;
+            const mayRetry = attempts < ATTEMPTS && !op.signal?.aborted;
             const wait = mayRetry ? waitAfter(error, attempts) : undefined;
             if (wait === undefined) observer.error(withoutSiblings(error));
             else timer = setTimeout(send, wait + spread);

@@ -19,11 +19,39 @@ class UnexpectedAnswer extends Error {
 export const fetchAnswer =
   (url: string, send: typeof fetch | undefined) =>
   async (address: string | URL | Request, init?: object): Promise<Response> => {
-    const response = await (send ?? fetch)(address, init);
+    const response = await (send ?? fetch)(address, init).catch((error: unknown) => {
+      throw error instanceof TypeError
+        ? new TypeError(`Cannot reach ${baseOf(url)}: ${describe(error)}`, { cause: error })
+        : error;
+    });
     if (await isOfTrpc(response)) return response;
     await response.body?.cancel();
     throw new UnexpectedAnswer(url, response);
   };
+
+/** The service's address, as the caller knows it. */
+const baseOf = (url: string) => url.replace(/\/trpc$/, '');
+
+/** Why a connection failed, by the code of Node; without a code, as in a browser, in the words of `fetch`. */
+function describe(error: TypeError): string {
+  const { code, message } = (error.cause ?? {}) as { code?: string; message?: string };
+  return (code && FAILURES[code]) ?? message ?? error.message;
+}
+
+const REFUSED = 'connection refused. Is Introzy running there?';
+const UNKNOWN = 'there is no such host. Check the address';
+const SILENT = 'no answer in time. Is Introzy running there?';
+const BROKEN = 'the connection broke off';
+const FAILURES: Record<string, string> = {
+  ECONNREFUSED: REFUSED,
+  ENOTFOUND: UNKNOWN,
+  EAI_AGAIN: UNKNOWN,
+  ETIMEDOUT: SILENT,
+  UND_ERR_CONNECT_TIMEOUT: SILENT,
+  UND_ERR_HEADERS_TIMEOUT: SILENT,
+  ECONNRESET: BROKEN,
+  UND_ERR_SOCKET: BROKEN,
+};
 
 async function isOfTrpc(response: Response): Promise<boolean> {
   if (!response.headers.get('content-type')?.startsWith('application/json')) return false;

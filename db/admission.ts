@@ -1,5 +1,6 @@
 import { CompiledQuery, type Kysely, type QueryResult, type Transaction } from 'kysely';
-import { type Connections, createKysely, type Entry } from './driver/connection.ts';
+import { type Connections, createKysely, type Entry, type Statement } from './driver/connection.ts';
+import { type OneTransaction, oneTransaction } from './driver/oneTransaction.ts';
 import type { Entries } from './entries.ts';
 import { ScopeRefused } from './errors.ts';
 import type { CallDatabase, Database } from './open.ts';
@@ -43,6 +44,12 @@ export interface Admission {
   tenant(): Tenant;
   /** The tenant of a dry run: each transaction checks and answers as ever, and is rolled back at its end. */
   dryTenant(): Tenant;
+  /**
+   * Makes a single transaction of everything that the call does from now on. The transaction begins with the check of the
+   * caller and with `first`, once the tenant is used, and holds a connection until its end. `tenant()` gives another
+   * tenant before, within and after.
+   */
+  hold(first: Statement): Pick<OneTransaction, 'isBegun' | 'commit' | 'rollback'>;
   /** Gives the transactions that begin from now on more time than a request's: so many milliseconds together. */
   giveTime(milliseconds: number): void;
   /** Has the database check the caller, and does nothing else. Throws as the tenant does. */
@@ -68,6 +75,7 @@ export function enter(
   onAdmitted?: (admitted: Admitted) => void,
 ): Admission {
   let tenant: Tenant | undefined;
+  let held: OneTransaction | undefined;
   let scopes: readonly string[] = [];
   let isNoted = false;
   let isAdmitted = false;
@@ -87,6 +95,21 @@ export function enter(
   };
   return {
     tenant: () => (tenant ??= createKysely<Schema>(connections, entry)),
+    hold(first) {
+      const holding = oneTransaction(connections, { entry, isAdmitted: () => isAdmitted, first });
+      held = holding;
+      tenant = createKysely<Schema>(holding.connections);
+      const thenLetGo = async (ending: Promise<void>) => {
+        tenant = undefined;
+        held = undefined;
+        await ending;
+      };
+      return {
+        isBegun: holding.isBegun,
+        commit: (last) => thenLetGo(holding.commit(last)),
+        rollback: () => thenLetGo(holding.rollback()),
+      };
+    },
     dryTenant: () => createKysely<Schema>(connections, { ...entry, isDry: true }),
     giveTime: (milliseconds) => connections.giveTime?.(milliseconds),
     isAdmitted: () => isAdmitted,
@@ -96,6 +119,8 @@ export function enter(
     },
     async admit() {
       try {
+        // Another connection would wait for the embedded database's single connection, which the call holds.
+        if (held?.isBegun()) return await held.admit();
         const [answer] = await connections.share([entry.statement(true)]);
         entry.onEnter?.(answer as QueryResult<unknown>);
       } catch (error) {

@@ -61,9 +61,12 @@ export async function insertContact(
   });
 }
 
+/** The version that a contact must have for a change; of several, any. */
+type ExpectedVersion = number | readonly number[];
+
 export interface ContactChange extends ContactId {
   changes: ContactUpdate;
-  expectedVersion?: number | undefined;
+  expectedVersion?: ExpectedVersion | undefined;
   /** Fields that the service sets, as the caller sends them back. Where any differs, nothing is written. */
   service?: ServiceFields | undefined;
 }
@@ -94,7 +97,7 @@ async function writeChange(
     .where('organization_id', '=', organizationId)
     .where('id', '=', id)
     .where('deleted_at', 'is', null)
-    .$if(expectedVersion !== undefined, (query) => query.where(isAtVersion(expectedVersion as number)))
+    .$if(expectedVersion !== undefined, (query) => query.where(isAtVersion(expectedVersion as ExpectedVersion)))
     .$if(Object.keys(service).length > 0, (query) => query.where(isAsSent(service)))
     .returning('document')
     .executeTakeFirst();
@@ -106,14 +109,14 @@ async function writeChange(
 /** Marks a contact as deleted. A second call changes nothing. Failures: `absent`, `elsewhere`, `version`. */
 export async function deleteContact(
   db: Tenant,
-  { organizationId, id, expectedVersion }: ContactId & { expectedVersion?: number | undefined },
+  { organizationId, id, expectedVersion }: ContactId & Pick<ContactChange, 'expectedVersion'>,
 ): Promise<Outcome<Contact>> {
   const row = await db
     .updateTable('contacts')
     .set({ deleted_at: sql<Date>`coalesce(deleted_at, now())`, ...bumpIf(sql`deleted_at is null`) })
     .where('organization_id', '=', organizationId)
     .where('id', '=', id)
-    .$if(expectedVersion !== undefined, (query) => query.where(isAtVersion(expectedVersion as number)))
+    .$if(expectedVersion !== undefined, (query) => query.where(isAtVersion(expectedVersion as ExpectedVersion)))
     .returning('document')
     .executeTakeFirst();
   return row
@@ -138,7 +141,7 @@ export async function restoreContact(db: Tenant, { organizationId, id }: Contact
 }
 
 /** Compares as bigint, because a caller's number may be larger than the column's type, integer, can hold. */
-const isAtVersion = (version: number) => sql<SqlBool>`version = ${version}::bigint`;
+const isAtVersion = (expected: ExpectedVersion) => sql<SqlBool>`version = any(${[expected].flat()}::bigint[])`;
 
 /** As `unlessEmailTaken`; where the custom fields would be too large, answers `invalid`. */
 async function unlessRefused(
@@ -177,8 +180,8 @@ async function explainUnchanged(
   { organizationId, id, expectedVersion, service = {} }: Omit<ContactChange, 'changes'>,
 ): Promise<Failure> {
   const found = await explainAbsence(db, { organizationId, id });
-  const isAtAnother =
-    expectedVersion !== undefined && 'currentVersion' in found && found.currentVersion !== expectedVersion;
+  const expected = expectedVersion === undefined ? undefined : [expectedVersion].flat();
+  const isAtAnother = expected && 'currentVersion' in found && !expected.includes(found.currentVersion);
   if (found.failure !== 'version' || isAtAnother) return found;
   const [row] = await selectContact(db, { organizationId, id });
   const issues = row ? issuesOfChanged(service, row.document) : [];

@@ -43,6 +43,14 @@ export class AddressRefused extends Error {
   override readonly name = 'AddressRefused';
 }
 
+/**
+ * A transaction was refused, because the answer of an earlier call with the same idempotency key is kept. Nothing of the
+ * transaction was done.
+ */
+export class AnswerKept extends Error {
+  override readonly name = 'AnswerKept';
+}
+
 /** A patch would make a contact's custom fields larger than a contact may have. The statement wrote nothing. */
 export class FieldsTooLarge extends Error {
   override readonly name = 'FieldsTooLarge';
@@ -81,6 +89,8 @@ const TRANSIENT = new Set([
  */
 const KEY_REFUSED = 'IZ401';
 const SCOPE_REFUSED = 'IZ403';
+/** What introzy_claim_answer raises. */
+const ANSWER_KEPT = 'IZ409';
 /** What introzy_patched_fields raises. The message names the row. */
 const FIELDS_TOO_LARGE = 'IZ413';
 
@@ -90,7 +100,7 @@ const WITH_VALUES = ['detail', 'params'];
 type Raised = Error & { hint?: string };
 
 /**
- * Translates a driver's error: `KeyRefused`, `ScopeRefused`, `AddressRefused`, `FieldsTooLarge`, `DatabaseUnavailable` for a transient
+ * Translates a driver's error: `KeyRefused`, `ScopeRefused`, `AddressRefused`, `AnswerKept`, `FieldsTooLarge`, `DatabaseUnavailable` for a transient
  * SQLSTATE, for class 08 (connection exception) and for a changed plan, or else the same error without the properties in
  * `WITH_VALUES`.
  */
@@ -107,6 +117,7 @@ export function translateError(error: unknown): unknown {
     const [whose, ...scopes] = message.split(' ');
     return new ScopeRefused(whose as ScopeRefused['whose'], scopes);
   }
+  if (code === ANSWER_KEPT) return new AnswerKept('The answer is kept');
   if (code === FIELDS_TOO_LARGE) return new FieldsTooLarge((error as Error).message);
   if (code !== undefined && (TRANSIENT.has(code) || code.startsWith('08') || isChangedPlan(error))) {
     return new DatabaseUnavailable((error as Error).message, { cause: error });

@@ -29,6 +29,7 @@ import * as contactLists from './migrations/0036_contact_lists.ts';
 import * as contactListsIndexes from './migrations/0037_contact_lists_indexes.ts';
 import * as wordIndex from './migrations/0040_word_index.ts';
 import * as wordIndexIndexes from './migrations/0041_word_index_indexes.ts';
+import * as keptAnswers from './migrations/0050_kept_answers.ts';
 
 /**
  * A transaction without a rewrite of a table and without a long lock. Instances of the version before go on working.
@@ -108,6 +109,7 @@ export const migrations: Migrations = {
   '0037_contact_lists_indexes': contactListsIndexes,
   '0040_word_index': wordIndex,
   '0041_word_index_indexes': wordIndexIndexes,
+  '0050_kept_answers': keptAnswers,
 };
 
 /** What to run: by default all migrations. */

@@ -2,6 +2,7 @@ import { setTimeout } from 'node:timers/promises';
 import { type Kysely, sql } from 'kysely';
 import { toAccountAddress } from '../shared/text.ts';
 import { eraseAuditNames } from './auditErasure.ts';
+import { erasePersonAnswers } from './keptAnswers.ts';
 import { deleteMember } from './members.ts';
 import type { Schema } from './schema.ts';
 
@@ -67,7 +68,12 @@ export async function erasePerson(db: Kysely<Schema>, email: string): Promise<Er
     for (const { id: organizationId } of all) {
       await enterOrganization(trx, organizationId);
       if (user) await leave(trx, { organizationId, userId: user.id, erased });
-      erased.invitations += await eraseTraces(trx, { organizationId, userId: user?.id ?? null, address });
+      erased.invitations += await eraseTraces(trx, {
+        organizationId,
+        userId: user?.id ?? null,
+        address,
+        name: user?.name,
+      });
     }
     if (user) {
       // A passkey that is being added names the person in JSON.
@@ -113,7 +119,7 @@ export async function eraseLateNames(
   await db.transaction().execute(async (trx) => {
     for (const { id: organizationId } of await trx.selectFrom('organizations').select('id').orderBy('id').execute()) {
       await enterOrganization(trx, organizationId);
-      await eraseTraces(trx, { organizationId, userId, address });
+      await eraseTraces(trx, { organizationId, userId, address, name });
     }
     await eraseAuditNames(trx, { userId, names: namesOf(address, name) });
   });
@@ -164,11 +170,19 @@ async function leave(
   erased.revokedKeys.push(...removed.revokedKeys);
 }
 
-/** Erases invitations to the address, and the address on keys that the person has issued. Gives the number of invitations. */
-async function eraseTraces(
-  trx: Kysely<Schema>,
-  { organizationId, userId, address }: { organizationId: string; userId: string | null; address: string },
-): Promise<number> {
+interface Traces {
+  organizationId: string;
+  userId: string | null;
+  address: string;
+  name: string | undefined;
+}
+
+/**
+ * Erases invitations to the address, the address on keys that the person has issued, and kept answers. Gives the number of
+ * invitations.
+ */
+async function eraseTraces(trx: Kysely<Schema>, { organizationId, userId, address, name }: Traces): Promise<number> {
+  await erasePersonAnswers(trx, { organizationId, userId, names: namesOf(address, name) });
   await sql`
     update api_keys set created_by_name = '(erased)'
       where organization_id = ${organizationId} and created_by_type = 'person' and created_by_name <> '(erased)'

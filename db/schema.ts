@@ -338,6 +338,20 @@ interface InvitationsTable {
   created_at: Stamp;
 }
 
+/** The answers of calls with an idempotency key: see db/keptAnswers.ts. */
+interface KeptAnswersTable {
+  organization_id: string;
+  /** An API key or a person. */
+  caller_id: string;
+  key_digest: Buffer;
+  request_digest: Buffer;
+  /** The contact or the API key that the answer is about. */
+  subject_id: string | null;
+  expires_at: Date;
+  /** `null`: the answer is not kept, or was erased. */
+  answer: string | null;
+}
+
 /** The tables, as Kysely sees them. */
 export interface Schema {
   organizations: OrganizationsTable;
@@ -350,6 +364,7 @@ export interface Schema {
   api_key_notices: ApiKeyNoticesTable;
   contacts: ContactsTable;
   contact_emails: ContactEmailsTable;
+  kept_answers: KeptAnswersTable;
   audit_log: AuditLogTable;
   audit_seals: AuditSealsTable;
   audit_seal_entries: AuditSealEntriesTable;

@@ -486,6 +486,18 @@ CREATE FUNCTION public.introzy_calling_secret() RETURNS public.api_key_secrets
       order by s.id::text = current_setting('introzy.secret', true) desc nulls last, s.created_at desc limit 1
   $_$;
 
+CREATE FUNCTION public.introzy_claim_answer(p_organization_id uuid, p_caller_id uuid, p_key_digest bytea) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+  begin
+    perform pg_advisory_xact_lock(hashtextextended('introzy answer ' || p_caller_id || encode(p_key_digest, 'hex'), 0));
+    if exists (select from kept_answers
+        where organization_id = p_organization_id and caller_id = p_caller_id and key_digest = p_key_digest
+          and expires_at > now()) then
+      raise exception 'The answer is kept' using errcode = 'IZ409';
+    end if;
+  end $$;
+
 CREATE FUNCTION public.introzy_contact_document(p_id uuid, p_organization_id uuid, p_name text, p_email text, p_phone text, p_company text, p_title text, p_location text, p_linkedin_url text, p_notes text, p_tags text[], p_custom_fields jsonb, p_created_at timestamp with time zone, p_updated_at timestamp with time zone, p_deleted_at timestamp with time zone, p_version integer) RETURNS text
     LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
     AS $$
@@ -674,6 +686,17 @@ ALTER FUNCTION public.introzy_erase_audit_person(p_user_id uuid, p_names text[])
 CREATE FUNCTION public.introzy_for_accounts() RETURNS boolean
     LANGUAGE sql STABLE
     RETURN (pg_has_role('introzy_auth'::name, 'usage'::text) AND (NOT pg_has_role('introzy_app'::name, 'usage'::text)));
+
+CREATE FUNCTION public.introzy_forget_answers() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+  begin
+    update kept_answers k set answer = null
+      from erased e
+      where k.organization_id = e.organization_id and k.subject_id = e.id and k.answer is not null;
+    return null;
+  end $$;
 
 CREATE FUNCTION public.introzy_found_contacts(p_conditions jsonb, p_limit integer) RETURNS TABLE(id uuid, updated_at timestamp with time zone, name_fold text)
     LANGUAGE plpgsql STABLE SECURITY DEFINER
@@ -1293,6 +1316,28 @@ END;
 
 ALTER FUNCTION public.introzy_organizations_with_notices() OWNER TO introzy_lookup;
 
+CREATE TABLE public.kept_answers (
+    organization_id uuid NOT NULL,
+    caller_id uuid NOT NULL,
+    key_digest bytea NOT NULL,
+    request_digest bytea NOT NULL,
+    subject_id uuid,
+    expires_at timestamp(3) with time zone NOT NULL,
+    answer text
+);
+
+ALTER TABLE ONLY public.kept_answers FORCE ROW LEVEL SECURITY;
+
+CREATE FUNCTION public.introzy_organizations_with_old_answers() RETURNS SETOF uuid
+    LANGUAGE sql STABLE SECURITY DEFINER
+    BEGIN ATOMIC
+ SELECT DISTINCT kept_answers.organization_id
+    FROM public.kept_answers
+   WHERE (kept_answers.expires_at <= now());
+END;
+
+ALTER FUNCTION public.introzy_organizations_with_old_answers() OWNER TO introzy_lookup;
+
 CREATE FUNCTION public.introzy_organizations_with_words_left() RETURNS SETOF uuid
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'public', 'pg_temp'
@@ -1854,6 +1899,9 @@ ALTER TABLE ONLY public.invitations
 ALTER TABLE ONLY public.invitations
     ADD CONSTRAINT invitations_pkey PRIMARY KEY (organization_id, id);
 
+ALTER TABLE ONLY public.kept_answers
+    ADD CONSTRAINT kept_answers_pkey PRIMARY KEY (organization_id, caller_id, key_digest);
+
 ALTER TABLE ONLY public.kysely_migration_lock
     ADD CONSTRAINT kysely_migration_lock_pkey PRIMARY KEY (id);
 
@@ -2000,6 +2048,10 @@ CREATE UNIQUE INDEX invitations_email ON public.invitations USING btree (organiz
 
 CREATE INDEX invitations_id ON public.invitations USING hash (id);
 
+CREATE INDEX kept_answers_expires_at ON public.kept_answers USING brin (expires_at) WITH (pages_per_range='16');
+
+CREATE INDEX kept_answers_subject ON public.kept_answers USING btree (organization_id, subject_id) WHERE ((subject_id IS NOT NULL) AND (answer IS NOT NULL));
+
 CREATE INDEX members_of_user ON public.members USING btree (user_id);
 
 CREATE INDEX passkeys_user ON public.passkeys USING btree (user_id);
@@ -2045,6 +2097,8 @@ CREATE TRIGGER audit_report AFTER INSERT OR UPDATE OF reported_at ON public.api_
 CREATE TRIGGER audit_settings AFTER UPDATE OF description, environment, self_rotate, grace_ended_at, rate_limit, allowed_addresses, address_mode ON public.api_keys FOR EACH ROW EXECUTE FUNCTION public.introzy_audit_key_settings();
 
 CREATE TRIGGER digest BEFORE INSERT ON public.invitations FOR EACH ROW EXECUTE FUNCTION public.introzy_digest_invitation();
+
+CREATE TRIGGER forget_answers AFTER DELETE ON public.contacts REFERENCING OLD TABLE AS erased FOR EACH STATEMENT EXECUTE FUNCTION public.introzy_forget_answers();
 
 CREATE TRIGGER hand_over BEFORE DELETE ON public.members FOR EACH ROW EXECUTE FUNCTION public.introzy_hand_over();
 
@@ -2145,6 +2199,9 @@ ALTER TABLE ONLY public.invitations
 ALTER TABLE ONLY public.invitations
     ADD CONSTRAINT invitations_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.organizations(id) ON DELETE CASCADE;
 
+ALTER TABLE ONLY public.kept_answers
+    ADD CONSTRAINT kept_answers_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.organizations(id) ON DELETE CASCADE;
+
 ALTER TABLE ONLY public.members
     ADD CONSTRAINT members_organization_id_fkey FOREIGN KEY (organization_id) REFERENCES public.organizations(id) ON DELETE CASCADE;
 
@@ -2243,6 +2300,8 @@ ALTER TABLE public.failed_sign_ins ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE public.invitations ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE public.kept_answers ENABLE ROW LEVEL SECURITY;
+
 CREATE POLICY lookup ON public.api_key_days FOR SELECT TO introzy_lookup USING (true);
 
 CREATE POLICY lookup ON public.api_key_notices FOR SELECT TO introzy_lookup USING (true);
@@ -2260,6 +2319,8 @@ CREATE POLICY lookup ON public.contact_words_left FOR SELECT TO introzy_lookup U
 CREATE POLICY lookup ON public.contacts FOR SELECT TO introzy_lookup USING (true);
 
 CREATE POLICY lookup ON public.invitations FOR SELECT TO introzy_lookup USING (true);
+
+CREATE POLICY lookup ON public.kept_answers FOR SELECT TO introzy_lookup USING (true);
 
 CREATE POLICY lookup ON public.members FOR SELECT TO introzy_lookup USING (true);
 
@@ -2322,6 +2383,8 @@ CREATE POLICY tenant ON public.contacts USING ((organization_id = public.introzy
 CREATE POLICY tenant ON public.failed_sign_ins USING ((organization_id = public.introzy_organization_id())) WITH CHECK ((organization_id = public.introzy_organization_id()));
 
 CREATE POLICY tenant ON public.invitations USING ((organization_id = public.introzy_organization_id())) WITH CHECK ((organization_id = public.introzy_organization_id()));
+
+CREATE POLICY tenant ON public.kept_answers USING ((organization_id = public.introzy_organization_id())) WITH CHECK ((organization_id = public.introzy_organization_id()));
 
 CREATE POLICY tenant ON public.members USING ((organization_id = public.introzy_organization_id())) WITH CHECK ((organization_id = public.introzy_organization_id()));
 
@@ -2549,6 +2612,15 @@ GRANT SELECT ON TABLE public.api_key_notices_due TO introzy_lookup;
 
 REVOKE ALL ON FUNCTION public.introzy_organizations_with_notices() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.introzy_organizations_with_notices() TO introzy_auth;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.kept_answers TO introzy_app;
+
+GRANT SELECT(organization_id) ON TABLE public.kept_answers TO introzy_lookup;
+
+GRANT SELECT(expires_at) ON TABLE public.kept_answers TO introzy_lookup;
+
+REVOKE ALL ON FUNCTION public.introzy_organizations_with_old_answers() FROM PUBLIC;
+GRANT ALL ON FUNCTION public.introzy_organizations_with_old_answers() TO introzy_auth;
 
 REVOKE ALL ON FUNCTION public.introzy_organizations_with_words_left() FROM PUBLIC;
 GRANT ALL ON FUNCTION public.introzy_organizations_with_words_left() TO introzy_auth;

@@ -120,7 +120,16 @@ export type ContactInput = z.infer<typeof ContactInput>;
 
 export const ContactRequest = z.strictObject({ organizationId, id: Id });
 export const ContactCreateRequest = ContactInput.extend({ organizationId, dryRun });
-const expectedVersion = z.int().min(0).optional().describe('Change it at this version alone: at any other, 412');
+const Version = z.int().min(0);
+/** A version, or several of which any will do, as in an `If-Match` with several entity tags. OpenAPI shows the version. */
+const expectedVersion = documentAs(
+  z.union([Version, z.array(Version).min(1).max(100)], {
+    error: 'Must be a whole number of at least 0, or a list of 1 to 100 such numbers',
+  }),
+  Version,
+)
+  .optional()
+  .describe('Change it at this version alone: at any other, 412');
 /** Fields that the service sets. What a `get` gave may be sent back, and is refused where it was changed. */
 const sentBack = {
   createdAt: instant.optional(),

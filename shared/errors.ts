@@ -27,6 +27,10 @@ export const ERRORS = {
   PRECONDITION_FAILED: { status: 412, message: 'The contact is not at the expected version' },
   PAYLOAD_TOO_LARGE: { status: 413, message: 'The request body is larger than 1 MiB' },
   UNSUPPORTED_MEDIA_TYPE: { status: 415, message: 'Send JSON in UTF-8, with Content-Type: application/json' },
+  UNPROCESSABLE_CONTENT: {
+    status: 422,
+    message: 'The idempotency key came with another request before: repeat that request, or use a new key',
+  },
   TOO_MANY_REQUESTS: { status: 429, message: 'Rate limit exceeded' },
   INTERNAL_SERVER_ERROR: { status: 500, message: 'Internal server error' },
   SERVICE_UNAVAILABLE: { status: 503, message: 'Service temporarily unavailable' },

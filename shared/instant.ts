@@ -8,7 +8,13 @@ import { documentAs } from './documentedAs.ts';
 const RFC_3339 =
   /^(\d{4}-\d\d-\d\d)[Tt ]([01]\d|2[0-3]):([0-5]\d):([0-5]\d|60)(?:\.(\d+))?(?:[Zz]|([-+ ])([01]\d|2[0-3]):([0-5]\d))$/;
 
-/** The first millisecond at or after the instant; `undefined` where `written` is no date and time of RFC 3339. */
+/** The last millisecond of the year 9999, which a fraction must not leave. */
+const LAST = Date.UTC(9999, 11, 31, 23, 59, 59, 999);
+
+/**
+ * The first millisecond at or after the instant; a leap second (`23:59:60`) is the second that follows. `undefined` where
+ * `written` is no date and time of RFC 3339.
+ */
 function toDate(written: string): Date | undefined {
   const [, day, hours, minutes, seconds, fraction = '', sign, offsetHours = 0, offsetMinutes = 0] =
     RFC_3339.exec(written) ?? [];
@@ -17,8 +23,9 @@ function toDate(written: string): Date | undefined {
   if (Number.isNaN(midnight.getTime()) || !midnight.toISOString().startsWith(day as string)) return undefined;
   const offset = (Number(offsetHours) * 60 + Number(offsetMinutes)) * (sign === '-' ? -1 : 1);
   const milliseconds = Math.ceil(Number(`0.${fraction}`) * 1_000);
-  const date = (Number(hours) * 60 + Number(minutes) - offset) * 60_000 + Number(seconds) * 1_000 + milliseconds;
-  return new Date(midnight.getTime() + date);
+  const second =
+    midnight.getTime() + (Number(hours) * 60 + Number(minutes) - offset) * 60_000 + Number(seconds) * 1_000;
+  return new Date(second <= LAST ? Math.min(second + milliseconds, LAST) : second);
 }
 
 /** An instant: a `Date`, or a date and time of RFC 3339 such as `2026-11-24T09:30:00Z`; years 1 to 9999. */

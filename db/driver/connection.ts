@@ -188,9 +188,9 @@ class KyselyConnection implements DatabaseConnection {
   }
 }
 
-const BEGIN: Statement = { sql: 'begin', parameters: [] };
-const COMMIT: Statement = { sql: 'commit', parameters: [] };
-const ROLLBACK: Statement = { sql: 'rollback', parameters: [] };
+export const BEGIN: Statement = { sql: 'begin', parameters: [] };
+export const COMMIT: Statement = { sql: 'commit', parameters: [] };
+export const ROLLBACK: Statement = { sql: 'rollback', parameters: [] };
 
 async function begin(kysely: KyselyConnection) {
   const { entry } = kysely;

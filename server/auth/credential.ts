@@ -30,13 +30,32 @@ function readBearer(value: string): { key: string } | { refusal: KeyRefusal } {
 
 /**
  * Looks for a text of a key's form in the places of a refused request where no key is read: the address, the cookies,
- * the other headers, and `Authorization` with another scheme than `Bearer`. Gives a sentence that says where keys
- * belong, without the key; `undefined` where no such text is found. The body is not read.
+ * the other headers, and `Authorization` with another scheme than `Bearer`; then for the places where other services
+ * read a key, whatever is there. Gives a sentence that says where keys belong, without the key; `undefined` where
+ * nothing is found. The body is not read.
  */
 export function findStrayKey({ url, headers }: Request): string | undefined {
   const place = holdsKey(url) ? 'in the address, which others may have logged' : findStrayHeader(headers);
-  if (place === undefined) return undefined;
-  return `The API key was sent ${place}, and is not read there. Send the header Authorization: Bearer ${KEY_PREFIX}…`;
+  if (place !== undefined) return `The API key was sent ${place}, and is not read there. ${BELONGS}`;
+  const usual = findUsualPlace(url, headers);
+  return usual === undefined ? undefined : `No API key is read ${usual}. ${BELONGS}`;
+}
+
+const BELONGS = `Send the header Authorization: Bearer ${KEY_PREFIX}…`;
+
+/** The places where other services read a key. */
+const USUAL_HEADERS = ['x-api-key', 'api-key', 'apikey', 'x-auth-token', 'x-access-token', 'x-api-token'];
+const USUAL_PARAMETERS = ['api_key', 'apikey', 'api-key', 'key', 'access_token', 'token'];
+
+function findUsualPlace(url: string, headers: Headers): string | undefined {
+  const authorization = headers.get('authorization')?.trim() ?? '';
+  if (authorization !== '' && !BEARER.test(authorization)) return 'in Authorization without the scheme Bearer';
+  const header = USUAL_HEADERS.find((name) => headers.has(name));
+  if (header !== undefined) return `in the header ${header}`;
+  const [, query = ''] = url.split('?', 2);
+  const names = new Set([...new URLSearchParams(query).keys()].map((name) => name.toLowerCase()));
+  const parameter = USUAL_PARAMETERS.find((name) => names.has(name));
+  return parameter === undefined ? undefined : `in the address (?${parameter}=)`;
 }
 
 function findStrayHeader(headers: Headers): string | undefined {

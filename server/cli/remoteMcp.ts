@@ -1,7 +1,9 @@
 import { randomUUID } from 'node:crypto';
+import { setTimeout } from 'node:timers/promises';
 import { type CallToolResult, ProtocolError, type Server } from '@modelcontextprotocol/server';
 import { ERRORS, type ErrorCode, ErrorEnvelope } from '../../shared/errors.ts';
 import { stringifyExact } from '../../shared/exactJson.ts';
+import { IN_META } from '../../shared/idempotencyKey.ts';
 import { explainDescribed } from '../doors/mcp/explain.ts';
 import { MCP_PATH } from '../doors/mcp/path.ts';
 import { newServer } from '../doors/mcp/server.ts';
@@ -43,7 +45,9 @@ async function call(
   method: string,
   { _meta, ...params }: Record<string, unknown> = {},
 ): Promise<unknown> {
-  const message = { jsonrpc: '2.0', id: randomUUID(), method, params };
+  // With a key a tool's call is done once, however often this process sends the call.
+  const key = method === 'tools/call' && { _meta: { [IN_META.key]: readKey(_meta) ?? randomUUID() } };
+  const message = { jsonrpc: '2.0', id: randomUUID(), method, params: { ...params, ...key } };
   const { result, error } = (await ask(remote, 'POST', MCP_PATH, message)) as {
     result?: unknown;
     error?: { code: number; message: string };
@@ -51,6 +55,8 @@ async function call(
   if (error) throw new ProtocolError(error.code, error.message);
   return result;
 }
+
+const readKey = (meta: unknown) => (meta as Record<string, unknown> | undefined)?.[IN_META.key];
 
 async function ask({ url, key, send }: Remote, method: 'GET' | 'POST', path: string, body?: object): Promise<unknown> {
   const headers = {
@@ -61,14 +67,33 @@ async function ask({ url, key, send }: Remote, method: 'GET' | 'POST', path: str
       'mcp-protocol-version': REVISION,
     }),
   };
-  const request = new Request(url + path, { method, headers, ...(body && { body: stringifyExact(body) }) });
-  const answer = await send(request).catch(() => {
+  const init = { method, headers, ...(body && { body: stringifyExact(body) }) };
+  const answer = await patiently(() => send(new Request(url + path, init)), body ? ATTEMPTS : 1);
+  if (!answer) {
     throw new CommandError(`No service answers at ${url}. Start it (npm start), or set INTROZY_URL to its address.`);
-  });
+  }
   const json: unknown = await answer.json().catch(() => undefined);
   if (answer.ok && json !== undefined) return json;
   if (typeof json === 'object' && json !== null && 'jsonrpc' in json) return json;
   throw new CommandError(explainAnswer(url, answer, json));
+}
+
+/** Times that a message is sent at most: every message may be repeated. */
+const ATTEMPTS = 3;
+/** Milliseconds before the second attempt where there is no `Retry-After`; twice as many before the third. */
+const FIRST_WAIT = 250;
+/** Seconds. A longer `Retry-After` is told to the agent. */
+const LONGEST_WAIT = 5;
+
+/** Sends again where no answer comes, or 503. `undefined`: no attempt had an answer. */
+async function patiently(send: () => Promise<Response>, attempts: number): Promise<Response | undefined> {
+  for (let attempt = 1; ; attempt++) {
+    const answer = await send().catch(() => undefined);
+    const seconds = Number(answer?.headers.get('retry-after') ?? 0);
+    if ((answer && answer.status !== 503) || attempt === attempts || seconds > LONGEST_WAIT) return answer;
+    await answer?.body?.cancel();
+    await setTimeout(seconds > 0 ? seconds * 1_000 : FIRST_WAIT * 2 ** (attempt - 1));
+  }
 }
 
 function explainAnswer(url: string, { status, headers }: Response, json: unknown): string {

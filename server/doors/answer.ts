@@ -1,21 +1,31 @@
 import type { TRPCError } from '@trpc/server';
 import { encodedDocument, encodedItems } from '../../shared/encoded.ts';
 import type { ErrorEnvelope } from '../../shared/errors.ts';
+import { REPLAYED } from '../../shared/idempotencyKey.ts';
 import { originRefused, preflightHeaders } from '../http/cors.ts';
+import { findCurrentTag, toEntityTag } from '../http/entityTags.ts';
 import { describeError } from '../http/errors.ts';
 import { securityHeaders } from '../http/securityHeaders.ts';
 import type { Context } from '../procedures/context.ts';
+import { isReplayed } from '../procedures/idempotency.ts';
 
 /** The most calls in a batch, of tRPC or of MCP: an answer is held in memory as a whole. */
 export const BATCH_LIMIT = 20;
 
 /** The headers of every answer to a request, as far as the request has come. */
-export function commonHeaders({ requestId, isHttps, cors, seen: { rate } }: Context): Record<string, string> {
+export function commonHeaders({
+  requestId,
+  isHttps,
+  cors,
+  idempotency,
+  seen: { rate },
+}: Context): Record<string, string> {
   const headers: Record<string, string> = {
     'Cache-Control': 'no-store',
     'X-Request-Id': requestId,
     ...securityHeaders(isHttps),
     ...cors,
+    Vary: cors ? `${cors.Vary}, Accept-Encoding` : 'Accept-Encoding',
   };
   if (rate) {
     // draft-ietf-httpapi-ratelimit-headers: q calls in w seconds; r are left, for t seconds.
@@ -23,6 +33,7 @@ export function commonHeaders({ requestId, isHttps, cors, seen: { rate } }: Cont
     headers['RateLimit-Policy'] = `${policy};q=${rate.limit};w=${rate.window}`;
     headers.RateLimit = `${policy};r=${rate.remaining};t=${rate.reset}`;
   }
+  if (idempotency && isReplayed(idempotency)) headers[REPLAYED] = 'true';
   return headers;
 }
 
@@ -40,13 +51,15 @@ export interface AnswerOptions {
   location?: (id: string) => string;
   /** The result's version goes out as `ETag`. */
   hasVersion?: true;
+  /** A caller may keep the answer, and asks each time whether it is still the latest, by `If-None-Match`. */
+  isRevalidated?: true;
 }
 
 /** The answer to a request that went well. */
 export function toAnswer(
   result: unknown,
   context: Context,
-  { status, location, hasVersion }: AnswerOptions = {},
+  { status, location, hasVersion, isRevalidated }: AnswerOptions = {},
 ): Response {
   const headers = jsonHeaders(context);
   const init = { status: status ?? 200, headers };
@@ -59,11 +72,24 @@ export function toAnswer(
   // After a dry run there is nothing at the address, and nothing has the version.
   if (!context.seen.isDryRun) {
     if (location) headers.Location = location(apiKey?.id ?? (id as string));
-    if (hasVersion) headers.ETag = `"${version}"`;
+    if (hasVersion) headers.ETag = toEntityTag(version as number);
   }
+  if (isRevalidated) headers['Cache-Control'] = REVALIDATED;
   const data = encodedDocument(result as object) ?? stringify(result as object);
   return new Response(`{"success":true,"data":${data}}`, init);
 }
+
+/** 304, where the caller's `If-None-Match` has the result's version; else `undefined`. */
+export function toNotModified(result: unknown, context: Context, { headers }: Request): Response | undefined {
+  const tag = findCurrentTag(headers.get('if-none-match'), (result as { version: number }).version);
+  if (tag === undefined) return undefined;
+  return new Response(null, {
+    status: 304,
+    headers: { ...commonHeaders(context), 'Cache-Control': REVALIDATED, ETag: tag },
+  });
+}
+
+const REVALIDATED = 'no-cache';
 
 /** `JSON.stringify` for an object whose fields may be dates: V8 writes text ten times as fast as a `Date`. */
 function stringify(result: object): string {

@@ -1,6 +1,7 @@
 import type { HttpBindings } from '@hono/node-server';
 import type { TRPCError } from '@trpc/server';
 import { Hono } from 'hono';
+import { getPath } from 'hono/utils/url';
 import { redactKeys } from '../../shared/keyFormat.ts';
 import { isPreflight } from '../http/cors.ts';
 import { badRequest, describeError, methodNotAllowed, noSuchAddress } from '../http/errors.ts';
@@ -9,6 +10,7 @@ import { toTrpcError } from '../procedures/outcome.ts';
 import { requireReady } from '../procedures/ready.ts';
 import { ACCOUNTS_PATH, answerAccounts } from './accounts.ts';
 import { answerPreflight, toAnswer, toErrorAnswer } from './answer.ts';
+import { acceptsGzip, gzipped } from './gzip.ts';
 import { MCP_PATH } from './mcp/path.ts';
 import { createDashboard } from './pages/dashboard.ts';
 import { createReference } from './pages/reference.ts';
@@ -20,7 +22,7 @@ type Env = { Bindings: Partial<HttpBindings>; Variables: { context: Context } };
 
 /** The whole service, as a Hono app: `app.fetch` answers any request. */
 export function createApp(deps: Deps) {
-  const app = new Hono<Env>();
+  const app = new Hono<Env>({ getPath: toPath });
 
   app.use(async (c, next) => {
     const startedAt = performance.now();
@@ -33,6 +35,14 @@ export function createApp(deps: Deps) {
       c.res = toAnswerOfDoor(badRequest('Authorization and Host may be sent once'), context);
     } else if (c.req.method === 'OPTIONS' && isPreflight(c.req.raw)) c.res = answerPreflight(c.req.raw, context);
     else await next();
+    // Accounts have secrets too, such as the seed of a second factor.
+    const showsSecret = context.seen.showsSecret || c.req.path.startsWith(ACCOUNTS_PATH);
+    if (!showsSecret && acceptsGzip(c.req.raw.headers.get('accept-encoding'))) {
+      const answer = await gzipped(c.res);
+      // Hono would add the headers of the answer before to the answer that takes its place.
+      c.res = undefined;
+      c.res = answer;
+    }
     const { identity } = context.seen;
     deps.log.info({
       requestId: context.requestId,
@@ -95,5 +105,11 @@ export function createApp(deps: Deps) {
 /** The path for the log, without secrets: a key, or the id that opens an invitation. */
 const redactPath = (path: string) => redactKeys(path).replace(INVITATION, '/invitations/…');
 const INVITATION = /^\/invitations\/.*/s;
+
+/** The path of a request. An address of REST may end in a slash: `/api/contacts/` is `/api/contacts`. */
+function toPath(request: Request): string {
+  const path = getPath(request);
+  return path.endsWith('/') && path.startsWith('/api/') && !path.startsWith(ACCOUNTS_PATH) ? path.slice(0, -1) : path;
+}
 
 const toHonoPath = (path: string) => path.replaceAll('{id}', ':id');

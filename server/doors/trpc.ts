@@ -29,7 +29,10 @@ export async function answerTrpc(
       router: appRouter,
       req: plain,
       // An answer is held in memory as a whole, and written at once: a batch of pages must not be 80 MiB.
-      createContext: ({ info }): Context => ({ ...context, pageBytes: pageBytesOf(info.calls.length) }),
+      createContext: ({ info: { calls } }): Context => {
+        if (context.idempotency) context.idempotency.calls = calls.length;
+        return { ...context, pageBytes: pageBytesOf(calls.length) };
+      },
       maxBatchSize: BATCH_LIMIT,
       // A client may send such a query by POST (tRPC's `methodOverride`), and no other query.
       allowMethodOverride: isLong,
@@ -52,12 +55,17 @@ const LONG = 4_000;
 const isTooLong = (text: string) =>
   text.length > LONG || (text.length > LONG / 9 && encodeURIComponent(text).length > LONG);
 
+/** The body of the answer to a request that reached no procedure. */
+export const toTrpcErrorBody = (error: TRPCError, context: Pick<Context, 'requestId'>) => ({
+  error: transformer.serialize(errorShape(error, context)),
+});
+
 /** The answer to a request that reached no procedure. */
 export function toTrpcErrorAnswer(error: TRPCError, context: Context): Response {
-  return Response.json(
-    { error: transformer.serialize(errorShape(error, context)) },
-    { status: describeError(error).status, headers: { ...commonHeaders(context), ...headersOf([error]) } },
-  );
+  return Response.json(toTrpcErrorBody(error, context), {
+    status: describeError(error).status,
+    headers: { ...commonHeaders(context), ...headersOf([error]) },
+  });
 }
 
 /**

@@ -95,7 +95,7 @@ export const apiKeysRouter = router({
     }),
 
   issue: scopedProcedure(MANAGE_KEYS)
-    .meta({ takesProof: true })
+    .meta({ takesProof: true, showsSecret: true })
     .input(ApiKeyIssueRequest)
     .output(IssuedKey)
     .mutation(async ({ ctx, input: { name, scopes, expiresInDays, organizationId: _, ...settings } }) => {
@@ -123,7 +123,7 @@ export const apiKeysRouter = router({
     ),
 
   rotate: rotationProcedure
-    .meta({ takesProof: true })
+    .meta({ takesProof: true, showsSecret: true })
     .input(ApiKeyRotateRequest)
     .output(IssuedKey)
     .mutation(async ({ ctx, input: { id: named, organizationId: _, ...choices } }) => {
@@ -152,6 +152,7 @@ export const apiKeysRouter = router({
     }),
 
   mintToken: keyProcedure
+    .meta({ showsSecret: true })
     .input(TokenRequest)
     .output(MintedToken)
     .mutation(async ({ ctx, input: { expiresInMinutes, scopes: asked } }) => {

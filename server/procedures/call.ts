@@ -114,5 +114,9 @@ function parseOutput(schema: z.ZodType, value: unknown): unknown {
 }
 
 /** An error that came before any procedure, in the form that tRPC gives to errors of procedures. */
-export const errorShape = (error: TRPCError, ctx: Context) =>
-  getTRPCErrorShape({ config: appRouter._def._config, error, type: 'unknown', path: undefined, input: undefined, ctx });
+export function errorShape(error: TRPCError, { requestId }: Pick<Context, 'requestId'>) {
+  // Our formatter of errors reads the id alone.
+  const ctx = { requestId } as Context;
+  const config = appRouter._def._config;
+  return getTRPCErrorShape({ config, error, type: 'unknown', path: undefined, input: undefined, ctx });
+}

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { RateLimiterAbstract } from 'rate-limiter-flexible';
+import { IDEMPOTENCY_KEY } from '../../shared/idempotencyKey.ts';
 import type { Invitation } from '../../shared/people.ts';
 import type { Accounts } from '../auth/accounts.ts';
 import { callerAddress } from '../auth/address.ts';
@@ -36,7 +37,10 @@ export interface Deps extends KeyParts {
   listTags: ListTags;
   /** For calls that change many contacts. */
   inBulk: InBulk;
-  /** For calls that take many other emails. Their locks are an organization's: each such call would hold up the others. */
+  /**
+   * For calls that take many other emails, whose locks are an organization's: each such call would hold up the others. And
+   * for calls with an idempotency key, of which the second waits for the first.
+   */
   inTurn: ReturnType<typeof takeTurns>;
   /** The last address in `X-Forwarded-For` is the caller's: a proxy of ours put that address there. */
   trustProxy: boolean;
@@ -62,12 +66,36 @@ export interface Context {
   isHttps: boolean;
   /** The headers for pages of other origins: see `corsHeaders`. */
   cors: CorsHeaders | undefined;
-  /** For headers and the log: the caller, once found, the state of the tighter rate, and whether the call is a dry run. */
-  seen: { identity?: Identity; rate?: RateState; isDryRun?: boolean };
+  /**
+   * For headers and the log: the caller, once found, the state of the tighter rate, whether the call is a dry run, and
+   * whether the answer shows a secret, and so must not be compressed: lengths of compressed texts betray them (BREACH).
+   */
+  seen: { identity?: Identity; rate?: RateState; isDryRun?: boolean; showsSecret?: boolean };
+  /** The request is to take effect once, however often the request is sent. */
+  idempotency?: Idempotency | undefined;
   /** The door counts the call, and how it ends: the procedures do not count again. */
   isCounted?: boolean | undefined;
   /** The most bytes of a page of contacts, where several calls share an answer; else `PAGE_BYTES`. */
   pageBytes?: number | undefined;
+}
+
+/** The idempotency key of a request, and what the key stands for. */
+export interface Idempotency {
+  /** As sent. The procedures check the form. */
+  key: unknown;
+  /** Where the key was sent, for an error: `['Idempotency-Key']`. */
+  path: string[];
+  /** The calls of the request. A key stands for a single call. */
+  calls: number;
+  /**
+   * For a tool of MCP, which may make several calls: the name and the arguments of the tool. These, and no call's own
+   * input, tell the request from others.
+   */
+  tool?: { name: string; given: unknown };
+  /** The calls that the tool has made. Each has a kept answer of its own. */
+  parts?: number;
+  /** The calls whose answer was given before, and is given again. */
+  replayed?: number;
 }
 
 export type { Identity, Principal };
@@ -98,6 +126,8 @@ export function createContext(
   { path = '', remoteAddress, rawHeaders = [] }: Incoming = {},
 ): Context {
   const { headers } = request;
+  // Reads ignore the header.
+  const key = request.method === 'GET' ? null : headers.get(IDEMPOTENCY_KEY);
   const forwarded = (name: string) => (deps.trustProxy ? headers.get(name) : null);
   return {
     deps,
@@ -115,5 +145,6 @@ export function createContext(
         ? undefined
         : corsHeaders(deps.allowedOrigins, { path, origin: headers.get('origin') }),
     seen: {},
+    idempotency: key === null ? undefined : { key, path: [IDEMPOTENCY_KEY], calls: 1 },
   };
 }

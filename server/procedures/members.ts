@@ -39,9 +39,9 @@ export const membersRouter = router({
     .input(InviteRequest)
     .output(Invitation)
     .mutation(
-      async ({ ctx: { deps, tenant, organizationId, granted, arrivedAt: askedAt }, input: { email, role } }) => {
+      async ({ ctx: { deps, tenant, organizationId, granted, keyed, arrivedAt: askedAt }, input: { email, role } }) => {
         const { id: inviterId, role: by } = granted;
-        return await invite({ deps, tenant }, { organizationId, email, role, inviterId, by, askedAt });
+        return await invite({ deps, tenant, keyed }, { organizationId, email, role, inviterId, by, askedAt });
       },
     ),
 

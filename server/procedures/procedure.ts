@@ -17,6 +17,7 @@ import { identifyPerson } from '../auth/sessions.ts';
 import { badRequest, describeError, fault, unauthorized } from '../http/errors.ts';
 import { findForgery } from '../http/sameOrigin.ts';
 import type { Context } from './context.ts';
+import { type Keyed, once } from './idempotency.ts';
 import { settle, toTrpcError } from './outcome.ts';
 import { type Counts, countCall, dropCount } from './rate.ts';
 import { requireRecentProof } from './recentProof.ts';
@@ -28,8 +29,10 @@ export interface ProcedureMeta {
   scope?: Scope;
   /** Some callers need no scope: a key for itself, or a person for the keys that the person issued. */
   hasExceptions?: true;
-  /** The answer shows a secret: a person must have given the password within the last minutes. */
+  /** A person must have given the password within the last minutes, as where the answer shows the secret of a key. */
   takesProof?: true;
+  /** The answer shows a secret: it is not compressed, nor kept for repetitions with the same idempotency key. */
+  showsSecret?: true;
 }
 
 /** The scope of the procedures with exceptions: their definitions and `issuerInSight` name the same scope. */
@@ -117,9 +120,10 @@ const refused = ({ credential }: Context, refusal: KeyRefusal) =>
  * All steps are a single middleware: in tRPC, a call's way to the next middleware costs more than any of the steps.
  */
 const procedureFor = <Granted>(check: (principal: Principal) => Granted) =>
-  t.procedure.use(async ({ ctx, meta, next, getRawInput }) => {
+  t.procedure.use(async ({ ctx, meta, path, type, next, getRawInput }) => {
     let principal: Principal | undefined;
     const counts: Counts = [];
+    if (meta?.showsSecret) ctx.seen.showsSecret = true;
     try {
       const caller = await getPrincipal(ctx);
       principal = caller;
@@ -135,8 +139,16 @@ const procedureFor = <Granted>(check: (principal: Principal) => Granted) =>
         const { organizationId } = identity;
         const isDry = isDryRun(input);
         if (isDry) ctx.seen.isDryRun = true;
-        const tenant = isDry ? admission.dryTenant() : admission.tenant();
-        const result = await next({ ctx: { identity, admission, tenant, organizationId, granted } });
+        const call = async (keyed?: Keyed) => {
+          const tenant = isDry ? admission.dryTenant() : admission.tenant();
+          return await next({ ctx: { identity, admission, tenant, organizationId, granted, keyed } });
+        };
+        const { idempotency } = ctx;
+        const isKeyed = idempotency && type === 'mutation' && !isDry;
+        const showsSecret = meta?.showsSecret ?? false;
+        const result = isKeyed
+          ? await once({ ctx, idempotency, principal: caller, procedure: path, input, showsSecret }, call)
+          : await call();
         if (!result.ok) throw result.error;
         return result;
       });

@@ -65,17 +65,17 @@ const PostgresUrl = z
   .transform(escapePercents)
   .refine(isDecodable, { error: UNDECODABLE });
 
-const REDIS_FORM = 'it must be of the form redis://user:password@host:6379/0, or rediss:// for TLS';
-
 /**
  * Redis's address, with a number of a database as its path, if any. Parameters are refused: the client would take them
  * for options, and leave the options out that it does not know.
  */
 const RedisUrl = z
-  .url({ protocol: /^rediss?$/, hostname: /./, error: REDIS_FORM, abort: true })
+  .url({ protocol: /^rediss?$/, hostname: /./, abort: true })
   .transform(escapePercents)
   .refine(isDecodable, { error: UNDECODABLE, abort: true })
-  .refine((url) => /^[^?#]*$/.test(url) && /^(\/\d{0,5})?$/.test(new URL(url).pathname), { error: REDIS_FORM });
+  .refine((url) => /^[^?#]*$/.test(url) && /^(\/\d{0,5})?$/.test(new URL(url).pathname), {
+    error: 'its path may be the number of a database alone, without parameters',
+  });
 
 function escapePercents(url: string): string {
   return url.replace(/%(?![\da-f]{2})/gi, '%25');
@@ -90,8 +90,7 @@ function isDecodable(url: string): boolean {
   }
 }
 
-const ORIGINS_FORM =
-  'it must be origins with commas between them, such as https://app.example.com,http://localhost:5173';
+const POSTGRES_FORM = 'PostgreSQL’s address';
 
 /** Origins as browsers write them (`Origin`): a scheme, a host in lower case, and a port where it is not the scheme's own. */
 const Origins = z
@@ -104,7 +103,7 @@ const Origins = z
     // The entry itself is not shown: it may hold a password.
     const origin = originOf(origins[wrong] ?? '');
     const write = origin === undefined ? '' : `. Write ${origin}`;
-    context.addIssue({ code: 'custom', message: `entry ${wrong + 1} is no origin; ${ORIGINS_FORM}${write}` });
+    context.addIssue({ code: 'custom', message: `entry ${wrong + 1} is no origin${write}` });
     return z.NEVER;
   });
 
@@ -138,6 +137,34 @@ const Environment = z.object({
   LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
 });
 
+/** The form of each variable, with an example. No refusal repeats what was set: a password may be there. */
+const FORMS: Record<keyof typeof Environment.shape, string> = {
+  PORT: 'a port from 0 to 65535, as in PORT=3000',
+  HOST: 'an address of this machine: HOST=127.0.0.1, or HOST=0.0.0.0 for all of them, as in a container',
+  PUBLIC_URL: 'the http or https address that others use, as in PUBLIC_URL=https://introzy.example',
+  DATABASE_URL: `${POSTGRES_FORM}, as in DATABASE_URL=postgres://introzy:password@db.example.com:5432/introzy`,
+  DATABASE_MIGRATION_URL: `${POSTGRES_FORM}, as in DATABASE_MIGRATION_URL=postgres://introzy_owner:password@db.example.com/introzy`,
+  DATABASE_ACCOUNTS_URL: `${POSTGRES_FORM}, as in DATABASE_ACCOUNTS_URL=postgres://introzy_accounts:password@db.example.com/introzy`,
+  DATABASE_PREPARE: 'true or false, as in DATABASE_PREPARE=false',
+  DATA_DIR: 'a folder, as in DATA_DIR=.data',
+  INTROZY_KEY_SECRETS: 'id:secret, the secret 32 bytes or more in base64url',
+  INTROZY_RATE_LIMIT: 'a whole number of calls a minute, 1 or more, as in INTROZY_RATE_LIMIT=300',
+  INTROZY_ORGANIZATION_RATE_LIMIT:
+    'a whole number of calls a minute, 1 or more, as in INTROZY_ORGANIZATION_RATE_LIMIT=3000',
+  INTROZY_ALLOWED_ORIGINS:
+    'origins with commas between them, as in INTROZY_ALLOWED_ORIGINS=https://app.example.com,http://localhost:5173',
+  REDIS_URL:
+    'of the form redis://user:password@host:6379/0, or rediss:// for TLS, as in REDIS_URL=redis://localhost:6379',
+  DELETED_DAYS: 'a whole number of days from 1 to 36500, as in DELETED_DAYS=90',
+  OPEN_SIGNUP: 'true or false, as in OPEN_SIGNUP=true',
+  TRUST_PROXY: 'true or false, as in TRUST_PROXY=true',
+  INTROZY_CONNECTIONS_PER_ADDRESS: 'a whole number, 1 or more, as in INTROZY_CONNECTIONS_PER_ADDRESS=5000',
+  SMTP_URL: 'an smtp or smtps address, as in SMTP_URL=smtp://user:password@mail.example.com:587',
+  MAIL_FROM: 'a sender, as in MAIL_FROM="Introzy <introzy@example.com>"',
+  AUDIT_DAYS: 'a whole number of days from 1 to 36500, as in AUDIT_DAYS=400',
+  LOG_LEVEL: 'fatal, error, warn, info, debug, trace or silent, as in LOG_LEVEL=info',
+};
+
 /** The variables of the logins. */
 const Logins = Environment.pick({ DATABASE_URL: true, DATABASE_ACCOUNTS_URL: true, DATABASE_MIGRATION_URL: true });
 
@@ -149,7 +176,10 @@ function readVariables<T extends z.ZodType>(schema: T, environment: NodeJS.Proce
   const { success, data, error } = schema.safeParse(given);
   if (success) return data;
   const [issue] = error.issues;
-  throw new ConfigError(`${issue?.path.join('.')} is not valid: ${issue?.message}`);
+  const name = issue?.path[0] as keyof typeof FORMS;
+  // A check of ours says more than the form.
+  const what = issue?.code === 'custom' ? `${issue.message}. It` : 'it';
+  throw new ConfigError(`${name} is not valid: ${what} must be ${FORMS[name]}`);
 }
 
 /** Reads the settings. Throws a `ConfigError` for the first wrong setting. */
@@ -219,7 +249,9 @@ export function readAgentConfig(environment: NodeJS.ProcessEnv = process.env): {
   key: string;
   url: string | undefined;
 } {
-  const { INTROZY_API_KEY: key = '', INTROZY_URL: url } = environment;
+  const { INTROZY_API_KEY = '', INTROZY_URL: url } = environment;
+  // Files and shells leave line ends and blanks around a key.
+  const key = INTROZY_API_KEY.trim();
   if (!isKey(key)) {
     const what = key === '' ? 'is not set' : 'is not an API key';
     throw new ConfigError(`INTROZY_API_KEY ${what}: give it a key of the organization, from Settings → API Keys.`);

@@ -8,6 +8,7 @@ import { eraseDeleted, forgetWords } from './eraseDeleted.ts';
 import { sendExpiryNotices } from './expiryNotices.ts';
 import { sealAuditLog } from './sealAuditLog.ts';
 import { COMMAND_LIMITS, type Store } from './store.ts';
+import { trimAnswers } from './trimAnswers.ts';
 import { trimKeyUsage } from './trimKeyUsage.ts';
 
 /** Milliseconds between the end of a round and the beginning of the next round. */
@@ -39,6 +40,7 @@ export function startHourly(
     every(HOUR, signal, async () => {
       await sendExpiryNotices({ ...deps, db });
       await trimKeyUsage({ ...deps, db });
+      await trimAnswers({ ...deps, db });
       await eraseDeleted({ ...deps, db });
       await forgetWords({ ...deps, db });
       await deleteExpiredSessions(asAccounts(db), signal).catch((error: unknown) =>

@@ -2,9 +2,12 @@ import { randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { getRequestListener, RequestError } from '@hono/node-server';
+import type { TRPCError } from '@trpc/server';
 import type { Logger } from 'pino';
 import { CONNECTION_ERRORS, ERRORS, type ErrorDetails } from '../../shared/errors.ts';
+import { TRPC_PATH, toTrpcErrorBody } from '../doors/trpc.ts';
 import { allowOrigin } from '../http/cors.ts';
+import { badRequest, describeError } from '../http/errors.ts';
 import { isOverHttps, securityHeaders } from '../http/securityHeaders.ts';
 import { type Config, ConfigError } from './config.ts';
 import { capConnections } from './connectionCap.ts';
@@ -112,7 +115,7 @@ function endStalled(socket: Socket) {
 const ownAnswers =
   (log: Logger, { security, allowedOrigins }: OwnHeaders) =>
   (parts: OwnAnswer) => {
-    const { status, error, details, cause, origin } = parts;
+    const { status, error, details, cause, origin, trpcError } = parts;
     const requestId = randomUUID();
     if (status >= 500) log.error({ requestId, err: cause });
     log.info({ requestId, status, reason: (cause as NodeJS.ErrnoException | undefined)?.code });
@@ -123,7 +126,8 @@ const ownAnswers =
       ...security,
       ...allowOrigin(allowedOrigins, origin),
     };
-    return { status, headers, body: JSON.stringify({ success: false, error, details }) };
+    const body = trpcError ? toTrpcErrorBody(trpcError, { requestId }) : { success: false, error, details };
+    return { status, headers, body: JSON.stringify(body) };
   };
 type Answerer = ReturnType<typeof ownAnswers>;
 
@@ -140,6 +144,8 @@ interface OwnAnswer {
   cause?: unknown;
   /** The header `Origin` of the request, where it was read. */
   origin?: string | undefined;
+  /** The error itself, where the answer has the form of tRPC's errors. */
+  trpcError?: TRPCError | undefined;
 }
 
 /** Answers 400 where `Host` or the target is missing or malformed: the app never gets the request. Otherwise 500. */
@@ -175,6 +181,27 @@ interface ClientError extends Error {
 /** Finds the header `Origin` in the bytes of a request that is not HTTP, or whose headers are too large. */
 const findOrigin = (packet: Buffer) => /^origin:[ \t]*(\S+)[ \t]*\r?$/im.exec(packet.toString('latin1'))?.[1];
 
+/**
+ * The target of a request that Node could not read, and the flaw in the target's characters, with what to do. No flaw is
+ * found where the target is in order, nor where the first line is none of HTTP.
+ */
+function readTarget({ rawPacket }: ClientError): { target: string; flaw?: string } {
+  const [line = ''] = Buffer.from(rawPacket ?? [])
+    .toString()
+    .split(/\r?\n/, 1);
+  const [, target = ''] = /^[A-Z]{3,10} (\/.*?)(?: HTTP\/\d.*)?$/.exec(line) ?? [];
+  const [character] = /[^\x21-\x7e]/u.exec(target) ?? [];
+  if (character === undefined) return { target };
+  // Bytes that are not UTF-8 became U+FFFD.
+  const named =
+    character === '\ufffd' ? '' : `: ${NAMES[character] ?? character} is ${encodeURIComponent(character)} there`;
+  return {
+    target,
+    flaw: `An address has ASCII alone, and no blanks. Percent-encode the others${named}. curl does so: --get --data-urlencode 'search=…'; in JavaScript encodeURIComponent`,
+  };
+}
+const NAMES: Record<string, string> = { ' ': 'a blank', '\t': 'a tab' };
+
 /** The connections that have got their last answer, and end within `LINGER`. */
 const answered = new WeakSet<Socket>();
 
@@ -185,10 +212,14 @@ const answerClientError = (answer: Answerer) => (cause: ClientError, socket: Soc
   if (answered.has(socket)) return;
   if (!socket.writable) return socket.destroy();
   answered.add(socket);
-  const { status, message: error } = CONNECTION_ERRORS[CLIENT_ERRORS[cause.code ?? ''] ?? 'NOT_HTTP'];
+  const kind = CLIENT_ERRORS[cause.code ?? ''] ?? 'NOT_HTTP';
+  const { target, flaw } = kind === 'NOT_HTTP' ? readTarget(cause) : {};
+  const refusal = flaw === undefined ? undefined : badRequest(flaw);
+  const { message: error, ...parts } = refusal ? describeError(refusal) : CONNECTION_ERRORS[kind];
+  const trpcError = target?.startsWith(`${TRPC_PATH}/`) ? refusal : undefined;
   // A request that broke off is still the connection's last; of a request that cannot be read, there are some bytes.
   const origin = cause.rawPacket ? findOrigin(cause.rawPacket) : origins.get(socket);
-  const { headers, body } = answer({ status, error, cause, origin });
+  const { status, headers, body } = answer({ ...parts, error, cause, origin, trpcError });
   socket.end(
     [
       `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,

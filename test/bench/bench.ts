@@ -1,10 +1,11 @@
 import { compareFigures, differences } from './compare.ts';
 import type { Group } from './group.ts';
 import { handBuilt, keyCheck } from './groups/betterAuth.ts';
-import { bareAnswers, create, current, get, list } from './groups/calls.ts';
+import { bareAnswers, create, current, get, keyed, list } from './groups/calls.ts';
 import { embedded } from './groups/embedded.ts';
 import { deep, deleted, search, sorts } from './groups/pages.ts';
 import { start } from './groups/start.ts';
+import { loadTool } from './load.ts';
 import { isWanted, options } from './options.ts';
 import { printComparison, printGroup } from './print.ts';
 import { circumstancesOf, type Measured, readRecord, toMeasured, writeRecord } from './record.ts';
@@ -12,8 +13,8 @@ import { measureRounds } from './rounds.ts';
 import { openTestbed, type Testbed } from './testbed.ts';
 
 /**
- * The embedded database comes first: PostgreSQL does not run yet. `create` comes last: new contacts change the pages of
- * the other groups.
+ * The embedded database comes first: PostgreSQL does not run yet. `create` and `keyed` come last: new contacts change
+ * the pages of the other groups.
  */
 const GROUPS = [
   embedded,
@@ -29,6 +30,7 @@ const GROUPS = [
   search,
   start,
   create,
+  ...(loadTool === 'wrk' ? [keyed] : []),
 ];
 
 const wanted = GROUPS.filter(({ name }) => isWanted(name, options));

@@ -1,4 +1,5 @@
 import { execFile, spawnSync } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
@@ -20,6 +21,8 @@ export interface Load {
   headers?: Record<string, string>;
   /** Sent as JSON with POST. Without a body the request is a GET. */
   body?: unknown;
+  /** The name of a header that has another value in each request. wrk alone can send such a header. */
+  varied?: string;
   /** The status that every answer must have: any 2xx unless given. */
   status?: number;
 }
@@ -38,13 +41,15 @@ export async function sendLoad(load: Load): Promise<Answered> {
 }
 
 async function sendByWrk(
-  { url, seconds, connections = CONNECTIONS, body, status }: Load,
+  { url, seconds, connections = CONNECTIONS, body, varied, status }: Load,
   flags: string[],
 ): Promise<Answered> {
   const directory = await mkdtemp(join(tmpdir(), 'introzy-bench-'));
   try {
     const script = join(directory, 'post.lua');
-    await writeFile(script, `wrk.method = "POST"\nwrk.body = [==[${JSON.stringify(body)}]==]\n`);
+    const lines = [`wrk.method = "POST"\nwrk.body = [==[${JSON.stringify(body)}]==]`];
+    if (varied !== undefined) lines.push(varying(varied));
+    await writeFile(script, `${lines.join('\n')}\n`);
     const own = ['-t1', `-c${connections}`, `-d${seconds}s`, '--timeout', '10s'];
     const { stdout } = await run('wrk', [...own, ...flags, ...(body === undefined ? [] : ['-s', script]), url]);
     const found = (pattern: RegExp) => Number(pattern.exec(stdout)?.[1] ?? 0);
@@ -57,6 +62,14 @@ async function sendByWrk(
     await rm(directory, { recursive: true });
   }
 }
+
+/** Lua that sends a header with another value in each request of all runs. */
+const varying = (header: string) => `local sent = 0
+function request()
+  sent = sent + 1
+  wrk.headers["${header}"] = "${randomUUID()} " .. sent
+  return wrk.format()
+end`;
 
 interface AutocannonResult {
   errors: number;

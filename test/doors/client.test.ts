@@ -16,6 +16,19 @@ describe('a key', () => {
     expect(await client.keys.current.query()).toMatchObject({ id: app.one.keyId, hint: app.one.key.slice(8, 16) });
   });
 
+  test.each([(key: string) => ` ${key}`, (key: string) => `${key}\n`, (key: string) => `\t${key} \r\n`])(
+    'is taken without the blanks and line ends around it',
+    async (around) => {
+      await using app = await testApp();
+      const send: typeof fetch = async (url, init) => app.app.request(url as string, init);
+      const options = { url: 'http://introzy.test', fetch: send };
+      const given = createIntrozyClient({ ...options, key: around(app.one.key) });
+      expect(await given.keys.current.query()).toMatchObject({ id: app.one.keyId });
+      vi.stubEnv('INTROZY_API_KEY', around(app.one.key));
+      expect(await createIntrozyClient(options).keys.current.query()).toMatchObject({ id: app.one.keyId });
+    },
+  );
+
   test('that is not given is asked for at once, by the name of its variable', () => {
     vi.stubEnv('INTROZY_API_KEY', '');
     expect(() => createIntrozyClient()).toThrow(/No API key: set INTROZY_API_KEY/);
@@ -23,8 +36,7 @@ describe('a key', () => {
 
   test.each([
     '',
-    ` ${KEY}`,
-    `${KEY}\n`,
+    `${KEY.slice(0, 20)} ${KEY.slice(20)}`,
     KEY.toUpperCase(),
     KEY.slice(0, -1),
     `Bearer ${KEY}`,
@@ -72,13 +84,13 @@ describe('a key', () => {
     }
   });
 
-  test('that was just issued is not in the error of another call of the batch', async () => {
+  test('that was just issued is not in the error of another call of the same moment', async () => {
     await using app = await testApp();
     const { client, requests } = clientOf(app);
     const issuing = client.keys.issue.mutate({ name: 'a sibling' });
     const error = await errorOf(client.keys.rename.mutate({ id: ABSENT, name: 'none' }));
     const { key } = await issuing;
-    expect(requests).toHaveLength(1);
+    expect(requests).toHaveLength(2);
     expect(inspect(error, { depth: Infinity, showHidden: true })).not.toContain(key);
     expect(JSON.stringify(error)).not.toContain(key);
   });
@@ -104,7 +116,7 @@ describe('a batch', () => {
     expect(Math.max(...requests.map(({ url }) => url.length))).toBeLessThanOrEqual(8_000);
   });
 
-  test('of mutations stays below the size of body that the service takes', async () => {
+  test('has no mutations: each has a request, and so a body, of its own', async () => {
     await using app = await testApp();
     const { client, requests } = clientOf(app);
     const notes = '\u{65e5}'.repeat(30_000);
@@ -114,7 +126,7 @@ describe('a batch', () => {
     expect(made).toHaveLength(12);
     expect(requests).toHaveLength(12);
     await Promise.all(Array.from({ length: 12 }, (_, row) => client.contacts.create.mutate({ name: `Ada ${row}` })));
-    expect(requests).toHaveLength(13);
+    expect(requests).toHaveLength(24);
   });
 });
 
@@ -141,6 +153,31 @@ test('an address that is not the service is named', async () => {
   const client = createIntrozyClient({ url: 'http://introzy.test/api', key: app.one.key, fetch });
   const error = await errorOf(client.contacts.list.query());
   expect(error.message).toBe('HTTP 404 from http://introzy.test/api/trpc, and no answer of the Introzy API');
+});
+
+test('an address that cannot be reached is named, with the reason', async () => {
+  const reach = async (url: string) => {
+    const error = await errorOf(createIntrozyClient({ url, key: KEY }).contacts.create.mutate({ name: 'Ada' }));
+    expect([error.code, error.status]).toEqual([undefined, undefined]);
+    expect(inspect(error, { depth: 9 })).not.toContain('abab');
+    return error.message;
+  };
+  const gone = await stub();
+  await gone[Symbol.asyncDispose]();
+  const { message: refused } = await errorOf(gone.client.contacts.create.mutate({ name: 'Ada' }));
+  expect(refused).toMatch(/^Cannot reach http:\/\/127\.0\.0\.1:\d+: connection refused\. Is Introzy running there\?$/);
+  // `.invalid` is no domain.
+  expect(await reach('http://introzy.invalid/base')).toBe(
+    'Cannot reach http://introzy.invalid/base: there is no such host. Check the address',
+  );
+  await using away = await stub((request) => void request.socket.destroy());
+  const { message } = await errorOf(away.client.contacts.create.mutate({ name: 'Ada' }));
+  expect(message).toMatch(/^Cannot reach http:\/\/127\.0\.0\.1:\d+: the connection broke off$/);
+  const fetchOfBrowser = () => Promise.reject(new TypeError('Failed to fetch'));
+  const browser = createIntrozyClient({ url: 'http://introzy.test', key: KEY, fetch: fetchOfBrowser });
+  expect((await errorOf(browser.keys.revoke.mutate({ id: ABSENT }))).message).toBe(
+    'Cannot reach http://introzy.test: Failed to fetch',
+  );
 });
 
 test('dates go and come as dates', async () => {

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { describe, expect, test } from 'vitest';
+import { createIntrozyClient } from '../../client/index.ts';
 import { ABSENT, answer, clientOf, errorOf, fail, limited, stub, succeed, unavailable } from '../helpers/client.ts';
 import { testApp } from '../helpers/testApp.ts';
 
@@ -86,12 +87,53 @@ describe('a query', () => {
   });
 });
 
+/** Notes the idempotency key of each request, and answers by `by`. */
+const noting =
+  (keys: unknown[], by: ReturnType<typeof answer>) =>
+  (...[request, response]: Parameters<ReturnType<typeof answer>>) => {
+    keys.push(request.headers['idempotency-key']);
+    by(request, response);
+  };
+
 test.each([
   ['503', unavailable],
   ['429', limited],
   ['a broken connection', (request: IncomingMessage) => void request.socket.destroy()],
-])('a mutation is never sent again: %s', async (_, refuse) => {
-  await using service = await stub(refuse);
-  await errorOf(service.client.contacts.create.mutate({ name: 'Ada' }));
-  expect(service.at).toHaveLength(1);
+])('A mutation is sent again with the same idempotency key: %s', async (_, refuse) => {
+  const keys: unknown[] = [];
+  await using service = await stub(noting(keys, refuse), noting(keys, answer(200, succeed('made'))));
+  expect(await service.client.contacts.create.mutate({ name: 'Ada' })).toBe('made');
+  expect(keys).toEqual([expect.stringMatching(/^[0-9a-f-]{36}$/), keys[0]]);
+  await service.client.contacts.create.mutate({ name: 'Ada' });
+  await service.client.contacts.create.mutate({ name: 'Ada' }, { idempotencyKey: 'mine' });
+  expect(keys[2]).not.toBe(keys[0]);
+  expect(keys[3]).toBe('mine');
+});
+
+test('Mutations that are made at once have a request and a key each, and queries share theirs', async () => {
+  await using app = await testApp();
+  const { client, requests } = clientOf(app);
+  const names = ['Ada', 'Grace', 'Edsger'];
+  const made = await Promise.all(names.map((name) => client.contacts.create.mutate({ name })));
+  expect(requests).toHaveLength(3);
+  await Promise.all(made.map(({ id }) => client.contacts.get.query({ id })));
+  expect(requests).toHaveLength(4);
+});
+
+test('A mutation whose answer was lost is done once, and gives its answer after all', async () => {
+  await using app = await testApp();
+  let sent = 0;
+  const client = createIntrozyClient({
+    key: app.one.key,
+    url: 'http://introzy.test',
+    fetch: async (input, init) => {
+      sent++;
+      const response = await app.app.request(input as string, init as RequestInit);
+      if (sent === 1) throw new TypeError('fetch failed');
+      return response;
+    },
+  });
+  const { id } = await client.contacts.create.mutate({ name: 'Ada', email: 'lost@example.com' });
+  expect(sent).toBe(2);
+  expect((await client.contacts.list.query({ email: 'lost@example.com' })).items).toMatchObject([{ id, version: 1 }]);
 });

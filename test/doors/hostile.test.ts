@@ -459,6 +459,8 @@ test('An id in a path may be anything, and is then no id', async () => {
       const own = ['GET', 'DELETE'].map((verb) => `${verb} /api/keys/{id}`);
       own.push('POST /api/keys/{id}/rotate', 'POST /api/keys/{id}/end-grace');
       if (value === 'current' && own.includes(`${method} ${path}`)) continue;
+      // A slash at the end is of no meaning: `/api/keys/` is the list.
+      if (value === ' ' && path.endsWith('/{id}')) continue;
       const body = method === 'PATCH' ? '{"name":"x"}' : undefined;
       const status = await statusOf(method, path.replace('{id}', value), body);
       expect([400, 404, 405], `${method} ${path} ${value.slice(0, 50)}`).toContain(status);

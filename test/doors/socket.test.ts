@@ -82,6 +82,42 @@ test.concurrent('A body over 1 MiB is a 413, whether its length is told or not, 
   expect((await app.exchange(post(app, `Content-Length: ${padded.length}`) + padded)).status).toBe(201);
 });
 
+test.concurrent('An address with a blank or raw UTF-8 is a 400 that says how to write it, as the door answers', async () => {
+  await using app = await listenApp();
+  const head = `Host: a\r\nConnection: close\r\nAuthorization: Bearer ${app.one.key}\r\n\r\n`;
+  const { secret } = { secret: 'api_key=introzy_secret' };
+  for (const [query, named] of [
+    ['search=Ada Lovelace', 'a blank is %20 there'],
+    ['search=José', 'é is %C3%A9 there'],
+    ['search=愛', '愛 is %E6%84%9B there'],
+    ['search=🙂', '🙂 is %F0%9F%99%82 there'],
+    ['search=a\tb', 'a tab is %09 there'],
+    [`${secret}&search=a b c`, 'a blank is %20 there'],
+  ] as const) {
+    for (const path of ['/api/contacts', '/mcp', '/trpc/contacts.list', '/nowhere']) {
+      const { status, headers, body } = await app.exchange(`GET ${path}?${query} HTTP/1.1\r\n${head}`);
+      const parsed = JSON.parse(body);
+      expect([status, headers.get('content-type')], query).toEqual([400, 'application/json; charset=UTF-8']);
+      const isTrpc = path.startsWith('/trpc/');
+      const { details, requestId } = isTrpc ? parsed.error.json.data : parsed;
+      if (isTrpc)
+        expect([parsed.error.json.message, requestId]).toEqual(['Invalid request', headers.get('x-request-id')]);
+      else expect([parsed.success, parsed.error]).toEqual([false, 'Invalid request']);
+      expect(details.issues).toEqual([{ path: [], message: expect.stringContaining(named) }]);
+      expect(details.issues[0].message).toContain('--data-urlencode');
+      expect(body + app.logs.join('')).not.toContain(secret);
+    }
+  }
+  // Bytes that are no UTF-8, of which no character can be named.
+  const { send, closed } = openSocket(app.address);
+  send(Buffer.from(`GET /api/contacts?search=\xff HTTP/1.1\r\n${head}`, 'latin1'));
+  const { status, body } = parseAnswer(await closed);
+  expect([status, JSON.parse(body).details.issues[0].message]).toEqual([
+    400,
+    expect.stringContaining('Percent-encode'),
+  ]);
+});
+
 test.concurrent('Two Authorization or two Host headers are a 400, in whatever case, and nothing is done', async () => {
   await using app = await listenApp();
   const body = '{"name":"Ada"}';

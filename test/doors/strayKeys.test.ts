@@ -45,13 +45,45 @@ test('A 401 for a key that was sent elsewhere says where the key belongs, at eve
   }
 });
 
+test('A 401 has the hint wherever other services read a key, whatever was sent there, and repeats nothing', async () => {
+  await using app = await testApp();
+  for (const [query, headers, place] of [
+    ['?api_key=secret123', {}, 'in the address (?api_key=)'],
+    ['?limit=1&ApiKey=secret123', {}, 'in the address (?apikey=)'],
+    ['?key=secret123', {}, 'in the address (?key=)'],
+    ['?access_token=secret123', {}, 'in the address (?access_token=)'],
+    ['?token=secret123', {}, 'in the address (?token=)'],
+    ['', { 'x-api-key': 'secret123' }, 'in the header x-api-key'],
+    ['', { apikey: 'secret123' }, 'in the header apikey'],
+    ['', { 'x-auth-token': 'secret123' }, 'in the header x-auth-token'],
+    ['', { authorization: `Basic ${base64('secret123:')}` }, 'in Authorization without the scheme Bearer'],
+    ['', { authorization: 'Token secret123' }, 'in Authorization without the scheme Bearer'],
+    ['', { authorization: 'ApiKey secret123' }, 'in Authorization without the scheme Bearer'],
+    ['', { authorization: 'secret123' }, 'in Authorization without the scheme Bearer'],
+  ] as [string, Record<string, string>, string][]) {
+    const message = { jsonrpc: '2.0', id: 1, method: 'tools/list', params: {} };
+    for (const answer of [
+      await app.api(undefined, 'GET', `/api/contacts${query}`, undefined, headers),
+      await app.api(undefined, 'GET', `/trpc/organization.current${query}`, undefined, headers),
+      await app.api(undefined, 'POST', `/mcp${query}`, message, headers),
+    ]) {
+      const given = answer.body.error?.json?.data.details ?? answer.body.details;
+      expect([answer.status, given.hint], place).toEqual([401, `No API key is read ${place}. ${BELONGS}`]);
+      expect(answer.text).not.toContain('secret123');
+      expect(answer.text).not.toContain(base64('secret123'));
+    }
+  }
+  expect(app.logs.join('')).not.toContain('secret123');
+});
+
 test('A request without a key elsewhere has no hint, whatever it brings', async () => {
   await using app = await testApp();
   const { key } = app.one;
   for (const headers of [
     {},
     { cookie: 'introzy_session=none; introzy_dont_remember=1' },
-    { authorization: 'Basic !!' },
+    { authorization: '' },
+    { 'x-forwarded-for': '203.0.113.1', 'user-agent': 'token' },
     { authorization: `Bearer ${key}0` },
     { authorization: `Bearer ${key.toUpperCase()}` },
     { authorization: `Bearer ${newKey()}`, 'x-api-key': 'introzy_%' },

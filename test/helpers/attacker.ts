@@ -75,6 +75,7 @@ const ROWS_OF = {
   audit_seals: 'organization_id = $1',
   audit_seal_entries: 'organization_id = $1',
   audit_chains: 'organization_id = $1',
+  kept_answers: 'organization_id = $1',
   members: 'organization_id = $1',
   invitations: 'organization_id = $1',
   sessions: 'active_organization_id = $1',
@@ -115,6 +116,7 @@ export async function fillTables(app: TestApp): Promise<Record<string, unknown>>
     const { id } = await contacts.create.mutate({ name: 'Ada', tags: ['vip'], otherEmails: ['ada@example.com'] });
     await contacts.update.mutate({ id, name: 'Augusta' });
     await app.trpc(key).keys.mintToken.mutate({ expiresInMinutes: 60 });
+    await app.api(key, 'POST', '/api/contacts', { name: 'Once' }, { 'idempotency-key': 'once' });
   }
   const owner = await signedIn(app, await addMember(app, other.id, 'owner'));
   await owner.trpc.members.invite.mutate({ email: 'eve@example.com', role: 'member' });

@@ -1,12 +1,12 @@
 import { getTRPCErrorFromUnknown } from '@trpc/server';
 import { expect } from 'vitest';
 import { createIntrozyClient, IntrozyError } from '../../client/index.ts';
-import { PROCEDURES } from '../../client/procedures.ts';
+import { type CallOptions, PROCEDURES } from '../../client/procedures.ts';
 import { describeError } from '../../server/http/errors.ts';
 import { callProcedure, type ProcedurePath, procedures } from '../../server/procedures/call.ts';
 import { createContext } from '../../server/procedures/context.ts';
 import { transformer } from '../../shared/transformer.ts';
-import { call, type Input, readAnswer, requestsOf } from './doors.ts';
+import { type Input, readAnswer, requestsOf } from './doors.ts';
 import { MCP_HEADERS, rpc } from './mcp.ts';
 import type { TestApp } from './testApp.ts';
 
@@ -23,6 +23,7 @@ interface DoorCall {
   key: string | undefined;
   procedure: string;
   input: Input;
+  idempotencyKey?: string | undefined;
 }
 
 /** A way to call procedures. `leftOut` lists the procedures that the door leaves out on purpose, by the reason. */
@@ -39,10 +40,15 @@ const PEOPLE = Object.keys(procedures).filter((name) =>
 const FOR_PEOPLE = 'it is for people, who sign in to the dashboard';
 const whole = (_: string, data: unknown) => data;
 
+const keyHeader = (idempotencyKey: string | undefined): Record<string, string> =>
+  idempotencyKey === undefined ? {} : { 'idempotency-key': idempotencyKey };
+
 const byRequest = (index: 0 | 1) => async (made: DoorCall) => {
   const request = requestsOf(made.procedure, made.input)[index];
   if (!request) throw new Error(`${made.procedure} has no route`);
-  const { status, ...outcome } = readAnswer(request, await call(made.app, made.key, request));
+  const { method, path, body } = request;
+  const answer = await made.app.api(made.key, method, path, body, keyHeader(made.idempotencyKey));
+  const { status, ...outcome } = readAnswer(request, answer);
   // Only REST has the status 201.
   return { ...outcome, status: status === 201 ? 200 : status };
 };
@@ -115,10 +121,11 @@ const PARTS: Record<string, string> = {
   'contacts.count': 'matches',
 };
 
-async function callTool({ app, key, procedure, input }: DoorCall): Promise<Outcome> {
+async function callTool({ app, key, procedure, input, idempotencyKey }: DoorCall): Promise<Outcome> {
   const [name, toArguments] = TOOLS[procedure] ?? [];
   if (!name || !toArguments) throw new Error(`${procedure} has no tool`);
-  const message = rpc(1, 'tools/call', { name, arguments: toArguments(input) });
+  const meta = idempotencyKey === undefined ? {} : { _meta: { idempotencyKey } };
+  const message = rpc(1, 'tools/call', { name, arguments: toArguments(input), ...meta });
   const { status, body } = await app.api(key, 'POST', '/mcp', message, MCP_HEADERS);
   if (status !== 200) return { status, error: body.error, details: body.details };
   const { isError, structuredContent, _meta } = body.result;
@@ -127,16 +134,16 @@ async function callTool({ app, key, procedure, input }: DoorCall): Promise<Outco
   return { status, data: part ? structuredContent[part] : structuredContent };
 }
 
-async function callClient({ app, key, procedure, input }: DoorCall): Promise<Outcome> {
+async function callClient({ app, key, procedure, input, idempotencyKey }: DoorCall): Promise<Outcome> {
   const fetch: typeof globalThis.fetch = async (url, init) => app.app.request(url as string, init);
   const client = createIntrozyClient({ url: 'http://introzy.test', key, fetch });
   const [namespace = '', method = ''] = procedure.split('.');
-  const calls = (client as unknown as Record<string, Record<string, Record<string, (input: Input) => unknown>>>)[
-    namespace
-  ];
+  const calls = (
+    client as unknown as Record<string, Record<string, Record<string, (input: Input, options: CallOptions) => unknown>>>
+  )[namespace];
   const { query, mutate } = calls?.[method] ?? {};
   try {
-    const data = await (query ?? mutate)?.(input);
+    const data = await (query ?? mutate)?.(input, { idempotencyKey });
     return { status: 200, data: JSON.parse(JSON.stringify(data)) };
   } catch (error) {
     if (!(error instanceof IntrozyError)) throw error;
@@ -198,7 +205,8 @@ export const DOORS: Record<string, Door> = {
   },
   callProcedure: {
     leftOut: {},
-    call: ({ key, ...made }) => walk(made, key === undefined ? {} : { authorization: `Bearer ${key}` }),
+    call: ({ key, idempotencyKey, ...made }) =>
+      walk(made, { ...keyHeader(idempotencyKey), ...(key !== undefined && { authorization: `Bearer ${key}` }) }),
     shape: whole,
   },
   client: { leftOut: { [FOR_PEOPLE]: PEOPLE }, call: callClient, shape: whole },

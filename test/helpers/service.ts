@@ -127,7 +127,7 @@ export function openSocket(address: string) {
   // A reset ends the connection too. The text before the reset counts.
   socket.on('error', () => {});
   const closed = new Promise<string>((end) => socket.on('close', () => end(received)));
-  return { socket, received: () => received, closed, send: (text: string) => socket.write(text) };
+  return { socket, received: () => received, closed, send: (sent: string | Uint8Array) => socket.write(sent) };
 }
 
 /** The status, the headers and the JSON of the first answer in the text of a raw connection. */

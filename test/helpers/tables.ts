@@ -19,6 +19,7 @@ const TABLES = [
     'contact_tags',
     'contact_words',
     'contact_words_left',
+    'kept_answers',
     'audit_log',
     'audit_seals',
     'audit_seal_entries',

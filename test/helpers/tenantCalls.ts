@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
 import { readdirSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { sql } from 'kysely';
+import { CompiledQuery, sql } from 'kysely';
 import { inTransaction, type Tenant } from '../../db/admission.ts';
 import * as apiKeys from '../../db/apiKeys.ts';
 import { listAuditEntries } from '../../db/audit.ts';
@@ -27,6 +27,7 @@ import {
 } from '../../db/expiryNotices.ts';
 import { listHeldKeys, settleHeldKeys } from '../../db/heldKeys.ts';
 import * as invitations from '../../db/invitations.ts';
+import * as keptAnswers from '../../db/keptAnswers.ts';
 import { keepKeys, listDescendants, revokeFamilies, revokeKeys } from '../../db/keyFamily.ts';
 import { listKeyPlaces, reportOutsideUse } from '../../db/keyPlaces.ts';
 import * as keyRotation from '../../db/keyRotation.ts';
@@ -47,7 +48,7 @@ import { SCOPES } from '../../shared/scopes.ts';
 import { addPerson } from './browser.ts';
 import { runAsAdmin } from './tables.ts';
 import type { TestApp } from './testApp.ts';
-import { CLAIMED_UNTIL, NOTICE_FOR, type Victim } from './victim.ts';
+import { CLAIMED_UNTIL, KEY_DIGEST, NOTICE_FOR, type Victim } from './victim.ts';
 
 /** The call's app and victim. `organizationId` is the organization that the caller names. */
 interface Attempt {
@@ -147,6 +148,15 @@ const asVictimsToken =
       await sql`select set_config('introzy.token', ${hash('sha256', `${victim.keyId}new`)}, true)`.execute(trx);
       return await call(trx, organizationId);
     });
+
+/** A call of the victim's key, with the key's idempotency key. */
+const keyedCall = ({ organizationId, victim }: Attempt) => ({
+  organizationId,
+  callerId: victim.keyId,
+  keyDigest: KEY_DIGEST,
+});
+const run = async (db: Tenant, { sql: text, parameters }: { sql: string; parameters: readonly unknown[] }) =>
+  (await db.executeQuery(CompiledQuery.raw(text, [...parameters]))).rows;
 
 /** By each function of db/ that takes a tenant: calls that try to reach another organization's rows. */
 export const TENANT_CALLS: Record<string, TenantCall[]> = {
@@ -376,6 +386,18 @@ export const TENANT_CALLS: Record<string, TenantCall[]> = {
     (db, { organizationId, victim }) =>
       eraseContacts(db, { organizationId, ids: [victim.deletedContactId, victim.deletedSharedId] }),
   ],
+  claimAnswer: [(db, attempt) => run(db, keptAnswers.claimAnswer(keyedCall(attempt)))],
+  keepAnswer: [
+    (db, attempt) =>
+      run(db, keptAnswers.keepAnswer(keyedCall(attempt), { requestDigest: KEY_DIGEST, subjectId: null, answer: null })),
+  ],
+  findKeptAnswer: [(db, attempt) => keptAnswers.findKeptAnswer(db, keyedCall(attempt))],
+  forgetAnswer: [(db, attempt) => keptAnswers.forgetAnswer(db, keyedCall(attempt))],
+  erasePersonAnswers: [
+    (db, { organizationId, victim: { keyId, word } }) =>
+      keptAnswers.erasePersonAnswers(db, { organizationId, userId: keyId, names: [word] }),
+  ],
+  deleteOldAnswers: [(db, { organizationId }) => keptAnswers.deleteOldAnswers(db, { organizationId, limit: 1_000 })],
   forgetAllLostWords: [(db, { organizationId }) => forgetAllLostWords(db, organizationId)],
   forgetLostWords: [(db, { organizationId }) => forgetLostWords(db, organizationId)],
   eraseDeletedContacts: [
@@ -491,7 +513,16 @@ const OTHERS = [
   ...['openDatabase', 'isChangedPlan', 'isUniqueViolation', 'isOfErasedPerson', 'isLockFailure', 'translateError'],
   ...['findLoginFaults', 'readPlace', 'restoreRights'],
   ...['createLog', 'readFinished', 'lockProgress', 'recordProgress', 'setLockTimeout', 'inShortLocks', 'inOneWait'],
-  ...['DatabaseUnavailable', 'KeyRefused', 'ScopeRefused', 'AddressRefused', 'identifyKey', 'bumpIf', 'toColumns'],
+  ...[
+    'DatabaseUnavailable',
+    'KeyRefused',
+    'ScopeRefused',
+    'AddressRefused',
+    'AnswerKept',
+    'identifyKey',
+    'bumpIf',
+    'toColumns',
+  ],
   ...['byUse', 'toChange', 'isChanged', 'toUpdate'],
   ...['patchedFields', 'FieldsTooLarge', 'isAsSent', 'issuesOfChanged'],
   ...['toRow', 'toSought', 'matches', 'keepCase', 'isSearched', 'toLine', 'toFolded', 'lineOf', 'withLines'],
@@ -546,6 +577,7 @@ const OTHERS = [
     'listOrganizationsToTrim',
     'listOrganizationsToEraseIn',
     'listOrganizationsWithLostWords',
+    'listOrganizationsWithOldAnswers',
     'insertOrganization',
     'findOrganization',
     'listOrganizations',

@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto';
+import { hash, randomUUID } from 'node:crypto';
 import { asOperator } from '../../db/admission.ts';
 import { upsertContacts } from '../../db/contactUpsert.ts';
 import { insertInvitation } from '../../db/invitations.ts';
@@ -41,7 +41,7 @@ export interface Victim {
 
 /** The tables of organizations. All of these tables force row-level security. */
 const FORCED =
-  'api_keys api_key_secrets api_key_tokens api_key_places api_key_days api_key_notices contacts contact_emails contact_tags contact_words contact_words_left audit_log audit_seals audit_seal_entries audit_chains failed_sign_ins members invitations'.split(
+  'api_keys api_key_secrets api_key_tokens api_key_places api_key_days api_key_notices contacts contact_emails contact_tags contact_words contact_words_left audit_log audit_seals audit_seal_entries audit_chains failed_sign_ins members invitations kept_answers'.split(
     ' ',
   );
 
@@ -91,6 +91,7 @@ export async function makeVictim(app: TestApp, hasTwins: boolean): Promise<{ vic
   const { memberId, userId, invitationId } = await addPeople(app, word);
   const child = await app.issue(other.id, { name: word });
   await wearOut(app, { id: apiKey.id, childId: child.apiKey.id, word });
+  await keepAnswers(app, { organizationId: other.id, callerId: apiKey.id, subjectId: contact.id, word });
   const victim = {
     organizationId: other.id,
     keyId: apiKey.id,
@@ -174,6 +175,20 @@ async function wearOut(app: TestApp, { id, childId, word }: { id: string; childI
   );
 }
 
+/** The digest of the idempotency key of the victim's key. */
+export const KEY_DIGEST = hash('sha256', 'the idempotency key', 'buffer');
+
+/** Keeps an answer about the victim's contact, and an answer that is kept no longer. */
+async function keepAnswers(app: TestApp, kept: Record<'organizationId' | 'callerId' | 'subjectId' | 'word', string>) {
+  const { organizationId, callerId, subjectId, word } = kept;
+  await runAsAdmin(
+    app,
+    `insert into kept_answers (organization_id, caller_id, key_digest, request_digest, subject_id, expires_at, answer)
+      values ('${organizationId}', '${callerId}', '\\x${KEY_DIGEST.toString('hex')}', '', '${subjectId}', '2100-01-01Z', '["${word}"]'),
+        ('${organizationId}', '${callerId}', '', '', null, '2020-01-01Z', '["${word}"]')`,
+  );
+}
+
 /** A call that succeeded. */
 const callsOf = (keyId: string) => ({ keyId, ok: 1, clientError: 0, limited: 0, failed: 0 });
 
@@ -190,6 +205,7 @@ async function addTwins(app: TestApp, victim: Victim) {
     ['api_key_days', 'api_key_id', [keyId]],
     ['api_key_notices', 'api_key_id', [keyId]],
     ['contacts', 'id', [contactId, deletedContactId, deletedSharedId]],
+    ['kept_answers', 'caller_id', [keyId]],
   ] as const;
   const columnsOf = await listColumns(
     app,

@@ -21,7 +21,9 @@ export function prepare(document: Json): Json {
     const cursor = parameters.find(({ name }: Json) => name === 'cursor');
     // The pattern of a UUIDv7 in base64url.
     if (cursor) cursor.schema.pattern = '^[a-z]{8}c[a-z][CGK][a-z]{10}[AQgw]$';
-    operation.parameters = parameters.filter(({ name }: Json) => name !== 'If-Match' && name !== 'expectedVersion');
+    // Specmatic would send one idempotency key with many requests, each of which is another.
+    const left = ['If-Match', 'If-None-Match', 'expectedVersion', 'Idempotency-Key'];
+    operation.parameters = parameters.filter(({ name }: Json) => !left.includes(name));
   }
   // Specmatic sends each selection of an operation's optional parameters: lists and counts, whose conditions are the same,
   // share the conditions. A cursor is of a sort, so that the list has no other sort.

@@ -146,7 +146,7 @@ test('the inputs of contacts', () => {
     deletedAt?: Date | string | null | undefined;
     version?: number | undefined;
   };
-  type Version = { expectedVersion?: number | undefined };
+  type Version = { expectedVersion?: number | number[] | undefined };
   type Dry = { dryRun?: boolean | undefined };
   expectTypeOf<Contacts['list']>().toEqualTypeOf<Optional<Flat<Named & Condition & List>>>();
   expectTypeOf<Contacts['count']>().toEqualTypeOf<Optional<Flat<Named & Condition>>>();

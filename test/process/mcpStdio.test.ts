@@ -93,7 +93,8 @@ test(
     });
     const lines = [initialize, rpc(undefined, 'notifications/initialized'), rpc(2, 'tools/call', { name: 'whoami' })];
     const input = `${lines.map((line) => JSON.stringify(line)).join('\n')}\n`;
-    const { status, stdout, stderr } = await cli.run(['mcp'], { env: { INTROZY_API_KEY: key }, input });
+    // A file gives a line end with the key.
+    const { status, stdout, stderr } = await cli.run(['mcp'], { env: { INTROZY_API_KEY: ` ${key}\r\n` }, input });
     expect([status, stderr]).toEqual([0, '']);
     const answers = stdout
       .trimEnd()

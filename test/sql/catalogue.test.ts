@@ -20,6 +20,7 @@ const OF_ACCOUNTS = [
   'introzy_organizations_to_seal(uuid)',
   'introzy_organizations_to_trim(integer)',
   'introzy_organizations_with_notices()',
+  'introzy_organizations_with_old_answers()',
   'introzy_organizations_with_words_left()',
 ];
 const LOOKUPS = [
@@ -38,6 +39,7 @@ const LOOKUPS = [
   'introzy_organizations_to_seal(uuid)',
   'introzy_organizations_to_trim(integer)',
   'introzy_organizations_with_notices()',
+  'introzy_organizations_with_old_answers()',
   'introzy_organizations_with_words_left()',
   'introzy_server_secrets()',
   'introzy_session_member(uuid)',
@@ -291,6 +293,7 @@ test('The grants are those of the migration, to the column', async () => {
     'introzy_app contacts DELETE,INSERT,SELECT,UPDATE',
     'introzy_app introzy_uuid_counter USAGE',
     'introzy_app invitations INSERT,SELECT',
+    'introzy_app kept_answers DELETE,INSERT,SELECT,UPDATE',
     'introzy_app members DELETE,INSERT,SELECT',
     'introzy_app organization_settings INSERT,SELECT,UPDATE',
     'introzy_app organizations SELECT',
@@ -345,6 +348,7 @@ test('The grants are those of the migration, to the column', async () => {
     'introzy_lookup contact_words SELECT organization_id,start,word',
     'introzy_lookup contact_words_left SELECT organization_id',
     'introzy_lookup contacts SELECT company_fold,company_key,created_at,custom_fields,deleted_at,folded,form,id,name_fold,organization_id,phone_keys,search,tag_keys,tags,updated_at',
+    'introzy_lookup kept_answers SELECT expires_at,organization_id',
     'introzy_lookup members SELECT created_at,organization_id,role,user_id',
     'introzy_lookup organization_settings SELECT deleted_at,id,requires_factor',
     'introzy_lookup organizations SELECT id,name',

@@ -21,6 +21,7 @@ async function furnish(app: TestApp) {
       otherEmails: ['other@example.com'],
     });
     await contacts.update.mutate({ id, name: 'Another name' });
+    await app.api(key, 'POST', '/api/contacts', { name: 'Once' }, { 'idempotency-key': 'once' });
     const tenant = asOperator(app.db, organizationId);
     const place = { address: '203.0.113.0/24', userAgent: 'curl' };
     const calls = [{ keyId, millisecondsAgo: 0, ok: 1, clientError: 0, limited: 0, failed: 0 }];
@@ -46,7 +47,7 @@ async function furnish(app: TestApp) {
  * `UPDATABLE`: the tables in which a tenant may write the column `organization_id`, though only with its own
  * organization. `DELETABLE`: the tables from which a tenant may delete.
  */
-const UPDATABLE = ['api_key_days', 'api_key_places', 'api_key_secrets', 'api_keys', 'contacts'];
+const UPDATABLE = ['api_key_days', 'api_key_places', 'api_key_secrets', 'api_keys', 'contacts', 'kept_answers'];
 /** A table that a tenant may not read. */
 const HIDDEN = 'failed_sign_ins';
 const DELETABLE = [
@@ -58,6 +59,7 @@ const DELETABLE = [
   'contact_words',
   'contact_words_left',
   'contacts',
+  'kept_answers',
   'members',
 ];
 
@@ -97,6 +99,7 @@ test('Where no organization is set, no table shows a row or takes one, to its ow
       'contacts',
       'failed_sign_ins',
       'invitations',
+      'kept_answers',
       'members',
     ],
   ]);

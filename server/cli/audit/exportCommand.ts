@@ -5,6 +5,7 @@ import { Command } from 'commander';
 import { z } from 'zod';
 import { readChain } from '../../../db/auditChain.ts';
 import { withLimits } from '../../../db/open.ts';
+import { instant } from '../../../shared/instant.ts';
 import { COMMAND_LIMITS, STEP_DEADLINE } from '../../start/store.ts';
 import { addAction, ORGANIZATION } from '../command.ts';
 import { CommandError } from '../commandError.ts';
@@ -19,10 +20,7 @@ begins with the first seal that has an entry of that time or later.
 JSON: {"file","organizationId","entries","seals"}; not with -, where standard output has the export`;
 
 const ExportOptions = z.object({
-  since: z
-    .union([z.iso.date(), z.iso.datetime({ offset: true })])
-    .transform((text) => new Date(text))
-    .optional(),
+  since: z.union([z.iso.date().transform((day) => new Date(day)), instant]).optional(),
 });
 
 /** `introzy audit export` */

@@ -17,6 +17,7 @@ const ADVICE: Partial<Record<ErrorCode, (details: ErrorDetails) => string>> = {
       : 'Read it again with get_contacts.',
   PRECONDITION_FAILED: ({ currentVersion }) =>
     `It has changed: currentVersion: ${currentVersion}. Read it with get_contacts, then call again with that expectedVersion.`,
+  UNPROCESSABLE_CONTENT: () => 'Send a new idempotencyKey with other arguments.',
   UNAUTHORIZED: () => 'Ask the person who runs you for a valid API key.',
   TOO_MANY_REQUESTS: ({ retryAfterSeconds = 60 }) =>
     `Wait ${retryAfterSeconds} ${retryAfterSeconds === 1 ? 'second' : 'seconds'}, then call again.`,

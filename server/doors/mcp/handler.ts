@@ -7,6 +7,7 @@ import {
 } from '@modelcontextprotocol/server';
 import type { TRPCError } from '@trpc/server';
 import { markInexact } from '../../../shared/exactJson.ts';
+import { REPLAYED } from '../../../shared/idempotencyKey.ts';
 import { pageBytesOf } from '../../../shared/paging.ts';
 import { readText, refuseDeep, requireJson } from '../../http/body.ts';
 import { badRequest, fault } from '../../http/errors.ts';
@@ -97,10 +98,12 @@ async function serve(served: Served): Promise<Response> {
   const { request, text, message, context, principal, counts, calls, onError } = served;
   const failed: TRPCError[] = [];
   const failures: TRPCError[] = [];
+  let isReplayed = false;
   const server = createMcpServer({
     // A result is in the answer twice: structured, and as text.
     context: { ...context, isCounted: true, pageBytes: Math.floor(pageBytesOf(calls) / 2) },
     principal,
+    onReplay: () => void (isReplayed = calls === 1),
     onFailure(error) {
       failed.push(errorOfCall(error));
       if (!isWhole(error)) return;
@@ -125,6 +128,7 @@ async function serve(served: Served): Promise<Response> {
     return toErrorAnswer(failure, context);
   }
   for (const [name, value] of Object.entries(commonHeaders(context))) answer.headers.set(name, value);
+  if (isReplayed) answer.headers.set(REPLAYED, 'true');
   return answer;
 }
 

@@ -1,8 +1,10 @@
 import { type CallToolResult, ProtocolError, ProtocolErrorCode, Server } from '@modelcontextprotocol/server';
+import { IN_META } from '../../../shared/idempotencyKey.ts';
 import { redactKeys } from '../../../shared/keyFormat.ts';
 import { badRequest } from '../../http/errors.ts';
 import { callProcedure, procedures } from '../../procedures/call.ts';
-import type { Context, Identity, Principal } from '../../procedures/context.ts';
+import type { Context, Idempotency, Identity, Principal } from '../../procedures/context.ts';
+import { isReplayed } from '../../procedures/idempotency.ts';
 import { requireScopes } from '../../procedures/procedure.ts';
 import { version } from '../version.ts';
 import { explain, toRestError } from './explain.ts';
@@ -50,12 +52,13 @@ interface ServerParts {
   principal: Principal;
   /** Called for each call that failed. */
   onFailure(error: unknown): void;
+  /** Called for each call whose answer was given before. */
+  onReplay(): void;
 }
 
 /** Makes the MCP server for a single request of a key. */
-export function createMcpServer({ context, principal, onFailure }: ServerParts): Server {
+export function createMcpServer({ context, principal, onFailure, onReplay }: ServerParts): Server {
   const server = newServer();
-  const caller = callerOf(context);
   server.setRequestHandler('tools/list', () => ({
     tools: [...described].filter(([tool]) => isAllowed(tool, principal.identity)).map(([, description]) => description),
   }));
@@ -68,7 +71,11 @@ export function createMcpServer({ context, principal, onFailure }: ServerParts):
     }
     try {
       await requireScopes(principal, neededScopes(tool));
-      return toResult(await tool.run(caller, params.arguments));
+      const idempotency = readKey(params);
+      const result = toResult(await tool.run(callerOf({ ...context, idempotency }), params.arguments));
+      if (!idempotency || !isReplayed(idempotency)) return result;
+      onReplay();
+      return { ...result, _meta: { [IN_META.replayed]: true } };
     } catch (error) {
       onFailure(error);
       return toFailure(error);
@@ -83,6 +90,18 @@ function neededScopes({ procedure }: Tool) {
   return scope === undefined ? [] : [scope];
 }
 const isAllowed = (tool: Tool, { scopes }: Identity) => neededScopes(tool).every((scope) => scopes.includes(scope));
+
+interface CallParams {
+  name: string;
+  arguments?: unknown;
+  _meta?: Record<string, unknown> | undefined;
+}
+
+/** The idempotency key of a tool's call. A header of the request would stand for every message of the request. */
+function readKey({ name, arguments: given, _meta }: CallParams): Idempotency | undefined {
+  const key = _meta?.[IN_META.key];
+  return key === undefined ? undefined : { key, path: ['_meta', IN_META.key], calls: 1, tool: { name, given } };
+}
 
 /** Calls procedures in the context of a single request. */
 const callerOf = (context: Context): Caller => ({

@@ -3,7 +3,6 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { serveStatic } from '@hono/node-server/serve-static';
 import { Hono } from 'hono';
-import { compress } from 'hono/compress';
 import { PATHS } from '../../../shared/paths.ts';
 import { methodNotAllowed } from '../../http/errors.ts';
 import type { Context } from '../../procedures/context.ts';
@@ -38,7 +37,7 @@ export function createDashboard() {
     });
   }
   if (html === undefined) return app;
-  app.use('/assets/*', compress(), async (c, next) => {
+  app.use('/assets/*', async (c, next) => {
     await next();
     const headers = commonHeaders(c.get('context'));
     // The name of an asset holds a hash of its content, so that a browser may keep the asset for ever.

@@ -2,7 +2,6 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { Hono } from 'hono';
-import { compress } from 'hono/compress';
 import { methodNotAllowed, noSuchAddress } from '../../http/errors.ts';
 import type { Context } from '../../procedures/context.ts';
 import { commonHeaders } from '../answer.ts';
@@ -63,13 +62,11 @@ const readAssets = () =>
 /** `/openapi.json`, and `/docs`: Swagger UI, to read and to try the API. Everything comes from this host. */
 export function createReference() {
   const app = new Hono<{ Variables: { context: Context } }>();
-  app.use('/openapi.json', compress());
   app.get('/openapi.json', async (c) => {
     const headers = { 'Content-Type': 'application/json; charset=UTF-8', ...commonHeaders(c.get('context')) };
     return c.body(await readDocument(), 200, headers);
   });
   app.get(DOCS, (c) => c.html(PAGE, 200, { ...pageHeaders(), ...commonHeaders(c.get('context')) }));
-  app.use(`${DOCS}/*`, compress());
   app.get(`${DOCS}/:name`, (c) => {
     const found = readAssets()[c.req.param('name')];
     if (!found) throw noSuchAddress();

@@ -97,7 +97,8 @@ export const errorResponses = {
   }),
   409: response({
     id: 'Conflict',
-    description: 'Another contact has the email, `details.existingId`; or a revoked key was to be rotated',
+    description:
+      'Another contact has the email, `details.existingId`; a revoked key was to be rotated; or the call was done with the same `Idempotency-Key`, and its answer showed a secret or was erased: `details.existingId` is what the answer was about',
     message: 'Another contact has this email',
     details: { email: { existingId: CONTACT.id } },
   }),
@@ -109,13 +110,19 @@ export const errorResponses = {
   }),
   413: response({
     id: 'PayloadTooLarge',
-    description: 'The body is over 1 MiB',
+    description: 'The body is over 1 MiB, as sent or as inflated',
     message: ERRORS.PAYLOAD_TOO_LARGE.message,
   }),
   415: response({
     id: 'UnsupportedMediaType',
-    description: 'The body is not JSON in UTF-8',
+    description: 'The body is not JSON in UTF-8, or has another `Content-Encoding` than gzip',
     message: ERRORS.UNSUPPORTED_MEDIA_TYPE.message,
+    headers: { 'Accept-Encoding': { ...textHeader('The encodings that a body may have', 'gzip'), required: false } },
+  }),
+  422: response({
+    id: 'UnprocessableContent',
+    description: 'The `Idempotency-Key` came with another request within 24 hours. Nothing was written',
+    message: ERRORS.UNPROCESSABLE_CONTENT.message,
   }),
   429: response({
     id: 'TooManyRequests',

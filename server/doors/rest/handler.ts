@@ -1,10 +1,11 @@
 import type { TRPCError } from '@trpc/server';
 import { readJson } from '../../http/body.ts';
+import { readIfMatch } from '../../http/entityTags.ts';
 import { badRequest } from '../../http/errors.ts';
 import { callProcedure } from '../../procedures/call.ts';
 import type { Context } from '../../procedures/context.ts';
 import { toTrpcError } from '../../procedures/outcome.ts';
-import { toAnswer, toErrorAnswer } from '../answer.ts';
+import { toAnswer, toErrorAnswer, toNotModified } from '../answer.ts';
 import type { Route } from './routes.ts';
 
 export interface RestCall {
@@ -22,7 +23,7 @@ export async function answerRest({ route, request, id, context, onError }: RestC
   try {
     const getRawInput = () => (input ??= gatherInput({ route, request, id }));
     const result = await callProcedure(route.procedure, { ctx: context, getRawInput });
-    return toAnswer(result, context, route);
+    return (route.isRevalidated && toNotModified(result, context, request)) || toAnswer(result, context, route);
   } catch (cause) {
     const error = toTrpcError(cause);
     onError(error);
@@ -55,10 +56,13 @@ async function gatherInput({ route, request, id }: Pick<RestCall, 'route' | 'req
 const WITH_BODY = new Set<Route['method']>(['POST', 'PATCH']);
 const IN_ANY_QUERY = new Set(['organizationId', 'expectedVersion', 'dryRun']);
 
+const VERSION = /^(?:\d{1,15}|(?:W\/)?"\d{1,15}")$/;
+
 /** The query parameters that are not text. A value of another form goes on as text, and the procedure refuses it. */
 const parsers = new Map<string, (text: string) => unknown>([
   ['limit', (text) => (/^-?\d{1,15}$/.test(text) ? Number(text) : text)],
-  ['expectedVersion', (text) => (/^\d{1,15}$/.test(text) ? Number(text) : text)],
+  // A number, or the entity tag of an answer: 3, "3", W/"3".
+  ['expectedVersion', (text) => (VERSION.test(text) ? Number(text.replace(/\D/g, '')) : text)],
   ['includeDeleted', toBoolean],
   ['dryRun', toBoolean],
 ]);
@@ -107,19 +111,3 @@ const escapePlus = (query: string) =>
         })
         .join('&')
     : query;
-
-/**
- * The version in an `If-Match` (RFC 9110, section 13.1.1), `"3"` or `3`; `undefined` without the header, or for `*`. An
- * entity tag of any other form matches no version. Throws 400 for a list of tags, and for text that is no tag.
- */
-function readIfMatch(header: string | null): number | undefined {
-  const value = header?.trim();
-  if (value === undefined || value === '*') return undefined;
-  const version = /^("?)(\d{1,9})\1$/.exec(value)?.[2];
-  if (version !== undefined) return Number(version);
-  if (/^(W\/)?"[^"]*"$/.test(value)) return NO_VERSION;
-  throw badRequest('Not one entity tag, such as "3"', ['If-Match']);
-}
-
-/** No contact has this version: versions begin with 1. */
-const NO_VERSION = 0;

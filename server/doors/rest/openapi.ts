@@ -5,6 +5,7 @@ import { AuditEntry } from '../../../shared/audit.ts';
 import { Contact, ListedContact, ShownRow, UpsertResult } from '../../../shared/contacts.ts';
 import { documentedAs } from '../../../shared/documentedAs.ts';
 import { ErrorEnvelope } from '../../../shared/errors.ts';
+import { IDEMPOTENCY_KEY, LONGEST_IDEMPOTENCY_KEY, REPLAYED } from '../../../shared/idempotencyKey.ts';
 import { KEY_PREFIX } from '../../../shared/keyFormat.ts';
 import { procedures } from '../../procedures/call.ts';
 import { objectOf, represent } from '../schemas.ts';
@@ -95,40 +96,55 @@ function override({ zodSchema, jsonSchema, io }: Overridden) {
 
 function toOperation(route: Route): ZodOpenApiOperationObject {
   const { tag, summary, description, errors = [] } = route;
-  const { meta, input, output } = procedures[route.procedure];
+  const { type, meta, input, output } = procedures[route.procedure];
+  const isWrite = type === 'mutation';
   const words = [description, meta.scope && !route.id ? `Scope: \`${meta.scope}\`.` : 'Any key will do.'];
   const hasBody = route.method === 'POST' || route.method === 'PATCH';
   const ofBody = hasBody ? ([413, 415] as const) : [];
-  const statuses = [400, 401, 403, 405, ...errors, ...ofBody, 429, 431, 500, 503] as const;
+  const ofWrite = isWrite ? ([409, 422] as const) : [];
+  const statuses = [...new Set([400, 401, 403, 405, ...errors, ...ofWrite, ...ofBody, 429, 431, 500, 503] as const)];
   return {
     operationId: route.operationId ?? route.procedure.replaceAll('.', '-'),
     tags: [tag],
     summary,
     description: words.filter(Boolean).join(' '),
-    ...requestOf(route, { input: objectOf(documentedAs(input) ?? input), hasBody }),
+    ...requestOf(route, { input: objectOf(documentedAs(input) ?? input), hasBody, isWrite }),
     responses: {
-      [route.status ?? 200]: successOf(route, output),
+      [route.status ?? 200]: successOf(route, { output, isWrite }),
+      ...(route.isRevalidated && { 304: NOT_MODIFIED }),
       ...Object.fromEntries(statuses.map((status) => [status, errorResponses[status]])),
     },
   };
 }
 
+const ETAG = { ETag: textHeader('The version, for `If-Match` and `If-None-Match`', '"1"') };
+
+const NOT_MODIFIED: ZodOpenApiResponseObject = {
+  description: 'The contact is at a version that `If-None-Match` names. Without a body',
+  headers: { ...COMMON_HEADERS, ...RATE_HEADERS, ...ETAG },
+};
+
 interface Request {
   input: z.ZodObject;
   hasBody: boolean;
+  isWrite: boolean;
 }
 
 /**
  * The places of the input's fields. An `id` that is not in the path is left out, and so is `organizationId`: only the
  * key's own organization is taken. `direction` is for tRPC.
  */
-function requestOf(route: Route, { input, hasBody }: Request): Partial<ZodOpenApiOperationObject> {
+function requestOf(route: Route, { input, hasBody, isWrite }: Request): Partial<ZodOpenApiOperationObject> {
   const { organizationId: _, direction: __, id, expectedVersion, dryRun, ...shape } = input.shape;
   const isInPath = route.path.includes('{id}');
   const path = id && isInPath && z.object({ id: id instanceof z.ZodOptional ? id.unwrap() : id });
-  const header =
-    route.isConditional &&
-    z.object({ 'If-Match': z.string().optional().meta({ description: 'An ETag', example: '"3"' }) });
+  const header = {
+    ...(route.isConditional && { 'If-Match': tags('The `ETag` that the contact must have; of several, any') }),
+    ...(route.isRevalidated && {
+      'If-None-Match': tags('The `ETag` of a former answer, or several: 304 where it is the latest'),
+    }),
+    ...(isWrite && { [IDEMPOTENCY_KEY]: IDEMPOTENCY_PARAMETER }),
+  };
   const more = hasBody && expectedVersion ? { ...shape, expectedVersion } : shape;
   const inQuery = dryRun && { dryRun };
   const query = z.strictObject(
@@ -139,7 +155,7 @@ function requestOf(route: Route, { input, hasBody }: Request): Partial<ZodOpenAp
   return {
     requestParams: {
       ...(path && { path }),
-      ...(header && { header }),
+      ...(Object.keys(header).length > 0 && { header: z.object(header) }),
       ...(Object.keys(query.shape).length > 0 && { query }),
     },
     ...(hasBody &&
@@ -152,7 +168,18 @@ function requestOf(route: Route, { input, hasBody }: Request): Partial<ZodOpenAp
   };
 }
 
-function successOf(route: Route, output: z.ZodType): ZodOpenApiResponseObject {
+const tags = (description: string) => z.string().optional().meta({ description, example: '"3"' });
+
+const IDEMPOTENCY_PARAMETER = z.string().min(1).max(LONGEST_IDEMPOTENCY_KEY).optional().meta({
+  description:
+    'Any text of your own, such as a random UUID, that is new for each write and the same when the write is sent again. For 24 hours the write is done once, and its answer is given again. After an answer that is not 2xx the key is unused; a dry run ignores it',
+  example: '8f14e45f-ceea-467f-a8d6-9f3c1c2e7b6a',
+});
+
+function successOf(
+  route: Route,
+  { output, isWrite }: { output: z.ZodType; isWrite: boolean },
+): ZodOpenApiResponseObject {
   const { summary, result } = route;
   const documented = documentedAs(output) ?? output;
   const { items, nextCursor } = objectOf(documented).shape;
@@ -170,7 +197,8 @@ function successOf(route: Route, output: z.ZodType): ZodOpenApiResponseObject {
     headers: {
       ...COMMON_HEADERS,
       ...RATE_HEADERS,
-      ...(route.hasVersion && { ETag: textHeader('The version, for `If-Match`', '"1"') }),
+      ...(isWrite && { [REPLAYED]: textHeader('The answer was given before, for the same `Idempotency-Key`', 'true') }),
+      ...(route.hasVersion && ETAG),
       ...(route.location && { Location: textHeader('Where it is', route.location(CONTACT.id)) }),
     },
     content: { 'application/json': { schema, example } },

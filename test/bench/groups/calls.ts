@@ -1,4 +1,4 @@
-import { cpu, type Figure, ratio } from '../figures.ts';
+import { cost, cpu, type Figure, ratio } from '../figures.ts';
 import { type Bench, type Group, measureCalls } from '../group.ts';
 import type { Load } from '../load.ts';
 import type { Candidates } from '../rounds.ts';
@@ -85,6 +85,32 @@ export const create = compareCalls({
   peer: onBareServer('bare insert', '/create', NEW_CONTACT),
   calls: () => [{ name: 'contacts.create', path: '/api/contacts', body: NEW_CONTACT, target: 0.7 }],
 });
+
+/**
+ * A new contact with an idempotency key to one without. Both send a header that varies, as that costs the load's program
+ * some time.
+ */
+export const keyed: Group = {
+  name: 'keyed',
+  title: 'A new contact with an idempotency key',
+  async open({ options: { seconds }, testbed }) {
+    const { instances, postmaster, large } = await testbed();
+    const candidates: Candidates = {};
+    const figures: Figure[] = [];
+    for (const { form, url, pid } of instances) {
+      const create = (varied: string) => () =>
+        measureCalls(
+          { url: `${url}/api/contacts`, body: NEW_CONTACT, varied, seconds, headers: authorize(large.key) },
+          pid,
+          postmaster,
+        );
+      const names = [`with a key, ${form}`, `without, ${form}`] as const;
+      Object.assign(candidates, { [names[1]]: create('X-Unkeyed'), [names[0]]: create('Idempotency-Key') });
+      figures.push(cost(`${names[0]}: to ${names[1]}`, [...names], 1.3), ...names.flatMap(cpu));
+    }
+    return { candidates, figures };
+  },
+};
 
 /** Answers without the database: what HTTP and the service's way in cost. */
 export const bareAnswers: Group = {
