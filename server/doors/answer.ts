@@ -1,6 +1,7 @@
 import type { TRPCError } from '@trpc/server';
 import { encodedDocument, encodedItems } from '../../shared/encoded.ts';
 import type { ErrorEnvelope } from '../../shared/errors.ts';
+import { originRefused, preflightHeaders } from '../http/cors.ts';
 import { describeError } from '../http/errors.ts';
 import { securityHeaders } from '../http/securityHeaders.ts';
 import type { Context } from '../procedures/context.ts';
@@ -9,11 +10,12 @@ import type { Context } from '../procedures/context.ts';
 export const BATCH_LIMIT = 20;
 
 /** The headers of every answer to a request, as far as the request has come. */
-export function commonHeaders({ requestId, isHttps, seen: { rate } }: Context): Record<string, string> {
+export function commonHeaders({ requestId, isHttps, cors, seen: { rate } }: Context): Record<string, string> {
   const headers: Record<string, string> = {
     'Cache-Control': 'no-store',
     'X-Request-Id': requestId,
     ...securityHeaders(isHttps),
+    ...cors,
   };
   if (rate) {
     // draft-ietf-httpapi-ratelimit-headers: q calls in w seconds; r are left, for t seconds.
@@ -78,6 +80,12 @@ export function toErrorAnswer(error: TRPCError, context: Context): Response {
   const { status, message, details, headers } = describeError(error);
   const envelope: ErrorEnvelope = { success: false, error: message, ...(details && { details }) };
   return new Response(JSON.stringify(envelope), { status, headers: { ...jsonHeaders(context), ...headers } });
+}
+
+/** The answer to a browser that asks whether a page of another origin may send a request. */
+export function answerPreflight(request: Request, context: Context): Response {
+  if (!context.cors?.['Access-Control-Allow-Origin']) return toErrorAnswer(originRefused(request), context);
+  return new Response(null, { status: 204, headers: { ...commonHeaders(context), ...preflightHeaders(request) } });
 }
 
 const isPage = (result: unknown): result is { items: unknown[]; nextCursor: string | null } =>

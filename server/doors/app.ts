@@ -2,12 +2,13 @@ import type { HttpBindings } from '@hono/node-server';
 import type { TRPCError } from '@trpc/server';
 import { Hono } from 'hono';
 import { redactKeys } from '../../shared/keyFormat.ts';
+import { isPreflight } from '../http/cors.ts';
 import { badRequest, describeError, methodNotAllowed, noSuchAddress } from '../http/errors.ts';
 import { type Context, createContext, type Deps } from '../procedures/context.ts';
 import { toTrpcError } from '../procedures/outcome.ts';
 import { requireReady } from '../procedures/ready.ts';
 import { ACCOUNTS_PATH, answerAccounts } from './accounts.ts';
-import { toAnswer, toErrorAnswer } from './answer.ts';
+import { answerPreflight, toAnswer, toErrorAnswer } from './answer.ts';
 import { MCP_PATH } from './mcp/path.ts';
 import { createDashboard } from './pages/dashboard.ts';
 import { createReference } from './pages/reference.ts';
@@ -24,17 +25,19 @@ export function createApp(deps: Deps) {
   app.use(async (c, next) => {
     const startedAt = performance.now();
     const { socket, rawHeaders } = c.env?.incoming ?? {};
-    const context = createContext(deps, c.req.raw, { remoteAddress: socket?.remoteAddress, rawHeaders });
+    const { path } = c.req;
+    const context = createContext(deps, c.req.raw, { path, remoteAddress: socket?.remoteAddress, rawHeaders });
     c.set('context', context);
     if (context.isAmbiguous) {
-      const toAnswerOfDoor = c.req.path.startsWith(`${TRPC_PATH}/`) ? toTrpcErrorAnswer : toErrorAnswer;
+      const toAnswerOfDoor = path.startsWith(`${TRPC_PATH}/`) ? toTrpcErrorAnswer : toErrorAnswer;
       c.res = toAnswerOfDoor(badRequest('Authorization and Host may be sent once'), context);
-    } else await next();
+    } else if (c.req.method === 'OPTIONS' && isPreflight(c.req.raw)) c.res = answerPreflight(c.req.raw, context);
+    else await next();
     const { identity } = context.seen;
     deps.log.info({
       requestId: context.requestId,
       method: c.req.method,
-      path: redactPath(c.req.path),
+      path: redactPath(path),
       status: c.res.status,
       duration: Math.round((performance.now() - startedAt) * 1000) / 1000,
       [identity?.who.type === 'person' ? 'personId' : 'keyId']: identity?.who.id,

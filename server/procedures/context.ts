@@ -8,6 +8,7 @@ import type { KeyParts } from '../auth/keys.ts';
 import type { Source } from '../auth/place.ts';
 import type { Identity, Principal } from '../auth/principal.ts';
 import type { takeTurns } from '../auth/takeTurns.ts';
+import { type CorsHeaders, corsHeaders } from '../http/cors.ts';
 import { isOverHttps } from '../http/securityHeaders.ts';
 import type { Background } from '../mail/background.ts';
 import type { MailCap } from '../mail/mailCap.ts';
@@ -39,6 +40,8 @@ export interface Deps extends KeyParts {
   inTurn: ReturnType<typeof takeTurns>;
   /** The last address in `X-Forwarded-For` is the caller's: a proxy of ours put that address there. */
   trustProxy: boolean;
+  /** Other origins whose pages may call the service, with a key: `https://app.example.com`. */
+  allowedOrigins: ReadonlySet<string>;
   /** Days after which deleted contacts are erased. `undefined`: never. */
   deletedDays: number | undefined;
   /** Aborted when the service is about to end: open requests are answered, and no new requests are taken. */
@@ -57,6 +60,8 @@ export interface Context {
   source: Source;
   /** The request came over https. */
   isHttps: boolean;
+  /** The headers for pages of other origins: see `corsHeaders`. */
+  cors: CorsHeaders | undefined;
   /** For headers and the log: the caller, once found, the state of the tighter rate, and whether the call is a dry run. */
   seen: { identity?: Identity; rate?: RateState; isDryRun?: boolean };
   /** The door counts the call, and how it ends: the procedures do not count again. */
@@ -81,6 +86,8 @@ export interface RateState {
 
 /** The parts of a request that only the connection knows: the peer's address, and the headers as sent. */
 export interface Incoming {
+  /** The path of the address, without percent-encoding. */
+  path?: string | undefined;
   remoteAddress?: string | undefined;
   rawHeaders?: readonly string[] | undefined;
 }
@@ -88,7 +95,7 @@ export interface Incoming {
 export function createContext(
   deps: Deps,
   request: Request,
-  { remoteAddress, rawHeaders = [] }: Incoming = {},
+  { path = '', remoteAddress, rawHeaders = [] }: Incoming = {},
 ): Context {
   const { headers } = request;
   const forwarded = (name: string) => (deps.trustProxy ? headers.get(name) : null);
@@ -103,6 +110,10 @@ export function createContext(
       userAgent: headers.get('user-agent') ?? undefined,
     },
     isHttps: isOverHttps({ publicUrl: deps.publicUrl, forwardedProto: forwarded('x-forwarded-proto') }),
+    cors:
+      deps.allowedOrigins.size === 0
+        ? undefined
+        : corsHeaders(deps.allowedOrigins, { path, origin: headers.get('origin') }),
     seen: {},
   };
 }

@@ -31,6 +31,8 @@ export interface Config {
   openSignUp: boolean;
   /** The last address in `X-Forwarded-For` is the caller's: a proxy of ours put that address there. */
   trustProxy: boolean;
+  /** Other origins whose pages may call the service, with a key. */
+  allowedOrigins: ReadonlySet<string>;
   /** Days after which deleted contacts are erased. `undefined`: never. */
   deletedDays: number | undefined;
   /** The most open connections of an address. `undefined` with `trustProxy`: every connection is the proxy's. */
@@ -88,6 +90,30 @@ function isDecodable(url: string): boolean {
   }
 }
 
+const ORIGINS_FORM =
+  'it must be origins with commas between them, such as https://app.example.com,http://localhost:5173';
+
+/** Origins as browsers write them (`Origin`): a scheme, a host in lower case, and a port where it is not the scheme's own. */
+const Origins = z
+  .string()
+  .default('')
+  .transform((text, context) => {
+    const origins = text.split(',').flatMap((entry) => entry.trim() || []);
+    const wrong = origins.findIndex((entry) => originOf(entry) !== entry);
+    if (wrong === -1) return new Set(origins);
+    // The entry itself is not shown: it may hold a password.
+    const origin = originOf(origins[wrong] ?? '');
+    const write = origin === undefined ? '' : `. Write ${origin}`;
+    context.addIssue({ code: 'custom', message: `entry ${wrong + 1} is no origin; ${ORIGINS_FORM}${write}` });
+    return z.NEVER;
+  });
+
+/** The origin of a web address: `https://App.example.com/page` → `https://app.example.com`. */
+function originOf(address: string): string | undefined {
+  const url = URL.parse(address);
+  return url !== null && /^https?:$/.test(url.protocol) ? url.origin : undefined;
+}
+
 const Environment = z.object({
   PORT: z.coerce.number().int().min(0).max(65_535).default(3000),
   HOST: z.string().min(1).default('127.0.0.1'),
@@ -103,6 +129,7 @@ const Environment = z.object({
   REDIS_URL: RedisUrl.optional(),
   DELETED_DAYS: z.coerce.number().int().min(1).max(36_500).optional(),
   OPEN_SIGNUP: z.enum(['true', 'false']).default('false'),
+  INTROZY_ALLOWED_ORIGINS: Origins,
   TRUST_PROXY: z.enum(['true', 'false']).default('false'),
   INTROZY_CONNECTIONS_PER_ADDRESS: z.coerce.number().int().min(1).default(5000),
   SMTP_URL: z.url({ protocol: /^smtps?$/ }).optional(),
@@ -149,6 +176,7 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env): Config
     redisUrl: data.REDIS_URL,
     deletedDays: data.DELETED_DAYS,
     openSignUp: data.OPEN_SIGNUP === 'true',
+    allowedOrigins: data.INTROZY_ALLOWED_ORIGINS,
     trustProxy: data.TRUST_PROXY === 'true',
     connectionsPerAddress: data.TRUST_PROXY === 'true' ? undefined : data.INTROZY_CONNECTIONS_PER_ADDRESS,
     smtpUrl: data.SMTP_URL,

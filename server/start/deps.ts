@@ -28,6 +28,7 @@ interface Choices {
   mail?: Mailer;
   publicUrl?: string;
   trustProxy?: boolean;
+  allowedOrigins?: ReadonlySet<string>;
   deletedDays?: number | undefined;
   openSignUp?: boolean;
   /** Requests per minute: see `AccountsOptions`. 10 unless given. */
@@ -86,6 +87,7 @@ export function createDeps(choices: Choices): Deps {
     publicUrl,
     passkeyHost,
     trustProxy,
+    allowedOrigins: choices.allowedOrigins ?? new Set(),
     deletedDays: choices.deletedDays,
     draining: new AbortController(),
   };

@@ -4,6 +4,7 @@ import type { AddressInfo, Socket } from 'node:net';
 import { getRequestListener, RequestError } from '@hono/node-server';
 import type { Logger } from 'pino';
 import { CONNECTION_ERRORS, ERRORS, type ErrorDetails } from '../../shared/errors.ts';
+import { allowOrigin } from '../http/cors.ts';
 import { isOverHttps, securityHeaders } from '../http/securityHeaders.ts';
 import { type Config, ConfigError } from './config.ts';
 import { capConnections } from './connectionCap.ts';
@@ -31,7 +32,7 @@ export interface Listener {
 
 interface ListenOptions
   extends Pick<Config, 'host' | 'port'>,
-    Partial<Pick<Config, 'connectionsPerAddress' | 'publicUrl'>> {
+    Partial<Pick<Config, 'connectionsPerAddress' | 'publicUrl' | 'allowedOrigins'>> {
   log: Logger;
 }
 
@@ -39,8 +40,9 @@ type Fetch = Parameters<typeof getRequestListener>[0];
 
 /** Serves `fetch` over HTTP. Throws `ConfigError` where the address or the port cannot be had. */
 export async function listen(fetch: Fetch, options: ListenOptions): Promise<Listener> {
-  const { host, port, log, connectionsPerAddress: most, publicUrl = '' } = options;
-  const answer = ownAnswers(log, securityHeaders(isOverHttps({ publicUrl, forwardedProto: null })));
+  const { host, port, log, connectionsPerAddress: most, publicUrl = '', allowedOrigins = new Set() } = options;
+  const security = securityHeaders(isOverHttps({ publicUrl, forwardedProto: null }));
+  const answer = ownAnswers(log, { security, allowedOrigins });
   // Node looks for connections that are over their time every second, not every half minute (Node's default). A missing
   // `Host` is answered by `answerRequestError`, as Node's own answer has no body.
   const settings = { ...TIMEOUTS, connectionsCheckingInterval: 1_000, requireHostHeader: false };
@@ -51,6 +53,11 @@ export async function listen(fetch: Fetch, options: ListenOptions): Promise<List
   server.setTimeout(STALL, endStalled);
   server.on('clientError', answerClientError(answer));
   server.on('checkExpectation', answerExpectation(answer));
+  if (allowedOrigins.size > 0) {
+    server.on('request', ({ socket, headers: { origin } }) => {
+      if (origin !== undefined || origins.has(socket)) origins.set(socket, origin);
+    });
+  }
   let isDraining = false;
   server.on('request', (_request, response) => {
     if (isDraining) response.setHeader('Connection', 'close');
@@ -102,26 +109,37 @@ function endStalled(socket: Socket) {
 }
 
 /** Makes answers without the app, and writes the line of each answer to the log. */
-const ownAnswers = (log: Logger, security: Readonly<Record<string, string>>) => (parts: OwnAnswer) => {
-  const { status, error, details, cause } = parts;
-  const requestId = randomUUID();
-  if (status >= 500) log.error({ requestId, err: cause });
-  log.info({ requestId, status, reason: (cause as NodeJS.ErrnoException | undefined)?.code });
-  const headers = {
-    'Content-Type': 'application/json; charset=UTF-8',
-    'Cache-Control': 'no-store',
-    'X-Request-Id': requestId,
-    ...security,
+const ownAnswers =
+  (log: Logger, { security, allowedOrigins }: OwnHeaders) =>
+  (parts: OwnAnswer) => {
+    const { status, error, details, cause, origin } = parts;
+    const requestId = randomUUID();
+    if (status >= 500) log.error({ requestId, err: cause });
+    log.info({ requestId, status, reason: (cause as NodeJS.ErrnoException | undefined)?.code });
+    const headers = {
+      'Content-Type': 'application/json; charset=UTF-8',
+      'Cache-Control': 'no-store',
+      'X-Request-Id': requestId,
+      ...security,
+      ...allowOrigin(allowedOrigins, origin),
+    };
+    return { status, headers, body: JSON.stringify({ success: false, error, details }) };
   };
-  return { status, headers, body: JSON.stringify({ success: false, error, details }) };
-};
 type Answerer = ReturnType<typeof ownAnswers>;
+
+interface OwnHeaders {
+  security: Readonly<Record<string, string>>;
+  /** Pages of these origins may read the answers, whose address is not always known. */
+  allowedOrigins: ReadonlySet<string>;
+}
 
 interface OwnAnswer {
   status: number;
   error: string;
   details?: ErrorDetails | undefined;
   cause?: unknown;
+  /** The header `Origin` of the request, where it was read. */
+  origin?: string | undefined;
 }
 
 /** Answers 400 where `Host` or the target is missing or malformed: the app never gets the request. Otherwise 500. */
@@ -134,9 +152,9 @@ const answerRequestError = (answer: Answerer) => (cause: unknown) => {
 };
 
 /** Answers 417 to an `Expect` header other than `100-continue` (RFC 9110, section 10.1.1). */
-const answerExpectation = (answer: Answerer) => (_: IncomingMessage, response: ServerResponse) => {
+const answerExpectation = (answer: Answerer) => (request: IncomingMessage, response: ServerResponse) => {
   const { status, message: error } = CONNECTION_ERRORS.EXPECTATION_FAILED;
-  const { headers, body } = answer({ status, error });
+  const { headers, body } = answer({ status, error, origin: request.headers.origin });
   response.writeHead(status, { ...headers, Connection: 'close' }).end(body);
 };
 
@@ -145,18 +163,32 @@ const CLIENT_ERRORS: Record<string, keyof typeof CONNECTION_ERRORS> = {
   ERR_HTTP_REQUEST_TIMEOUT: 'TIMEOUT',
 };
 
+/** By connection, where pages of other origins may call: the `Origin` of the last request. */
+const origins = new WeakMap<Socket, string | undefined>();
+
+interface ClientError extends Error {
+  code?: string;
+  /** The bytes that Node could not read as HTTP; at a timeout there are none. */
+  rawPacket?: Buffer;
+}
+
+/** Finds the header `Origin` in the bytes of a request that is not HTTP, or whose headers are too large. */
+const findOrigin = (packet: Buffer) => /^origin:[ \t]*(\S+)[ \t]*\r?$/im.exec(packet.toString('latin1'))?.[1];
+
 /** The connections that have got their last answer, and end within `LINGER`. */
 const answered = new WeakSet<Socket>();
 
 /** Answers where Node cannot read an HTTP request (400, 408 or 431): the app never gets the request. */
-const answerClientError = (answer: Answerer) => (cause: Error & { code?: string }, socket: Socket) => {
+const answerClientError = (answer: Answerer) => (cause: ClientError, socket: Socket) => {
   if (cause.code === 'ECONNRESET') return socket.destroy();
   // The peer goes on sending. To destroy the connection now might take the answer away before the peer has read it.
   if (answered.has(socket)) return;
   if (!socket.writable) return socket.destroy();
   answered.add(socket);
   const { status, message: error } = CONNECTION_ERRORS[CLIENT_ERRORS[cause.code ?? ''] ?? 'NOT_HTTP'];
-  const { headers, body } = answer({ status, error, cause });
+  // A request that broke off is still the connection's last; of a request that cannot be read, there are some bytes.
+  const origin = cause.rawPacket ? findOrigin(cause.rawPacket) : origins.get(socket);
+  const { headers, body } = answer({ status, error, cause, origin });
   socket.end(
     [
       `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,

@@ -11,9 +11,9 @@ import { type TestApp, testApp } from '../helpers/testApp.ts';
 const MEBIBYTE = 1_048_576;
 
 /** Starts the app behind a real listener. */
-async function listenApp() {
-  const app = await testApp();
-  const listener = await listen(app.app.fetch, { host: '127.0.0.1', port: 0, log: app.deps.log });
+async function listenApp(allowedOrigins: ReadonlySet<string> = new Set()) {
+  const app = await testApp({ choices: { allowedOrigins } });
+  const listener = await listen(app.app.fetch, { host: '127.0.0.1', port: 0, log: app.deps.log, allowedOrigins });
   const address = `http://127.0.0.1:${listener.port}`;
   return {
     ...app,
@@ -188,6 +188,19 @@ test.concurrent('Headers that do not come in time are a 408, and the connection 
   expect([answer.status, answer.body]).toEqual([408, envelope('The request did not arrive in time')]);
   expect(seconds).toBeGreaterThan(5);
   expect(seconds).toBeLessThan(30);
+});
+
+test.concurrent('A body that does not come in time is a 408, which a page of an allowed origin may read', async () => {
+  const origin = 'https://app.example.com';
+  await using app = await listenApp(new Set([origin]));
+  const [answer, foreign] = await Promise.all(
+    [origin, 'https://evil.example'].map((from) =>
+      app.exchange(`${post(app, `Origin: ${from}\r\nContent-Length: 9`)}{`),
+    ),
+  );
+  expect([answer?.status, foreign?.status]).toEqual([408, 408]);
+  expect(answer?.headers.get('access-control-allow-origin')).toBe(origin);
+  expect(foreign?.headers.get('access-control-allow-origin')).toBeNull();
 });
 
 /** The `node:http` server behind an address. */

@@ -20,12 +20,15 @@ const FLAGS = [
 /** The browser of all files that run in this process. Playwright ends the browser with the process. */
 let launched: Promise<Browser> | undefined;
 
+/** Chromium, with an empty context for each `newContext`. */
+export const launchChromium = () => (launched ??= chromium.launch({ executablePath: CHROMIUM, args: FLAGS }));
+
 /** By page: the requests without an answer so far. */
 const underWay = new WeakMap<Page, Set<Request>>();
 
 /** Serves the dashboard of a test's app over a socket, and opens pages in Chromium, at `host`. */
 export async function openDashboard(app: TestApp, { host = '127.0.0.1', port = 0 } = {}) {
-  const browser = await (launched ??= chromium.launch({ executablePath: CHROMIUM, args: FLAGS }));
+  const browser = await launchChromium();
   const server = await listen(app.app.fetch, { host: '127.0.0.1', port, log: app.deps.log });
   const origin = `http://${host}:${server.port}`;
   const contexts: { close(): Promise<void> }[] = [];

@@ -51,15 +51,18 @@ export async function answerMcp(request: Request, { context, onError }: Door): P
   }
 }
 
-/** Throws 403 where the request was sent to a foreign name, as when DNS is rebound, or by a page of another origin. */
-function refuseForeignOrigin(request: Request, { deps: { publicUrl } }: Context) {
+/** Throws 403 where the request was sent to a foreign name, as when DNS is rebound, or by a page of an origin that is not allowed. */
+function refuseForeignOrigin(request: Request, { deps: { publicUrl, allowedOrigins } }: Context) {
   const hostnames = [new URL(publicUrl).hostname, ...localhostAllowedHostnames()];
   if (!hostnames.includes(new URL(request.url).hostname)) {
     throw fault('FORBIDDEN', { details: { reason: 'Host is not the one of PUBLIC_URL' } });
   }
   const origin = request.headers.get('origin');
-  if (origin !== null && !ownOrigins(request, publicUrl).includes(origin)) {
-    throw fault('FORBIDDEN', { details: { reason: 'Origin is not this service' } });
+  const isKnown = origin === null || allowedOrigins.has(origin) || ownOrigins(request, publicUrl).includes(origin);
+  if (!isKnown) {
+    throw fault('FORBIDDEN', {
+      details: { reason: 'Origin is neither this service nor in INTROZY_ALLOWED_ORIGINS' },
+    });
   }
 }
 
