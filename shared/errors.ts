@@ -28,6 +28,8 @@ export const ERRORS = {
   PAYLOAD_TOO_LARGE: { status: 413, message: 'The request body is larger than 1 MiB' },
   UNSUPPORTED_MEDIA_TYPE: { status: 415, message: 'Send JSON in UTF-8, with Content-Type: application/json' },
   TOO_MANY_REQUESTS: { status: 429, message: 'Rate limit exceeded' },
+  // Nobody reads this answer: the status is for the log. There is none in HTTP, and 499 is nginx's.
+  CLIENT_CLOSED_REQUEST: { status: 499, message: 'The client went away before the call began' },
   INTERNAL_SERVER_ERROR: { status: 500, message: 'Internal server error' },
   SERVICE_UNAVAILABLE: { status: 503, message: 'Service temporarily unavailable' },
 } as const;

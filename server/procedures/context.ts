@@ -64,6 +64,10 @@ export interface Context {
   cors: CorsHeaders | undefined;
   /** For headers and the log: the caller, once found, the state of the tighter rate, and whether the call is a dry run. */
   seen: { identity?: Identity; rate?: RateState; isDryRun?: boolean };
+  /** True once the client has closed the connection: a call that has not begun then does not begin. */
+  isGone(): boolean;
+  /** The answer is a part of a stream: the door has counted the call against the rates, and not how the call ends. */
+  isStreamed?: boolean | undefined;
   /** The door counts the call, and how it ends: the procedures do not count again. */
   isCounted?: boolean | undefined;
   /** The most bytes of a page of contacts, where several calls share an answer; else `PAGE_BYTES`. */
@@ -90,12 +94,14 @@ export interface Incoming {
   path?: string | undefined;
   remoteAddress?: string | undefined;
   rawHeaders?: readonly string[] | undefined;
+  /** Without a connection, the request's own signal tells. */
+  isGone?: (() => boolean) | undefined;
 }
 
 export function createContext(
   deps: Deps,
   request: Request,
-  { path = '', remoteAddress, rawHeaders = [] }: Incoming = {},
+  { path = '', remoteAddress, rawHeaders = [], isGone }: Incoming = {},
 ): Context {
   const { headers } = request;
   const forwarded = (name: string) => (deps.trustProxy ? headers.get(name) : null);
@@ -105,6 +111,7 @@ export function createContext(
     arrivedAt: performance.now(),
     credential: readCredential(request),
     isAmbiguous: isSentTwice(rawHeaders),
+    isGone: isGone ?? (() => request.signal.aborted),
     source: {
       address: callerAddress({ peer: remoteAddress, forwardedFor: forwarded('x-forwarded-for') }),
       userAgent: headers.get('user-agent') ?? undefined,
