@@ -30,13 +30,13 @@ export async function answerTrpc(
     if (calls > BATCH_LIMIT) throw badRequest(`This batch has ${calls} calls, and a batch has ${MOST}`);
     const isStreamed = isBatch && asksForStream(request.headers);
     const plain = await toPlainRequest(request, { url, isStreamed });
-    if (isStreamed) await admitCalls(context, calls);
+    const streamed = isStreamed ? await admitCalls(context, calls) : undefined;
     const answer = await fetchRequestHandler({
       endpoint: TRPC_PATH,
       router: appRouter,
       req: plain,
       // An answer is held in memory as a whole, and written at once: a batch of pages must not be 80 MiB.
-      createContext: (): Context => ({ ...context, pageBytes: pageBytesOf(calls), isStreamed }),
+      createContext: (): Context => ({ ...context, pageBytes: pageBytesOf(calls), streamed }),
       // A client may send a query by POST: `methodOverride` of tRPC's links.
       allowMethodOverride: true,
       onError: ({ error }) => onError(error),

@@ -5,7 +5,7 @@ import type { Identification, Principal } from '../auth/principal.ts';
 import { identifyPerson } from '../auth/sessions.ts';
 import { fault, unauthorized } from '../http/errors.ts';
 import { findForgery } from '../http/sameOrigin.ts';
-import type { Context } from './context.ts';
+import type { Context, Counts } from './context.ts';
 import { toTrpcError } from './outcome.ts';
 import { countCall } from './rate.ts';
 import { countOutcome } from './usage.ts';
@@ -31,15 +31,17 @@ export async function admitKeyHolder(ctx: Context): Promise<Principal> {
 
 /**
  * Has the database admit the caller of several calls, and counts the calls against the rates, before any call runs: for an
- * answer whose status is sent before the calls end. Throws 401, 403, 429 or 503. The procedures of such a request do not
- * count the calls again (`isStreamed`), and check the caller as ever.
+ * answer whose status is sent before the calls end. Throws 401, 403, 429 or 503. Gives what was counted of each call, for the
+ * context of the procedures (`streamed`), which do not count again, and check the caller as ever.
  */
-export async function admitCalls(ctx: Context, calls: number): Promise<void> {
+export async function admitCalls(ctx: Context, calls: number): Promise<Counts> {
+  const counts: Counts = [];
   const principal = await getPrincipal(ctx);
   try {
     await admit(principal);
     refuseGone(ctx);
-    await countCall(ctx, { principal, counts: [], calls });
+    await countCall(ctx, { principal, counts, calls });
+    return counts.map((taken) => ({ ...taken, calls: 1 }));
   } catch (thrown) {
     const error = toTrpcError(thrown);
     if (error.code !== 'CLIENT_CLOSED_REQUEST') countOutcome(ctx, { principal, error, calls });

@@ -66,8 +66,8 @@ export interface Context {
   seen: { identity?: Identity; rate?: RateState; isDryRun?: boolean };
   /** True once the client has closed the connection: a call that has not begun then does not begin. */
   isGone(): boolean;
-  /** The answer is a part of a stream: the door has counted the call against the rates, and not how the call ends. */
-  isStreamed?: boolean | undefined;
+  /** The answer is a part of a stream. What the door has counted of the call against the rates, and not how the call ends. */
+  streamed?: Counts | undefined;
   /** The door counts the call, and how it ends: the procedures do not count again. */
   isCounted?: boolean | undefined;
   /** The most bytes of a page of contacts, where several calls share an answer; else `PAGE_BYTES`. */
@@ -75,6 +75,16 @@ export interface Context {
 }
 
 export type { Identity, Principal };
+
+/** A number of calls that was counted under a name: the id of a key, a person or an organization. */
+export interface Taken {
+  limiter: RateLimiterAbstract;
+  name: string;
+  calls: number;
+}
+
+/** What a call has taken from rates so far, to be given back where the call does not count. */
+export type Counts = Taken[];
 
 /** The state of a rate, for headers: of the caller's rate, or of the organization's where that rate ends first. */
 export interface RateState {

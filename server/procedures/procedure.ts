@@ -13,9 +13,9 @@ import { transformer } from '../../shared/transformer.ts';
 import type { Principal } from '../auth/principal.ts';
 import { badRequest, describeError, fault } from '../http/errors.ts';
 import { getPrincipal, refuseGone } from './caller.ts';
-import type { Context } from './context.ts';
+import type { Context, Counts } from './context.ts';
 import { settle, toTrpcError } from './outcome.ts';
-import { type Counts, countCall, dropCount } from './rate.ts';
+import { countCall, dropCount } from './rate.ts';
 import { requireRecentProof } from './recentProof.ts';
 import { countOutcome } from './usage.ts';
 
@@ -80,14 +80,14 @@ export const router = t.router;
 const procedureFor = <Granted>(check: (principal: Principal) => Granted) =>
   t.procedure.use(async ({ ctx, meta, next, getRawInput }) => {
     let principal: Principal | undefined;
-    const counts: Counts = [];
+    const counts: Counts = [...(ctx.streamed ?? [])];
     try {
       const caller = await getPrincipal(ctx);
       principal = caller;
       const { identity, admission } = caller;
       const answer = await onlyIfAdmitted(admission, async () => {
         refuseGone(ctx);
-        if (!ctx.isCounted && !ctx.isStreamed) await countCall(ctx, { principal: caller, counts });
+        if (!ctx.isCounted && !ctx.streamed) await countCall(ctx, { principal: caller, counts });
         if (caller.lacksFactor) throw fault('FORBIDDEN', { details: { reason: FACTOR_NEEDED } });
         if (meta?.scope && !meta.hasExceptions) await requireScopes(caller, [meta.scope]);
         const granted = await check(caller);
@@ -102,7 +102,7 @@ const procedureFor = <Granted>(check: (principal: Principal) => Granted) =>
         const result = await next({ ctx: { identity, admission, tenant, organizationId, granted } });
         if (!result.ok) throw result.error;
         // tRPC copies the fields of each part of a stream, and knows no encoded pages.
-        return ctx.isStreamed ? { ...result, data: decodePage(result.data) } : result;
+        return ctx.streamed ? { ...result, data: decodePage(result.data) } : result;
       });
       if (!ctx.isCounted) countOutcome(ctx, { principal: caller });
       return answer;

@@ -324,6 +324,25 @@ test('A call that waits while its client goes away is not begun: nothing is writ
   expect(app.logs.filter((line) => line.includes('"level":50'))).toEqual([]);
 });
 
+test('A streamed call that is not begun is given back to the rate', async () => {
+  await using app = await listenApp({ rateLimit: 10 });
+  const release = holdTurn(app);
+  const leaving = new AbortController();
+  const { contacts } = streamOf(app);
+  const lost = [1, 2, 3].map((row) =>
+    contacts.updateMany.mutate({ where: { company: `${row}` }, set: { title: 'Boss' } }, { signal: leaving.signal }),
+  );
+  await wait(300);
+  leaving.abort();
+  await Promise.allSettled(lost);
+  await wait(300);
+  release();
+  await until(() => requestLines(app).length > 0, 'the end of the request');
+  await wait(500);
+  const { headers } = await app.api(app.one.key, 'GET', '/api/contacts');
+  expect(headers.get('ratelimit')).toContain('r=9;');
+});
+
 test('A request whose client is gone before the procedure begins takes nothing of the rate', async () => {
   await using app = await testApp({ rateLimit: 2 });
   for (const [method, path, body] of [
