@@ -1,10 +1,11 @@
 import { createTRPCUntypedClient, httpBatchLink, httpLink, splitLink, TRPCClientError } from '@trpc/client';
 import type { AppRouter } from '../server/procedures/router.ts';
-import { isKey, KEY_PREFIX } from '../shared/keyFormat.ts';
 import { transformer } from '../shared/transformer.ts';
 import { type ContactStreams, contactStreams } from './contacts.ts';
 import { IntrozyError } from './introzyError.ts';
+import { type GivenKey, keySource } from './keySource.ts';
 import { type CallOptions, PROCEDURES, type ProcedureCalls, type RouterOutputs } from './procedures.ts';
+import { authorize, renewLink } from './renew.ts';
 import { retryLink } from './retry.ts';
 import { fetchAnswer } from './transport.ts';
 
@@ -16,6 +17,7 @@ export type {
   UpsertOptions,
   UpsertResult,
 } from './contacts.ts';
+export type { GivenKey } from './keySource.ts';
 export type { CallOptions, ChosenContact, RouterInputs, RouterOutputs } from './procedures.ts';
 export { IntrozyError };
 export type ApiKey = RouterOutputs['keys']['list']['items'][number];
@@ -28,13 +30,19 @@ export type IntrozyClient = Omit<ProcedureCalls, 'contacts'> & {
 export interface IntrozyClientOptions {
   /** The service's base address. Default: INTROZY_URL, else `http://127.0.0.1:3000`, which `npm start` serves. */
   url?: string | undefined;
-  /** The API key, `introzy_1a2b3c4d…`. Default: INTROZY_API_KEY. */
-  key?: string | undefined;
+  /**
+   * The API key, `introzy_1a2b3c4d…`, or a function that gives a key or a token. Default: INTROZY_API_KEY.
+   *
+   * A page's function asks the page's own backend, which has the key and mints a token (`keys.mintToken`). The function is
+   * called before the first request, and again where the service has refused the token: tokens end. Calls that are made
+   * meanwhile wait for the same answer.
+   */
+  key?: GivenKey | undefined;
   /** Takes the place of the global `fetch`, for a proxy or a test. */
   fetch?: typeof fetch | undefined;
   /**
-   * Allow the client to work in a browser, where every visitor of the page can read the key. A page should sign people
-   * in instead, and call a server that has the key.
+   * Allow a fixed `key` in a browser, where every visitor of the page can read the key. A page should have a function as
+   * its `key` instead, which asks a server that has the key for a token.
    */
   dangerouslyAllowBrowser?: boolean | undefined;
 }
@@ -50,30 +58,35 @@ const SHARED_LIMIT = 16_000;
 
 /**
  * Makes a client of the Introzy API, typed by the service's procedures. Calls made in the same tick share a request.
- * Throws at once where the key is missing or malformed, where `url` is no base address, and in a browser without
- * `dangerouslyAllowBrowser`. The key is never printed.
+ * Throws at once where the key is missing or malformed, where `url` is no base address, and where a fixed key is given in a
+ * browser without `dangerouslyAllowBrowser`. The key is never printed.
  */
 export function createIntrozyClient(options: IntrozyClientOptions = {}): IntrozyClient {
-  if (isBrowser() && !options.dangerouslyAllowBrowser) {
+  if (isBrowser() && typeof options.key !== 'function' && !options.dangerouslyAllowBrowser) {
     throw new Error(
-      'An API key does not belong in a web page, where anybody can read it. Call a server of yours that has the key; or, if everybody may have this key, set dangerouslyAllowBrowser',
+      'An API key does not belong in a web page, where anybody can read it. Give `key` a function that asks a server of yours, which has the key and mints a token (keys.mintToken); or, if everybody may have this key, set dangerouslyAllowBrowser',
     );
   }
   const url = readUrl(options.url ?? environment('INTROZY_URL') ?? 'http://127.0.0.1:3000');
-  const key = readKey(options.key ?? environment('INTROZY_API_KEY'));
+  const key = keySource(options.key ?? environment('INTROZY_API_KEY'));
   const requests = {
     url,
     transformer,
-    headers: () => ({ authorization: `Bearer ${key}` }),
     fetch: fetchAnswer(url, options.fetch),
   };
   const client = createTRPCUntypedClient<AppRouter>({
     links: [
       retryLink,
+      ...(typeof options.key === 'function' ? [renewLink(key)] : []),
       splitLink({
         condition: ({ type, input }) => isLong(type, JSON.stringify(input) ?? ''),
-        true: httpLink({ ...requests, methodOverride: 'POST' }),
-        false: httpBatchLink({ ...requests, maxItems: BATCH_LIMIT, maxURLLength: URL_LIMIT }),
+        true: httpLink({ ...requests, methodOverride: 'POST', headers: ({ op }) => authorize(key, [op]) }),
+        false: httpBatchLink({
+          ...requests,
+          maxItems: BATCH_LIMIT,
+          maxURLLength: URL_LIMIT,
+          headers: ({ opList }) => authorize(key, opList),
+        }),
       }),
     ],
   });
@@ -116,14 +129,6 @@ function readUrl(given: string): string {
   const isBase = url && /^https?:$/.test(url.protocol) && url.href === url.origin + url.pathname;
   if (!isBase) throw new Error('`url` (or INTROZY_URL) must be a base address such as http://127.0.0.1:3000');
   return url.href.replace(/\/*$/, '/trpc');
-}
-
-function readKey(given: string | undefined): string {
-  if (given === undefined) throw new Error('No API key: set INTROZY_API_KEY, or give createIntrozyClient a `key`');
-  if (isKey(given)) return given;
-  throw new Error(
-    `Not an API key: INTROZY_API_KEY, or the \`key\` given, must be ${KEY_PREFIX} and 64 lower-case hexadecimal characters`,
-  );
 }
 
 /** A variable of the environment, which a browser lacks. The client reads the environment nowhere else. */

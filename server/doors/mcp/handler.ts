@@ -60,9 +60,7 @@ function refuseForeignOrigin(request: Request, { deps: { publicUrl, allowedOrigi
   const origin = request.headers.get('origin');
   const isKnown = origin === null || allowedOrigins.has(origin) || ownOrigins(request, publicUrl).includes(origin);
   if (!isKnown) {
-    throw fault('FORBIDDEN', {
-      details: { reason: 'Origin is neither this service nor in INTROZY_ALLOWED_ORIGINS' },
-    });
+    throw fault('FORBIDDEN', { details: { reason: 'Origin is not this service' } });
   }
 }
 
