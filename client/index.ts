@@ -1,10 +1,18 @@
-import { createTRPCUntypedClient, httpBatchLink, httpLink, splitLink, TRPCClientError } from '@trpc/client';
+import {
+  createTRPCUntypedClient,
+  httpBatchLink,
+  httpLink,
+  type Operation,
+  splitLink,
+  TRPCClientError,
+} from '@trpc/client';
 import type { AppRouter } from '../server/procedures/router.ts';
-import { isKey, KEY_PREFIX } from '../shared/keyFormat.ts';
 import { transformer } from '../shared/transformer.ts';
 import { type ContactStreams, contactStreams } from './contacts.ts';
 import { IntrozyError } from './introzyError.ts';
+import { type GivenKey, type KeySource, keySource } from './keySource.ts';
 import { type CallOptions, PROCEDURES, type ProcedureCalls, type RouterOutputs } from './procedures.ts';
+import { authorize, renewLink } from './renew.ts';
 import { retryLink } from './retry.ts';
 import { fetchAnswer } from './transport.ts';
 
@@ -16,6 +24,7 @@ export type {
   UpsertOptions,
   UpsertResult,
 } from './contacts.ts';
+export type { GivenKey } from './keySource.ts';
 export type { CallOptions, ChosenContact, RouterInputs, RouterOutputs } from './procedures.ts';
 export { IntrozyError };
 export type ApiKey = RouterOutputs['keys']['list']['items'][number];
@@ -28,13 +37,19 @@ export type IntrozyClient = Omit<ProcedureCalls, 'contacts'> & {
 export interface IntrozyClientOptions {
   /** The service's base address. Default: INTROZY_URL, else `http://127.0.0.1:3000`, which `npm start` serves. */
   url?: string | undefined;
-  /** The API key, `introzy_1a2b3c4d…`. Default: INTROZY_API_KEY. */
-  key?: string | undefined;
+  /**
+   * The API key, `introzy_1a2b3c4d…`, or a function that gives a key or a token. Default: INTROZY_API_KEY.
+   *
+   * A page's function asks the page's own backend, which has the key and mints a token (`keys.mintToken`). The function is
+   * called before the first request, and again where the service has refused the token: tokens end. Calls that are made
+   * meanwhile wait for the same answer.
+   */
+  key?: GivenKey | undefined;
   /** Takes the place of the global `fetch`, for a proxy or a test. */
   fetch?: typeof fetch | undefined;
   /**
-   * Allow the client to work in a browser, where every visitor of the page can read the key. A page should sign people
-   * in instead, and call a server that has the key.
+   * Allow a fixed `key` in a browser, where every visitor of the page can read the key. A page should have a function as
+   * its `key` instead, which asks a server that has the key for a token.
    */
   dangerouslyAllowBrowser?: boolean | undefined;
 }
@@ -48,41 +63,34 @@ const IDEMPOTENCY_KEY = 'idempotency-key';
 
 /**
  * Makes a client of the Introzy API, typed by the service's procedures. Queries made in the same tick share a request.
- * Throws at once where the key is missing or malformed, where `url` is no base address, and in a browser without
- * `dangerouslyAllowBrowser`. The key is never printed.
+ * Throws at once where the key is missing or malformed, where `url` is no base address, and where a fixed key is given in a
+ * browser without `dangerouslyAllowBrowser`. The key is never printed.
  */
 export function createIntrozyClient(options: IntrozyClientOptions = {}): IntrozyClient {
-  if (isBrowser() && !options.dangerouslyAllowBrowser) {
+  if (isBrowser() && typeof options.key !== 'function' && !options.dangerouslyAllowBrowser) {
     throw new Error(
-      'An API key does not belong in a web page, where anybody can read it. Call a server of yours that has the key; or, if everybody may have this key, set dangerouslyAllowBrowser',
+      'An API key does not belong in a web page, where anybody can read it. Give `key` a function that asks a server of yours, which has the key and mints a token (keys.mintToken); or, if everybody may have this key, set dangerouslyAllowBrowser',
     );
   }
   const url = readUrl(options.url ?? environment('INTROZY_URL') ?? 'http://127.0.0.1:3000');
-  const key = readKey(options.key ?? environment('INTROZY_API_KEY'));
+  const key = keySource(options.key ?? environment('INTROZY_API_KEY'));
   const requests = {
     url,
     transformer,
     fetch: fetchAnswer(url, options.fetch),
   };
-  const authorization = `Bearer ${key}`;
   const client = createTRPCUntypedClient<AppRouter>({
     links: [
       retryLink,
+      ...(typeof options.key === 'function' ? [renewLink(key)] : []),
       splitLink({
         condition: ({ type, input }) => type === 'mutation' || isLong(JSON.stringify(input) ?? ''),
-        true: httpLink({
-          ...requests,
-          headers: ({ op: { context } }) => ({
-            authorization,
-            ...(typeof context.idempotencyKey === 'string' && { [IDEMPOTENCY_KEY]: context.idempotencyKey }),
-          }),
-          methodOverride: 'POST',
-        }),
+        true: httpLink({ ...requests, methodOverride: 'POST', headers: ({ op }) => headersOf(key, [op]) }),
         false: httpBatchLink({
           ...requests,
-          headers: { authorization },
           maxItems: BATCH_LIMIT,
           maxURLLength: URL_LIMIT,
+          headers: ({ opList }) => headersOf(key, opList),
         }),
       }),
     ],
@@ -99,6 +107,13 @@ export function createIntrozyClient(options: IntrozyClientOptions = {}): Introzy
     }
   });
   return { ...procedures, contacts: { ...procedures.contacts, ...contactStreams(procedures.contacts) } };
+}
+
+/** The headers of a request. A mutation has a request, and an idempotency key, of its own. */
+async function headersOf(source: KeySource, calls: readonly Operation[]): Promise<Record<string, string>> {
+  const idempotencyKey = calls[0]?.context.idempotencyKey;
+  const once = typeof idempotencyKey === 'string' && { [IDEMPOTENCY_KEY]: idempotencyKey };
+  return { ...(await authorize(source, calls)), ...once };
 }
 
 /** True for a query with a request of its own: its input is too long for an address. */
@@ -130,16 +145,6 @@ function readUrl(given: string): string {
   const isBase = url && /^https?:$/.test(url.protocol) && url.href === url.origin + url.pathname;
   if (!isBase) throw new Error('`url` (or INTROZY_URL) must be a base address such as http://127.0.0.1:3000');
   return url.href.replace(/\/*$/, '/trpc');
-}
-
-/** The key without the blanks and line ends around it, which files and shells add. */
-function readKey(given: string | undefined): string {
-  const key = given?.trim();
-  if (key === undefined) throw new Error('No API key: set INTROZY_API_KEY, or give createIntrozyClient a `key`');
-  if (isKey(key)) return key;
-  throw new Error(
-    `Not an API key: INTROZY_API_KEY, or the \`key\` given, must be ${KEY_PREFIX} and 64 lower-case hexadecimal characters`,
-  );
 }
 
 /** A variable of the environment, which a browser lacks. The client reads the environment nowhere else. */

@@ -5,6 +5,11 @@ export class DatabaseUnavailable extends Error {
   override readonly name = 'DatabaseUnavailable';
 }
 
+/** The client went away while its call waited for the database. Nothing of the transaction was done. */
+export class ClientGone extends Error {
+  override readonly name = 'ClientGone';
+}
+
 /** Why a secret ended early: a rotation replaced the secret, or the secret that minted a token has ended. */
 type Ended = 'rotated' | 'minted';
 

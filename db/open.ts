@@ -57,8 +57,9 @@ async function openEmbeddedAt(directory: string | undefined): Promise<Connection
 export interface CallDatabase extends Pick<Database, 'entries'> {
   readonly connections: Connections;
 }
-export const forOneCall = ({ connections, entries }: Database): CallDatabase => ({
-  connections: withinOneDeadline(connections),
+/** `isGone` as in `withinOneDeadline`. */
+export const forOneCall = ({ connections, entries }: Database, isGone?: () => boolean): CallDatabase => ({
+  connections: withinOneDeadline(connections, isGone),
   entries,
 });
 

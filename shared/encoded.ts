@@ -31,6 +31,13 @@ export function encodedPage<T>(text: string, nextCursor: string | null): { items
   return page;
 }
 
+/** A plain object in place of an encoded page; any other value stays. */
+export function decodePage(value: unknown): unknown {
+  if (encodedItems(value) === undefined) return value;
+  const { items, nextCursor } = value as { items: unknown[]; nextCursor: string | null };
+  return { items, nextCursor };
+}
+
 /** The JSON text of a page's items; `undefined` where `value` is not an encoded page. */
 export const encodedItems = (value: unknown): string | undefined =>
   typeof value === 'object' && value !== null ? encodedPages.get(value)?.text : undefined;

@@ -32,6 +32,8 @@ export const ERRORS = {
     message: 'The idempotency key came with another request before: repeat that request, or use a new key',
   },
   TOO_MANY_REQUESTS: { status: 429, message: 'Rate limit exceeded' },
+  // Nobody reads this answer: the status is for the log. There is none in HTTP, and 499 is nginx's.
+  CLIENT_CLOSED_REQUEST: { status: 499, message: 'The client went away before the call began' },
   INTERNAL_SERVER_ERROR: { status: 500, message: 'Internal server error' },
   SERVICE_UNAVAILABLE: { status: 503, message: 'Service temporarily unavailable' },
 } as const;

@@ -12,7 +12,7 @@ import {
   PostgresQueryCompiler,
   type QueryResult,
 } from 'kysely';
-import { isChangedPlan } from '../errors.ts';
+import { ClientGone, isChangedPlan } from '../errors.ts';
 
 /** An SQL statement and its parameters. Kysely's `CompiledQuery` has the same shape. */
 export interface Statement {
@@ -54,8 +54,12 @@ export interface ConnectionSource extends Connections {
   close(): Promise<void>;
 }
 
-/** Gives `source` for a single call: all connections that the call uses, in sequence, share a single deadline. */
-export function withinOneDeadline(source: ConnectionSource): Connections {
+/**
+ * Gives `source` for a single call: all connections that the call uses, in sequence, share a single deadline. Where `isGone`
+ * says that the call's client went away while the call waited for a connection, the connection goes back, and the call ends
+ * with `ClientGone`. Statements that share a connection only read, and do not ask.
+ */
+export function withinOneDeadline(source: ConnectionSource, isGone: () => boolean = () => false): Connections {
   let left = source.deadline;
   let since = 0;
   return {
@@ -67,9 +71,12 @@ export function withinOneDeadline(source: ConnectionSource): Connections {
         left -= performance.now() - begun;
       }
     },
-    acquire() {
+    async acquire() {
       since = performance.now();
-      return source.acquire(left);
+      const connection = await source.acquire(left);
+      if (!isGone()) return connection;
+      source.release(connection);
+      throw new ClientGone();
     },
     release(connection) {
       left -= performance.now() - since;

@@ -39,9 +39,9 @@ export interface KeyParts {
  */
 export async function identifyKeyHolder(
   parts: KeyParts,
-  { key: presented, source }: { key: string; source: Source },
+  { key: presented, source, isGone }: { key: string; source: Source; isGone?: () => boolean },
 ): Promise<Identification> {
-  const db = forOneCall(parts.db);
+  const db = forOneCall(parts.db, isGone);
   // Remembered under the SHA-256 of the key, as the key itself must not be kept.
   const memo = hash('sha256', presented, 'base64');
   const remembered = parts.keys.get(memo) ?? (await lookUp(parts, { db, key: presented, memo }));

@@ -11,10 +11,10 @@ import type { Identification } from './principal.ts';
  */
 export async function identifyPerson(
   parts: { db: Database; accounts: Accounts },
-  headers: Headers,
+  { headers, isGone }: { headers: Headers; isGone?: () => boolean },
 ): Promise<Identification> {
   const sessionId = await parts.accounts.findSession(headers);
-  const db = forOneCall(parts.db);
+  const db = forOneCall(parts.db, isGone);
   const person = sessionId === undefined ? undefined : await findSessionPerson(asNobody(db), sessionId);
   if (sessionId === undefined || !person) return { ok: false, refusal: 'missing' };
 

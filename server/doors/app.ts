@@ -28,7 +28,13 @@ export function createApp(deps: Deps) {
     const startedAt = performance.now();
     const { socket, rawHeaders } = c.env?.incoming ?? {};
     const { path } = c.req;
-    const context = createContext(deps, c.req.raw, { path, remoteAddress: socket?.remoteAddress, rawHeaders });
+    const context = createContext(deps, c.req.raw, {
+      path,
+      remoteAddress: socket?.remoteAddress,
+      rawHeaders,
+      // The request's own signal would have the whole request made anew, as Node's `fetch` knows requests.
+      isGone: socket && (() => socket.destroyed),
+    });
     c.set('context', context);
     if (context.isAmbiguous) {
       const toAnswerOfDoor = path.startsWith(`${TRPC_PATH}/`) ? toTrpcErrorAnswer : toErrorAnswer;

@@ -4,8 +4,9 @@ import { markInexact } from '../../shared/exactJson.ts';
 import { pageBytesOf } from '../../shared/paging.ts';
 import { transformer } from '../../shared/transformer.ts';
 import { readText, requireJson } from '../http/body.ts';
-import { describeError, fault } from '../http/errors.ts';
+import { badRequest, describeError, fault } from '../http/errors.ts';
 import { errorShape } from '../procedures/call.ts';
+import { admitCalls } from '../procedures/caller.ts';
 import type { Context } from '../procedures/context.ts';
 import { toTrpcError } from '../procedures/outcome.ts';
 import { appRouter } from '../procedures/router.ts';
@@ -23,19 +24,22 @@ export async function answerTrpc(
   try {
     // tRPC answers HEAD with nothing at all, not even headers.
     if (request.method === 'HEAD') throw fault('METHOD_NOT_SUPPORTED', { headers: { Allow: ALLOWED } });
-    const { plain, isLong = false } = await toPlainRequest(request);
+    const url = new URL(request.url);
+    const isBatch = url.searchParams.get('batch') === '1';
+    const calls = isBatch ? countCalls(url) : 1;
+    if (calls > BATCH_LIMIT) throw badRequest(`This batch has ${calls} calls, and a batch has ${MOST}`);
+    if (context.idempotency) context.idempotency.calls = calls;
+    const isStreamed = isBatch && asksForStream(request.headers);
+    const plain = await toPlainRequest(request, { url, isStreamed });
+    const streamed = isStreamed ? await admitCalls(context, calls) : undefined;
     const answer = await fetchRequestHandler({
       endpoint: TRPC_PATH,
       router: appRouter,
       req: plain,
       // An answer is held in memory as a whole, and written at once: a batch of pages must not be 80 MiB.
-      createContext: ({ info: { calls } }): Context => {
-        if (context.idempotency) context.idempotency.calls = calls.length;
-        return { ...context, pageBytes: pageBytesOf(calls.length) };
-      },
-      maxBatchSize: BATCH_LIMIT,
-      // A client may send such a query by POST (tRPC's `methodOverride`), and no other query.
-      allowMethodOverride: isLong,
+      createContext: (): Context => ({ ...context, pageBytes: pageBytesOf(calls), streamed }),
+      // A client may send a query by POST: `methodOverride` of tRPC's links.
+      allowMethodOverride: true,
       onError: ({ error }) => onError(error),
       responseMeta: ({ errors }) => ({ headers: new Headers({ ...commonHeaders(context), ...headersOf(errors) }) }),
     });
@@ -49,11 +53,16 @@ export async function answerTrpc(
   }
 }
 
-/** Characters of an input in an address from which our client sends a query by POST: half of its longest address. */
-const LONG = 4_000;
-/** A character takes at most 9 in an address, so that a short body needs no look. */
-const isTooLong = (text: string) =>
-  text.length > LONG || (text.length > LONG / 9 && encodeURIComponent(text).length > LONG);
+const MOST = `at most ${BATCH_LIMIT}: set maxItems to ${BATCH_LIMIT} in the link of your client that makes batches`;
+
+/** The calls of a batch, whose names have commas between them. */
+const countCalls = ({ pathname }: URL) => pathname.split(/,|%2c/i).length;
+
+const JSONL = 'application/jsonl';
+/** True for `httpBatchStreamLink`, which reads the answer of each call of a batch as soon as it comes. */
+const asksForStream = (headers: Headers) =>
+  (headers.get('trpc-accept') ?? '') === JSONL ||
+  (!headers.has('trpc-accept') && (headers.get('accept') ?? '').split(',').some((type) => type.trim() === JSONL));
 
 /** The body of the answer to a request that reached no procedure. */
 export const toTrpcErrorBody = (error: TRPCError, context: Pick<Context, 'requestId'>) => ({
@@ -68,33 +77,37 @@ export function toTrpcErrorAnswer(error: TRPCError, context: Context): Response 
   });
 }
 
+interface Asked {
+  url: URL;
+  isStreamed: boolean;
+}
+
 /**
  * The request with numbers marked that would be rounded, and without anything that makes tRPC do more than answer JSON with
- * JSON: tRPC would take a form or bytes as the input of a mutation, and would stream an answer whose status was sent before
- * its calls ended. `isLong`: the body would be too long for an address.
+ * JSON: tRPC would take a form or bytes as the input of a mutation.
  */
-async function toPlainRequest(request: Request): Promise<{ plain: Request; isLong?: boolean }> {
+async function toPlainRequest(request: Request, { url, isStreamed }: Asked): Promise<Request> {
+  const headers: Record<string, string> = isStreamed ? { 'trpc-accept': JSONL } : {};
   if (request.method === 'GET') {
-    const asksForStream = request.headers.has('trpc-accept') || request.headers.get('accept')?.includes('jsonl');
-    const url = withExactInput(request.url);
-    const isPlain = !asksForStream && !request.headers.has('content-type') && url === request.url;
-    return { plain: isPlain ? request : new Request(url) };
+    const address = withExactInput(url);
+    const { headers: sent } = request;
+    const asksForMore = sent.has('trpc-accept') || sent.has('content-type') || sent.get('accept')?.includes('jsonl');
+    return address === url && !asksForMore ? request : new Request(address, { headers });
   }
   if (request.method !== 'POST') throw fault('METHOD_NOT_SUPPORTED', { headers: { Allow: ALLOWED } });
   requireJson(request.headers);
-  const text = await readText(request);
-  const init = { method: 'POST', headers: { 'content-type': JSON_TYPE }, body: markInexact(text) };
-  return { plain: new Request(request.url, init), isLong: isTooLong(text) };
+  const body = markInexact(await readText(request));
+  return new Request(url, { method: 'POST', headers: { 'content-type': JSON_TYPE, ...headers }, body });
 }
 
 /** The address with the numbers of a query's input marked, as in a body. */
-function withExactInput(address: string): string {
-  const url = new URL(address);
+function withExactInput(url: URL): URL {
   const input = url.searchParams.get('input') ?? '';
   const marked = markInexact(input);
-  if (marked === input) return address;
-  url.searchParams.set('input', marked);
-  return url.href;
+  if (marked === input) return url;
+  const address = new URL(url);
+  address.searchParams.set('input', marked);
+  return address;
 }
 
 /** The headers of all errors. Where two errors set the same header, the first error counts. */

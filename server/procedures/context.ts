@@ -73,6 +73,10 @@ export interface Context {
   seen: { identity?: Identity; rate?: RateState; isDryRun?: boolean; showsSecret?: boolean };
   /** The request is to take effect once, however often the request is sent. */
   idempotency?: Idempotency | undefined;
+  /** True once the client has closed the connection: a call that has not begun then does not begin. */
+  isGone(): boolean;
+  /** The answer is a part of a stream. What the door has counted of the call against the rates, and not how the call ends. */
+  streamed?: Counts | undefined;
   /** The door counts the call, and how it ends: the procedures do not count again. */
   isCounted?: boolean | undefined;
   /** The most bytes of a page of contacts, where several calls share an answer; else `PAGE_BYTES`. */
@@ -100,6 +104,16 @@ export interface Idempotency {
 
 export type { Identity, Principal };
 
+/** A number of calls that was counted under a name: the id of a key, a person or an organization. */
+export interface Taken {
+  limiter: RateLimiterAbstract;
+  name: string;
+  calls: number;
+}
+
+/** What a call has taken from rates so far, to be given back where the call does not count. */
+export type Counts = Taken[];
+
 /** The state of a rate, for headers: of the caller's rate, or of the organization's where that rate ends first. */
 export interface RateState {
   of: Identity['who']['type'] | 'organization';
@@ -118,12 +132,14 @@ export interface Incoming {
   path?: string | undefined;
   remoteAddress?: string | undefined;
   rawHeaders?: readonly string[] | undefined;
+  /** Without a connection, the request's own signal tells. */
+  isGone?: (() => boolean) | undefined;
 }
 
 export function createContext(
   deps: Deps,
   request: Request,
-  { path = '', remoteAddress, rawHeaders = [] }: Incoming = {},
+  { path = '', remoteAddress, rawHeaders = [], isGone }: Incoming = {},
 ): Context {
   const { headers } = request;
   // Reads ignore the header.
@@ -135,6 +151,7 @@ export function createContext(
     arrivedAt: performance.now(),
     credential: readCredential(request),
     isAmbiguous: isSentTwice(rawHeaders),
+    isGone: isGone ?? (() => request.signal.aborted),
     source: {
       address: callerAddress({ peer: remoteAddress, forwardedFor: forwarded('x-forwarded-for') }),
       userAgent: headers.get('user-agent') ?? undefined,

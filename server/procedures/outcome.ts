@@ -1,5 +1,5 @@
 import { getTRPCErrorFromUnknown, TRPCError } from '@trpc/server';
-import { AddressRefused, DatabaseUnavailable, KeyRefused, ScopeRefused } from '../../db/errors.ts';
+import { AddressRefused, ClientGone, DatabaseUnavailable, KeyRefused, ScopeRefused } from '../../db/errors.ts';
 import { INVITATIONS_AN_HOUR } from '../../db/invitations.ts';
 import type { Failure, Outcome } from '../../db/outcome.ts';
 import { MOST_CHANGED } from '../../shared/contactChanges.ts';
@@ -113,6 +113,7 @@ export function toTrpcError(thrown: unknown): TRPCError {
   }
   if (error.cause instanceof AddressRefused) return fault('FORBIDDEN', { details: { reason: NOT_FROM_HERE } });
   if (error.cause instanceof ScopeRefused) return insufficientScope(error.cause.scopes, error.cause.whose);
+  if (error.cause instanceof ClientGone) return fault('CLIENT_CLOSED_REQUEST');
   if (!(error.cause instanceof DatabaseUnavailable)) return error;
   return new TRPCError({ code: 'SERVICE_UNAVAILABLE', message: error.cause.message, cause: error.cause });
 }

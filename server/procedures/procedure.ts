@@ -1,25 +1,22 @@
-import { getTRPCErrorFromUnknown, initTRPC } from '@trpc/server';
+import { getTRPCErrorFromUnknown, initTRPC, type TRPCError } from '@trpc/server';
 import type { Admission } from '../../db/admission.ts';
 import { getApiKey } from '../../db/apiKeys.ts';
 import { AddressRefused, ScopeRefused } from '../../db/errors.ts';
 import { isDryRun } from '../../shared/dryRun.ts';
-import type { KeyRefusal } from '../../shared/errors.ts';
+import { decodePage } from '../../shared/encoded.ts';
 import { redactKeys } from '../../shared/keyFormat.ts';
 import { FACTOR_NEEDED } from '../../shared/refusals.ts';
 import { mayGive } from '../../shared/roles.ts';
 import type { Scope } from '../../shared/scopes.ts';
 import { Id } from '../../shared/text.ts';
 import { transformer } from '../../shared/transformer.ts';
-import { findStrayKey } from '../auth/credential.ts';
-import { identifyKeyHolder } from '../auth/keys.ts';
-import type { Identification, Principal } from '../auth/principal.ts';
-import { identifyPerson } from '../auth/sessions.ts';
-import { badRequest, describeError, fault, unauthorized } from '../http/errors.ts';
-import { findForgery } from '../http/sameOrigin.ts';
-import type { Context } from './context.ts';
+import type { Principal } from '../auth/principal.ts';
+import { badRequest, describeError, fault } from '../http/errors.ts';
+import { getPrincipal, refuseGone } from './caller.ts';
+import type { Context, Counts } from './context.ts';
 import { type Keyed, once } from './idempotency.ts';
 import { settle, toTrpcError } from './outcome.ts';
-import { type Counts, countCall, dropCount } from './rate.ts';
+import { countCall, dropCount } from './rate.ts';
 import { requireRecentProof } from './recentProof.ts';
 import { countOutcome } from './usage.ts';
 
@@ -44,6 +41,7 @@ const t = initTRPC
   .create({
     // Also where NODE_ENV says otherwise: a stack never leaves the server.
     isDev: false,
+    jsonl: { contentType: 'application/jsonl' },
     transformer: {
       output: transformer,
       input: {
@@ -75,43 +73,6 @@ const t = initTRPC
 
 export const router = t.router;
 
-/** Finds the caller of a request. Whether the database still admits the caller is another question. Throws 401. */
-async function getPrincipal(ctx: Context): Promise<Principal> {
-  const identified = await identify(ctx);
-  if (!identified.ok) throw refused(ctx, identified.refusal);
-  ctx.seen.identity = identified.principal.identity;
-  return identified.principal;
-}
-
-/**
- * Finds the caller before any procedure runs, and has the database admit the caller: for a door with messages that
- * reach no procedure. Throws 401, for a session's cookie too: the cookie is for the dashboard, not for agents.
- */
-export async function admitKeyHolder(ctx: Context): Promise<Principal> {
-  if (ctx.credential.type === 'session') throw refused(ctx, 'missing');
-  const principal = await getPrincipal(ctx);
-  try {
-    await principal.admission.admit();
-  } catch (thrown) {
-    const error = toTrpcError(thrown);
-    if (error.code === 'UNAUTHORIZED') principal.refuse();
-    throw error;
-  }
-  return principal;
-}
-
-async function identify({ deps, credential, source }: Context): Promise<Identification> {
-  if (credential.type === 'none') return { ok: false, refusal: credential.refusal };
-  if (credential.type === 'key') return await identifyKeyHolder(deps, { key: credential.key, source });
-  const forgery = findForgery(credential.request, deps.publicUrl);
-  if (forgery) throw forgery;
-  return await identifyPerson(deps, credential.request.headers);
-}
-
-/** 401. Where the request brought no key in its place, a hint tells of a key in another place. */
-const refused = ({ credential }: Context, refusal: KeyRefusal) =>
-  unauthorized(refusal, credential.type === 'key' ? undefined : findStrayKey(credential.request));
-
 /**
  * A procedure for the callers that `check` lets pass; the answer of `check` is the context's `granted`. The order is
  * fixed: the caller, the caller's rate, the second factor that an organization requires, the caller's rights, the
@@ -122,14 +83,15 @@ const refused = ({ credential }: Context, refusal: KeyRefusal) =>
 const procedureFor = <Granted>(check: (principal: Principal) => Granted) =>
   t.procedure.use(async ({ ctx, meta, path, type, next, getRawInput }) => {
     let principal: Principal | undefined;
-    const counts: Counts = [];
+    const counts: Counts = [...(ctx.streamed ?? [])];
     if (meta?.showsSecret) ctx.seen.showsSecret = true;
     try {
       const caller = await getPrincipal(ctx);
       principal = caller;
       const { identity, admission } = caller;
       const answer = await onlyIfAdmitted(admission, async () => {
-        if (!ctx.isCounted) await countCall(ctx, { principal: caller, counts });
+        refuseGone(ctx);
+        if (!ctx.isCounted && !ctx.streamed) await countCall(ctx, { principal: caller, counts });
         if (caller.lacksFactor) throw fault('FORBIDDEN', { details: { reason: FACTOR_NEEDED } });
         if (meta?.scope && !meta.hasExceptions) await requireScopes(caller, [meta.scope]);
         const granted = await check(caller);
@@ -139,6 +101,7 @@ const procedureFor = <Granted>(check: (principal: Principal) => Granted) =>
         const { organizationId } = identity;
         const isDry = isDryRun(input);
         if (isDry) ctx.seen.isDryRun = true;
+        refuseGone(ctx);
         const call = async (keyed?: Keyed) => {
           const tenant = isDry ? admission.dryTenant() : admission.tenant();
           return await next({ ctx: { identity, admission, tenant, organizationId, granted, keyed } });
@@ -150,18 +113,21 @@ const procedureFor = <Granted>(check: (principal: Principal) => Granted) =>
           ? await once({ ctx, idempotency, principal: caller, procedure: path, input, showsSecret }, call)
           : await call();
         if (!result.ok) throw result.error;
-        return result;
+        // tRPC copies the fields of each part of a stream, and knows no encoded pages.
+        return ctx.streamed ? { ...result, data: decodePage(result.data) } : result;
       });
       if (!ctx.isCounted) countOutcome(ctx, { principal: caller });
       return answer;
     } catch (thrown) {
       const error = toTrpcError(thrown);
-      if (principal && !ctx.isCounted) countOutcome(ctx, { principal, error });
+      // A call that was not begun is no call.
+      const isGone = error.code === 'CLIENT_CLOSED_REQUEST';
+      if (principal && !isGone && !ctx.isCounted) countOutcome(ctx, { principal, error });
       // A key that was stolen, and is used from a foreign address, must not use up the rate of its owner.
       const isForeign = getTRPCErrorFromUnknown(thrown).cause instanceof AddressRefused;
       const isRefused = error.code === 'UNAUTHORIZED';
       if (isRefused) principal?.refuse();
-      if (principal && (isRefused || isForeign)) await dropCount(ctx, { principal, counts });
+      if (principal && (isRefused || isForeign || isGone)) await dropCount(ctx, { principal, counts });
       throw error;
     }
   });
@@ -194,11 +160,12 @@ async function onlyIfAdmitted<T>({ isAdmitted, admit }: Admission, call: () => P
   } catch (error) {
     const { code } = toTrpcError(error);
     const isRefusal = error instanceof ScopeRefused || error instanceof AddressRefused;
-    const isSettled = code === 'UNAUTHORIZED' || code === 'SERVICE_UNAVAILABLE' || isRefusal;
-    if (!isAdmitted() && !isSettled) await admit();
+    if (!isAdmitted() && !SETTLED.has(code) && !isRefusal) await admit();
     throw error;
   }
 }
+
+const SETTLED = new Set<TRPCError['code']>(['UNAUTHORIZED', 'SERVICE_UNAVAILABLE', 'CLIENT_CLOSED_REQUEST']);
 
 /** The parts of a principal, or of a procedure's context, that a check of rights needs. */
 type Caller = Pick<Principal, 'identity' | 'admission'>;

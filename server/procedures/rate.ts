@@ -1,16 +1,5 @@
-import type { RateLimiterAbstract } from 'rate-limiter-flexible';
 import { fault, outOfReach } from '../http/errors.ts';
-import type { Context, Principal, RateState } from './context.ts';
-
-/** A number of calls that was counted under a name: the id of a key, a person or an organization. */
-interface Taken {
-  limiter: RateLimiterAbstract;
-  name: string;
-  calls: number;
-}
-
-/** What a call has taken from rates so far, to be given back where the database refuses the caller. */
-export type Counts = Taken[];
+import type { Context, Counts, Principal, RateState, Taken } from './context.ts';
 
 interface Counted {
   principal: Principal;

@@ -1,22 +1,42 @@
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { expect, test } from 'vitest';
 import { listen } from '../../server/start/listen.ts';
 import { launchChromium } from '../helpers/chromium.ts';
 import { serveApp } from '../helpers/serveApp.ts';
 import { testApp } from '../helpers/testApp.ts';
 
-/** Serves a page that is not ours, the service that allows the page's origin, and opens the page. */
+/** The client's package: `npm run build` makes it. */
+const CLIENT = readFileSync(resolve(import.meta.dirname, '../../client/dist/index.js'));
+
+const PAGE = `<!doctype html><title>Another page</title>
+<script type="module">import * as client from '/client.js'; window.client = client;</script>`;
+
+/** Serves a page that is not ours, with a backend that mints tokens, the service that allows the page's origin, and opens the page. */
 async function openForeignPage() {
-  const pages = await serveApp(
-    () => new Response('<!doctype html><title>Another page</title>', { headers: { 'content-type': 'text/html' } }),
-  );
+  let mint = async () => '';
+  const pages = await serveApp(async ({ url }) => {
+    const { pathname } = new URL(url);
+    if (pathname === '/token') return new Response(await mint());
+    if (pathname === '/client.js') return new Response(CLIENT, { headers: { 'content-type': 'text/javascript' } });
+    return new Response(PAGE, { headers: { 'content-type': 'text/html' } });
+  });
   const allowedOrigins = new Set([pages.address]);
   const app = await testApp({ choices: { allowedOrigins } });
   const listener = await listen(app.app.fetch, { host: '127.0.0.1', port: 0, log: app.deps.log, allowedOrigins });
+  const minted: string[] = [];
+  mint = async () => {
+    const { token } = await app.trpc(app.one.key).keys.mintToken.mutate({ expiresInMinutes: 5 });
+    minted.push(token);
+    return token;
+  };
   const context = await (await launchChromium()).newContext();
   const page = await context.newPage();
   return {
     app,
     page,
+    /** The tokens that the page's own backend has handed out. */
+    minted,
     pages: pages.address,
     service: `http://127.0.0.1:${listener.port}`,
     async [Symbol.asyncDispose]() {
@@ -87,4 +107,37 @@ test('A page of another origin reads nothing, and changes nothing', async () => 
   const outcomes = await page.evaluate(callFromPage, { service, key: app.one.key });
   expect(new Set(Object.values(outcomes))).toEqual(new Set(['TypeError']));
   expect((await app.api(app.one.key, 'GET', '/api/contacts')).body.data).toEqual([]);
+});
+
+/** Runs in the page: works with the client, whose key is a function that asks the page's own backend. */
+async function workWithClient(service: string) {
+  const { client } = window as unknown as { client: typeof import('../../client/index.ts') };
+  const introzy = client.createIntrozyClient({ url: service, key: async () => (await fetch('/token')).text() });
+  const ada = await introzy.contacts.create.mutate({ name: 'Ada', email: 'ada@example.com' });
+  const before = await introzy.keys.current.query();
+  await introzy.keys.revoke.mutate({ id: 'current' });
+  // The token has ended: the client asks for another.
+  const [page, after] = await Promise.all([introzy.contacts.list.query(), introzy.keys.current.query()]);
+  const stale = { id: ada.id, title: 'Countess', expectedVersion: 7 };
+  const conflict = await introzy.contacts.update.mutate(stale).catch(({ status, details }) => ({ status, details }));
+  return {
+    names: page.items.map(({ name }) => name),
+    tokens: [before.token?.hint, after.token?.hint],
+    isDate: page.items[0]?.createdAt instanceof Date,
+    conflict,
+  };
+}
+
+test('A page works with the client, by tokens that its own backend mints', async () => {
+  await using open = await openForeignPage();
+  const { page, service, minted } = open;
+  await page.goto(open.pages);
+  await page.waitForFunction(() => 'client' in window);
+  expect(await page.evaluate(workWithClient, service)).toEqual({
+    names: ['Ada'],
+    tokens: minted.map((token) => token.slice(8, 16)),
+    isDate: true,
+    conflict: { status: 412, details: { currentVersion: 1 } },
+  });
+  expect(minted).toHaveLength(2);
 });

@@ -6,6 +6,20 @@ import type { Opened } from './tables.ts';
 
 const KEY = new RegExp(`${KEY_PREFIX}[0-9a-f]{64}`, 'g');
 
+/** The body of a stream, whose text is noted once the stream has ended. */
+function watch({ body }: Response, note: (text: string) => void) {
+  const decoder = new TextDecoder();
+  let text = '';
+  const watched = new TransformStream<Uint8Array, Uint8Array>({
+    transform(chunk, controller) {
+      text += decoder.decode(chunk, { stream: true });
+      controller.enqueue(chunk);
+    },
+    flush: () => note(text),
+  });
+  return body?.pipeThrough(watched) ?? null;
+}
+
 /** The different keys in a text. */
 const keysIn = (text: string): string[] => [...new Set(text.match(KEY))];
 
@@ -22,8 +36,13 @@ export function watchKeys(app: ReturnType<typeof createApp>) {
   const { fetch } = app;
   app.fetch = async (...request) => {
     const response = await fetch(...request);
-    const text = await response.clone().text();
-    for (const key of keysIn(text)) answers.set(key, (answers.get(key) ?? 0) + 1);
+    const note = (text: string) => {
+      for (const key of keysIn(text)) answers.set(key, (answers.get(key) ?? 0) + 1);
+    };
+    // A stream must reach its reader piece by piece.
+    if (response.headers.get('content-type') === 'application/jsonl')
+      return new Response(watch(response, note), response);
+    note(await response.clone().text());
     return response;
   };
   return {

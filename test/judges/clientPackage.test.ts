@@ -41,6 +41,7 @@ test('The package has its code, its declarations and its words, and nothing of a
     'dist/index.d.ts',
     'dist/index.js',
     'dist/introzyError.d.ts',
+    'dist/keySource.d.ts',
     'dist/procedures.d.ts',
     'dist/router.d.ts',
     'dist/router.js',

@@ -12,10 +12,10 @@ import { pageBytesOf } from '../../../shared/paging.ts';
 import { readText, refuseDeep, requireJson } from '../../http/body.ts';
 import { badRequest, fault } from '../../http/errors.ts';
 import { ownOrigins } from '../../http/sameOrigin.ts';
-import type { Context, Principal } from '../../procedures/context.ts';
+import { admitKeyHolder } from '../../procedures/caller.ts';
+import type { Context, Counts, Principal } from '../../procedures/context.ts';
 import { toTrpcError } from '../../procedures/outcome.ts';
-import { admitKeyHolder } from '../../procedures/procedure.ts';
-import { type Counts, countCall, dropCount } from '../../procedures/rate.ts';
+import { countCall, dropCount } from '../../procedures/rate.ts';
 import { countOutcome } from '../../procedures/usage.ts';
 import { BATCH_LIMIT, commonHeaders, toErrorAnswer } from '../answer.ts';
 import { errorOfCall, isWhole } from './explain.ts';
@@ -61,9 +61,7 @@ function refuseForeignOrigin(request: Request, { deps: { publicUrl, allowedOrigi
   const origin = request.headers.get('origin');
   const isKnown = origin === null || allowedOrigins.has(origin) || ownOrigins(request, publicUrl).includes(origin);
   if (!isKnown) {
-    throw fault('FORBIDDEN', {
-      details: { reason: 'Origin is neither this service nor in INTROZY_ALLOWED_ORIGINS' },
-    });
+    throw fault('FORBIDDEN', { details: { reason: 'Origin is not this service' } });
   }
 }
 
