@@ -518,6 +518,7 @@ const OTHERS = [
     'KeyRefused',
     'ScopeRefused',
     'AddressRefused',
+    'ClientGone',
     'AnswerKept',
     'identifyKey',
     'bumpIf',

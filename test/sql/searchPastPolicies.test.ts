@@ -216,7 +216,23 @@ test('The kept plans of a search read the index of words and no other, whatever 
   );
   await runAsAdmin(app, 'analyze contacts');
   await runAsAdmin(app, 'analyze contact_words');
-  const plansOf = async (signature: string, settings: string[]) => {
+  // Explains a statement with kept plan, with the rights and the settings of the functions of a search.
+  for (const statement of [
+    `create function introzy_explain_kept(p_statement text, p_values text) returns setof text language plpgsql security definer
+      set search_path = public, pg_temp set plan_cache_mode = force_generic_plan
+      set enable_seqscan = off set enable_indexscan = off set max_parallel_workers_per_gather = 0 as $$
+      begin
+        execute 'prepare kept as ' || p_statement;
+        return query execute 'explain (costs off) execute kept (' || p_values || ')';
+        deallocate kept;
+      end $$`,
+    'grant create on schema public to introzy_lookup',
+    'alter function introzy_explain_kept(text, text) owner to introzy_lookup',
+    'revoke create on schema public from introzy_lookup',
+  ]) {
+    await runAsAdmin(app, statement);
+  }
+  const plansOf = async (signature: string) => {
     const [row] = await runAsAdmin(app, `select pg_get_functiondef('${signature}'::regprocedure) as source`);
     const statements = String(row?.source).match(/array\(\s*select (?!jsonb)[\s\S]*?\);/g) ?? [];
     const plans: string[] = [];
@@ -228,33 +244,21 @@ test('The kept plans of a search read the index of words and no other, whatever 
         (text, [name, type], i) => text.replaceAll(new RegExp(`\\b${name}\\b`, 'g'), `$${i + 1}::${type}`),
         statement.replace(/^array\(/, '').replace(/\);$/, ''),
       );
-      const rows = await app.db.root.transaction().execute(async (trx) => {
-        for (const setting of settings) await sql.raw(`set local ${setting}`).execute(trx);
-        await sql.raw(`prepare kept as ${generic}`).execute(trx);
-        const values = types.map(() => 'null').join(', ');
-        const explained = await sql
-          .raw<Record<string, string>>(`explain (costs off) execute kept (${values})`)
-          .execute(trx);
-        await sql.raw('deallocate kept').execute(trx);
-        return explained.rows;
-      });
-      plans.push(rows.map((line) => line['QUERY PLAN']).join('\n'));
+      const { rows } = await sql<{ line: string }>`
+        select line from introzy_explain_kept(${generic}, ${types.map(() => 'null').join(', ')}) line`.execute(
+        asOperator(app.db, app.one.id),
+      );
+      plans.push(rows.map(({ line }) => line).join('\n'));
     }
     return plans;
   };
-  const settings = [
-    'plan_cache_mode = force_generic_plan',
-    'enable_seqscan = off',
-    'enable_indexscan = off',
-    'max_parallel_workers_per_gather = 0',
-  ];
-  const contacts = await plansOf('introzy_newest_with_words(jsonb, uuid)', settings);
+  const contacts = await plansOf('introzy_newest_with_words(jsonb, uuid)');
   expect(contacts).toHaveLength(5);
   for (const plan of contacts) {
     expect(plan).toContain('Bitmap Index Scan on contacts_words');
     expect(plan).not.toMatch(/Seq Scan|Index Scan using|Scan on contacts_(?!words)/);
   }
-  const words = await plansOf('introzy_sought_words(jsonb)', settings);
+  const words = await plansOf('introzy_sought_words(jsonb)');
   expect(words.map((plan) => /Bitmap Index Scan on (\w+)/.exec(plan)?.[1])).toEqual([
     'contact_words_start',
     'contact_words_parts',
