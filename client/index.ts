@@ -7,6 +7,7 @@ import {
   TRPCClientError,
 } from '@trpc/client';
 import type { AppRouter } from '../server/procedures/router.ts';
+import { isIdempotencyKey, LONGEST_IDEMPOTENCY_KEY } from '../shared/idempotencyKey.ts';
 import { transformer } from '../shared/transformer.ts';
 import { type ContactStreams, contactStreams } from './contacts.ts';
 import { IntrozyError } from './introzyError.ts';
@@ -100,7 +101,7 @@ export function createIntrozyClient(options: IntrozyClientOptions = {}): Introzy
     try {
       if (kind === 'query') return await client.query(path, input, callOptions);
       // The same key at each attempt: see retry.ts.
-      const context = { idempotencyKey: idempotencyKey ?? newKey() };
+      const context = { idempotencyKey: toHeader(idempotencyKey ?? newKey()) };
       return await client.mutation(path, input, { ...callOptions, context });
     } catch (error) {
       throw error instanceof TRPCClientError ? new IntrozyError(error) : error;
@@ -121,6 +122,14 @@ const isLong = (input: string) => encodeURIComponent(input).length > URL_LIMIT /
 
 /** A random key. A page that came by plain http has no `randomUUID`. */
 const newKey = () => crypto.randomUUID?.() ?? crypto.getRandomValues(new Uint8Array(16)).join('-');
+
+/** A key as a header's value, whose characters are the bytes of UTF-8. Throws where no service takes the key. */
+function toHeader(key: string): string {
+  if (!isIdempotencyKey(key)) {
+    throw new Error(`\`idempotencyKey\` must be 1 to ${LONGEST_IDEMPOTENCY_KEY} characters without control characters`);
+  }
+  return String.fromCharCode(...new TextEncoder().encode(key));
+}
 
 type Kind = 'query' | 'mutate';
 type AnyCall = (input: unknown, options?: CallOptions) => Promise<unknown>;

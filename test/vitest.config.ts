@@ -40,13 +40,13 @@ const POSTGRES_ONLY = [
   ].map((name) => `test/sql/${name}.test.ts`),
 ];
 
-/** This test opens a page that is not ours. */
-const WITH_CHROMIUM = 'test/judges/example.test.ts';
+/** These tests open a page that is not ours. */
+const WITH_CHROMIUM = ['test/judges/example.test.ts', 'test/judges/reactRecipe.test.ts'];
 /** Specmatic needs Java. */
 const WITH_JAVA = 'test/judges/openapiContract.test.ts';
 if (!hasChromium) {
   process.stdout.write(
-    `There is no ${CHROMIUM}: test/browser and ${WITH_CHROMIUM} are left out. Install Debian's chromium, or set CHROMIUM.\n`,
+    `There is no ${CHROMIUM}: test/browser, ${WITH_CHROMIUM.join(', ')} are left out. Install Debian's chromium, or set CHROMIUM.\n`,
   );
 }
 if (!hasJava) {
@@ -117,7 +117,7 @@ export default defineConfig({
       project('judges', {
         folder: 'judges',
         setups: ['embedded', 'judges', 'package'],
-        exclude: [...(hasJava ? [] : [WITH_JAVA]), ...(hasChromium ? [] : [WITH_CHROMIUM])],
+        exclude: [...(hasJava ? [] : [WITH_JAVA]), ...(hasChromium ? [] : WITH_CHROMIUM)],
       }),
       project('postgres', { folder: 'sql', setups: ['postgres'] }),
       project('separated', { folder: 'sql', files: SEPARATED, setups: ['separated'] }),

@@ -1,13 +1,15 @@
 import type { TRPCError } from '@trpc/server';
 import { fetchRequestHandler } from '@trpc/server/adapters/fetch';
 import { markInexact } from '../../shared/exactJson.ts';
+import { REPLAYED } from '../../shared/idempotencyKey.ts';
 import { pageBytesOf } from '../../shared/paging.ts';
 import { transformer } from '../../shared/transformer.ts';
 import { readText, requireJson } from '../http/body.ts';
 import { badRequest, describeError, fault } from '../http/errors.ts';
-import { errorShape } from '../procedures/call.ts';
+import { errorShape, type ProcedurePath, procedures } from '../procedures/call.ts';
 import { admitCalls } from '../procedures/caller.ts';
-import type { Context } from '../procedures/context.ts';
+import type { Context, Idempotency } from '../procedures/context.ts';
+import { isReplayed } from '../procedures/idempotency.ts';
 import { toTrpcError } from '../procedures/outcome.ts';
 import { appRouter } from '../procedures/router.ts';
 import { BATCH_LIMIT, commonHeaders } from './answer.ts';
@@ -26,12 +28,13 @@ export async function answerTrpc(
     if (request.method === 'HEAD') throw fault('METHOD_NOT_SUPPORTED', { headers: { Allow: ALLOWED } });
     const url = new URL(request.url);
     const isBatch = url.searchParams.get('batch') === '1';
-    const calls = isBatch ? countCalls(url) : 1;
+    const names = namesOf(url, isBatch);
+    const calls = names.length;
     if (calls > BATCH_LIMIT) throw badRequest(`This batch has ${calls} calls, and a batch has ${MOST}`);
     if (context.idempotency) context.idempotency.calls = calls;
     const isStreamed = isBatch && asksForStream(request.headers);
     const plain = await toPlainRequest(request, { url, isStreamed });
-    const streamed = isStreamed ? await admitCalls(context, calls) : undefined;
+    const streamed = isStreamed ? await admitCalls(context, { calls, isWrite: names.some(isMutation) }) : undefined;
     const answer = await fetchRequestHandler({
       endpoint: TRPC_PATH,
       router: appRouter,
@@ -43,6 +46,7 @@ export async function answerTrpc(
       onError: ({ error }) => onError(error),
       responseMeta: ({ errors }) => ({ headers: new Headers({ ...commonHeaders(context), ...headersOf(errors) }) }),
     });
+    if (isStreamed && context.idempotency) return await toWhole(answer, context.idempotency);
     // Where tRPC refuses a request before any call, its answer is JSON but does not say so.
     if (answer.headers.get('content-type')?.startsWith('text/')) answer.headers.set('content-type', JSON_TYPE);
     return answer;
@@ -55,14 +59,30 @@ export async function answerTrpc(
 
 const MOST = `at most ${BATCH_LIMIT}: set maxItems to ${BATCH_LIMIT} in the link of your client that makes batches`;
 
-/** The calls of a batch, whose names have commas between them. */
-const countCalls = ({ pathname }: URL) => pathname.split(/,|%2c/i).length;
+/** The names of the calls, with commas between them in a batch. */
+const namesOf = ({ pathname }: URL, isBatch: boolean) => {
+  const names = pathname.slice(TRPC_PATH.length + 1);
+  return isBatch ? names.split(/,|%2c/i) : [names];
+};
+
+const isMutation = (name: string) => procedures[name as ProcedurePath]?.type === 'mutation';
 
 const JSONL = 'application/jsonl';
 /** True for `httpBatchStreamLink`, which reads the answer of each call of a batch as soon as it comes. */
 const asksForStream = (headers: Headers) =>
   (headers.get('trpc-accept') ?? '') === JSONL ||
   (!headers.has('trpc-accept') && (headers.get('accept') ?? '').split(',').some((type) => type.trim() === JSONL));
+
+/**
+ * Waits for the end of a stream, whose headers would go out before the call ends, and so before anybody knows whether the
+ * answer was given before.
+ */
+async function toWhole({ body, status, headers }: Response, idempotency: Idempotency): Promise<Response> {
+  const bytes = await new Response(body).bytes();
+  headers.delete('transfer-encoding');
+  if (isReplayed(idempotency)) headers.set(REPLAYED, 'true');
+  return new Response(bytes, { status, headers });
+}
 
 /** The body of the answer to a request that reached no procedure. */
 export const toTrpcErrorBody = (error: TRPCError, context: Pick<Context, 'requestId'>) => ({

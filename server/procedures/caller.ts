@@ -6,6 +6,7 @@ import { identifyPerson } from '../auth/sessions.ts';
 import { fault, unauthorized } from '../http/errors.ts';
 import { findForgery } from '../http/sameOrigin.ts';
 import type { Context, Counts } from './context.ts';
+import { refuseSeveral } from './idempotency.ts';
 import { toTrpcError } from './outcome.ts';
 import { countCall } from './rate.ts';
 import { countOutcome } from './usage.ts';
@@ -31,16 +32,21 @@ export async function admitKeyHolder(ctx: Context): Promise<Principal> {
 
 /**
  * Has the database admit the caller of several calls, and counts the calls against the rates, before any call runs: for an
- * answer whose status is sent before the calls end. Throws 401, 403, 429 or 503. Gives what was counted of each call, for the
+ * answer whose status is sent before the calls end. Throws 401, 403, 429 or 503, and 400 for several writes with an
+ * idempotency key. Gives what was counted of each call, for the
  * context of the procedures (`streamed`), which do not count again, and check the caller as ever.
  */
-export async function admitCalls(ctx: Context, calls: number): Promise<Counts> {
+export async function admitCalls(
+  ctx: Context,
+  { calls, isWrite }: { calls: number; isWrite: boolean },
+): Promise<Counts> {
   const counts: Counts = [];
   const principal = await getPrincipal(ctx);
   try {
     await admit(principal);
     refuseGone(ctx);
     await countCall(ctx, { principal, counts, calls });
+    if (ctx.idempotency && isWrite) refuseSeveral(ctx.idempotency);
     return counts.map((taken) => ({ ...taken, calls: 1 }));
   } catch (thrown) {
     const error = toTrpcError(thrown);

@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import { randomUUID } from 'node:crypto';
 import type { RateLimiterAbstract } from 'rate-limiter-flexible';
 import { IDEMPOTENCY_KEY } from '../../shared/idempotencyKey.ts';
@@ -143,7 +144,7 @@ export function createContext(
 ): Context {
   const { headers } = request;
   // Reads ignore the header.
-  const key = request.method === 'GET' ? null : headers.get(IDEMPOTENCY_KEY);
+  const key = request.method === 'GET' ? null : readText(headers.get(IDEMPOTENCY_KEY));
   const forwarded = (name: string) => (deps.trustProxy ? headers.get(name) : null);
   return {
     deps,
@@ -164,4 +165,10 @@ export function createContext(
     seen: {},
     idempotency: key === null ? undefined : { key, path: [IDEMPOTENCY_KEY], calls: 1 },
   };
+}
+
+/** The text of a header. Node reads each byte as a character of Latin-1, and most programs send text as UTF-8: `Straße`. */
+function readText(value: string | null): string | null {
+  const bytes = Buffer.from(value ?? '', 'latin1');
+  return value !== null && isUtf8(bytes) ? bytes.toString() : value;
 }

@@ -90,16 +90,14 @@ const PASSING = new Set<string>(['UNAUTHORIZED', 'FORBIDDEN', 'SERVICE_UNAVAILAB
 
 /** Throws 400 for a key of another form, and for a request with several calls. */
 function readCall({ idempotency, principal: { identity }, procedure, input }: Parts) {
-  const { key, path, calls, tool } = idempotency;
+  const { key, path, tool } = idempotency;
   if (!isIdempotencyKey(key)) {
     throw badRequest(
       `An idempotency key has 1 to ${LONGEST_IDEMPOTENCY_KEY} characters, and no control characters`,
       path,
     );
   }
-  if (calls > 1) {
-    throw badRequest('An idempotency key stands for one call: send each call in a request of its own', path);
-  }
+  refuseSeveral(idempotency);
   if (tool) idempotency.parts = (idempotency.parts ?? 0) + 1;
   const request = tool ? [tool.name, tool.given] : [procedure, input];
   const { organizationId, who } = identity;
@@ -110,6 +108,12 @@ function readCall({ idempotency, principal: { identity }, procedure, input }: Pa
   };
   // The key is part of the digest: who has the database alone cannot try what the request may have held.
   return { call, requestDigest: hash('sha256', JSON.stringify([key, request], inOrder), 'buffer') };
+}
+
+/** Throws 400 where a request with an idempotency key has several calls. */
+export function refuseSeveral({ calls, path }: Pick<Idempotency, 'calls' | 'path'>): void {
+  if (calls === 1) return;
+  throw badRequest('An idempotency key stands for one call: send each call in a request of its own', path);
 }
 
 /**

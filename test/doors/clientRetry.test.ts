@@ -115,9 +115,23 @@ test('Mutations that are made at once have a request and a key each, and queries
   const { client, requests } = clientOf(app);
   const names = ['Ada', 'Grace', 'Edsger'];
   const made = await Promise.all(names.map((name) => client.contacts.create.mutate({ name })));
-  expect(requests).toHaveLength(3);
+  const keys = () => requests.map(({ headers }) => headers.get('idempotency-key'));
+  expect(new Set(keys()).size).toBe(3);
+  expect(keys()).not.toContain(null);
   await Promise.all(made.map(({ id }) => client.contacts.get.query({ id })));
-  expect(requests).toHaveLength(4);
+  expect(keys()).toEqual([...keys().slice(0, 3), null]);
+});
+
+test('A program’s own idempotency key may have any characters but control characters, which are refused before a request', async () => {
+  await using app = await testApp();
+  const { client, requests } = clientOf(app);
+  const create = (idempotencyKey: string) => client.contacts.create.mutate({ name: 'Ada' }, { idempotencyKey });
+  const [first, again] = [await create('取込 7'), await create('取込 7')];
+  expect([again.id, requests.length]).toEqual([first.id, 2]);
+  for (const wrong of ['', 'a\nb', 'k'.repeat(256)]) {
+    await expect(create(wrong)).rejects.toThrow('`idempotencyKey` must be 1 to 255 characters');
+  }
+  expect(requests).toHaveLength(2);
 });
 
 test('A mutation whose answer was lost is done once, and gives its answer after all', async () => {

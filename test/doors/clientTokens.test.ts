@@ -65,6 +65,22 @@ describe('A key that is a function', () => {
     expect(backend.minted).toHaveLength(2);
   });
 
+  test('and a mutation whose answer was lost is done once, also where its token ends before the next attempt', async () => {
+    await using app = await testApp();
+    const backend = backendOf(app);
+    let sent = 0;
+    const lose: typeof fetch = async (...request) => {
+      const answer = await app.app.request(...(request as [string, RequestInit]));
+      if (sent++ > 0) return answer;
+      await backend.end();
+      throw new TypeError('fetch failed');
+    };
+    const { contacts } = createIntrozyClient({ url: 'http://introzy.test', key: backend.mint, fetch: lose });
+    const { id } = await contacts.create.mutate({ name: 'Ada' });
+    expect([sent, backend.minted.length]).toEqual([3, 2]);
+    expect((await contacts.list.query()).items.map((contact) => contact.id)).toEqual([id]);
+  });
+
   test('may give a key, at once or later', async () => {
     await using app = await testApp();
     for (const key of [() => app.one.key, async () => app.one.key]) {

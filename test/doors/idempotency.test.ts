@@ -300,6 +300,58 @@ test('Several calls in one request with a key are refused, and not one is done',
   expect([first.status, again.text, isReplayed(again)]).toEqual([200, first.text, true]);
 });
 
+describe('A streamed batch with a key', () => {
+  const STREAM = { 'content-type': 'application/json', 'trpc-accept': 'application/jsonl' };
+  const stream = (path: string, body: object, idempotencyKey: string, key = app.one.key) =>
+    app.app.request(`/trpc/${path}?batch=1`, {
+      method: 'POST',
+      headers: { ...STREAM, ...keyed(idempotencyKey), authorization: `Bearer ${key}` },
+      body: JSON.stringify(body),
+    });
+
+  test('and several writes is one 400 before the stream, and not one is done; a refused caller learns nothing of it', async () => {
+    const names = [newName(), newName()];
+    const body = { ...names.map((name) => ({ json: { name } })) };
+    const path = 'contacts.create,contacts.create';
+    const refused = await stream(path, body, newKey());
+    expect([refused.status, refused.headers.get('content-type')]).toEqual([400, 'application/json']);
+    expect(await refused.json()).toMatchObject({
+      error: { json: { data: { details: { issues: [{ path: ['Idempotency-Key'] }] } } } },
+    });
+    for (const name of names) expect(await count(name)).toBe(0);
+    expect((await stream(path, body, newKey(), 'wrong')).status).toBe(401);
+  });
+
+  test('and several reads ignores the key', async () => {
+    const answer = await stream('keys.current,contacts.list', {}, newKey());
+    expect([answer.status, await answer.text()]).toEqual([200, expect.stringContaining(app.one.keyId)]);
+  });
+
+  test('and one write is done once, and its repetition has the header too', async () => {
+    const name = newName();
+    const create = (idempotencyKey: string) => stream('contacts.create', { 0: { json: { name } } }, idempotencyKey);
+    const idempotencyKey = newKey();
+    const [first, again] = [await create(idempotencyKey), await create(idempotencyKey)];
+    expect([first.status, isReplayed(first), again.status, isReplayed(again)]).toEqual([200, false, 200, true]);
+    expect(await again.text()).toBe(await first.text());
+    expect(again.headers.get('content-type')).toBe('application/jsonl');
+    expect(await count(name)).toBe(1);
+  });
+});
+
+test('A key beyond ASCII is the same key in UTF-8 and in Latin-1', async () => {
+  const body = { name: newName() };
+  const idempotencyKey = `Straße À ${newKey()}`;
+  const utf8 = Buffer.from(idempotencyKey).toString('latin1');
+  expect((await send('POST', '/api/contacts', { body, idempotencyKey: utf8 })).status).toBe(201);
+  for (const same of [utf8, idempotencyKey]) {
+    expect(isReplayed(await send('POST', '/api/contacts', { body, idempotencyKey: same }))).toBe(true);
+  }
+  // 255 characters, of three bytes each.
+  const long = Buffer.from('名'.repeat(255)).toString('latin1');
+  expect((await send('POST', '/api/contacts', { body: { name: newName() }, idempotencyKey: long })).status).toBe(201);
+});
+
 describe('MCP', () => {
   test('A tool’s call with a key in _meta is done once, and its result says that it was given before', async () => {
     const name = newName();

@@ -1,49 +1,17 @@
-import { execFile, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { cp, readFile } from 'node:fs/promises';
-import { basename, join, resolve } from 'node:path';
-import { promisify } from 'node:util';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { Request } from 'playwright-core';
-import { expect, inject, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { listen } from '../../server/start/listen.ts';
 import { launchChromium } from '../helpers/chromium.ts';
-import { outsideProject } from '../helpers/outsideProject.ts';
+import { EXAMPLE, serveExample } from '../helpers/example.ts';
 import { freePort } from '../helpers/postgres.ts';
 import { type TestApp, testApp } from '../helpers/testApp.ts';
 
-const CLIENT = resolve(import.meta.dirname, '../../client');
-const EXAMPLE = join(CLIENT, 'example');
 const PATIENCE = { timeout: 300_000 };
-const NOT_SOURCE = ['node_modules', 'dist', 'package-lock.json'];
-
-/** Installs the example and the packed client in an empty folder, builds the page, and serves the page and its backend. */
-async function serveExample({ service, key, port }: { service: string; key: string; port: number }) {
-  const project = await outsideProject();
-  const { PATH = '', HOME = '' } = process.env;
-  const options = { cwd: project.folder, env: { PATH, HOME, INTROZY_URL: service, INTROZY_API_KEY: key } };
-  await cp(EXAMPLE, project.folder, { recursive: true, filter: (path) => !NOT_SOURCE.includes(basename(path)) });
-  await project.install('--no-save', inject('package').archive);
-  await promisify(execFile)('npm', ['run', 'build'], options);
-  const vite = join(project.folder, 'node_modules/vite/bin/vite.js');
-  const place = ['--host', '127.0.0.1', '--port', String(port), '--strictPort'];
-  const server = spawn(process.execPath, [vite, 'preview', ...place], {
-    ...options,
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  await once(server.stdout, 'data');
-  return {
-    folder: project.folder,
-    async [Symbol.asyncDispose]() {
-      const ended = once(server, 'exit');
-      server.kill();
-      await ended;
-      await project[Symbol.asyncDispose]();
-    },
-  };
-}
 
 test('The client’s README shows the example’s code, and installs the versions that the example has', async () => {
-  const readme = await readFile(join(CLIENT, 'README.md'), 'utf8');
+  const readme = await readFile(join(EXAMPLE, '../README.md'), 'utf8');
   const shown = [...readme.matchAll(/^```tsx\n(.*?)^```$/gms)].map(([, code]) => code);
   expect(shown).toEqual([await readFile(join(EXAMPLE, 'src/api.ts'), 'utf8')]);
   const { dependencies } = JSON.parse(await readFile(join(EXAMPLE, 'package.json'), 'utf8'));

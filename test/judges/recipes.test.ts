@@ -1,27 +1,21 @@
-import { execFile, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { execFile } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { basename, join, resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
-import { expect, inject, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { listen } from '../../server/start/listen.ts';
-import { launchChromium } from '../helpers/chromium.ts';
-import { outsideProject } from '../helpers/outsideProject.ts';
-import { freePort } from '../helpers/postgres.ts';
 import { readRecipe } from '../helpers/recipes.ts';
 import { type TestApp, testApp } from '../helpers/testApp.ts';
 
 const run = promisify(execFile);
 const ROOT = resolve(import.meta.dirname, '../..');
-const EXAMPLE = join(ROOT, 'client/example');
 const PATIENCE = { timeout: 180_000 };
 
 /** The app behind a real listener, and the environment of a recipe. */
-async function listenApp(options: Parameters<typeof testApp>[0] = {}) {
-  const app = await testApp(options);
-  const { allowedOrigins = new Set<string>() } = app.deps;
-  const listener = await listen(app.app.fetch, { host: '127.0.0.1', port: 0, log: app.deps.log, allowedOrigins });
+async function listenApp() {
+  const app = await testApp();
+  const listener = await listen(app.app.fetch, { host: '127.0.0.1', port: 0, log: app.deps.log });
   const address = `http://127.0.0.1:${listener.port}`;
   const { PATH = '', HOME = '' } = process.env;
   return {
@@ -146,72 +140,3 @@ test(
     }
   },
 );
-
-test('The recipe for React is built, and used in a browser from another origin, as it stands', PATIENCE, async () => {
-  const port = await freePort();
-  const origin = `http://127.0.0.1:${port}`;
-  await using app = await listenApp({ choices: { allowedOrigins: new Set([origin]) } });
-  for (let index = 0; index < 25; index++)
-    await app.trpc(app.one.key).contacts.create.mutate({ name: `Person ${index}` });
-  const [block, ...more] = await readRecipe('React');
-  expect([block?.language, more]).toEqual(['tsx', []]);
-
-  await using project = await outsideProject();
-  const options = { cwd: project.folder, env: app.env };
-  const filter = (path: string) => !['node_modules', 'dist', 'package-lock.json', 'src'].includes(basename(path));
-  await cp(EXAMPLE, project.folder, { recursive: true, filter });
-  await project.install('--no-save', inject('package').archive);
-  const main = join(project.folder, 'src/main.tsx');
-  await cp(join(EXAMPLE, 'src/main.tsx'), main);
-  await writeFile(main, block?.code ?? '');
-  await run('npm', ['run', 'build'], options).catch(({ stdout }) => expect.fail(stdout));
-  const vite = join(project.folder, 'node_modules/vite/bin/vite.js');
-  const place = ['--host', '127.0.0.1', '--port', String(port), '--strictPort'];
-  const server = spawn(process.execPath, [vite, 'preview', ...place], {
-    ...options,
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  await once(server.stdout, 'data');
-  try {
-    const context = await (await launchChromium()).newContext();
-    const page = await context.newPage();
-    page.setDefaultTimeout(20_000);
-    await page.goto(origin);
-    const rows = page.getByRole('listitem');
-    const button = (name: string) => page.getByRole('button', { name });
-    await expect.poll(() => rows.count()).toBe(20);
-    await button('More').click();
-    await expect.poll(() => rows.count()).toBe(25);
-
-    // The service makes the contact, and the answer is lost: the page repeats the call.
-    let calls = 0;
-    await page.route(/contacts\.create/, async (route) => {
-      if (calls++ > 0) return await route.continue();
-      await route.fetch();
-      await route.abort('connectionreset');
-    });
-    await page.getByPlaceholder('Name').fill('Ada Lovelace');
-    await page.getByPlaceholder('Email').fill('ada@example.com');
-    await button('Add').click();
-    await page.getByText('Ada Lovelace, no title').waitFor();
-    expect([calls, (await contactsOf(app, 'ada')).length]).toEqual([2, 1]);
-
-    await button('Upsert Hypatia').click();
-    await page.getByText('Hypatia, no title').waitFor();
-
-    // Somebody else changes the contact meanwhile: the page says so, and reads the list anew.
-    const [ada] = await contactsOf(app, 'ada');
-    await app.trpc(app.one.key).contacts.update.mutate({ id: ada?.id ?? '', title: 'Countess' });
-    await rows.filter({ hasText: 'Ada' }).getByRole('button').click();
-    await page.getByText('Ada Lovelace, Countess').waitFor();
-    expect(await page.getByRole('alert').innerText()).toBe('The contact is not at the expected version');
-    await rows.filter({ hasText: 'Ada' }).getByRole('button').click();
-    await page.getByText('Ada Lovelace, Friend').waitFor();
-    await context.close();
-  } finally {
-    const ended = once(server, 'exit');
-    server.kill();
-    await ended;
-  }
-  expect(await readFile(main, 'utf8')).not.toContain(app.one.key);
-});
