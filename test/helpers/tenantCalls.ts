@@ -18,6 +18,7 @@ import * as contacts from '../../db/contacts.ts';
 import { countTags, listWritten } from '../../db/contactTagCounts.ts';
 import { upsertContacts } from '../../db/contactUpsert.ts';
 import { forgetAllLostWords, forgetLostWords } from '../../db/contactWords.ts';
+import { AnswerKept } from '../../db/errors.ts';
 import {
   claimExpiryNotice,
   deletePastNotices,
@@ -386,7 +387,19 @@ export const TENANT_CALLS: Record<string, TenantCall[]> = {
     (db, { organizationId, victim }) =>
       eraseContacts(db, { organizationId, ids: [victim.deletedContactId, victim.deletedSharedId] }),
   ],
-  claimAnswer: [(db, attempt) => run(db, keptAnswers.claimAnswer(keyedCall(attempt)))],
+  // That an answer of the victim's is kept tells of the victim. The caller's own answer, of a twin, does not.
+  claimAnswer: [
+    (db, attempt) =>
+      run(db, keptAnswers.claimAnswer(keyedCall(attempt))).catch(async (error) => {
+        if (!(error instanceof AnswerKept)) throw error;
+        const { app, organizationId, victim } = attempt;
+        const own = await runAsAdmin(
+          app,
+          `select from kept_answers where organization_id = '${app.one.id}' and caller_id = '${victim.keyId}'`,
+        );
+        return organizationId === app.one.id && own.length > 0 ? null : victim.word;
+      }),
+  ],
   keepAnswer: [
     (db, attempt) =>
       run(db, keptAnswers.keepAnswer(keyedCall(attempt), { requestDigest: KEY_DIGEST, subjectId: null, answer: null })),
