@@ -7,6 +7,7 @@ import {
   TRPCClientError,
 } from '@trpc/client';
 import type { AppRouter } from '../server/procedures/router.ts';
+import { IDEMPOTENCY_KEY, IDEMPOTENCY_KEY_FORM, isIdempotencyKey } from '../shared/idempotencyKey.ts';
 import { transformer } from '../shared/transformer.ts';
 import { type ContactStreams, contactStreams } from './contacts.ts';
 import { IntrozyError } from './introzyError.ts';
@@ -58,8 +59,6 @@ export interface IntrozyClientOptions {
 const BATCH_LIMIT = 20;
 /** Characters of a query's address at most. Proxies commonly take a request line of 8 KiB. */
 const URL_LIMIT = 8_000;
-/** The header that has the service do a mutation once, however often the mutation is sent. */
-const IDEMPOTENCY_KEY = 'idempotency-key';
 
 /**
  * Makes a client of the Introzy API, typed by the service's procedures. Queries made in the same tick share a request.
@@ -99,6 +98,7 @@ export function createIntrozyClient(options: IntrozyClientOptions = {}): Introzy
     const callOptions = signal && { signal };
     try {
       if (kind === 'query') return await client.query(path, input, callOptions);
+      if (idempotencyKey !== undefined && !isIdempotencyKey(idempotencyKey)) throw new Error(IDEMPOTENCY_KEY_FORM);
       // The same key at each attempt: see retry.ts.
       const context = { idempotencyKey: idempotencyKey ?? newKey() };
       return await client.mutation(path, input, { ...callOptions, context });
@@ -112,9 +112,12 @@ export function createIntrozyClient(options: IntrozyClientOptions = {}): Introzy
 /** The headers of a request. A mutation has a request, and an idempotency key, of its own. */
 async function headersOf(source: KeySource, calls: readonly Operation[]): Promise<Record<string, string>> {
   const idempotencyKey = calls[0]?.context.idempotencyKey;
-  const once = typeof idempotencyKey === 'string' && { [IDEMPOTENCY_KEY]: idempotencyKey };
+  const once = typeof idempotencyKey === 'string' && { [IDEMPOTENCY_KEY]: inUtf8(idempotencyKey) };
   return { ...(await authorize(source, calls)), ...once };
 }
+
+/** A text as a header takes it: a character for each byte of the text in UTF-8. */
+const inUtf8 = (text: string) => String.fromCharCode(...new TextEncoder().encode(text));
 
 /** True for a query with a request of its own: its input is too long for an address. */
 const isLong = (input: string) => encodeURIComponent(input).length > URL_LIMIT / 2;

@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import { randomUUID } from 'node:crypto';
 import type { RateLimiterAbstract } from 'rate-limiter-flexible';
 import { IDEMPOTENCY_KEY } from '../../shared/idempotencyKey.ts';
@@ -162,6 +163,12 @@ export function createContext(
         ? undefined
         : corsHeaders(deps.allowedOrigins, { path, origin: headers.get('origin') }),
     seen: {},
-    idempotency: key === null ? undefined : { key, path: [IDEMPOTENCY_KEY], calls: 1 },
+    idempotency: key === null ? undefined : { key: toText(key), path: [IDEMPOTENCY_KEY], calls: 1 },
   };
+}
+
+/** A header as text. Headers come with a character for each byte; bytes that are no UTF-8 stay such characters. */
+function toText(header: string): string {
+  const bytes = Buffer.from(header, 'latin1');
+  return isUtf8(bytes) ? bytes.toString() : header;
 }
