@@ -7,7 +7,7 @@ import {
   TRPCClientError,
 } from '@trpc/client';
 import type { AppRouter } from '../server/procedures/router.ts';
-import { isIdempotencyKey, LONGEST_IDEMPOTENCY_KEY } from '../shared/idempotencyKey.ts';
+import { IDEMPOTENCY_KEY, IDEMPOTENCY_KEY_FORM, isIdempotencyKey } from '../shared/idempotencyKey.ts';
 import { transformer } from '../shared/transformer.ts';
 import { type ContactStreams, contactStreams } from './contacts.ts';
 import { IntrozyError } from './introzyError.ts';
@@ -59,8 +59,6 @@ export interface IntrozyClientOptions {
 const BATCH_LIMIT = 20;
 /** Characters of a query's address at most. Proxies commonly take a request line of 8 KiB. */
 const URL_LIMIT = 8_000;
-/** The header that has the service do a mutation once, however often the mutation is sent. */
-const IDEMPOTENCY_KEY = 'idempotency-key';
 
 /**
  * Makes a client of the Introzy API, typed by the service's procedures. Queries made in the same tick share a request.
@@ -100,8 +98,9 @@ export function createIntrozyClient(options: IntrozyClientOptions = {}): Introzy
     const callOptions = signal && { signal };
     try {
       if (kind === 'query') return await client.query(path, input, callOptions);
+      if (idempotencyKey !== undefined && !isIdempotencyKey(idempotencyKey)) throw new Error(IDEMPOTENCY_KEY_FORM);
       // The same key at each attempt: see retry.ts.
-      const context = { idempotencyKey: toHeader(idempotencyKey ?? newKey()) };
+      const context = { idempotencyKey: idempotencyKey ?? newKey() };
       return await client.mutation(path, input, { ...callOptions, context });
     } catch (error) {
       throw error instanceof TRPCClientError ? new IntrozyError(error) : error;
@@ -113,23 +112,18 @@ export function createIntrozyClient(options: IntrozyClientOptions = {}): Introzy
 /** The headers of a request. A mutation has a request, and an idempotency key, of its own. */
 async function headersOf(source: KeySource, calls: readonly Operation[]): Promise<Record<string, string>> {
   const idempotencyKey = calls[0]?.context.idempotencyKey;
-  const once = typeof idempotencyKey === 'string' && { [IDEMPOTENCY_KEY]: idempotencyKey };
+  const once = typeof idempotencyKey === 'string' && { [IDEMPOTENCY_KEY]: inUtf8(idempotencyKey) };
   return { ...(await authorize(source, calls)), ...once };
 }
+
+/** A text as a header takes it: a character for each byte of the text in UTF-8. */
+const inUtf8 = (text: string) => String.fromCharCode(...new TextEncoder().encode(text));
 
 /** True for a query with a request of its own: its input is too long for an address. */
 const isLong = (input: string) => encodeURIComponent(input).length > URL_LIMIT / 2;
 
 /** A random key. A page that came by plain http has no `randomUUID`. */
 const newKey = () => crypto.randomUUID?.() ?? crypto.getRandomValues(new Uint8Array(16)).join('-');
-
-/** A key as a header's value, whose characters are the bytes of UTF-8. Throws where no service takes the key. */
-function toHeader(key: string): string {
-  if (!isIdempotencyKey(key)) {
-    throw new Error(`\`idempotencyKey\` must be 1 to ${LONGEST_IDEMPOTENCY_KEY} characters without control characters`);
-  }
-  return String.fromCharCode(...new TextEncoder().encode(key));
-}
 
 type Kind = 'query' | 'mutate';
 type AnyCall = (input: unknown, options?: CallOptions) => Promise<unknown>;

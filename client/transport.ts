@@ -58,8 +58,17 @@ async function isOfTrpc(response: Response): Promise<boolean> {
   if (response.ok) return true;
   // REST's errors are JSON too, but `error` is a sentence there, and an object in tRPC's. A batch that failed as a
   // whole may have one error for all calls.
-  const [first] = [await response.clone().json()].flat() as [{ error?: unknown } | null | undefined];
+  const [first] = [parseJson(await response.clone().text())].flat() as [{ error?: unknown } | null | undefined];
   return typeof first?.error === 'object';
+}
+
+/** `undefined` for text that is no JSON: some proxies say JSON of any text. */
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }
 
 /** The HTTP answer of a failed call; `undefined` where no answer came. */

@@ -33,7 +33,8 @@ export async function readText(request: Request): Promise<string> {
     throw badRequest('The request broke off before its end');
   }
   if (bytes.length > BODY_LIMIT) throw fault('PAYLOAD_TOO_LARGE');
-  if (isGzip) bytes = await inflateBody(bytes);
+  // Some clients name an encoding in requests without a body too.
+  if (isGzip && bytes.length > 0) bytes = await inflateBody(bytes);
   try {
     return utf8.decode(bytes);
   } catch {

@@ -11,7 +11,7 @@ import {
   keepAnswer,
 } from '../../db/keptAnswers.ts';
 import { decodeDocument, encodedDocument } from '../../shared/encoded.ts';
-import { isIdempotencyKey, LONGEST_IDEMPOTENCY_KEY } from '../../shared/idempotencyKey.ts';
+import { IDEMPOTENCY_KEY_FORM, isIdempotencyKey } from '../../shared/idempotencyKey.ts';
 import { transformer } from '../../shared/transformer.ts';
 import { badRequest, fault } from '../http/errors.ts';
 import type { Context, Idempotency, Principal } from './context.ts';
@@ -92,10 +92,7 @@ const PASSING = new Set<string>(['UNAUTHORIZED', 'FORBIDDEN', 'SERVICE_UNAVAILAB
 function readCall({ idempotency, principal: { identity }, procedure, input }: Parts) {
   const { key, path, tool } = idempotency;
   if (!isIdempotencyKey(key)) {
-    throw badRequest(
-      `An idempotency key has 1 to ${LONGEST_IDEMPOTENCY_KEY} characters, and no control characters`,
-      path,
-    );
+    throw badRequest(IDEMPOTENCY_KEY_FORM, path);
   }
   refuseSeveral(idempotency);
   if (tool) idempotency.parts = (idempotency.parts ?? 0) + 1;

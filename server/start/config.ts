@@ -107,10 +107,13 @@ const Origins = z
     return z.NEVER;
   });
 
-/** The origin of a web address: `https://App.example.com/page` → `https://app.example.com`. */
+/**
+ * The origin of a web address: `https://App.example.com/page` → `https://app.example.com`. `https://*.example.com` is an
+ * address by the URL standard, and no page has such an origin.
+ */
 function originOf(address: string): string | undefined {
   const url = URL.parse(address);
-  return url !== null && /^https?:$/.test(url.protocol) ? url.origin : undefined;
+  return url !== null && /^https?:$/.test(url.protocol) && !url.host.includes('*') ? url.origin : undefined;
 }
 
 const Environment = z.object({

@@ -1,4 +1,4 @@
-import type { IncomingMessage } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { describe, expect, test } from 'vitest';
 import { createIntrozyClient } from '../../client/index.ts';
 import { ABSENT, answer, clientOf, errorOf, fail, limited, stub, succeed, unavailable } from '../helpers/client.ts';
@@ -53,6 +53,11 @@ describe('a query', () => {
   test.each([
     ['the connection breaks', (request: IncomingMessage) => void request.socket.destroy()],
     ['a proxy has no service behind it', answer(502, '<html>', { 'content-type': 'text/html' })],
+    [
+      'a proxy says JSON of what is no JSON',
+      (_: IncomingMessage, response: ServerResponse) =>
+        void response.writeHead(502, { 'content-type': 'application/json' }).end('Bad gateway'),
+    ],
     ['a proxy speaks for it', answer(503, { success: false, error: 'No' }, { 'retry-after': '0' })],
   ])('is sent again where %s', async (_, refuse) => {
     await using service = await stub(refuse, answer(200, [succeed('here')]));
@@ -109,6 +114,21 @@ test.each([
   expect(keys[2]).not.toBe(keys[0]);
   expect(keys[3]).toBe('mine');
 });
+
+test.each([
+  ['empty', ''],
+  ['too long', 'k'.repeat(256)],
+  ['of two lines', 'a\nb'],
+])(
+  'A mutation with an idempotency key of another form is not sent, and the error says so: %s',
+  async (_, idempotencyKey) => {
+    await using service = await stub(answer(200, succeed('made')));
+    await expect(service.client.contacts.create.mutate({ name: 'Ada' }, { idempotencyKey })).rejects.toThrow(
+      'An idempotency key has 1 to 255 characters, and no control characters',
+    );
+    expect(service.at).toEqual([]);
+  },
+);
 
 test('Mutations that are made at once have a request and a key each, and queries share theirs', async () => {
   await using app = await testApp();

@@ -136,6 +136,17 @@ test.each(DOORS)('A gzipped body is read as the body that it is: %s', async (pat
   expect((await app.trpc(app.one.key).contacts.list.query()).items).toHaveLength(4);
 });
 
+test('A request without a body may name gzip', async () => {
+  await using app = await testApp();
+  const { id } = await app.trpc(app.one.key).contacts.create.mutate({ name: 'Ada' });
+  for (const [method, path] of [
+    ['DELETE', `/api/contacts/${id}`],
+    ['POST', `/api/contacts/${id}/restore`],
+  ] as const) {
+    expect((await app.api(app.one.key, method, path, undefined, encoded('gzip'))).status, path).toBe(200);
+  }
+});
+
 test.each(DOORS)(
   'A body in another encoding is a 415, and one that is not as it says a 400: %s',
   async (path, toBody) => {

@@ -1,5 +1,6 @@
 import { Client, InMemoryTransport } from '@modelcontextprotocol/client';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { createIntrozyClient } from '../../client/index.ts';
 import { createRemoteServer } from '../../server/cli/remoteMcp.ts';
 import { ERRORS } from '../../shared/errors.ts';
 import { addMember, signedIn } from '../helpers/browser.ts';
@@ -274,6 +275,27 @@ describe('A key of another form is 400', () => {
     expect(await count(body.name)).toBe(1);
   });
 });
+
+test('A key in UTF-8 is the text that it is: 255 characters, and the same for the client, over REST and in any byte', async () => {
+  const client = createIntrozyClient({
+    key: app.one.key,
+    url: 'http://introzy.test',
+    fetch: (input, init) => Promise.resolve(app.app.request(input as string, init as RequestInit)),
+  });
+  for (const text of ['é', 'ключ', '東京', '😀']) {
+    const idempotencyKey = `${text.repeat(20)} ${newKey()}`;
+    const input = { name: newName() };
+    const { id } = await client.contacts.create.mutate(input, { idempotencyKey });
+    const again = await send('POST', '/api/contacts', { body: input, idempotencyKey: bytesOf(idempotencyKey) });
+    expect([again.status, again.body.data.id, isReplayed(again)], text).toEqual([201, id, true]);
+  }
+  const longest = (length: number) =>
+    send('POST', '/api/contacts', { body: { name: newName() }, idempotencyKey: bytesOf('ж'.repeat(length)) });
+  expect([(await longest(255)).status, (await longest(256)).status]).toEqual([201, 400]);
+});
+
+/** A text in UTF-8, as a header has it: a character for each byte. */
+const bytesOf = (text: string) => Buffer.from(text).toString('latin1');
 
 test('Several calls in one request with a key are refused, and not one is done', async () => {
   const names = [newName(), newName()];

@@ -40,3 +40,8 @@ test.each(Object.entries(WRONG))('A wrong %s is refused with its form and an exa
   if (name.startsWith('DATABASE_') && name !== 'DATABASE_PREPARE') expect(taken).toThrow(/is not set|must be set too/);
   else expect(taken).not.toThrow();
 });
+
+test('An origin with a wildcard is refused: no page has such an origin', () => {
+  const read = () => readConfig({ INTROZY_ALLOWED_ORIGINS: 'https://app.example.com,https://*.example.com' });
+  expect(read).toThrow(/^INTROZY_ALLOWED_ORIGINS is not valid: entry 2 is no origin\. It must be /);
+});
