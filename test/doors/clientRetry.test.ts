@@ -115,21 +115,6 @@ test.each([
   expect(keys[3]).toBe('mine');
 });
 
-test.each([
-  ['empty', ''],
-  ['too long', 'k'.repeat(256)],
-  ['of two lines', 'a\nb'],
-])(
-  'A mutation with an idempotency key of another form is not sent, and the error says so: %s',
-  async (_, idempotencyKey) => {
-    await using service = await stub(answer(200, succeed('made')));
-    await expect(service.client.contacts.create.mutate({ name: 'Ada' }, { idempotencyKey })).rejects.toThrow(
-      'An idempotency key has 1 to 255 characters, and no control characters',
-    );
-    expect(service.at).toEqual([]);
-  },
-);
-
 test('Mutations that are made at once have a request and a key each, and queries share theirs', async () => {
   await using app = await testApp();
   const { client, requests } = clientOf(app);
@@ -149,7 +134,7 @@ test('A program’s own idempotency key may have any characters but control char
   const [first, again] = [await create('取込 7'), await create('取込 7')];
   expect([again.id, requests.length]).toEqual([first.id, 2]);
   for (const wrong of ['', 'a\nb', 'k'.repeat(256)]) {
-    await expect(create(wrong)).rejects.toThrow('`idempotencyKey` must be 1 to 255 characters');
+    await expect(create(wrong)).rejects.toThrow('An idempotency key has 1 to 255 characters');
   }
   expect(requests).toHaveLength(2);
 });
