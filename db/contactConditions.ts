@@ -58,6 +58,13 @@ export function toSought(conditions: Conditions): Sought {
   };
 }
 
+/** The number of conditions that are asked. Each tag is a condition. */
+export const countConditions = ({ terms, tags = [], ...sought }: Sought): number => {
+  const { emailKey, phones, company, ids, createdSince, updatedSince, fields } = sought;
+  const others = [emailKey, phones, company, ids, createdSince, updatedSince, fields];
+  return terms.length + tags.length + others.filter((asked) => asked !== undefined).length;
+};
+
 /** The columns of `contacts` that `matches` reads, beside `id` and `updated_at`. */
 export const JUDGED = sql`search, folded, tags, tag_keys, phone_keys, company_key, company_fold, email_key,
   other_email_keys, custom_fields, created_at, deleted_at`;

@@ -3,7 +3,15 @@ import { MAX as LAST_ID } from 'uuid';
 import type { ContactPlace, ContactSort } from '../shared/contactSort.ts';
 import type { ContactField, ContactPage } from '../shared/contacts.ts';
 import type { Tenant } from './admission.ts';
-import { type Conditions, gather, matches, refuseForeignIds, type Sought, toSought } from './contactConditions.ts';
+import {
+  type Conditions,
+  countConditions,
+  gather,
+  matches,
+  refuseForeignIds,
+  type Sought,
+  toSought,
+} from './contactConditions.ts';
 import {
   type CutRow,
   cutPage,
@@ -17,7 +25,7 @@ import {
 } from './contactPage.ts';
 import { onlyPatterns } from './contactSearch.ts';
 import { LAST_WINDOW, nextWindow, searchNewest } from './contactSearchPage.ts';
-import { DEFAULT_SORT, isFrom, keyOf, orderBy, toPlace, walk } from './contactWalk.ts';
+import { DEFAULT_SORT, isFrom, isUnsettled, keyOf, orderBy, toPlace, unsettled, walk } from './contactWalk.ts';
 import type { Outcome } from './outcome.ts';
 import { prepared } from './prepared.ts';
 
@@ -81,7 +89,7 @@ export async function listContacts(db: Tenant, given: ContactListQuery): Promise
     const { page, scanned: unsettled } = await readFound(db, query, foundInOrder(query, by));
     if (unsettled === 0) return page;
   }
-  const index = by !== undefined && !isNamed && !(await isUnsettled(db, query)) ? by : undefined;
+  const index = by !== undefined && !isNamed && !(await isUnsettled(db, query.organizationId)) ? by : undefined;
   while (window <= LAST_WINDOW && !isNamed && sought.phones === undefined) {
     const { page, count, scanned } = await readFound(db, query, foundInWindow(query, index, window));
     if (page.nextCursor !== null || scanned < window) return page;
@@ -97,13 +105,6 @@ const FIRST_WINDOW = 300;
 const MOST_GATHERED = 10_000;
 /** The number of contacts that a statement of a walk tries. */
 const STEP = 5_000;
-
-/** The number of conditions that are asked. Each tag is a condition. */
-const countConditions = ({ terms, tags = [], ...sought }: Sought): number => {
-  const { emailKey, phones, company, ids, createdSince, updatedSince, fields } = sought;
-  const others = [emailKey, phones, company, ids, createdSince, updatedSince, fields];
-  return terms.length + tags.length + others.filter((asked) => asked !== undefined).length;
-};
 
 interface Newest extends Room {
   organizationId: string;
@@ -177,14 +178,6 @@ function documentOf({ fields }: Query): RawBuilder<string> {
   const chosen = [...new Set<ContactField>(['id', ...fields, 'version'])];
   const pairs = chosen.map((field) => sql`${sql.lit(field)}, (${shownDocument})::json -> ${sql.lit(field)}`);
   return sql`json_build_object(${sql.join(pairs)})::text`;
-}
-
-/** SQL of a row where there are contacts in a form before 2, which the indexes of companies and tags do not have. */
-const unsettled = (organizationId: string) =>
-  sql`select from contacts where organization_id = ${organizationId} and form < 2 limit 1`;
-async function isUnsettled(db: Tenant, { organizationId }: Query): Promise<boolean> {
-  const { rows } = await unsettled(organizationId).execute(db);
-  return rows.length > 0;
 }
 
 const NOTHING = sql`select where false`;

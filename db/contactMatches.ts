@@ -1,7 +1,8 @@
-import { sql } from 'kysely';
+import { type RawBuilder, sql } from 'kysely';
 import type { ContactCount } from '../shared/contacts.ts';
-import type { Tenant } from './admission.ts';
-import { type Conditions, gather, matches, refuseForeignIds, toSought } from './contactConditions.ts';
+import { inTransaction, type Tenant } from './admission.ts';
+import { type Conditions, countConditions, gather, matches, refuseForeignIds, toSought } from './contactConditions.ts';
+import { DEFAULT_SORT, isUnsettled, walk } from './contactWalk.ts';
 import type { Outcome } from './outcome.ts';
 
 interface Matching {
@@ -37,15 +38,36 @@ export async function findMatching(
 /** The most contacts that a count counts. */
 const MOST_COUNTED = 100_000;
 
-/** Counts the contacts that meet all conditions, up to `MOST_COUNTED`. Failure: `elsewhere`, as `findMatching`. */
+/**
+ * Counts the contacts that meet all conditions, up to `MOST_COUNTED`. Failure: `elsewhere`, as `findMatching`. Contacts of
+ * no condition, or of a company or a tag alone, are counted in an index of their own. Others have `milliseconds` with the
+ * database: each is read, as the index of words may also find contacts that do not match.
+ */
 export async function countContacts(
   db: Tenant,
-  { organizationId, conditions }: Matching,
+  { organizationId, conditions, milliseconds }: Matching & { milliseconds: number },
 ): Promise<Outcome<ContactCount>> {
   const failure = await refuseForeignIds(db, { organizationId, ids: conditions.ids });
   if (failure) return failure;
-  const { rows } = await sql<{ count: number }>`
-    select count(*)::int as count from (${gatherOwn(organizationId, conditions, MOST_COUNTED + 1)}) own`.execute(db);
-  const count = rows[0]?.count ?? 0;
+  const limit = MOST_COUNTED + 1;
+  const sought = toSought(conditions);
+  const asked = countConditions(sought);
+  const by = sought.company !== undefined ? 'company' : sought.tags !== undefined ? 'tag' : undefined;
+  const isInOrder = asked === 0 || (asked === 1 && by !== undefined && !(await isUnsettled(db, organizationId)));
+  const count =
+    isInOrder && !sought.onlyDeleted
+      ? await countRows(
+          db,
+          walk({ organizationId, sought, by, limit, sort: DEFAULT_SORT, cursor: undefined, isJudged: false }),
+        )
+      : await inTransaction(db, async (trx) => {
+          await sql`select set_config('statement_timeout', ${String(milliseconds)}, true)`.execute(trx);
+          return await countRows(trx, gatherOwn(organizationId, conditions, limit));
+        });
   return { count: Math.min(count, MOST_COUNTED), isExact: count <= MOST_COUNTED };
+}
+
+async function countRows(db: Tenant, contacts: RawBuilder<unknown>): Promise<number> {
+  const { rows } = await sql<{ count: number }>`select count(*)::int as count from (${contacts}) own`.execute(db);
+  return rows[0]?.count ?? 0;
 }

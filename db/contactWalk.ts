@@ -1,5 +1,6 @@
 import { type RawBuilder, type SqlBool, sql } from 'kysely';
 import type { ContactPlace, ContactSort } from '../shared/contactSort.ts';
+import type { Tenant } from './admission.ts';
 import { idBefore, JUDGED, type Sought } from './contactConditions.ts';
 
 /** A sort's column beside the id, which decides between equal contacts; the direction of both. */
@@ -104,4 +105,12 @@ function isSince({ sort, sought: { createdSince, updatedSince }, by }: Walk): Ra
   if (column === undefined && createdSince) return sql`${id} >= ${idBefore(createdSince)}::uuid`;
   if (column === 'updated_at' && updatedSince) return sql`updated_at >= ${updatedSince}`;
   return sql`true`;
+}
+
+/** SQL of a row where there are contacts in a form before 2, which the indexes of companies and tags do not have. */
+export const unsettled = (organizationId: string) =>
+  sql`select from contacts where organization_id = ${organizationId} and form < 2 limit 1`;
+export async function isUnsettled(db: Tenant, organizationId: string): Promise<boolean> {
+  const { rows } = await unsettled(organizationId).execute(db);
+  return rows.length > 0;
 }

@@ -704,6 +704,7 @@ CREATE FUNCTION public.introzy_found_contacts(p_conditions jsonb, p_limit intege
     SET max_parallel_workers_per_gather TO '0'
     SET enable_seqscan TO 'off'
     SET enable_indexscan TO 'off'
+    SET work_mem TO '64MB'
     AS $_$
   declare
     v_own text := 'organization_id = introzy_organization_id()';
@@ -1048,6 +1049,7 @@ CREATE FUNCTION public.introzy_newest_with_words(p_patterns jsonb, p_from uuid) 
     SET enable_seqscan TO 'off'
     SET enable_indexscan TO 'off'
     SET plan_cache_mode TO 'force_generic_plan'
+    SET work_mem TO '64MB'
     AS $$
   declare
     v_organization_id uuid := introzy_organization_id();

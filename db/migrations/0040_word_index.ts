@@ -207,7 +207,7 @@ const lookups = (schema: string) => [
   `create function introzy_newest_with_words(p_patterns jsonb, p_from uuid) returns uuid[]
   language plpgsql stable security definer set search_path = ${schema}, pg_temp
     set max_parallel_workers_per_gather = 0 set enable_seqscan = off set enable_indexscan = off
-    set plan_cache_mode = force_generic_plan as $$
+    set plan_cache_mode = force_generic_plan set work_mem = '64MB' as $$
   declare
     v_organization_id uuid := introzy_organization_id();
     v_pattern jsonb;

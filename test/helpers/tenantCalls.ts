@@ -105,7 +105,7 @@ const matching =
 const counting =
   (conditions: (victim: Victim) => Conditions): TenantCall =>
   async (db, { organizationId, victim }) => {
-    const counted = await countContacts(db, { organizationId, conditions: conditions(victim) });
+    const counted = await countContacts(db, { organizationId, conditions: conditions(victim), milliseconds: 8_000 });
     return 'count' in counted && counted.count > 0 ? victim.word : counted;
   };
 
@@ -447,6 +447,8 @@ export const TENANT_CALLS: Record<string, TenantCall[]> = {
   countContacts: [
     counting(({ word }) => ({ search: word })),
     counting(({ word, email }) => ({ tag: word, company: word, email })),
+    counting(({ word }) => ({ tag: word })),
+    counting(({ word }) => ({ company: word })),
   ],
   lockAddresses: [(db, { organizationId, victim }) => lockAddresses(db, { organizationId, id: victim.contactId })],
   lockNamed: [
@@ -543,6 +545,9 @@ const OTHERS = [
   ...[
     'toTerms',
     'onlyPatterns',
+    'countConditions',
+    'isUnsettled',
+    'unsettled',
     'searchNewest',
     'nextWindow',
     'toPlainPatterns',

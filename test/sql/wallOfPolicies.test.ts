@@ -10,7 +10,7 @@ import { breakSearch, setPolicies, wallsApp } from '../helpers/victim.ts';
 
 const names = Object.keys(TENANT_CALLS);
 // Each function is tried with rows of its own, one after another.
-vi.setConfig({ testTimeout: 180_000 });
+vi.setConfig({ testTimeout: 420_000 });
 /** The message of the failure where the policies hide the issuing key. */
 const NO_ISSUER = 'The API key is missing';
 /**

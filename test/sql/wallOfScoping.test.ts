@@ -6,7 +6,7 @@ import { breakSearch, setPolicies, wallsApp } from '../helpers/victim.ts';
 
 const names = Object.keys(TENANT_CALLS);
 // Each function is tried with rows of its own, one after another.
-vi.setConfig({ testTimeout: 180_000 });
+vi.setConfig({ testTimeout: 420_000 });
 
 /**
  * An app whose only wall is the scoping: the policies are off, and the search past the policies ignores the
