@@ -1,22 +1,18 @@
 import { badRequest } from './errors.ts';
 
-/** An entity tag (RFC 9110, section 8.8.3), or a bare version, which people write into a command line. */
-const TAG = /^(?:W\/)?"([\x21\x23-\x7e\x80-\xff]*)"$|^(\d{1,9})$/;
-/** Commas stand between tags, and may stand in a tag. */
-const SEPARATOR = /,(?=(?:[^"]*"[^"]*")*[^"]*$)/;
+/** A list of entity tags (RFC 9110, section 8.8.3): `W/"3", "4"`. Commas may also stand in a tag, and elements may be empty. */
+const LIST = /^[\s,]*(?:(?:W\/)?"[\x21\x23-\x7e\x80-\xff]*"\s*(?:,[\s,]*|$))+$/;
+/** A bare version, which people write into a command line. */
+const VERSION = /^\d{1,9}$/;
 
 /** The entity tag of a version. */
 export const toEntityTag = (version: number) => `"${version}"`;
 
 /** The texts of the tags in a list, `W/"3", "4"` → `['3', '4']`; `undefined` where the header is no list of tags. */
 function readTags(header: string): string[] | undefined {
-  const tags = header
-    .split(SEPARATOR)
-    .map((element) => element.trim())
-    .filter((element) => element !== '')
-    .map((element) => TAG.exec(element));
-  if (tags.length === 0 || tags.includes(null)) return undefined;
-  return tags.map((tag) => tag?.[1] ?? (tag?.[2] as string));
+  const value = header.trim();
+  if (VERSION.test(value)) return [value];
+  return LIST.test(value) ? Array.from(value.matchAll(/"([^"]*)"/g), ([, text]) => text as string) : undefined;
 }
 
 /**
@@ -29,7 +25,7 @@ export function readIfMatch(header: string | null): number | number[] | undefine
   if (value === undefined || value === '*') return undefined;
   const tags = readTags(value);
   if (!tags) throw badRequest('Not an entity tag, such as "3", nor a list of them', ['If-Match']);
-  const versions = [...new Set(tags.map((tag) => (/^\d{1,9}$/.test(tag) ? Number(tag) : NO_VERSION)))];
+  const versions = [...new Set(tags.map((tag) => (VERSION.test(tag) ? Number(tag) : NO_VERSION)))];
   return versions.length === 1 ? versions[0] : versions;
 }
 
