@@ -25,7 +25,17 @@ import {
 } from './contactPage.ts';
 import { onlyPatterns } from './contactSearch.ts';
 import { LAST_WINDOW, nextWindow, searchNewest } from './contactSearchPage.ts';
-import { DEFAULT_SORT, isFrom, isUnsettled, keyOf, orderBy, toPlace, unsettled, walk } from './contactWalk.ts';
+import {
+  DEFAULT_SORT,
+  indexedBy,
+  isFrom,
+  isUnsettled,
+  keyOf,
+  orderBy,
+  toPlace,
+  unsettled,
+  walk,
+} from './contactWalk.ts';
 import type { Outcome } from './outcome.ts';
 import { prepared } from './prepared.ts';
 
@@ -84,7 +94,7 @@ export async function listContacts(db: Tenant, given: ContactListQuery): Promise
   if (conditions === 0) return (await readFound(db, query, foundInOrder(query, undefined))).page;
   // Few contacts have an email or an id.
   const isNamed = sought.emailKey !== undefined || sought.ids !== undefined;
-  const by = sought.company !== undefined ? 'company' : sought.tags !== undefined ? 'tag' : undefined;
+  const by = indexedBy(sought);
   if (by !== undefined && !isNamed && conditions === 1) {
     const { page, scanned: unsettled } = await readFound(db, query, foundInOrder(query, by));
     if (unsettled === 0) return page;

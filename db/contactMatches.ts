@@ -1,8 +1,16 @@
 import { type RawBuilder, sql } from 'kysely';
 import type { ContactCount } from '../shared/contacts.ts';
 import { inTransaction, type Tenant } from './admission.ts';
-import { type Conditions, countConditions, gather, matches, refuseForeignIds, toSought } from './contactConditions.ts';
-import { DEFAULT_SORT, isUnsettled, walk } from './contactWalk.ts';
+import {
+  type Conditions,
+  countConditions,
+  gather,
+  matches,
+  refuseForeignIds,
+  type Sought,
+  toSought,
+} from './contactConditions.ts';
+import { DEFAULT_SORT, indexedBy, isUnsettled, walk } from './contactWalk.ts';
 import type { Outcome } from './outcome.ts';
 
 interface Matching {
@@ -11,8 +19,7 @@ interface Matching {
 }
 
 /** SQL of the ids that `gather` finds, of this organization's contacts alone, whatever the SQL function finds. */
-function gatherOwn(organizationId: string, conditions: Conditions, limit: number) {
-  const sought = toSought(conditions);
+function gatherOwn(organizationId: string, sought: Sought, limit: number) {
   return sql`
     select contact.id from (${gather(organizationId, sought, { limit })}) found cross join lateral (
       select id from contacts
@@ -31,7 +38,7 @@ export async function findMatching(
   const failure = await refuseForeignIds(db, { organizationId, ids: conditions.ids });
   if (failure) return failure;
   const { rows } = await sql<{ id: string }>`
-    select id from (${gatherOwn(organizationId, conditions, limit)}) own`.execute(db);
+    select id from (${gatherOwn(organizationId, toSought(conditions), limit)}) own`.execute(db);
   return rows.map(({ id }) => id);
 }
 
@@ -52,7 +59,7 @@ export async function countContacts(
   const limit = MOST_COUNTED + 1;
   const sought = toSought(conditions);
   const asked = countConditions(sought);
-  const by = sought.company !== undefined ? 'company' : sought.tags !== undefined ? 'tag' : undefined;
+  const by = indexedBy(sought);
   const isInOrder = asked === 0 || (asked === 1 && by !== undefined && !(await isUnsettled(db, organizationId)));
   const count =
     isInOrder && !sought.onlyDeleted
@@ -62,7 +69,7 @@ export async function countContacts(
         )
       : await inTransaction(db, async (trx) => {
           await sql`select set_config('statement_timeout', ${String(milliseconds)}, true)`.execute(trx);
-          return await countRows(trx, gatherOwn(organizationId, conditions, limit));
+          return await countRows(trx, gatherOwn(organizationId, sought, limit));
         });
   return { count: Math.min(count, MOST_COUNTED), isExact: count <= MOST_COUNTED };
 }

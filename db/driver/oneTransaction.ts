@@ -11,7 +11,7 @@ import {
 
 /** A single transaction for all statements of a call. */
 export interface OneTransaction {
-  /** For a Kysely without an entry. Its transactions, and its statements outside of transactions, are steps of the one. */
+  /** For a Kysely without an entry. Transactions and statements of that Kysely are steps of this single transaction. */
   readonly connections: Connections;
   /** True from the first statement on, until an end: the call holds a connection. */
   isBegun(): boolean;

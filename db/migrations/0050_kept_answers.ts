@@ -64,7 +64,7 @@ const functions = (schema: string) => [
       raise exception 'The answer is kept' using errcode = 'IZ409';
     end if;
   end $$`,
-  // A call that wrote a contact keeps its answer before it lets the contact go: an erasure finds every answer.
+  // A call keeps its answer before the call unlocks the contact: whoever erases the contact finds the answer.
   `create function introzy_forget_answers() returns trigger
   language plpgsql set search_path = ${schema}, pg_temp as $$
   begin

@@ -26,7 +26,7 @@ const HEADERS = [
   'x-request-id',
 ];
 
-/** The headers of answers that a page may read, beside those that every page may read (Fetch standard). */
+/** The headers of answers that a page of an allowed origin may read. Other headers are safe for every page (Fetch standard). */
 const EXPOSED = [
   'ETag',
   'Idempotency-Replayed',
@@ -72,7 +72,7 @@ export const allowOrigin = (
 export const isPreflight = ({ method, headers }: Request): boolean =>
   method === 'OPTIONS' && headers.has('origin') && headers.has('access-control-request-method');
 
-/** What an allowed origin may send. Headers that nothing here reads are allowed as well: they do no more than in other programs. */
+/** The methods and headers that a page of an allowed origin may send. Headers that the service does not read are allowed too. */
 export function preflightHeaders({ headers }: Request): CorsHeaders {
   const asked = (headers.get('access-control-request-headers') ?? '').toLowerCase().split(',');
   const names = asked.map((name) => name.trim()).filter((name) => HEADER_NAME.test(name));

@@ -49,7 +49,7 @@ export async function once<R extends Result>(parts: Parts, work: (keyed: Keyed) 
   const { ctx, idempotency, principal, showsSecret } = parts;
   const { call, requestDigest } = readCall(parts);
   const { admission } = principal;
-  // Repetitions that come to this instance at once wait here, where they hold no connection.
+  // Repetitions that reach this instance at the same time wait here, and hold no connection while they wait.
   return await ctx.deps.inTurn(`${call.callerId} ${call.keyDigest.toString('base64')}`, async () => {
     const held = admission.hold(claimAnswer(call));
     let isKept = false;

@@ -12,7 +12,7 @@ const CLIENT = readFileSync(resolve(import.meta.dirname, '../../client/dist/inde
 const PAGE = `<!doctype html><title>Another page</title>
 <script type="module">import * as client from '/client.js'; window.client = client;</script>`;
 
-/** Serves a page that is not ours, with a backend that mints tokens, the service that allows the page's origin, and opens the page. */
+/** Serves another project's page and a backend that mints tokens, starts the service that allows the page's origin, and opens the page. */
 async function openForeignPage() {
   let mint = async () => '';
   const pages = await serveApp(async ({ url }) => {

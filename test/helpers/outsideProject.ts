@@ -19,7 +19,7 @@ declare module 'vitest' {
   }
 }
 
-/** A folder of a project that is not ours: it has only what is installed there, from npm's cache where that is enough. */
+/** A folder of another project, with no packages but those that a test installs. npm's cache serves the packages that it has. */
 export async function outsideProject(manifest: object = { name: 'somebody', private: true, type: 'module' }) {
   const folder = await mkdtemp(join(tmpdir(), 'introzy-outside-'));
   await writeFile(join(folder, 'package.json'), JSON.stringify(manifest));

@@ -546,6 +546,7 @@ const OTHERS = [
     'toTerms',
     'onlyPatterns',
     'countConditions',
+    'indexedBy',
     'isUnsettled',
     'unsettled',
     'searchNewest',

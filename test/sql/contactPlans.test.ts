@@ -195,7 +195,11 @@ test('A count is exact up to 100,000 contacts, and a lower bound above', async (
     );
   await insert(1, 100_000);
   const count = (conditions: Conditions) =>
-    countContacts(asOperator(alone.db, alone.one.id), { organizationId: alone.one.id, conditions, milliseconds: 8_000 });
+    countContacts(asOperator(alone.db, alone.one.id), {
+      organizationId: alone.one.id,
+      conditions,
+      milliseconds: 8_000,
+    });
   expect(await count({})).toEqual({ count: 100_000, isExact: true });
   await insert(100_001, 100_001);
   for (const conditions of [

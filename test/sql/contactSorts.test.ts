@@ -216,7 +216,10 @@ test('Every sort with any conditions gives, page by page, what a plain filter an
       expect(read).toEqual(wanted);
       const db = asOperator(app.db, app.one.id);
       const matching = { organizationId: app.one.id, conditions: asked };
-      expect(await countContacts(db, { ...matching, milliseconds: 8_000 })).toEqual({ count: wanted.length, isExact: true });
+      expect(await countContacts(db, { ...matching, milliseconds: 8_000 })).toEqual({
+        count: wanted.length,
+        isExact: true,
+      });
       expect(new Set(settle(await findMatching(db, { ...matching, limit: COUNT }), 'contact'))).toEqual(
         new Set(wanted),
       );
