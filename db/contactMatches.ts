@@ -1,16 +1,15 @@
-import { type RawBuilder, sql } from 'kysely';
+import { sql } from 'kysely';
 import type { ContactCount } from '../shared/contacts.ts';
-import { inTransaction, type Tenant } from './admission.ts';
+import type { Tenant } from './admission.ts';
 import {
   type Conditions,
   countConditions,
   gather,
-  matches,
   refuseForeignIds,
   type Sought,
   toSought,
 } from './contactConditions.ts';
-import { DEFAULT_SORT, indexedBy, isUnsettled, walk } from './contactWalk.ts';
+import { DEFAULT_SORT, indexedBy, isUnsettled, type Walk, walk } from './contactWalk.ts';
 import type { Outcome } from './outcome.ts';
 
 interface Matching {
@@ -18,12 +17,14 @@ interface Matching {
   conditions: Conditions;
 }
 
-/** SQL of the ids that `gather` finds, of this organization's contacts alone, whatever the SQL function finds. */
+/**
+ * SQL of the ids that `gather` finds, of this organization's contacts alone, whatever the SQL function finds. The function
+ * judges all conditions itself, so that an index has the answer to the question that is left.
+ */
 function gatherOwn(organizationId: string, sought: Sought, limit: number) {
   return sql`
     select contact.id from (${gather(organizationId, sought, { limit })}) found cross join lateral (
-      select id from contacts
-        where organization_id = ${organizationId} and contacts.id = found.id and ${matches(sought)} offset 0
+      select id from contacts where organization_id = ${organizationId} and contacts.id = found.id offset 0
     ) contact`;
 }
 
@@ -47,34 +48,37 @@ const MOST_COUNTED = 100_000;
 
 /**
  * Counts the contacts that meet all conditions, up to `MOST_COUNTED`. Failure: `elsewhere`, as `findMatching`. Contacts of
- * no condition, or of a company or a tag alone, are counted in an index of their own. Others have `milliseconds` with the
- * database: each is read, as the index of words may also find contacts that do not match.
+ * no condition, or of a single condition that an index of its own has in order, are counted in that index.
  */
 export async function countContacts(
   db: Tenant,
-  { organizationId, conditions, milliseconds }: Matching & { milliseconds: number },
+  { organizationId, conditions }: Matching,
 ): Promise<Outcome<ContactCount>> {
   const failure = await refuseForeignIds(db, { organizationId, ids: conditions.ids });
   if (failure) return failure;
   const limit = MOST_COUNTED + 1;
   const sought = toSought(conditions);
-  const asked = countConditions(sought);
-  const by = indexedBy(sought);
-  const isInOrder = asked === 0 || (asked === 1 && by !== undefined && !(await isUnsettled(db, organizationId)));
-  const count =
-    isInOrder && !sought.onlyDeleted
-      ? await countRows(
-          db,
-          walk({ organizationId, sought, by, limit, sort: DEFAULT_SORT, cursor: undefined, isJudged: false }),
-        )
-      : await inTransaction(db, async (trx) => {
-          await sql`select set_config('statement_timeout', ${String(milliseconds)}, true)`.execute(trx);
-          return await countRows(trx, gatherOwn(organizationId, sought, limit));
-        });
+  const order = await findOrder(db, organizationId, sought);
+  const contacts = order
+    ? walk({ organizationId, sought, ...order, limit, cursor: undefined, isJudged: false })
+    : gatherOwn(organizationId, sought, limit);
+  const { rows } = await sql<{ count: number }>`select count(*)::int as count from (${contacts}) own`.execute(db);
+  const count = rows[0]?.count ?? 0;
   return { count: Math.min(count, MOST_COUNTED), isExact: count <= MOST_COUNTED };
 }
 
-async function countRows(db: Tenant, contacts: RawBuilder<unknown>): Promise<number> {
-  const { rows } = await sql<{ count: number }>`select count(*)::int as count from (${contacts}) own`.execute(db);
-  return rows[0]?.count ?? 0;
+/** The walk whose contacts are all contacts that meet the conditions; `undefined` where no walk has these alone. */
+async function findOrder(
+  db: Tenant,
+  organizationId: string,
+  sought: Sought,
+): Promise<Pick<Walk, 'by' | 'sort'> | undefined> {
+  const asked = countConditions(sought);
+  const by = indexedBy(sought);
+  const { createdSince, updatedSince, onlyDeleted } = sought;
+  if (onlyDeleted || asked > 1) return undefined;
+  if (updatedSince) return { by, sort: '-updatedAt' };
+  if (asked === 0 || createdSince) return { by, sort: DEFAULT_SORT };
+  if (by === undefined || (await isUnsettled(db, organizationId))) return undefined;
+  return { by, sort: DEFAULT_SORT };
 }

@@ -101,8 +101,10 @@ function walkOf(each: Walk, isDeleted: boolean | undefined): RawBuilder<unknown>
 /** Where a condition on time is in the sort's order, the walk ends with the condition's range. */
 function isSince({ sort, sought: { createdSince, updatedSince }, by }: Walk): RawBuilder<SqlBool> {
   const { column } = orders[sort];
-  const id = by === 'tag' ? sql.ref('contact_id') : sql.ref('id');
-  if (column === undefined && createdSince) return sql`${id} >= ${idBefore(createdSince)}::uuid`;
+  if (column === undefined && createdSince) {
+    const oldest = sql`${idBefore(createdSince)}::uuid`;
+    return by === 'tag' ? sql`contact_id >= ${oldest}` : sql`id >= ${oldest} and created_at >= ${createdSince}`;
+  }
   if (column === 'updated_at' && updatedSince) return sql`updated_at >= ${updatedSince}`;
   return sql`true`;
 }

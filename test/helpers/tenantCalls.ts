@@ -105,7 +105,7 @@ const matching =
 const counting =
   (conditions: (victim: Victim) => Conditions): TenantCall =>
   async (db, { organizationId, victim }) => {
-    const counted = await countContacts(db, { organizationId, conditions: conditions(victim), milliseconds: 8_000 });
+    const counted = await countContacts(db, { organizationId, conditions: conditions(victim) });
     return 'count' in counted && counted.count > 0 ? victim.word : counted;
   };
 
