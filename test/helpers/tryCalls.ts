@@ -1,5 +1,4 @@
 import type { Tenant } from '../../db/admission.ts';
-import { restoreRows } from './savedRows.ts';
 import { TENANT_CALLS } from './tenantCalls.ts';
 import type { WallsApp } from './victim.ts';
 
@@ -45,7 +44,7 @@ export async function tryCalls(
         (error: Error & { code?: string }) => ({ told: error.message, code: error.code ?? error.message }),
       );
       const isLeak = theirs.some((text) => outcome.told.includes(text));
-      const changed = await restoreRows(app);
+      const changed = await app.saved.restore();
       const isChange = changed.some((row) => row.includes(theirId) || row.includes(word));
       const caller = organizationId === app.one.id ? 'one' : 'other';
       results.push({ what: `${name} ${index} as ${caller}`, isBreach: isLeak || isChange, code: outcome.code });

@@ -7,7 +7,7 @@ import { listMembers } from '../../db/members.ts';
 import { digestsOf } from '../../server/auth/keySecret.ts';
 import { addMember } from './browser.ts';
 import { listColumns } from './probe.ts';
-import { saveRows } from './savedRows.ts';
+import { type SavedRows, saveRows } from './savedRows.ts';
 import { runAsAdmin } from './tables.ts';
 import { type TestApp, testApp } from './testApp.ts';
 
@@ -52,8 +52,8 @@ export const CLAIMED_UNTIL = '2100-01-01T00:15:00.000Z';
 
 const token = () => `w${randomUUID().replaceAll('-', '')}`;
 
-/** An app with a victim. With twins, `one` has rows with the ids of the victim's. */
-export type WallsApp = TestApp & { victim: Victim; hasTwins: boolean };
+/** An app with a victim, whose rows are saved. With twins, `one` has rows with the ids of the victim's. */
+export type WallsApp = TestApp & { victim: Victim; hasTwins: boolean; saved: SavedRows };
 
 /**
  * The service with a database of its own, where `one` tries to reach the rows of `other`. `one` has 520 contacts: more
@@ -68,8 +68,12 @@ export async function wallsApp({ hasTwins = false } = {}): Promise<WallsApp> {
   await upsertContacts(asOperator(app.db, id), { organizationId: id, rows });
   const victim = await makeVictim(app);
   if (hasTwins) await addTwins(app, victim);
-  await saveRows(app);
-  return { ...app, victim, hasTwins };
+  const saved = await saveRows(app);
+  const dispose = async () => {
+    await saved.close();
+    return await made[Symbol.asyncDispose]();
+  };
+  return { ...app, victim, hasTwins, saved, [Symbol.asyncDispose]: dispose };
 }
 
 /** Gives `other` the rows that attempts try to reach. */

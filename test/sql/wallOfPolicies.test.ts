@@ -1,4 +1,4 @@
-import { expect, test, vi } from 'vitest';
+import { expect, test } from 'vitest';
 import { asOperator } from '../../db/admission.ts';
 import { findUnlisted, TENANT_CALLS } from '../helpers/tenantCalls.ts';
 import { type Result, tryCalls } from '../helpers/tryCalls.ts';
@@ -8,8 +8,6 @@ import { breakSearch, setPolicies, type WallsApp, wallsApp } from '../helpers/vi
 // A file of its own has a process of its own: prepared queries stay as they were first compiled, scoped or unscoped.
 
 const names = Object.keys(TENANT_CALLS);
-// Each function is tried with rows of its own, one after another.
-vi.setConfig({ testTimeout: 420_000 });
 /** The message of the failure where the policies hide the issuing key. */
 const NO_ISSUER = 'The API key is missing';
 /**

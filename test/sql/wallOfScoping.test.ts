@@ -1,12 +1,10 @@
-import { expect, test, vi } from 'vitest';
+import { expect, test } from 'vitest';
 import { asOperator } from '../../db/admission.ts';
 import { TENANT_CALLS } from '../helpers/tenantCalls.ts';
 import { tryCalls } from '../helpers/tryCalls.ts';
 import { breakSearch, setPolicies, wallsApp } from '../helpers/victim.ts';
 
 const names = Object.keys(TENANT_CALLS);
-// Each function is tried with rows of its own, one after another.
-vi.setConfig({ testTimeout: 420_000 });
 
 /**
  * An app whose only wall is the scoping: the policies are off, and the search past the policies ignores the
