@@ -7,6 +7,7 @@ import { listMembers } from '../../db/members.ts';
 import { digestsOf } from '../../server/auth/keySecret.ts';
 import { addMember } from './browser.ts';
 import { listColumns } from './probe.ts';
+import { type SavedRows, saveRows } from './savedRows.ts';
 import { runAsAdmin } from './tables.ts';
 import { type TestApp, testApp } from './testApp.ts';
 
@@ -51,21 +52,32 @@ export const CLAIMED_UNTIL = '2100-01-01T00:15:00.000Z';
 
 const token = () => `w${randomUUID().replaceAll('-', '')}`;
 
+/** An app with a victim, whose rows are saved. With twins, `one` has rows with the ids of the victim's. */
+export type WallsApp = TestApp & { victim: Victim; hasTwins: boolean; saved: SavedRows };
+
 /**
  * The service with a database of its own, where `one` tries to reach the rows of `other`. `one` has 520 contacts: more
  * than a list tries before the list asks its indexes, so that every path of a query is taken. `other` was made first,
  * so that its rows come first wherever a query sees the rows of both.
  */
-export async function wallsApp(): Promise<TestApp> {
-  const app = await testApp({ isAlone: true });
-  const { id } = app.other;
+export async function wallsApp({ hasTwins = false } = {}): Promise<WallsApp> {
+  const made = await testApp({ isAlone: true });
+  const app = { ...made, one: made.other, other: made.one };
+  const { id } = app.one;
   const rows = Array.from({ length: 520 }, (_, index) => ({ index, input: { name: `Own ${index}` } }));
   await upsertContacts(asOperator(app.db, id), { organizationId: id, rows });
-  return { ...app, one: app.other, other: app.one };
+  const victim = await makeVictim(app);
+  if (hasTwins) await addTwins(app, victim);
+  const saved = await saveRows(app);
+  const dispose = async () => {
+    await saved.close();
+    return await made[Symbol.asyncDispose]();
+  };
+  return { ...app, victim, hasTwins, saved, [Symbol.asyncDispose]: dispose };
 }
 
-/** Gives `other` new rows for an attempt. With twins, `one` has rows with the same ids. */
-export async function makeVictim(app: TestApp, hasTwins: boolean): Promise<{ victim: Victim; before: string }> {
+/** Gives `other` the rows that attempts try to reach. */
+export async function makeVictim(app: TestApp): Promise<Victim> {
   const { one, other } = app;
   const [word, email, sharedEmail] = [token(), `${token()}@example.com`, `${token()}@example.com`];
   const otherEmail = `other.${email}`;
@@ -92,7 +104,7 @@ export async function makeVictim(app: TestApp, hasTwins: boolean): Promise<{ vic
   const child = await app.issue(other.id, { name: word });
   await wearOut(app, { id: apiKey.id, childId: child.apiKey.id, word });
   await keepAnswers(app, { organizationId: other.id, callerId: apiKey.id, subjectId: contact.id, word });
-  const victim = {
+  return {
     organizationId: other.id,
     keyId: apiKey.id,
     childId: child.apiKey.id,
@@ -111,8 +123,6 @@ export async function makeVictim(app: TestApp, hasTwins: boolean): Promise<{ vic
     deletedSharedId: deletedShared.id,
     word,
   };
-  if (hasTwins) await addTwins(app, victim);
-  return { victim, before: await readVictim(app, victim) };
 }
 
 /** Adds a member and an invitation to `other`. */
@@ -127,11 +137,6 @@ async function addPeople(app: TestApp, word: string) {
     inviterId: ownerId,
     by: 'owner',
   } as const;
-  // An organization sends 200 invitations an hour, and a test makes more victims.
-  await runAsAdmin(
-    app,
-    `update invitations set created_at = created_at - interval '2 hours' where organization_id = '${id}'`,
-  );
   const invitation = await insertInvitation(db, invited);
   const [member] = (await listMembers(db, id)).filter(({ person }) => person.id === userId);
   // A session that proved its person just now. The session has the id of its person.
@@ -222,15 +227,6 @@ async function addTwins(app: TestApp, victim: Victim) {
         where t.organization_id = '${app.other.id}' and t.${idColumn} in (${some}) on conflict do nothing)`;
   });
   await runAsAdmin(app, `with ${insertions.join(', ')} select`);
-}
-
-/** All rows that name the victim's organization or its word, in any table, as one text. */
-export async function readVictim(app: TestApp, { organizationId, word }: Victim): Promise<string> {
-  await app.deps.lastUse.flush();
-  const tables = [...FORCED, 'organizations', 'organization_settings', 'sessions', 'session_proofs'];
-  const rows = tables.map((table) => `select t::text as row from ${table} t`).join(' union all ');
-  const isAbout = `strpos(row, '${organizationId}') > 0 or strpos(row, '${word}') > 0`;
-  return JSON.stringify(await runAsAdmin(app, `select row from (${rows}) rows where ${isAbout} order by row`));
 }
 
 /** Switches row-level security on or off for all roles. */

@@ -122,7 +122,7 @@ test('A session does not enter a deleted organization, and signing in leads to a
 test('30 days after the deletion nothing of an organization is left in any table, and others keep all', async () => {
   await using app = await testApp({ isAlone: true });
   const { one, other: gone, api, db } = app;
-  const { victim } = await makeVictim(app, false);
+  const victim = await makeVictim(app);
   const owner = asOperator(db, gone.id);
   await renameOrganization(owner, { organizationId: gone.id, name: `${gone.name} once` });
   await renameOrganization(owner, { organizationId: gone.id, name: gone.name });

@@ -1,16 +1,13 @@
-import { expect, test, vi } from 'vitest';
+import { expect, test } from 'vitest';
 import { asOperator } from '../../db/admission.ts';
 import { findUnlisted, TENANT_CALLS } from '../helpers/tenantCalls.ts';
-import { type TestApp, testApp } from '../helpers/testApp.ts';
 import { type Result, tryCalls } from '../helpers/tryCalls.ts';
 import { unscoped } from '../helpers/unscoped.ts';
-import { breakSearch, setPolicies, wallsApp } from '../helpers/victim.ts';
+import { breakSearch, setPolicies, type WallsApp, wallsApp } from '../helpers/victim.ts';
 
 // A file of its own has a process of its own: prepared queries stay as they were first compiled, scoped or unscoped.
 
 const names = Object.keys(TENANT_CALLS);
-// Each function is tried with rows of its own, one after another.
-vi.setConfig({ testTimeout: 420_000 });
 /** The message of the failure where the policies hide the issuing key. */
 const NO_ISSUER = 'The API key is missing';
 /**
@@ -20,7 +17,7 @@ const NO_ISSUER = 'The API key is missing';
 const REFUSALS = [undefined, '42501', '23502', '23503', NO_ISSUER, 'no result'];
 
 /** Makes all attempts of a function as `one`, with queries that name no organization. */
-async function tryUnscoped(app: TestApp, name: string): Promise<Result[]> {
+async function tryUnscoped(app: WallsApp, name: string): Promise<Result[]> {
   const tenant = asOperator(app.db, app.one.id).withPlugin(unscoped);
   return await tryCalls(app, name, { tenant, organizationIds: [app.one.id, app.other.id] });
 }
@@ -44,7 +41,7 @@ test('With the scoping off, row-level security alone denies, whatever organizati
 });
 
 test('Inserting for another organization is what a policy refuses', async () => {
-  await using app = await testApp();
+  await using app = await wallsApp();
   const tenant = asOperator(app.db, app.one.id);
   for (const name of ['insertApiKey', 'insertContact', 'upsertContacts', 'insertMember', 'insertInvitation']) {
     for (const { what, isBreach, code } of await tryCalls(app, name, { tenant, organizationIds: [app.other.id] })) {
