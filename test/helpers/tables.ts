@@ -42,14 +42,13 @@ export interface Opened {
 /** A row, as PostgreSQL's `to_jsonb` writes a row. */
 export type Row = Record<string, unknown> & { organization_id: string };
 
-/** Reads every row of every table. The policies hide no row from this reader. */
+/** Reads every row of every table, in one statement. The policies hide no row from this reader. */
 export async function readTables(app: Opened): Promise<Record<(typeof TABLES)[number], Row[]>> {
-  const tables: Record<string, Row[]> = {};
-  for (const table of TABLES) {
-    const rows = await runAsAdmin(app, `select to_jsonb(t) as row from ${table} t order by to_jsonb(t)::text`);
-    tables[table] = rows.map(({ row }) => row as Row);
-  }
-  return tables as Record<(typeof TABLES)[number], Row[]>;
+  const all = TABLES.map((table) => `select '${table}' as name, to_jsonb(t) as row from ${table} t`);
+  const rows = await runAsAdmin(app, `select name, row from (${all.join(' union all ')}) as each order by row::text`);
+  const byTable = Map.groupBy(rows, ({ name }) => name);
+  const rowsOf = (table: string) => (byTable.get(table) ?? []).map(({ row }) => row as Row);
+  return Object.fromEntries(TABLES.map((table) => [table, rowsOf(table)])) as Record<(typeof TABLES)[number], Row[]>;
 }
 
 /**
