@@ -5,6 +5,7 @@ import {
   type Conditions,
   countConditions,
   gather,
+  matches,
   refuseForeignIds,
   type Sought,
   toSought,
@@ -18,13 +19,14 @@ interface Matching {
 }
 
 /**
- * SQL of the ids that `gather` finds, of this organization's contacts alone, whatever the SQL function finds. The function
- * judges all conditions itself, so that an index has the answer to the question that is left.
+ * SQL of the ids that `gather` finds, of this organization's contacts alone, whatever the SQL function finds. The contact
+ * itself is asked: another organization may have a contact of the same id that meets the conditions.
  */
 function gatherOwn(organizationId: string, sought: Sought, limit: number) {
   return sql`
     select contact.id from (${gather(organizationId, sought, { limit })}) found cross join lateral (
-      select id from contacts where organization_id = ${organizationId} and contacts.id = found.id offset 0
+      select id from contacts
+        where organization_id = ${organizationId} and contacts.id = found.id and ${matches(sought)} offset 0
     ) contact`;
 }
 
