@@ -185,5 +185,7 @@ async function explainUnchanged(
   if (found.failure !== 'version' || isAtAnother) return found;
   const [row] = await selectContact(db, { organizationId, id });
   const issues = row ? issuesOfChanged(service, row.document) : [];
-  return issues.length > 0 ? { failure: 'invalid', issues } : found;
+  if (issues.length > 0) return { failure: 'invalid', issues };
+  // Without an expected version the contact was deleted when the update looked, and has been restored since.
+  return expected === undefined ? { failure: 'absent' } : found;
 }

@@ -45,6 +45,8 @@ export async function openDashboard(app: TestApp, { host = '127.0.0.1', port = 0
       await context.grantPermissions(['clipboard-read', 'clipboard-write']);
       const page = await context.newPage();
       page.setDefaultTimeout(20_000);
+      // The first page of a browser loads the whole dashboard, which takes longer where three browsers begin at once.
+      page.setDefaultNavigationTimeout(60_000);
       const open = new Set<Request>();
       underWay.set(page, open);
       page.on('request', (request) => open.add(request));
