@@ -49,8 +49,8 @@ export async function findMatching(
 const MOST_COUNTED = 100_000;
 
 /**
- * Counts the contacts that meet all conditions, up to `MOST_COUNTED`. Failure: `elsewhere`, as `findMatching`. Contacts of
- * no condition, or of a single condition that an index of its own has in order, are counted in that index.
+ * Counts the contacts that meet all conditions, up to `MOST_COUNTED`. Failure: `elsewhere`, as `findMatching`. Without
+ * a condition, and by a single company, tag or time, the contacts are counted in the index that has these contacts in order.
  */
 export async function countContacts(
   db: Tenant,
@@ -69,18 +69,18 @@ export async function countContacts(
   return { count: Math.min(count, MOST_COUNTED), isExact: count <= MOST_COUNTED };
 }
 
-/** The walk whose contacts are all contacts that meet the conditions; `undefined` where no walk has these alone. */
+/** The walk that has the contacts that meet the conditions, and no others; `undefined` where there is no such walk. */
 async function findOrder(
   db: Tenant,
   organizationId: string,
   sought: Sought,
 ): Promise<Pick<Walk, 'by' | 'sort'> | undefined> {
   const asked = countConditions(sought);
-  const by = indexedBy(sought);
   const { createdSince, updatedSince, onlyDeleted } = sought;
   if (onlyDeleted || asked > 1) return undefined;
-  if (updatedSince) return { by, sort: '-updatedAt' };
-  if (asked === 0 || createdSince) return { by, sort: DEFAULT_SORT };
-  if (by === undefined || (await isUnsettled(db, organizationId))) return undefined;
-  return { by, sort: DEFAULT_SORT };
+  const by = indexedBy(sought);
+  const isInOrder = by
+    ? !(await isUnsettled(db, organizationId))
+    : asked === 0 || createdSince !== undefined || updatedSince !== undefined;
+  return isInOrder ? { by, sort: updatedSince ? '-updatedAt' : DEFAULT_SORT } : undefined;
 }

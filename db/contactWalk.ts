@@ -56,7 +56,7 @@ export interface Walk {
   /** The index begins with a condition that every contact of the walk meets: the company, or the first tag. */
   by: 'company' | 'tag' | undefined;
   limit: number;
-  /** The rows have the columns of `JUDGED` too. */
+  /** The caller judges each row by all conditions: the rows have the columns of `JUDGED` too. */
   isJudged: boolean;
 }
 
@@ -98,12 +98,16 @@ function walkOf(each: Walk, isDeleted: boolean | undefined): RawBuilder<unknown>
       ${inOrder}`;
 }
 
-/** Where a condition on time is in the sort's order, the walk ends with the condition's range. */
-function isSince({ sort, sought: { createdSince, updatedSince }, by }: Walk): RawBuilder<SqlBool> {
+/**
+ * Where a condition on time is in the sort's order, the walk ends with the condition's range. Where the caller judges the
+ * rows, a contact at the end of the range that is a little too old counts towards the limit, so that the limit bounds the
+ * contacts that are read.
+ */
+function isSince({ sort, sought: { createdSince, updatedSince }, by, isJudged }: Walk): RawBuilder<SqlBool> {
   const { column } = orders[sort];
   if (column === undefined && createdSince) {
-    const oldest = sql`${idBefore(createdSince)}::uuid`;
-    return by === 'tag' ? sql`contact_id >= ${oldest}` : sql`id >= ${oldest} and created_at >= ${createdSince}`;
+    const isInRange = sql<SqlBool>`${by === 'tag' ? sql.ref('contact_id') : sql.ref('id')} >= ${idBefore(createdSince)}::uuid`;
+    return isJudged ? isInRange : sql`${isInRange} and created_at >= ${createdSince}`;
   }
   if (column === 'updated_at' && updatedSince) return sql`updated_at >= ${updatedSince}`;
   return sql`true`;

@@ -121,7 +121,7 @@ export async function deleteContact(
     .executeTakeFirst();
   return row
     ? decodeDocument<Contact>(row.document)
-    : await explainAbsence(db, { organizationId, id, includeDeleted: true });
+    : await explainAbsence(db, { organizationId, id, includeDeleted: true, isExpected: true });
 }
 
 /** Undoes a deletion. A contact that is not deleted stays unchanged. Failures: `absent`, `elsewhere`, `emailTaken`. */
@@ -158,20 +158,26 @@ async function unlessRefused(
 }
 
 /**
- * Why no contact of this id could be read or changed: deleted, at another version, another organization's, or unknown.
+ * Why no contact of this id could be read or changed: deleted, at another version, another organization's, or unknown. A
+ * contact is at another version only where the caller expected a version or values (`isExpected`).
  */
 async function explainAbsence(
   db: Tenant,
-  { organizationId, id, includeDeleted = false }: ContactId & { includeDeleted?: boolean },
+  {
+    organizationId,
+    id,
+    includeDeleted = false,
+    isExpected = false,
+  }: ContactId & { includeDeleted?: boolean; isExpected?: boolean },
 ): Promise<Failure> {
   const { rows } = await sql<{ version: number | null; deletedAt: Date | null; exists: boolean }>`
     select version, deleted_at as "deletedAt", introzy_contact_exists(${id}) as exists
       from (values (0)) one left join contacts on organization_id = ${organizationId} and id = ${id}`.execute(db);
   const { version = null, deletedAt, exists } = rows[0] ?? {};
   if (version === null) return { failure: exists ? 'elsewhere' : 'absent' };
-  return deletedAt && !includeDeleted
-    ? { failure: 'absent', deletedAt }
-    : { failure: 'version', currentVersion: version };
+  if (deletedAt && !includeDeleted) return { failure: 'absent', deletedAt };
+  // Without an expectation the contact was deleted when the caller looked, and has been restored since.
+  return isExpected ? { failure: 'version', currentVersion: version } : { failure: 'absent' };
 }
 
 /** Why an update wrote nothing: as `explainAbsence` says, or because fields that the service sets were changed. */
@@ -179,13 +185,12 @@ async function explainUnchanged(
   db: Tenant,
   { organizationId, id, expectedVersion, service = {} }: Omit<ContactChange, 'changes'>,
 ): Promise<Failure> {
-  const found = await explainAbsence(db, { organizationId, id });
   const expected = expectedVersion === undefined ? undefined : [expectedVersion].flat();
+  const isExpected = expected !== undefined || Object.keys(service).length > 0;
+  const found = await explainAbsence(db, { organizationId, id, isExpected });
   const isAtAnother = expected && 'currentVersion' in found && !expected.includes(found.currentVersion);
   if (found.failure !== 'version' || isAtAnother) return found;
   const [row] = await selectContact(db, { organizationId, id });
   const issues = row ? issuesOfChanged(service, row.document) : [];
-  if (issues.length > 0) return { failure: 'invalid', issues };
-  // Without an expected version the contact was deleted when the update looked, and has been restored since.
-  return expected === undefined ? { failure: 'absent' } : found;
+  return issues.length > 0 ? { failure: 'invalid', issues } : found;
 }
